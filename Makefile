@@ -1,0 +1,123 @@
+# osh: one page, not recursive. `make help` lists the targets. Variants: V=1 loud, SAN=1 ASan+UBSan
+# (build/san), TEST=1 with switches that leave out single layers (build/test; never installed).
+B      := build$(if $(SAN),/san)$(if $(TEST),/test)
+CC     ?= gcc
+CLANG  ?= clang
+Q      := $(if $(V),,@)
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla -Wformat=2 \
+	  -Wno-missing-field-initializers $(if $(CI),-Werror)
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=3 -fPIE
+SANFL  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS ?= -O2 -g
+ALLFL  := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(if $(SAN),$(SANFL),$(HARDEN)) $(if $(TEST),-DOSH_TEST)
+CPPFLAGS += -Iinclude -Iuserspace/base -Iuserspace/ipc -Ipolicy-compiler -I$B/gen -MMD -MP
+LDFLAGS  += $(if $(SAN),$(SANFL),-pie -Wl,-z,relro,-z,now,-z,noexecstack) -Wl,--as-needed
+VERSION := 0.1.0
+PREFIX ?= /usr
+
+# One row a program: what it may link. `make check-links` holds the built files against these rows.
+programs      := oshctl oshd osh-launch osh-init osh-egress osh-audit
+dir_oshctl    := oshctl
+libs_oshctl   := -lyaml -ljansson -lsystemd -lseccomp -lcrypto
+dir_oshd      := oshd
+libs_oshd     := -lsystemd -lbpf -lelf -lz -lcrypto
+dir_osh-launch  := launch
+libs_osh-launch := -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcrypto
+dir_osh-init    := init
+libs_osh-init   := $(if $(SAN),,-static)
+dir_osh-egress  := egress
+libs_osh-egress := -lcares -lseccomp -lcrypto
+dir_osh-audit   := audit
+libs_osh-audit  := -lbpf -lelf -lz -lseccomp -lcrypto
+
+src   = $(wildcard userspace/$1/*.c userspace/$1/*/*.c)
+obj   = $(patsubst %.c,$B/%.o,$1)
+base.o   := $(call obj,$(call src,base) $(call src,ipc))
+policy.o := $(call obj,$(wildcard policy-compiler/*.c))
+comps    := oshctl oshd launch init egress audit
+bpf.o    := $(patsubst %.bpf.c,$B/%.bpf.o,$(wildcard bpf/*.bpf.c))
+units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/differential/*.c tests/system/*.c))
+fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
+tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
+
+.PHONY: all demo test check test-vm fmt lint fuzz bench install deps help clean check-links tests units tools FORCE
+.SECONDARY:
+all: $(programs:%=$B/%) ## build all programs into build/
+
+$B/libbase.a: $(base.o)
+$B/libpolicy.a: $(policy.o)
+$(foreach c,$(comps),$(eval $B/lib-$c.a: $(filter-out %/main.o,$(call obj,$(call src,$c)))))
+$B/%.a:
+	$(Q)rm -f $@; ar rcs $@ $(filter %.o,$^)
+
+define program
+$B/$1: $B/userspace/$(dir_$1)/main.o $B/lib-$(dir_$1).a $(if $(filter oshctl,$1),$B/libpolicy.a) $B/libbase.a
+	@echo "  LD   $$@"
+	$(Q)$(CC) $(if $(filter osh-init,$1),$(if $(SAN),$(LDFLAGS),-static -Wl,-z,relro,-z,now,-z,noexecstack),$(LDFLAGS)) -o $$@ $$^ $(libs_$1)
+endef
+$(foreach p,$(programs),$(eval $(call program,$p)))
+$B/userspace/init/%.o: private HARDEN := $(filter-out -fPIE,$(HARDEN)) -fno-pie
+
+$B/%.o: %.c
+	@mkdir -p $(@D); echo "  CC   $<"
+	$(Q)$(CC) $(ALLFL) $(CPPFLAGS) -c $< -o $@
+
+# BPF: each concern compiled alone, linked into one object, one skeleton for the loader.
+$B/gen/vmlinux.h:
+	@mkdir -p $(@D); echo "  BTF  $@"
+	$(Q)bpftool btf dump file /sys/kernel/btf/vmlinux format c > $@
+$B/bpf/%.bpf.o: bpf/%.bpf.c $B/gen/vmlinux.h
+	@mkdir -p $(@D); echo "  BPF  $<"
+	$(Q)$(CLANG) -g -O2 -Wall -Wno-missing-declarations -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 $(if $(TEST),-DOSH_TEST) \
+		-Iinclude -Ibpf -I$B/gen -MMD -MP -c $< -o $@
+$B/osh.bpf.o: $(bpf.o)
+	$(Q)bpftool gen object $@ $^
+$B/gen/osh.skel.h: $B/osh.bpf.o
+	$(Q)bpftool gen skeleton $< name osh_bpf > $@
+$(call obj,$(call src,oshd) $(wildcard tests/bpf/*.c tests/system/*.c bench/*.c)): | $B/gen/osh.skel.h
+
+# Tests link every component's library; an archive gives only what a test asks for.
+testlibs := $(comps:%=$B/lib-%.a) $B/libpolicy.a $B/libbase.a
+alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lcrypto -lpthread
+$(units) $(tools): $B/%: $B/%.o $(testlibs)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)
+$B/fuzz/%: tests/fuzz/%.c $(wildcard policy-compiler/*.c userspace/base/*.c userspace/egress/*.c userspace/ipc/*.c)
+	@mkdir -p $(@D); echo "  FUZZ $@"
+	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(filter-out -MMD -MP,$(CPPFLAGS)) -Iuserspace/egress \
+		-o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -lcares -lseccomp -lcrypto
+
+units: $(units)
+tools: $(tools)
+tests: all units tools
+demo: deps ## build, then run the main job on real input
+	$(Q)$(MAKE) --no-print-directory all tools && tests/demo/run
+test: deps ## every test; ends with "N passed, N failed, N skipped"
+	$(Q)tests/run all
+check: tests ## quick tests: unit, golden, differential
+	$(Q)tests/run quick
+test-vm: deps ## LSM and system tests under a stock Debian kernel in QEMU
+	$(Q)tests/run vm
+check-links: all ## no program links a library that its row does not list
+	$(Q)tests/links $B
+fmt: ## format the C sources in place
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' | grep -v '\.def$$')
+lint: $B/gen/osh.skel.h ## clang-tidy, cppcheck, shellcheck, file and function lengths
+	$(Q)tests/lint $B
+fuzz: $(fuzzers) ## libFuzzer targets, FUZZ_SECONDS each (default 60)
+	$(Q)tests/fuzz/run $B/fuzz $(or $(FUZZ_SECONDS),60)
+bench: deps ## ratios against peers, interleaved
+	$(Q)$(MAKE) --no-print-directory all tools && bench/run
+deps: ## install what is missing (apt-get)
+	$(Q)tests/deps
+install: all ## install into DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/osh $(DESTDIR)$(PREFIX)/share/osh/presets
+	install -m755 $B/oshctl $(DESTDIR)$(PREFIX)/bin/
+	install -m755 $(filter-out $B/oshctl,$(programs:%=$B/%)) $(DESTDIR)$(PREFIX)/libexec/osh/
+	install -m644 policy-compiler/presets/*.yaml $(DESTDIR)$(PREFIX)/share/osh/presets/
+clean: ## remove build/
+	rm -rf build
+help: ## this list
+	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

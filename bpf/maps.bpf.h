@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Every map, once. Declared __weak so that each object may include this file and the linker merges
+ * them. Sizes here are defaults; the loader may shrink them for an embedded run before load.
+ */
+#pragma once
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#include "osh/abi.h"
+
+#define MAP_HASH(name_, key_, value_, max_, flags_)                                                \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(max_entries, max_);                                                         \
+		__uint(map_flags, flags_);                                                         \
+		__type(key, key_);                                                                 \
+		__type(value, value_);                                                             \
+	} name_ __weak SEC(".maps")
+
+#define MAP_LPM(name_, key_, value_, max_)                                                         \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
+		__uint(max_entries, max_);                                                         \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__type(key, key_);                                                                 \
+		__type(value, value_);                                                             \
+	} name_ __weak SEC(".maps")
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OSH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct osh_sandbox);
+} sandboxes __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct osh_task);
+} tasks __weak SEC(".maps");
+
+MAP_HASH(by_cgroup, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);
+MAP_HASH(by_netns, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);
+MAP_HASH(by_egress, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);
+MAP_HASH(names, struct osh_name_key, struct osh_name, 1 << 20, BPF_F_NO_PREALLOC);
+MAP_HASH(addrs, struct osh_addr_key, struct osh_addr, 1 << 20, BPF_F_NO_PREALLOC);
+MAP_LPM(suffixes, struct osh_suffix_key, struct osh_suffix, 1 << 18);
+MAP_LPM(cidrs, struct osh_cidr_key, struct osh_cidr, 1 << 18);
+MAP_HASH(endpoints, struct osh_endpoint_key, struct osh_endpoint, 1 << 20, BPF_F_NO_PREALLOC);
+MAP_HASH(programs, struct osh_program_key, struct osh_program, 1 << 20, BPF_F_NO_PREALLOC);
+MAP_HASH(inodes, struct osh_inode_key, struct osh_inode, 1 << 16, BPF_F_NO_PREALLOC);
+MAP_HASH(globs, struct osh_glob_key, struct osh_glob, 1 << 16, BPF_F_NO_PREALLOC);
+MAP_HASH(idents, struct osh_ident_key, struct osh_ident, 1 << 18, BPF_F_NO_PREALLOC);
+MAP_HASH(env_exempt, struct osh_env_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
+MAP_HASH(unix_allow, struct osh_unix_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
+MAP_HASH(egress_ports, struct osh_eport_key, __u32, 1 << 18, BPF_F_NO_PREALLOC);
+MAP_LPM(egress_allow, struct osh_upstream_key, __u32, 1 << 18);
+MAP_HASH(denials, struct osh_denial_key, struct osh_denial, OSH_DENIALS, BPF_F_NO_PREALLOC);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, OSH_RING_ALLOW);
+} ring_allow __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, OSH_RING_DENY);
+} ring_deny __weak SEC(".maps");

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Kernel <-> user contract: map keys and values, event records, verdicts.
+ * Zeroed memory denies. All integers are host order unless the name ends in _be.
+ * A change of any size here is an ABI change: bump OSH_ABI in limits.h.
+ */
+#pragma once
+
+#ifndef __VMLINUX_H__			/* BPF objects get __u64 and friends from vmlinux.h */
+#include <linux/types.h>
+#endif
+#include "osh/limits.h"
+
+enum osh_verdict { OSH_DENY = 0, OSH_ALLOW = 1, OSH_AUDIT = 2 };
+
+enum osh_event_kind {
+#define EVENT(id, text, class_uid, has_name) OSH_EV_##id,
+#include "osh/events.def"
+#undef EVENT
+	OSH_EV_MAX
+};
+
+enum osh_reason {
+#define REASON(id, text) OSH_WHY_##id,
+#include "osh/reasons.def"
+#undef REASON
+	OSH_WHY_MAX
+};
+
+/*
+ * SO_MARK of an accepted flow: what the egress reads to know who connects. 0 = never judged = closed.
+ *   bits  0..15  ident: index of the program in `programs` (0 = no identity)
+ *   bit   16     tainted
+ *   bits 17..30  generation of the policy that judged, modulo 2^14
+ *   bit   31     always 1, so that a judged mark is never 0
+ */
+#define OSH_MARK_JUDGED 0x80000000u
+#define OSH_MARK_TAINT 0x00010000u
+#define OSH_MARK_IDENT(m) ((m) & 0xffffu)
+#define OSH_MARK_GEN(m) (((m) >> 17) & 0x3fffu)
+
+/* Addresses: index i of a sandbox is 198.18.0.0 + i, and <prefix>::i in its own RFC 4193 /48. */
+#define OSH_NET4 0xc6120000u		/* 198.18.0.0/15, RFC 2544 benchmarking range */
+#define OSH_NET4_MASK 0xfffe0000u
+
+/*
+ * ARRAY `sandboxes`, index = slot. The one place that says what generation is in force.
+ * `id` is monotonic and never reused, so a stale entry of a former tenant of a slot cannot match.
+ */
+struct osh_sandbox {
+	__u32 id;			/* 0 = slot is free */
+	__u32 generation;		/* starts at 1; flipping it is the whole of a reload */
+	__u64 cgroup;			/* cgroup v2 id */
+	__u64 netns;			/* netns cookie */
+	__u32 net6[4];			/* network order; /48 prefix, the rest zero */
+	__u32 wild_budget;		/* names that may be allocated in this life */
+	__u32 wild_used;		/* atomic; addresses OSH_ADDR_EXACT + 0 .. used-1 are taken */
+	__u32 ident_used;		/* atomic; last ident given out, idents start at 1 */
+	__u32 n_globs;			/* entries 0..n_globs-1 of `globs` for this (id, generation) */
+	__u32 denials;			/* atomic; distinct denials held in `denials` */
+	__u32 flags;			/* OSH_SB_* */
+	__u64 allow_drops;		/* atomic; allow records that found no room */
+	__u64 deny_overflow;		/* atomic; denials counted but with no entry of their own */
+};
+#define OSH_SB_USERNS 1u		/* policy allows nested user namespaces */
+#define OSH_SB_STRICT 2u		/* process.exec.mode: strict */
+
+/* HASH `by_cgroup` (key: __u64 cgroup id) and `by_netns` (key: __u64 netns cookie) -> __u32 slot. */
+
+/* TASK_STORAGE `tasks`: set at exec, copied at fork. */
+struct osh_task {
+	__u32 slot;
+	__u32 id;			/* sandbox id; must equal sandboxes[slot].id */
+	__u32 generation;		/* that `groups` was computed for */
+	__u16 ident;			/* 0 = none */
+	__u8 why;			/* OSH_WHY_* when ident is 0 or the task is tainted */
+	__u8 tainted;			/* 0, or 1 + index in taint.def */
+	__u64 exec_id;			/* task->self_exec_id at exec; a mismatch is no identity */
+	__u64 groups[OSH_GROUP_WORDS];	/* bit g: the program is in binaries group g */
+};
+
+/* HASH `names`: exact names, and names allocated under a wildcard. */
+struct osh_name_key {
+	__u32 id;			/* sandbox id */
+	char name[OSH_NAME_MAX];	/* lower case, no trailing dot, NUL padded */
+};
+struct osh_name {
+	__u32 addr;			/* index, see OSH_NET4; stable for the sandbox's life */
+	__u32 host;			/* host number of `endpoints`, for the generation below */
+	__u32 generation;		/* entry counts only while equal to the sandbox's */
+	__u32 wild;			/* 1 = allocated under a wildcard */
+};
+
+/* HASH `addrs`: the reverse, key {id, addr}. */
+struct osh_addr_key {
+	__u32 id, addr;
+};
+struct osh_addr {
+	__u32 host;			/* as in struct osh_name */
+	__u32 generation;
+	char name[OSH_NAME_MAX];
+};
+
+/* LPM_TRIE `suffixes`: reversed ".example.com" of `*.example.com` and `**.example.com`. */
+#define OSH_SUFFIX_LEN 240
+struct osh_suffix_key {
+	__u32 bits;			/* prefix length: 64 + 8 * text length */
+	__u32 id, generation;
+	char rev[OSH_SUFFIX_LEN];
+};
+struct osh_suffix {
+	__u32 one;			/* host number for one extra label; 0 = not allowed */
+	__u32 deep;			/* host number for two or more */
+	__u32 dots;			/* dots in ".example.com" */
+};
+
+/* LPM_TRIE `cidrs`: IP-literal and CIDR endpoints; v4 as v4-mapped v6. */
+struct osh_cidr_key {
+	__u32 bits;			/* 64 + prefix length of the mapped v6 form */
+	__u32 id, generation;
+	__u32 addr_be[4];
+};
+struct osh_cidr {
+	__u32 host;
+};
+
+/* HASH `endpoints`: may (host, port) be connected, and by which groups? Host numbers start at 1. */
+struct osh_endpoint_key {
+	__u32 id, generation, host;
+	__u32 port;			/* host order */
+};
+struct osh_endpoint {
+	__u64 groups[OSH_GROUP_WORDS];	/* groups of all its rules; bit 0 = any program */
+	__u64 taint_ok[OSH_GROUP_WORDS]; /* groups whose rule says `taint: ignore`; bit 0: any program */
+	__u32 rule;			/* first rule, for the event */
+	__u32 flags;			/* OSH_EP_* */
+};
+#define OSH_EP_L7 1u			/* some rule needs a look inside */
+
+/*
+ * HASH `programs`: key {id, path} -> what is known of a program path in this sandbox. Filled by the
+ * loader for exact paths, and by the exec hook for the rest (globs are run once per path).
+ */
+struct osh_program_key {
+	__u32 id, generation;
+	char path[OSH_PATH_MAX];	/* as seen in the sandbox, NUL padded */
+};
+struct osh_program {
+	__u64 groups[OSH_GROUP_WORDS];
+	__u32 ident;			/* 0 until it is first executed */
+	__u32 flags;			/* OSH_PROG_* */
+};
+#define OSH_PROG_INODE 1u		/* in a writable tree: only the inode entry counts */
+
+/* HASH `inodes`: programs of writable trees, pinned by a descriptor that osh keeps open. */
+struct osh_inode_key {
+	__u64 inode;			/* address of struct inode, from the descriptor iterator */
+	__u32 id, generation;
+};
+struct osh_inode {
+	__u64 groups[OSH_GROUP_WORDS];
+	__s64 mtime_s, ctime_s;		/* at registration; a later change is "replaced" */
+	__u32 mtime_ns, ctime_ns;
+	char path[OSH_PATH_MAX];	/* for the log */
+};
+
+/* HASH `globs`: key {id, generation, n} -> pattern among the binaries. `*` stays inside a segment. */
+struct osh_glob_key {
+	__u32 id, generation, n, pad;
+};
+struct osh_glob {
+	__u64 groups[OSH_GROUP_WORDS];
+	char pattern[OSH_PATH_MAX];
+};
+
+/* HASH `idents`: key {id, ident} -> path, so that the log and the egress can name a mark. */
+struct osh_ident_key {
+	__u32 id, ident;
+};
+struct osh_ident {
+	char path[OSH_PATH_MAX];
+};
+
+/* HASH `env_exempt`: key = hash of {id, "NAME=value"}; values that osh set itself. */
+struct osh_env_key {
+	__u32 id, pad;
+	char text[OSH_PATH_MAX];	/* "NAME=value", NUL padded; longer values cannot be exempt */
+};
+
+/* HASH `unix_allow`: pathname sockets outside the sandbox that the policy lists. Value: __u32 1. */
+struct osh_unix_key {
+	__u32 id, generation;
+	char path[108];
+	__u32 pad;
+};
+
+/*
+ * The egress' own cage. HASH `by_egress` (key: __u64 cgroup id of an egress) -> __u32 sandbox slot.
+ * HASH `egress_ports`: ports that the egress of this sandbox may dial at all; value __u32 1.
+ * LPM_TRIE `egress_allow`: addresses it may dial although they are private, loopback or otherwise
+ * special: allowed_ips, CIDR endpoints, --upstream-hosts, and the resolvers (port 53, UDP and TCP).
+ */
+struct osh_eport_key {
+	__u32 id, generation, port;
+};
+struct osh_upstream_key {
+	__u32 bits;			/* 64 + prefix length (mapped v6) */
+	__u32 id, port;			/* port 0 = any port in `egress_ports` */
+	__u32 addr_be[4];
+};
+
+/*
+ * Events. `struct osh_event` alone for kinds without a name, else followed by name[OSH_NAME_MAX].
+ * Two rings: `ring_allow` and `ring_deny`.
+ */
+struct osh_event {
+	__u64 time_ns;			/* CLOCK_BOOTTIME */
+	__u32 id;			/* sandbox id */
+	__u32 generation;
+	__u16 kind;			/* OSH_EV_* */
+	__u8 verdict;			/* OSH_DENY .. */
+	__u8 why;			/* OSH_WHY_* */
+	__u32 pid;			/* tgid in the initial pid namespace */
+	__u32 tid;
+	__u32 uid;
+	__u32 ident;			/* program, 0 = none */
+	__u32 rule;			/* rule number in the bundle + 1, 0 = none */
+	__u32 aux;			/* see events.def */
+	__u16 port;			/* host order */
+	__u16 family;			/* AF_*, or 0 */
+	__u32 addr_be[4];		/* v4 in [3] as v4-mapped */
+	__u32 host;			/* host number, 0 = none */
+	__u32 name_len;			/* bytes of the name that follows, 0 = none follows */
+	char comm[16];
+};
+
+struct osh_event_named {
+	struct osh_event ev;
+	char name[OSH_NAME_MAX];
+};
+
+/*
+ * HASH `denials`: one entry per distinct denial, with an exact count. The first occurrence is also
+ * an event; repeats only count. osh-audit reads the counts when it reports and at the end.
+ */
+struct osh_denial_key {
+	__u32 id;
+	__u16 kind;
+	__u8 why, pad;
+	__u32 ident;
+	__u32 host;			/* host number, or hash of the name for unknown names */
+	__u32 addr_be[4];
+	__u32 aux;
+	__u32 port;
+};
+struct osh_denial {
+	__u64 count;			/* atomic; the reported first occurrence included */
+	__u64 first_ns, last_ns;
+};
+
+_Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
+_Static_assert(sizeof(struct osh_task) == 56, "osh_task is ABI");
+_Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_endpoint) == 72, "osh_endpoint is ABI");
+_Static_assert(sizeof(struct osh_denial_key) == 40, "osh_denial_key is ABI");

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bundle: the only thing that crosses from the compiler to the runtime. One flat buffer:
+ * header, section table, sections. Little endian, 8-byte aligned sections, no pointers. Strings are
+ * offsets into SEC_STRINGS (NUL terminated there, offset 0 = ""). The writer is the compiler, the
+ * reader (userspace/base/bundle.c) trusts nothing: every offset, count, string, enum and
+ * cross-reference is checked once by bundle_open(), and readers then index freely.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "osh/limits.h"
+
+#define OSH_BUNDLE_MAGIC 0x2b68736fu	/* "osh+" */
+#define OSH_BUNDLE_VERSION 1
+
+struct osh_bundle_header {
+	uint32_t magic, version;
+	uint32_t size;			/* of the whole bundle, bytes */
+	uint32_t n_sections;
+	uint8_t content_hash[32];	/* SHA-256 of everything after this header */
+	uint8_t policy_hash[32];	/* SHA-256 of the policy text it was compiled from */
+};
+
+struct osh_bundle_section {
+	uint32_t type;			/* enum osh_section; each at most once, ascending */
+	uint32_t entry;			/* bytes of one entry; must equal the reader's sizeof */
+	uint32_t offset, count;		/* bytes = entry * count */
+};
+
+enum osh_section {			/* entry type */
+	OSH_SEC_NONE,
+	OSH_SEC_STRINGS,		/* char */
+	OSH_SEC_META,			/* struct osh_b_meta, exactly one */
+	OSH_SEC_FS,			/* struct osh_b_fs */
+	OSH_SEC_HOSTS,			/* struct osh_b_host; host number = index + 1 */
+	OSH_SEC_SUFFIXES,		/* struct osh_b_suffix */
+	OSH_SEC_CIDRS,			/* struct osh_b_cidr */
+	OSH_SEC_ENDPOINTS,		/* struct osh_b_endpoint, sorted by (host, port) */
+	OSH_SEC_ALTS,			/* struct osh_b_alt */
+	OSH_SEC_RULES,			/* struct osh_b_rule */
+	OSH_SEC_BINARIES,		/* struct osh_b_binary */
+	OSH_SEC_UPSTREAM,		/* struct osh_b_upstream: allowed_ips */
+	OSH_SEC_ENV,			/* struct osh_b_env */
+	OSH_SEC_EXEC,			/* struct osh_b_exec */
+	OSH_SEC_UNIX,			/* struct osh_b_unix */
+	OSH_SEC_MAX
+};
+
+enum osh_b_compat { OSH_COMPAT_BEST_EFFORT, OSH_COMPAT_HARD };
+enum osh_b_runas { OSH_RUNAS_CALLER, OSH_RUNAS_SANDBOX, OSH_RUNAS_UID };
+enum osh_b_execmode { OSH_EXEC_OPEN, OSH_EXEC_STRICT };
+
+struct osh_b_meta {
+	uint32_t compat;		/* enum osh_b_compat */
+	uint32_t include_workdir;	/* 0, 1 */
+	uint32_t run_as_user;		/* enum osh_b_runas */
+	uint32_t run_as_group;
+	uint32_t uid, gid;		/* where RUNAS_UID */
+	uint32_t wildcard_names;
+	uint32_t exec_mode;		/* enum osh_b_execmode */
+	uint32_t userns;		/* 1 = nested user namespaces allowed */
+	uint32_t n_groups;		/* binaries groups in use, group 0 included */
+	uint32_t deny;			/* fs deny entries present (needs a layer that can keep them) */
+	uint32_t pad;
+};
+
+enum osh_b_fs_mode { OSH_FS_RO, OSH_FS_RW, OSH_FS_DENY };
+struct osh_b_fs {
+	uint32_t path;			/* absolute, or relative to the workdir for DENY */
+	uint32_t mode;			/* enum osh_b_fs_mode */
+	uint32_t line;			/* in the policy, for messages */
+	uint32_t pad;
+};
+
+struct osh_b_host {
+	uint32_t name;			/* canonical: "api.example.com", "*.example.com", "10.0.0.0/8" */
+	uint32_t kind;			/* enum osh_b_host_kind */
+};
+enum osh_b_host_kind { OSH_HOST_EXACT, OSH_HOST_WILD, OSH_HOST_CIDR };
+
+/*
+ * Suffixes are merged by the compiler: `one` and `deep` name the host entry whose endpoints hold the
+ * union of every pattern that covers such a name. Longest suffix wins, so a lookup is one LPM match.
+ */
+struct osh_b_suffix {
+	uint32_t suffix;		/* ".example.com" */
+	uint32_t one, deep;		/* host numbers, 0 = not allowed */
+	uint32_t dots;
+};
+
+struct osh_b_cidr {
+	uint8_t addr[16];		/* v4 as v4-mapped */
+	uint32_t bits;			/* 0..128, of the mapped form */
+	uint32_t host;			/* merged likewise: longest prefix wins */
+};
+
+struct osh_b_endpoint {
+	uint32_t host, port;
+	uint32_t first_alt, n_alts;	/* 1..OSH_ALTS */
+};
+
+struct osh_b_alt {
+	uint32_t group;			/* binaries group; 0 = any program */
+	uint32_t rule;			/* index into RULES */
+	uint32_t flags;			/* OSH_ALT_* */
+	uint32_t pad;
+};
+#define OSH_ALT_TAINT_OK 1u
+#define OSH_ALT_L7 2u
+
+struct osh_b_rule {
+	uint32_t name;			/* key in network_policies, or "network[3]" for the short form */
+	uint32_t line;			/* of the endpoint in the policy */
+};
+
+struct osh_b_binary {
+	uint32_t path;			/* exact path or glob */
+	uint32_t group;
+	uint32_t flags;			/* OSH_BIN_* */
+	uint32_t sha256;		/* string offset of the hex digest, 0 = none */
+};
+#define OSH_BIN_GLOB 1u
+#define OSH_BIN_INHERIT 2u
+
+struct osh_b_upstream {			/* an address that a host may resolve to although it is private */
+	uint8_t addr[16];
+	uint32_t bits;
+	uint32_t host;			/* host number the permission belongs to */
+};
+
+struct osh_b_env {
+	uint32_t text;			/* PASS: "NAME" ; SET: "NAME=value" */
+	uint32_t kind;			/* enum osh_b_env_kind */
+};
+enum osh_b_env_kind { OSH_ENV_PASS, OSH_ENV_SET };
+
+struct osh_b_exec {
+	uint32_t pattern, pad;
+};
+
+struct osh_b_unix {
+	uint32_t path, pad;
+};
+
+_Static_assert(sizeof(struct osh_bundle_header) == 80, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_meta) == 48, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_cidr) == 24, "bundle ABI");

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Every bound of the system, once. Shared by BPF programs, daemons and the compiler. */
+#pragma once
+
+#define OSH_ABI 1			/* kernel <-> user layout; pins live under /sys/fs/bpf/osh/<OSH_ABI> */
+
+#define OSH_SLOTS 4096			/* sandboxes alive at once on one host */
+#define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
+#define OSH_PATH_MAX 256		/* program path as the kernel keys it; longer = no identity */
+#define OSH_GROUPS 256			/* distinct `binaries` lists in a policy; group 0 = any program */
+#define OSH_GROUP_WORDS (OSH_GROUPS / 64)
+#define OSH_GLOBS 64			/* glob patterns among the binaries of a policy */
+#define OSH_ALTS 32			/* rules that may list one (host, port) */
+#define OSH_IDENTS 4096			/* distinct programs executed in a sandbox life */
+#define OSH_ADDR_EXACT 65536		/* first half of 198.18.0.0/15: names that the policy lists */
+#define OSH_ADDR_WILD 65536		/* second half: names allocated under a wildcard */
+#define OSH_HOSTS_MAX 60000		/* host entries in a policy */
+#define OSH_WILD_DEFAULT 32		/* dns.wildcard_names when the policy is silent */
+#define OSH_WILD_MAX 4096
+#define OSH_FS_PATHS 256		/* filesystem_policy entries (OpenShell's limit) */
+#define OSH_FS_PATH_LEN 4096
+#define OSH_ENV_VARS 1024		/* environment strings scanned at exec; more = tainted */
+#define OSH_ENV_LEN 65536		/* one environment string; longer = tainted */
+#define OSH_ENV_EXEMPT 64		/* values that osh itself sets and the taint check knows */
+#define OSH_SANDBOX_NAME 64		/* sandbox name, NUL included */
+#define OSH_GROUPS_CALLER 64		/* supplementary groups of a caller */
+
+#define OSH_POLICY_BYTES (4u << 20)	/* YAML input */
+#define OSH_POLICY_DEPTH 32		/* YAML nesting */
+#define OSH_BUNDLE_BYTES (64u << 20)
+#define OSH_DIAGS 1000			/* diagnostics reported for one policy */
+
+#define OSH_RING_ALLOW (4u << 20)	/* bytes; ring of allowed decisions */
+#define OSH_RING_DENY (4u << 20)	/* bytes; ring of denials: a lane of its own */
+#define OSH_DENIALS 65536		/* distinct denials being aggregated on the host */
+#define OSH_DENIALS_EACH 2048		/* of them, at most this many for one sandbox */
+
+#define OSH_EGRESS_CONNS 1024		/* relayed connections of one sandbox at once */
+#define OSH_EGRESS_CONNECT_MS 15000	/* upstream resolve and connect */
+#define OSH_EGRESS_IDLE_MS 3600000	/* a silent relayed connection is closed after */

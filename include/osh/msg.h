@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fixed-size messages between osh's own processes, over SOCK_SEQPACKET with SCM_RIGHTS. A message of
+ * the wrong size, an unknown type or the wrong number of descriptors ends the peer, not the receiver.
+ * Descriptors are named beside each type, in order.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "osh/abi.h"
+#include "osh/limits.h"
+
+#define OSH_MSG_FDS 24			/* most descriptors in one message */
+#define OSH_MSG_BYTES 4096		/* largest message */
+
+enum osh_msg_type {
+	OSH_MSG_NONE,
+	/* oshd -> osh-launch */
+	OSH_MSG_LAUNCH,			/* struct osh_msg_launch; fds enum osh_launch_fd */
+	OSH_MSG_GO,			/* struct osh_msg_id: by_netns is filled; exec osh-init */
+	OSH_MSG_SPAWN_EGRESS,		/* struct osh_msg_egress; fds enum osh_egress_fd */
+	OSH_MSG_SPAWN_AUDIT,		/* reserved */
+	/* osh-launch -> oshd */
+	OSH_MSG_PREPARED,		/* struct osh_msg_prepared; fds enum osh_prepared_fd */
+	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
+	OSH_MSG_FAILED,			/* struct osh_msg_failed */
+	/* oshctl <-> osh-init, over the control socket that oshd and osh-launch only carry */
+	OSH_MSG_INIT_SPEC,		/* struct osh_msg_init_spec; fds: spec memfd [, stdin, stdout, stderr] */
+	OSH_MSG_INIT_PTY,		/* struct osh_msg_id; fds: pty master */
+	OSH_MSG_INIT_STARTED,		/* struct osh_msg_status: value = pid inside */
+	OSH_MSG_INIT_STOPPED,		/* struct osh_msg_status: value = stop signal */
+	OSH_MSG_INIT_EXITED,		/* struct osh_msg_status: value = wait status of the command */
+	OSH_MSG_INIT_ERROR,		/* struct osh_msg_failed: the command could not be started */
+	OSH_MSG_INIT_SIGNAL,		/* struct osh_msg_status: value = signal for the command's group */
+	/* oshd -> osh-audit, and back */
+	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, log or none, summary or none */
+	OSH_MSG_AUDIT_END,		/* struct osh_msg_id: drain, report, close its descriptors */
+	OSH_MSG_AUDIT_ENDED,		/* struct osh_msg_id: done */
+	OSH_MSG_AUDIT_PEER,		/* struct osh_msg_id; fds: the audit end of an egress' record socket */
+	/* osh-egress -> osh-audit, one socket per egress so that the sandbox is not the sender's word */
+	OSH_MSG_RECORD,			/* struct osh_msg_record */
+	OSH_MSG_MAX
+};
+
+struct osh_msg_head {
+	uint32_t type;			/* enum osh_msg_type */
+	uint32_t size;			/* of the whole message */
+};
+
+struct osh_msg_id {
+	struct osh_msg_head h;
+	uint32_t id;			/* sandbox */
+	uint32_t pad;
+};
+
+struct osh_msg_status {
+	struct osh_msg_head h;
+	uint32_t id;
+	int32_t value;
+};
+
+struct osh_msg_failed {
+	struct osh_msg_head h;
+	uint32_t id;
+	int32_t code;			/* positive errno */
+	char text[240];			/* one line for a person */
+};
+
+enum osh_launch_fd {			/* of OSH_MSG_LAUNCH */
+	OSH_LFD_BUNDLE,			/* memfd, sealed */
+	OSH_LFD_CONTROL,		/* osh-init's end of the control socket */
+	OSH_LFD_WORKDIR,		/* O_PATH, opened by the caller */
+	OSH_LFD_CGROUP,			/* directory of the sandbox's cgroup */
+	OSH_LFD_DNS,			/* tc program */
+	OSH_LFD_STEER,			/* sk_lookup program, this sandbox's own copy */
+	OSH_LFD_STEER_MAP,		/* its sockmap, one entry for the listener */
+	OSH_LFD_MAX
+};
+
+struct osh_msg_launch {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t uid, gid;		/* the caller: who opens listed paths */
+	uint32_t n_groups;
+	uint32_t groups[OSH_GROUPS_CALLER];
+	uint32_t run_uid, run_gid;	/* the sandbox's identity on the host */
+	uint32_t flags;			/* OSH_LAUNCH_* */
+	uint32_t net6[4];
+	char name[OSH_SANDBOX_NAME];	/* also the host name inside */
+	char workdir[1024];		/* absolute path of OSH_LFD_WORKDIR as the caller names it */
+	uint64_t off;			/* test builds only: layers to leave out, OSH_OFF_* */
+};
+#define OSH_LAUNCH_IDMAP 1u		/* called by root: workdir owner <-> run_uid by an id-mapped mount */
+
+/* Layers that a test build can switch off; a release build refuses a non-zero mask. */
+#define OSH_OFF_VIEW 1u			/* mount view: the host's root, read as before */
+#define OSH_OFF_LANDLOCK 2u
+#define OSH_OFF_SECCOMP 4u
+#define OSH_OFF_NFT 8u
+#define OSH_OFF_NETNS 16u
+#define OSH_OFF_HOOK(h) (1ull << (16 + (h)))	/* enum osh_hook: a BPF program is not attached */
+
+enum osh_prepared_fd {			/* of OSH_MSG_PREPARED */
+	OSH_PFD_PIDFD,			/* of the future osh-init */
+	OSH_PFD_LISTENER,		/* TCP, dual stack, listening inside the netns */
+	OSH_PFD_STEER_LINK,		/* bpf_link of the sk_lookup program */
+	OSH_PFD_NETNS,
+	OSH_PFD_MAX
+};
+
+struct osh_msg_prepared {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t pid;			/* in osh-launch's pid namespace */
+	uint64_t netns_cookie;
+	uint32_t landlock_abi;		/* what could be applied, for the record */
+	uint32_t warnings;		/* count of best_effort paths skipped */
+	char warning[1024];		/* the skipped paths, newline separated, cut at the end */
+};
+
+/*
+ * The command, in a memfd that oshctl wrote and only osh-init reads: `argc` strings, then `envc`
+ * strings, then the working directory, each NUL terminated.
+ */
+struct osh_msg_init_spec {
+	struct osh_msg_head h;
+	uint32_t argc, envc;
+	uint32_t bytes;			/* of the memfd */
+	uint32_t flags;			/* OSH_SPEC_* */
+	uint16_t rows, cols, xpixel, ypixel;	/* first window size, with OSH_SPEC_TTY */
+};
+#define OSH_SPEC_TTY 1u			/* no stdio descriptors follow: make a pty, send its master */
+
+enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the egress */
+	OSH_EFD_BUNDLE,
+	OSH_EFD_LISTENER,
+	OSH_EFD_AUDIT,			/* seqpacket to osh-audit, OSH_MSG_RECORD */
+	OSH_EFD_PIDFD,			/* of osh-init: readable = sandbox ended = exit */
+	OSH_EFD_ADDRS,			/* map `addrs`, read only */
+	OSH_EFD_IDENTS,			/* map `idents`, read only */
+	OSH_EFD_RESOLV,			/* host's resolv.conf, or an empty memfd */
+	OSH_EFD_HOSTS,			/* --upstream-hosts file, or an empty memfd */
+	OSH_EFD_CGROUP,			/* osh-launch only: where the egress is cloned into */
+	OSH_EFD_MAX
+};
+
+struct osh_msg_egress {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t generation;
+	uint32_t uid, gid;		/* the egress' own */
+	uint32_t net6[4];
+};
+
+struct osh_msg_audit_add {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t uid;			/* owner */
+	uint32_t has_log, has_summary;	/* which of the two optional descriptors follow */
+	char name[OSH_SANDBOX_NAME];
+};
+
+struct osh_msg_record {
+	struct osh_msg_head h;
+	struct osh_event_named e;	/* e.ev.id is overwritten by the receiver */
+};
+
+_Static_assert(sizeof(struct osh_msg_launch) <= OSH_MSG_BYTES, "one message, one datagram");
+_Static_assert(sizeof(struct osh_msg_prepared) <= OSH_MSG_BYTES, "one message, one datagram");

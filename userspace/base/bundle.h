@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reader of bundles (include/osh/bundle.h). bundle_open() checks everything once: sizes, order and
+ * alignment of sections, the content hash, every string offset, enum, count and cross-reference.
+ * After it succeeds the arrays below may be indexed freely. Runs as root: trusts nothing.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "err.h"
+#include "osh/bundle.h"
+
+struct bundle {
+	const void *map;		/* whole bundle, read only */
+	size_t size;
+	const struct osh_bundle_header *header;
+	const char *strings;
+	uint32_t n_strings;
+	const struct osh_b_meta *meta;
+	const struct osh_b_fs *fs;
+	const struct osh_b_host *hosts;
+	const struct osh_b_suffix *suffixes;
+	const struct osh_b_cidr *cidrs;
+	const struct osh_b_endpoint *endpoints;
+	const struct osh_b_alt *alts;
+	const struct osh_b_rule *rules;
+	const struct osh_b_binary *binaries;
+	const struct osh_b_upstream *upstream;
+	const struct osh_b_env *env;
+	const struct osh_b_exec *exec;
+	const struct osh_b_unix *unix_paths;
+	uint32_t n_fs, n_hosts, n_suffixes, n_cidrs, n_endpoints, n_alts, n_rules, n_binaries,
+		 n_upstream, n_env, n_exec, n_unix;
+};
+
+/* Reads from memory that outlives *b. 0 or -errno with the reason in *e. */
+int bundle_open_mem(struct bundle *b, const void *p, size_t n, struct err *e);
+
+/* Maps a memfd privately; refuses one that is not sealed against writing, growing and shrinking. */
+int bundle_open_fd(struct bundle *b, int fd, struct err *e);
+void bundle_done(struct bundle *b);	/* unmaps; safe on a zeroed struct */
+
+static inline const char *bundle_str(const struct bundle *b, uint32_t off)
+{
+	return b->strings + off;
+}

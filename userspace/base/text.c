@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text.h"
+
+#include "osh/abi.h"
+#include "own.h"
+
+static const struct {
+	const char *id, *text;
+} reasons[] = {
+#define REASON(id, text) { #id, text },
+#include "osh/reasons.def"
+#undef REASON
+};
+
+static const struct {
+	const char *text;
+	unsigned class_uid;
+} events[] = {
+#define EVENT(id, text, class_uid, has_name) { text, class_uid },
+#include "osh/events.def"
+#undef EVENT
+};
+
+static const char *const taints[] = {
+#define TAINT(name) name,
+#include "osh/taint.def"
+#undef TAINT
+};
+
+const char *reason_text(unsigned why)
+{
+	return why < ARRAY_SIZE(reasons) ? reasons[why].text : "?";
+}
+
+const char *reason_id(unsigned why)
+{
+	return why < ARRAY_SIZE(reasons) ? reasons[why].id : "?";
+}
+
+const char *event_text(unsigned kind)
+{
+	return kind < ARRAY_SIZE(events) ? events[kind].text : "?";
+}
+
+unsigned event_class(unsigned kind)
+{
+	return kind < ARRAY_SIZE(events) ? events[kind].class_uid : 0;
+}
+
+const char *taint_name(unsigned tainted)
+{
+	if (!tainted)
+		return "";
+	return tainted <= ARRAY_SIZE(taints) ? taints[tainted - 1] : "?";
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words for the numbers of the ABI. Unknown numbers give "?", never NULL. */
+#pragma once
+
+const char *reason_text(unsigned why);		/* OSH_WHY_*: sentence for people */
+const char *reason_id(unsigned why);		/* "NAME_UNKNOWN": stable word for tools */
+const char *event_text(unsigned kind);		/* OSH_EV_*: "connect" */
+unsigned event_class(unsigned kind);		/* OCSF class_uid */
+const char *taint_name(unsigned tainted);	/* value of osh_task.tainted: the variable, "" for 0 */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fixed-size messages with descriptors over SOCK_SEQPACKET (include/osh/msg.h). A message that is
+ * truncated, of a wrong size or with more descriptors than the receiver asked for is -EBADMSG: its
+ * descriptors are closed and the caller ends that peer.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "osh/msg.h"
+
+struct chan_in {
+	union {
+		struct osh_msg_head h;
+		char bytes[OSH_MSG_BYTES];
+	};
+	size_t n;			/* bytes received */
+	int fds[OSH_MSG_FDS];		/* owned by the receiver; chan_in_done() closes what was not taken */
+	int n_fds;
+};
+
+int chan_pair(int ret_fds[2]);	/* SOCK_SEQPACKET | SOCK_CLOEXEC */
+
+/* Sets h->type and h->size itself. 0 or -errno; never blocks longer than the socket's own timeout. */
+int chan_send(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds);
+
+/* 1 = got one, 0 = peer closed, -errno. */
+int chan_recv(int fd, struct chan_in *in);
+
+/* The message if it has this type, size and number of descriptors, else NULL. */
+const void *chan_is(const struct chan_in *in, unsigned type, size_t size, int n_fds);
+int chan_take(struct chan_in *in, int i);	/* descriptor i now belongs to the caller */
+void chan_in_done(struct chan_in *in);

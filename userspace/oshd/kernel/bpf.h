@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel half, as oshd sees it: load once, then per sandbox fill maps and attach. Only oshd
+ * links this. Nothing here parses text; policy arrives as a checked bundle.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "bundle.h"
+#include "err.h"
+#include "osh/abi.h"
+
+enum osh_hook {
+#define HOOK(id, program, where) OSH_HOOK_##id,
+#include "osh/hooks.def"
+#undef HOOK
+	OSH_HOOK_MAX
+};
+
+struct kbpf;				/* the loaded object */
+
+/*
+ * Opens, sizes and loads. `small`: maps sized for one embedded run (faster load). `off`: OSH_OFF_HOOK
+ * mask of programs that are never attached; must be 0 unless built with OSH_TEST.
+ * Every error names the kernel feature that is missing.
+ */
+int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e);
+
+/* Attach the GLOBAL programs (exec, fork). */
+int kbpf_attach_global(struct kbpf *k, struct err *e);
+
+/* Pin maps, GLOBAL links and programs below `dir` (a bpffs directory that exists); reuse them instead. */
+int kbpf_pin(struct kbpf *k, const char *dir, struct err *e);
+int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e);
+void kbpf_unpin(const char *dir);
+void kbpf_free(struct kbpf *k);
+
+int kbpf_map_fd(const struct kbpf *k, const char *name);	/* borrowed; -ENOENT */
+int kbpf_prog_fd(const struct kbpf *k, enum osh_hook hook);	/* borrowed */
+
+/* A copy of the sk_lookup program with a sockmap of its own; both descriptors become the caller's. */
+int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e);
+
+/*
+ * Tables of one (sandbox, generation), from a bundle. kbpf_fill() writes everything a generation
+ * needs but does not flip it; on failure it removes what it wrote and the old generation stays.
+ * New names take unused addresses; names of earlier generations keep theirs.
+ */
+struct kbpf_sandbox {
+	uint32_t slot, id, generation;
+	uint64_t cgroup, netns;
+	uint32_t net6[4];
+};
+int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
+
+/* Publishes the slot (first call) or flips its generation (later calls): one aligned store. */
+int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
+int kbpf_set_netns(struct kbpf *k, struct kbpf_sandbox *s, uint64_t cookie, struct err *e);
+
+/* Removes every entry of the sandbox from every map and frees the slot. Idempotent. */
+void kbpf_clear(struct kbpf *k, const struct kbpf_sandbox *s);
+/* Removes entries of generations other than s->generation. */
+void kbpf_clear_old(struct kbpf *k, const struct kbpf_sandbox *s);
+
+/*
+ * Registers programs of writable trees: `fds[i]` stays open with the caller for the sandbox's life.
+ * `binary[i]` indexes b->binaries.
+ */
+int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b,
+			 const int *fds, const uint32_t *binary, int n, struct err *e);
+
+/* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */
+int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *text, struct err *e);
+
+/* Attach the CGROUP or EGRESS programs to a cgroup directory; they go when the cgroup goes. */
+int kbpf_attach_sandbox(struct kbpf *k, int cgroup_fd, struct err *e);
+int kbpf_attach_egress(struct kbpf *k, int cgroup_fd, struct err *e);
+
+/* The egress cage: its cgroup, and one address or network that the operator trusts. */
+int kbpf_egress_cgroup(struct kbpf *k, const struct kbpf_sandbox *s, uint64_t cgroup, struct err *e);
+int kbpf_egress_trust(struct kbpf *k, const struct kbpf_sandbox *s, const uint32_t addr_be[4],
+		      uint32_t bits, uint32_t port, struct err *e);
