@@ -84,11 +84,18 @@ struct osh_name_key {
 	__u32 id;			/* sandbox id */
 	char name[OSH_NAME_MAX];	/* lower case, no trailing dot, NUL padded */
 };
+/*
+ * The host number of a name or address in one generation. Generations g and g+1 use by[g & 1] and
+ * by[(g+1) & 1], so filling the next one never disturbs the one in force. A pair counts only while
+ * its generation equals the sandbox's; it is written with one 8-byte store.
+ */
+struct osh_name_in {
+	__u32 host, generation;
+} __attribute__((aligned(8)));
 struct osh_name {
-	__u32 addr;			/* index, see OSH_NET4; stable for the sandbox's life */
-	__u32 host;			/* host number of `endpoints`, for the generation below */
-	__u32 generation;		/* entry counts only while equal to the sandbox's */
+	__u32 addr;			/* index, see OSH_NET4; stable for the sandbox's life; 0 = not yet */
 	__u32 wild;			/* 1 = allocated under a wildcard */
+	struct osh_name_in by[2];
 };
 
 /* HASH `addrs`: the reverse, key {id, addr}. */
@@ -96,8 +103,7 @@ struct osh_addr_key {
 	__u32 id, addr;
 };
 struct osh_addr {
-	__u32 host;			/* as in struct osh_name */
-	__u32 generation;
+	struct osh_name_in by[2];	/* as in struct osh_name */
 	char name[OSH_NAME_MAX];
 };
 
@@ -261,5 +267,6 @@ struct osh_denial {
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
 _Static_assert(sizeof(struct osh_task) == 56, "osh_task is ABI");
 _Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_name) == 24, "osh_name is ABI");
 _Static_assert(sizeof(struct osh_endpoint) == 72, "osh_endpoint is ABI");
 _Static_assert(sizeof(struct osh_denial_key) == 40, "osh_denial_key is ABI");
