@@ -40,7 +40,7 @@ units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/di
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
 tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 
-.PHONY: all demo test check test-vm fmt lint fuzz bench install deps help clean check-links tests units tools FORCE
+.PHONY: all demo test check test-vm fmt lint fuzz bench install deps ready help clean check-links tests units tools FORCE
 .SECONDARY:
 all: $(programs:%=$B/%) ## build all programs into build/
 
@@ -90,13 +90,15 @@ $B/fuzz/%: tests/fuzz/%.c $(wildcard policy-compiler/*.c userspace/base/*.c user
 units: $(units)
 tools: $(tools)
 tests: all units tools
-demo: deps ## build, then run the main job on real input
+ready: # what the machine must have, then what can be installed
+	$(Q)tests/preflight && tests/deps
+demo: ready ## build, then run the main job on real input
 	$(Q)$(MAKE) --no-print-directory all tools && tests/demo/run
-test: deps ## every test; ends with "N passed, N failed, N skipped"
+test: ready ## every test; ends with "N passed, N failed, N skipped"
 	$(Q)tests/run all
 check: tests ## quick tests: unit, golden, differential
 	$(Q)tests/run quick
-test-vm: deps ## LSM and system tests under a stock Debian kernel in QEMU
+test-vm: ready ## LSM and system tests under a stock Debian kernel in QEMU
 	$(Q)tests/run vm
 check-links: all ## no program links a library that its row does not list
 	$(Q)tests/links $B
@@ -106,7 +108,7 @@ lint: $B/gen/osh.skel.h ## clang-tidy, cppcheck, shellcheck, file and function l
 	$(Q)tests/lint $B
 fuzz: $(fuzzers) ## libFuzzer targets, FUZZ_SECONDS each (default 60)
 	$(Q)tests/fuzz/run $B/fuzz $(or $(FUZZ_SECONDS),60)
-bench: deps ## ratios against peers, interleaved
+bench: ready ## ratios against peers, interleaved
 	$(Q)$(MAKE) --no-print-directory all tools && bench/run
 deps: ## install what is missing (apt-get)
 	$(Q)tests/deps

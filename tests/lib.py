@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What test scripts and the runner share: paths, TAP output, what a test may leave behind.
+
+Scripts do `from lib import ...` after putting tests/ on sys.path (see tests/hacking in docs).
+"""
+import glob
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, os.environ.get("OSH_BUILD", "build"))
+
+
+def cgroup2():
+    """Mount point of the cgroup v2 hierarchy; it is not always /sys/fs/cgroup."""
+    with open("/proc/self/mountinfo") as f:
+        for line in f:
+            left, right = line.split(" - ", 1)
+            if right.split()[0] == "cgroup2":
+                return left.split()[4]
+    return None
+
+
+class Tap:
+    """Counts and prints; `with Tap() as t: t.ok(cond, "what")`. Exit status by t.done()."""
+
+    def __init__(self):
+        self.n = self.bad = 0
+
+    def _line(self, good, text):
+        self.n += 1
+        self.bad += not good
+        print(f"{'' if good else 'not '}ok {self.n} - {text}", flush=True)
+        return good
+
+    def ok(self, good, text, *more):
+        self._line(bool(good), text)
+        if not good:
+            for m in more:
+                for line in str(m).splitlines()[:40]:
+                    print("# " + line, flush=True)
+        return bool(good)
+
+    def skip(self, text, why):
+        self._line(True, f"{text} # SKIP {why}")
+
+    def done(self):
+        print(f"1..{self.n}", flush=True)
+        sys.exit(1 if self.bad else 0)
+
+
+def leftovers():
+    """Everything osh could leave on a machine, as a set of printable lines."""
+    found = set()
+    for n in glob.glob("/run/netns/*"):
+        found.add("netns " + os.path.basename(n))
+    top = cgroup2()
+    if top:
+        for d, subs, _ in os.walk(top):
+            for s in subs:
+                if "osh" in s:
+                    found.add("cgroup " + os.path.join(d, s)[len(top):])
+    with open("/proc/self/mountinfo") as f:
+        for line in f:
+            found.add("mount " + line.split()[4])
+    for d, subs, files in os.walk("/sys/fs/bpf"):
+        for s in subs + files:
+            if not s.endswith(".debug"):
+                found.add("pin " + os.path.join(d, s))
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            exe = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+        except OSError:
+            continue
+        if exe.startswith(("osh-", "oshd", "oshctl")):
+            found.add(f"process {exe} pid {pid}")
+    return found
+
+
+def run(args, timeout=60, **kw):
+    """subprocess.run with output as text, never a traceback for a timeout: rc 124 then."""
+    try:
+        p = subprocess.run(args, timeout=timeout, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           stdin=kw.pop("stdin", subprocess.DEVNULL), errors="replace", **kw)
+        return p.returncode, p.stdout, p.stderr
+    except subprocess.TimeoutExpired as e:
+        out = (e.stdout or b""), (e.stderr or b"")
+        return 124, *(o.decode(errors="replace") if isinstance(o, bytes) else o for o in out)
