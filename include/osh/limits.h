@@ -38,3 +38,12 @@
 #define OSH_EGRESS_CONNS 1024		/* relayed connections of one sandbox at once */
 #define OSH_EGRESS_CONNECT_MS 15000	/* upstream resolve and connect */
 #define OSH_EGRESS_IDLE_MS 3600000	/* a silent relayed connection is closed after */
+
+/*
+ * User ids that osh gives out, from a range that systemd's UIDs page marks unused (above 1879048191).
+ * A slot is reused only after its sandbox has gone.
+ */
+#define OSH_UID_SANDBOX 1900000000u	/* + slot: the agent, when root calls */
+#define OSH_UID_EGRESS 1900010000u	/* + slot */
+#define OSH_UID_AUDIT 1900020000u
+#define OSH_UID_PARSE 1900020001u	/* one-shot readers of operator text */

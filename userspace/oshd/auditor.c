@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * osh-audit holds no state that cannot be given again: when it dies, another is started and every
+ * living sandbox is announced to it; the rings hold what happened in between.
+ */
+#include "auditor.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "chan.h"
+#include "own.h"
+#include "sandbox.h"
+#include "spawn.h"
+
+#define RESTARTS_PER_MINUTE 20
+
+struct auditor {
+	int fd, pidfd;
+	pid_t pid;
+	sd_event_source *io;
+	time_t window;
+	unsigned restarts;
+};
+
+static int spawn(struct daemon *d, struct auditor *a, struct err *e);
+
+static void lost(struct daemon *d)
+{
+	struct auditor *a = d->auditor;
+	time_t now = time(NULL);
+	struct err e = { 0 };
+
+	a->io = sd_event_source_disable_unref(a->io);
+	own_close(&a->fd);
+	own_close(&a->pidfd);
+	kill(a->pid, SIGKILL);		/* our child, not yet reaped: the pid is still its own */
+	waitpid(a->pid, NULL, 0);
+	a->pid = 0;
+	if (now - a->window > 60) {
+		a->window = now;
+		a->restarts = 0;
+	}
+	fprintf(stderr, "oshd: osh-audit ended; starting another\n");
+	if (a->restarts++ >= RESTARTS_PER_MINUTE || spawn(d, a, &e) < 0) {
+		fprintf(stderr, "oshd: no audit, so no sandbox: %s\n", e.text);
+		sd_event_exit(d->event, 1);
+		return;
+	}
+	sandbox_announce_all(d);
+}
+
+static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
+{
+	struct daemon *d = data;
+	const struct osh_msg_id *m;
+	struct chan_in in;
+	int r = chan_recv(fd, &in);
+
+	(void)s;
+	(void)events;
+	if (r == -EAGAIN)
+		return 0;
+	m = r > 0 ? chan_is(&in, OSH_MSG_AUDIT_ENDED, sizeof(*m), 0) : NULL;
+	if (!m) {
+		if (r > 0)
+			chan_in_done(&in);
+		lost(d);
+		return 0;
+	}
+	sandbox_reported(d, m->id);
+	return 0;
+}
+
+static int spawn(struct daemon *d, struct auditor *a, struct err *e)
+{
+	static const char *const maps[] = { "ring_deny", "ring_allow", "denials", "idents", "addrs",
+					    "sandboxes" };
+	char uid[16];
+	char *argv[] = { "osh-audit", uid, NULL };
+	int fds[1 + ARRAY_SIZE(maps)], pair[2], r;
+
+	snprintf(uid, sizeof(uid), "%u", OSH_UID_AUDIT);
+	r = chan_pair(pair);
+	if (r < 0)
+		return fail(e, -r, "socketpair: %s", strerror(-r));
+	fds[0] = pair[1];
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		fds[1 + i] = kbpf_map_fd(d->kernel, maps[i]);
+	r = spawn_role(d->libexec_fd, "osh-audit", argv, fds, ARRAY_SIZE(fds), &a->pid, &a->pidfd, e);
+	close(pair[1]);
+	a->fd = pair[0];
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(d->event, &a->io, a->fd, EPOLLIN, on_message, d);
+	return r < 0 ? fail(e, -r, "watch osh-audit: %s", strerror(-r)) : 0;
+}
+
+int auditor_start(struct daemon *d, struct err *e)
+{
+	d->auditor = calloc(1, sizeof(*d->auditor));
+	if (!d->auditor)
+		return fail(e, ENOMEM, "out of memory");
+	d->auditor->fd = d->auditor->pidfd = -1;
+	return spawn(d, d->auditor, e);
+}
+
+void auditor_stop(struct daemon *d)
+{
+	struct auditor *a = d->auditor;
+
+	if (!a)
+		return;
+	a->io = sd_event_source_disable_unref(a->io);
+	own_close(&a->fd);		/* end of input: it drains and exits */
+	if (a->pid > 0)
+		waitpid(a->pid, NULL, 0);
+	own_close(&a->pidfd);
+	free(a);
+	d->auditor = NULL;
+}
+
+int auditor_add(struct daemon *d, uint32_t id, uint32_t uid, const char *name, int bundle_fd,
+		int log_fd, int summary_fd, struct err *e)
+{
+	struct osh_msg_audit_add m = { .id = id, .uid = uid, .has_log = log_fd >= 0,
+				       .has_summary = summary_fd >= 0 };
+	int fds[3] = { bundle_fd }, n = 1, r;
+
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	if (log_fd >= 0)
+		fds[n++] = log_fd;
+	if (summary_fd >= 0)
+		fds[n++] = summary_fd;
+	r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_ADD, &m, sizeof(m), fds, n);
+	return r < 0 ? fail(e, -r, "announce the sandbox to osh-audit: %s", strerror(-r)) : 0;
+}
+
+int auditor_end(struct daemon *d, uint32_t id)
+{
+	struct osh_msg_id m = { .id = id };
+
+	return chan_send(d->auditor->fd, OSH_MSG_AUDIT_END, &m, sizeof(m), NULL, 0);
+}
+
+int auditor_peer(struct daemon *d, uint32_t id, int fd, struct err *e)
+{
+	struct osh_msg_id m = { .id = id };
+	int r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_PEER, &m, sizeof(m), &fd, 1);
+
+	return r < 0 ? fail(e, -r, "give osh-audit an egress: %s", strerror(-r)) : 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every part of oshd shares: one struct, passed down; no globals. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "err.h"
+#include "kernel/bpf.h"
+#include "kernel/cgroup.h"
+#include "osh/limits.h"
+
+struct sandbox;
+struct launcher;
+struct auditor;
+
+struct config {
+	bool embedded;			/* one run of oshctl, nothing pinned, ends with its bus */
+	int bus_fd;			/* embedded: the connected socket, else -1 */
+	const char *state;		/* NULL = /var/lib/osh and /run/osh */
+	const char *socket;		/* NULL = <run>/bus */
+	const char *upstream_hosts;	/* operator's own, NULL = none */
+	uint64_t off;			/* test builds: OSH_OFF_* */
+};
+
+struct daemon {
+	struct config config;
+	char run[256];			/* /run/osh, or below --state */
+	char bus_path[256];
+	char instance[64];		/* our directory below osh.slice and below the pins */
+	char pins[320];			/* "" = nothing is pinned */
+	bool mounted_bpffs;
+	int lock_fd;
+	int libexec_fd;			/* directory of our own binary */
+	sd_event *event;
+	struct kbpf *kernel;
+	struct cgroup_base cgroups;
+	struct launcher *launcher;
+	struct auditor *auditor;
+	struct sandbox *slots[OSH_SLOTS];
+	unsigned n_sandboxes;
+	uint32_t next_id;
+	int listen_fd;
+	sd_event_source *listen_source;
+	struct conn *conns;
+	int hosts_fd;			/* operator's --upstream-hosts, or -1 */
+};
+
+int daemon_start(struct daemon *d, struct err *e);
+void daemon_stop(struct daemon *d);	/* ends every sandbox; used by a clean exit */

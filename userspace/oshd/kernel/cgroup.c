@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads only kernel-made text (/proc), never a caller's. Run by oshd as root. */
+#include "cgroup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "own.h"
+#include "proc.h"
+
+#define SLICE_DIR "osh.slice"
+#define SWEEP_TRIES 100			/* 10 ms apart: a killed process needs a moment to leave */
+
+/* A v2 line of mountinfo: "... <root> <mount point> <options> - cgroup2 ...". */
+static int find_v2(char *ret_path, size_t n, struct err *e)
+{
+	_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	_free_ char *line = NULL;
+	size_t cap = 0;
+
+	if (!f)
+		return fail(e, errno, "read /proc/self/mountinfo: %s", strerror(errno));
+	while (getline(&line, &cap, f) > 0) {
+		char root[256], at[256];
+
+		if (!strstr(line, " - cgroup2 "))
+			continue;
+		if (sscanf(line, "%*s %*s %*s %255s %255s", root, at) == 2 && !strcmp(root, "/") &&
+		    strlen(at) < n) {
+			strcpy(ret_path, at);
+			return 0;
+		}
+	}
+	return fail(e, ENOENT, "no cgroup v2 hierarchy is mounted; mount one: "
+		    "mount -t cgroup2 none /sys/fs/cgroup");
+}
+
+static int open_dir(int at, const char *name, bool make, int *ret, struct err *e)
+{
+	int fd;
+
+	if (make && mkdirat(at, name, 0755) < 0 && errno != EEXIST)
+		return fail(e, errno, "make cgroup '%s': %s", name, strerror(errno));
+	fd = openat(at, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return fail(e, errno, "open cgroup '%s': %s", name, strerror(errno));
+	*ret = fd;
+	return 0;
+}
+
+int cgroup_open(struct cgroup_base *c, const char *instance, struct err *e)
+{
+	_close_ int root = -1;
+	char path[256];
+	int r;
+
+	*c = (struct cgroup_base){ -1, -1, -1, -1, "", "" };
+	snprintf(c->name, sizeof(c->name), "%s", instance);
+	snprintf(c->path, sizeof(c->path), "/" SLICE_DIR "/%s", instance);
+	r = find_v2(path, sizeof(path), e);
+	if (r < 0)
+		return r;
+	root = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	if (root < 0)
+		return fail(e, errno, "open cgroup v2 at '%s': %s", path, strerror(errno));
+	r = open_dir(root, SLICE_DIR, true, &c->slice_fd, e);
+	if (!r)
+		r = open_dir(c->slice_fd, instance, true, &c->instance_fd, e);
+	if (!r)
+		r = open_dir(c->instance_fd, "box", true, &c->box_fd, e);
+	if (!r)
+		r = open_dir(c->instance_fd, "egress", true, &c->egress_fd, e);
+	if (r < 0)
+		cgroup_close(c);
+	return r;
+}
+
+void cgroup_close(struct cgroup_base *c)
+{
+	char up[sizeof(c->path) + 8];
+
+	if (c->instance_fd >= 0) {
+		unlinkat(c->instance_fd, "box", AT_REMOVEDIR);
+		unlinkat(c->instance_fd, "egress", AT_REMOVEDIR);
+		unlinkat(c->slice_fd, c->name, AT_REMOVEDIR);
+	}
+	if (c->slice_fd >= 0) {
+		snprintf(up, sizeof(up), "../" SLICE_DIR);
+		unlinkat(c->slice_fd, up, AT_REMOVEDIR);	/* fails while others live in it */
+	}
+	own_close(&c->box_fd);
+	own_close(&c->egress_fd);
+	own_close(&c->instance_fd);
+	own_close(&c->slice_fd);
+}
+
+static int fd_cgroup_id(int fd, uint64_t *ret)
+{
+	struct {
+		struct file_handle h;
+		uint64_t id;
+	} x = { .h.handle_bytes = sizeof(x.id) };
+	int mount;
+
+	/* The handle of a kernfs directory is its 64-bit id: the number BPF sees. */
+	if (name_to_handle_at(fd, "", &x.h, &mount, AT_EMPTY_PATH) < 0)
+		return -errno;
+	memcpy(ret, x.h.f_handle, sizeof(*ret));
+	return 0;
+}
+
+static int cgroup_get(int parent, uint32_t id, bool make, int *ret_fd, uint64_t *ret_id,
+		      struct err *e)
+{
+	_close_ int fd = -1;
+	char name[16];
+	int r;
+
+	snprintf(name, sizeof(name), "%" PRIu32, id);
+	r = open_dir(parent, name, make, &fd, e);
+	if (r < 0)
+		return r;
+	r = fd_cgroup_id(fd, ret_id);
+	if (r < 0)
+		return fail(e, -r, "id of cgroup '%s': %s", name, strerror(-r));
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int cgroup_make(int parent, uint32_t id, int *ret_fd, uint64_t *ret_id, struct err *e)
+{
+	return cgroup_get(parent, id, true, ret_fd, ret_id, e);
+}
+
+int cgroup_find(int parent, uint32_t id, int *ret_fd, uint64_t *ret_id, struct err *e)
+{
+	return cgroup_get(parent, id, false, ret_fd, ret_id, e);
+}
+
+void cgroup_kill(int fd)
+{
+	_close_ int k = openat(fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+
+	if (k >= 0)
+		(void)!write(k, "1", 1);	/* an empty cgroup is fine */
+}
+
+int cgroup_remove(int parent, uint32_t id)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%" PRIu32, id);
+	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Depth first; a directory goes only when its processes have gone. */
+static void remove_tree(int at, const char *name, int depth)
+{
+	_close_ int fd = openat(at, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d;
+
+	if (fd < 0 || depth > 4)
+		return;
+	cgroup_kill(fd);
+	d = fdopendir(dup(fd));
+	for (struct dirent *x; d && (x = readdir(d));)
+		if (x->d_type == DT_DIR && x->d_name[0] != '.')
+			remove_tree(fd, x->d_name, depth + 1);
+	if (d)
+		closedir(d);
+	for (int i = 0; i < SWEEP_TRIES && unlinkat(at, name, AT_REMOVEDIR) < 0 && errno == EBUSY; i++)
+		usleep(10000);
+}
+
+/* "run-<pid>-<start>" belongs to an embedded run; it is stale when that process is gone. */
+static bool is_stale(const char *name)
+{
+	unsigned long long start, now;
+	int pid;
+
+	if (sscanf(name, "run-%d-%llu", &pid, &start) != 2)
+		return false;
+	return proc_start(pid, &now) < 0 || now != start;
+}
+
+int cgroup_sweep(const struct cgroup_base *c)
+{
+	DIR *d = fdopendir(openat(c->slice_fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+	int n = 0;
+
+	if (!d)
+		return 0;
+	for (struct dirent *x; (x = readdir(d));) {
+		if (x->d_type != DT_DIR || !is_stale(x->d_name))
+			continue;
+		remove_tree(c->slice_fd, x->d_name, 0);
+		n++;
+	}
+	closedir(d);
+	return n;
+}
+
+int cgroup_is_ours(int pid)
+{
+	char path[64], line[512];
+	_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, "0::", 3))
+			return !strncmp(line + 3, "/" SLICE_DIR "/", sizeof("/" SLICE_DIR "/") - 1);
+	return -ENOENT;
+}

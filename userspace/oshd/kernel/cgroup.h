@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cgroup v2 tree of one oshd: <v2>/osh.slice/<instance>/{box,egress}/<sandbox id>. Hooks are
+ * attached once to `box` and `egress` and hold for every directory below (cgroups(7), BPF_F_ALLOW_MULTI),
+ * so that starting a sandbox costs one mkdir each.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "err.h"
+
+struct cgroup_base {
+	int slice_fd;			/* osh.slice */
+	int instance_fd;
+	int box_fd, egress_fd;
+	char path[256];			/* of the instance below the v2 root: "/osh.slice/oshd" */
+	char name[64];
+};
+
+/* Finds (through /proc/self/mountinfo) the v2 hierarchy and makes the instance's directories. */
+int cgroup_open(struct cgroup_base *c, const char *instance, struct err *e);
+
+/* Removes the instance's directories, and osh.slice if nobody else is in it. */
+void cgroup_close(struct cgroup_base *c);
+
+/* One sandbox's directory below `parent_fd` (box_fd or egress_fd). */
+int cgroup_make(int parent_fd, uint32_t id, int *ret_fd, uint64_t *ret_cgroup_id, struct err *e);
+int cgroup_find(int parent_fd, uint32_t id, int *ret_fd, uint64_t *ret_cgroup_id, struct err *e);
+void cgroup_kill(int fd);				/* SIGKILL to all, by cgroup.kill */
+int cgroup_remove(int parent_fd, uint32_t id);		/* -EBUSY while a process is still leaving */
+
+/* Ends and removes what instances of dead processes left below osh.slice; gives how many. */
+int cgroup_sweep(const struct cgroup_base *c);
+
+/* Does the process live below osh.slice, that is inside some sandbox or egress? <0 = cannot tell. */
+int cgroup_is_ours(int pid);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests go out, answers come back in any order and name their sandbox. A broken answer or a dead
+ * osh-launch ends oshd's use of it at once: nothing new starts, what runs stays enforced.
+ */
+#include "launcher.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "chan.h"
+#include "own.h"
+#include "sandbox.h"
+#include "spawn.h"
+
+struct launcher {
+	int fd;
+	pid_t pid;			/* 0 when it is not our child */
+	int pidfd;
+	char path[300];			/* where a resident one listens */
+	sd_event_source *io;
+};
+
+static void lost(struct daemon *d, const char *why)
+{
+	struct launcher *l = d->launcher;
+
+	fprintf(stderr, "oshd: osh-launch is gone (%s); starting another\n", why);
+	l->io = sd_event_source_disable_unref(l->io);
+	own_close(&l->fd);
+	own_close(&l->pidfd);
+	if (l->pid > 0)
+		waitpid(l->pid, NULL, WNOHANG);
+	sandbox_launcher_lost(d);
+	if (d->config.embedded) {
+		sd_event_exit(d->event, 1);
+		return;
+	}
+	struct err e = { 0 };
+
+	free(l);
+	d->launcher = NULL;
+	if (launcher_start(d, &e) < 0) {
+		fprintf(stderr, "oshd: %s\n", e.text);
+		sd_event_exit(d->event, 1);
+	}
+}
+
+static void answer(struct daemon *d, struct chan_in *in)
+{
+	const struct osh_msg_prepared *p;
+	const struct osh_msg_failed *f;
+
+	if ((p = chan_is(in, OSH_MSG_PREPARED, sizeof(*p), OSH_PFD_MAX)))
+		sandbox_prepared(d, p, in);
+	else if ((p = chan_is(in, OSH_MSG_SPAWNED, sizeof(*p), 1)))
+		sandbox_egress_up(d, p, in);
+	else if ((f = chan_is(in, OSH_MSG_FAILED, sizeof(*f), 0)))
+		sandbox_failed(d, f);
+	else
+		lost(d, "it sent an unknown message");
+}
+
+static int on_answer(sd_event_source *s, int fd, uint32_t events, void *data)
+{
+	struct daemon *d = data;
+	struct chan_in in;
+	int r = chan_recv(fd, &in);
+
+	(void)s;
+	(void)events;
+	if (r == -EAGAIN)
+		return 0;
+	if (r <= 0) {
+		lost(d, r ? strerror(-r) : "it closed its socket");
+		return 0;
+	}
+	answer(d, &in);
+	chan_in_done(&in);
+	return 0;
+}
+
+static int spawn(struct daemon *d, struct launcher *l, struct err *e)
+{
+	char *resident[] = { "osh-launch", "--listen", l->path, NULL };
+	char *embedded[] = { "osh-launch", "--embedded", NULL };
+	int pair[2], r;
+
+	r = chan_pair(pair);
+	if (r < 0)
+		return fail(e, -r, "socketpair: %s", strerror(-r));
+	r = spawn_role(d->libexec_fd, "osh-launch", d->config.embedded ? embedded : resident,
+		       &pair[1], 1, &l->pid, &l->pidfd, e);
+	close(pair[1]);
+	if (r < 0) {
+		close(pair[0]);
+		return r;
+	}
+	l->fd = pair[0];
+	return 0;
+}
+
+/* A resident osh-launch that outlived its oshd waits on a socket that only root reaches. */
+static int reconnect(struct launcher *l)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(l->path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(a.sun_path, l->path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	l->fd = fd;
+	return 0;
+}
+
+int launcher_start(struct daemon *d, struct err *e)
+{
+	struct launcher *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return fail(e, ENOMEM, "out of memory");
+	l->fd = l->pidfd = -1;
+	snprintf(l->path, sizeof(l->path), "%s/launch", d->run);
+	d->launcher = l;
+	if (d->config.embedded || reconnect(l) < 0) {
+		r = spawn(d, l, e);
+		if (r < 0)
+			return r;
+	}
+	r = sd_event_add_io(d->event, &l->io, l->fd, EPOLLIN, on_answer, d);
+	if (r < 0)
+		return fail(e, -r, "watch osh-launch: %s", strerror(-r));
+	/* Answers open the way for everything else: before new requests. */
+	sd_event_source_set_priority(l->io, SD_EVENT_PRIORITY_IMPORTANT);
+	return 0;
+}
+
+void launcher_stop(struct daemon *d)
+{
+	struct launcher *l = d->launcher;
+
+	if (!l)
+		return;
+	l->io = sd_event_source_disable_unref(l->io);
+	own_close(&l->fd);
+	if (l->pid > 0 && !d->config.embedded)
+		kill(l->pid, SIGTERM);
+	if (l->pid > 0)
+		waitpid(l->pid, NULL, 0);
+	own_close(&l->pidfd);
+	unlink(l->path);
+	free(l);
+	d->launcher = NULL;
+}
+
+static int send_to(struct daemon *d, unsigned type, void *m, size_t size, const int *fds, int n,
+		   struct err *e)
+{
+	int r;
+
+	if (!d->launcher || d->launcher->fd < 0)
+		return fail(e, ENOTCONN, "osh-launch is not running");
+	r = chan_send(d->launcher->fd, type, m, size, fds, n);
+	return r < 0 ? fail(e, -r, "ask osh-launch: %s", strerror(-r)) : 0;
+}
+
+int launcher_launch(struct daemon *d, struct osh_msg_launch *m, const int fds[OSH_LFD_MAX],
+		    struct err *e)
+{
+	return send_to(d, OSH_MSG_LAUNCH, m, sizeof(*m), fds, OSH_LFD_MAX, e);
+}
+
+int launcher_go(struct daemon *d, uint32_t id, struct err *e)
+{
+	struct osh_msg_id m = { .id = id };
+
+	return send_to(d, OSH_MSG_GO, &m, sizeof(m), NULL, 0, e);
+}
+
+int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OSH_EFD_MAX],
+		    struct err *e)
+{
+	return send_to(d, OSH_MSG_SPAWN_EGRESS, m, sizeof(*m), fds, OSH_EFD_MAX, e);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oshd's end of osh-launch: the process that forks sandboxes and egresses. */
+#pragma once
+
+#include "daemon.h"
+#include "osh/msg.h"
+
+/* Starts osh-launch, or finds the resident one that outlived a former oshd. */
+int launcher_start(struct daemon *d, struct err *e);
+void launcher_stop(struct daemon *d);
+
+int launcher_launch(struct daemon *d, struct osh_msg_launch *m, const int fds[OSH_LFD_MAX],
+		    struct err *e);
+int launcher_go(struct daemon *d, uint32_t id, struct err *e);
+int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OSH_EFD_MAX],
+		    struct err *e);
