@@ -25,6 +25,9 @@
 #define OSH_SANDBOX_NAME 64		/* sandbox name, NUL included */
 #define OSH_GROUPS_CALLER 64		/* supplementary groups of a caller */
 
+#define OSH_SPEC_BYTES (6u << 20)	/* command, environment and directory, as execve bounds them */
+#define OSH_SPEC_STRINGS 262144		/* arguments, or environment strings, of a command */
+
 #define OSH_POLICY_BYTES (4u << 20)	/* YAML input */
 #define OSH_POLICY_DEPTH 32		/* YAML nesting */
 #define OSH_BUNDLE_BYTES (64u << 20)

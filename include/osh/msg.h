@@ -26,7 +26,7 @@ enum osh_msg_type {
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
 	OSH_MSG_FAILED,			/* struct osh_msg_failed */
 	/* oshctl <-> osh-init, over the control socket that oshd and osh-launch only carry */
-	OSH_MSG_INIT_SPEC,		/* struct osh_msg_init_spec; fds: spec memfd [, stdin, stdout, stderr] */
+	OSH_MSG_INIT_SPEC,		/* struct osh_msg_init_spec; fds: spec memfd, then stdio by flags */
 	OSH_MSG_INIT_PTY,		/* struct osh_msg_id; fds: pty master */
 	OSH_MSG_INIT_STARTED,		/* struct osh_msg_status: value = pid inside */
 	OSH_MSG_INIT_STOPPED,		/* struct osh_msg_status: value = stop signal */
@@ -120,17 +120,25 @@ struct osh_msg_prepared {
 };
 
 /*
- * The command, in a memfd that oshctl wrote and only osh-init reads: `argc` strings, then `envc`
- * strings, then the working directory, each NUL terminated.
+ * The command, in a sealed memfd that oshctl wrote and only osh-init reads: `argc` strings, then
+ * `envc` strings, then the working directory, each NUL terminated.
  */
 struct osh_msg_init_spec {
 	struct osh_msg_head h;
 	uint32_t argc, envc;
 	uint32_t bytes;			/* of the memfd */
 	uint32_t flags;			/* OSH_SPEC_* */
+	uint32_t umask;			/* the caller's */
 	uint16_t rows, cols, xpixel, ypixel;	/* first window size, with OSH_SPEC_TTY */
+	uint32_t iflag, oflag, lflag;	/* the caller's terminal modes, with OSH_SPEC_MODES */
+	uint8_t cc[20];			/* its control characters: the kernel's first 19 */
 };
-#define OSH_SPEC_TTY 1u			/* no stdio descriptors follow: make a pty, send its master */
+#define OSH_SPEC_TTY 1u			/* make a pty, send its master */
+#define OSH_SPEC_FD(n) (2u << (n))	/* stdio n (0..2) follows as a descriptor; else it is the pty */
+#define OSH_SPEC_FDS (2u | 4u | 8u)	/* all three, required without OSH_SPEC_TTY */
+#define OSH_SPEC_BACK 16u		/* start in the pty's background; SIGCONT brings it forward */
+#define OSH_SPEC_MODES 32u
+#define OSH_SPEC_ALL 63u
 
 enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the egress */
 	OSH_EFD_BUNDLE,
