@@ -74,6 +74,7 @@ struct osh_b_fs {
 	uint32_t pad;
 };
 
+/* Sorted by (kind, name), no duplicates. */
 struct osh_b_host {
 	uint32_t name;			/* canonical: "api.example.com", "*.example.com", "10.0.0.0/8" */
 	uint32_t kind;			/* enum osh_b_host_kind */
@@ -83,6 +84,7 @@ enum osh_b_host_kind { OSH_HOST_EXACT, OSH_HOST_WILD, OSH_HOST_CIDR };
 /*
  * Suffixes are merged by the compiler: `one` and `deep` name the host entry whose endpoints hold the
  * union of every pattern that covers such a name. Longest suffix wins, so a lookup is one LPM match.
+ * Exact hosts likewise hold the endpoints of every wildcard that covers them. Sorted by suffix.
  */
 struct osh_b_suffix {
 	uint32_t suffix;		/* ".example.com" */
@@ -90,6 +92,7 @@ struct osh_b_suffix {
 	uint32_t dots;
 };
 
+/* Sorted by (addr, bits); bits past the prefix are zero. */
 struct osh_b_cidr {
 	uint8_t addr[16];		/* v4 as v4-mapped */
 	uint32_t bits;			/* 0..128, of the mapped form */
@@ -110,11 +113,17 @@ struct osh_b_alt {
 #define OSH_ALT_TAINT_OK 1u
 #define OSH_ALT_L7 2u
 
+/* One per endpoint of the policy, sorted by (name, line): the smallest index is the rule reported. */
 struct osh_b_rule {
 	uint32_t name;			/* key in network_policies, or "network[3]" for the short form */
 	uint32_t line;			/* of the endpoint in the policy */
 };
 
+/*
+ * Sorted by (path, group). A glob is matched against the whole path: `?` is one byte other than '/',
+ * `*` any run of bytes other than '/', `**` any run of bytes; runs may be empty. Nothing else is
+ * special ({} is expanded by the compiler, [] and \ are refused there).
+ */
 struct osh_b_binary {
 	uint32_t path;			/* exact path or glob */
 	uint32_t group;
@@ -124,10 +133,15 @@ struct osh_b_binary {
 #define OSH_BIN_GLOB 1u
 #define OSH_BIN_INHERIT 2u
 
-struct osh_b_upstream {			/* an address that a host may resolve to although it is private */
-	uint8_t addr[16];
-	uint32_t bits;
-	uint32_t host;			/* host number the permission belongs to */
+/*
+ * allowed_ips: the (host, port) may be dialled at these networks only, private ones included. A
+ * (host, port) without an entry may be dialled at public addresses only.
+ */
+struct osh_b_upstream {
+	uint8_t addr[16];		/* v4 as v4-mapped */
+	uint32_t bits;			/* 0..128, of the mapped form */
+	uint32_t host, port;
+	uint32_t pad;
 };
 
 struct osh_b_env {
@@ -147,3 +161,4 @@ struct osh_b_unix {
 _Static_assert(sizeof(struct osh_bundle_header) == 80, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_meta) == 48, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_cidr) == 24, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_upstream) == 32, "bundle ABI");

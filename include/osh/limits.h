@@ -15,6 +15,11 @@
 #define OSH_ADDR_EXACT 65536		/* first half of 198.18.0.0/15: names that the policy lists */
 #define OSH_ADDR_WILD 65536		/* second half: names allocated under a wildcard */
 #define OSH_HOSTS_MAX 60000		/* host entries in a policy */
+#define OSH_ENDPOINTS_MAX 262144	/* (host, port) pairs of a policy, after merging */
+#define OSH_ALTS_MAX 1048576		/* alternatives over all of them */
+#define OSH_BINARIES_MAX 16384		/* (program, group) pairs */
+#define OSH_UPSTREAM_MAX 65536		/* allowed_ips entries */
+#define OSH_LIST_MAX 1024		/* env, exec and unix entries */
 #define OSH_WILD_DEFAULT 32		/* dns.wildcard_names when the policy is silent */
 #define OSH_WILD_MAX 4096
 #define OSH_FS_PATHS 256		/* filesystem_policy entries (OpenShell's limit) */

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "err.h"
@@ -32,6 +33,7 @@ struct bundle {
 	const struct osh_b_unix *unix_paths;
 	uint32_t n_fs, n_hosts, n_suffixes, n_cidrs, n_endpoints, n_alts, n_rules, n_binaries,
 		 n_upstream, n_env, n_exec, n_unix;
+	bool mapped;			/* bundle_done() unmaps */
 };
 
 /* Reads from memory that outlives *b. 0 or -errno with the reason in *e. */

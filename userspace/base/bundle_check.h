@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the sections of a bundle may say; used by bundle_open() alone. */
+#pragma once
+
+#include "bundle.h"
+
+int bundle_check(const struct bundle *b, struct err *e);	/* 0 or -EBADMSG with the reason */
