@@ -36,7 +36,7 @@ base.o   := $(call obj,$(call src,base) $(call src,ipc))
 policy.o := $(call obj,$(wildcard policy-compiler/*.c))
 comps    := oshctl oshd launch init egress audit
 bpf.o    := $(patsubst %.bpf.c,$B/%.bpf.o,$(wildcard bpf/*.bpf.c))
-units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/differential/*.c tests/system/*.c))
+units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/differential/*.c tests/system/*.c tests/vm/*.c))
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
 tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 
@@ -74,7 +74,7 @@ $B/osh.bpf.o: $(bpf.o)
 	$(Q)bpftool gen object $@ $^
 $B/gen/osh.skel.h: $B/osh.bpf.o
 	$(Q)bpftool gen skeleton $< name osh_bpf > $@
-$(call obj,$(call src,oshd) $(wildcard tests/bpf/*.c tests/system/*.c bench/*.c)): | $B/gen/osh.skel.h
+$(call obj,$(call src,oshd) $(wildcard tests/bpf/*.c tests/system/*.c tests/vm/*.c bench/*.c)): | $B/gen/osh.skel.h
 
 # Tests link every component's library; an archive gives only what a test asks for.
 testlibs := $(comps:%=$B/lib-%.a) $B/libpolicy.a $B/libbase.a
