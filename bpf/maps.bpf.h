@@ -64,6 +64,13 @@ MAP_LPM(egress_allow, struct osh_upstream_key, __u32, 1 << 18);
 MAP_HASH(denials, struct osh_denial_key, struct osh_denial, OSH_DENIALS, BPF_F_NO_PREALLOC);
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct osh_funnel);
+} funnel __weak SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, OSH_RING_ALLOW);
 } ring_allow __weak SEC(".maps");

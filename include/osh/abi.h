@@ -92,6 +92,7 @@ struct osh_name_key {
 struct osh_name_in {
 	__u32 host, generation;
 } __attribute__((aligned(8)));
+#define OSH_HOST_IN(by, g) ((by)[(g) & 1].generation == (g) ? (by)[(g) & 1].host : 0)
 struct osh_name {
 	__u32 addr;			/* index, see OSH_NET4; stable for the sandbox's life; 0 = not yet */
 	__u32 wild;			/* 1 = allocated under a wildcard */
@@ -138,7 +139,7 @@ struct osh_endpoint_key {
 struct osh_endpoint {
 	__u64 groups[OSH_GROUP_WORDS];	/* groups of all its rules; bit 0 = any program */
 	__u64 taint_ok[OSH_GROUP_WORDS]; /* groups whose rule says `taint: ignore`; bit 0: any program */
-	__u32 rule;			/* first rule, for the event */
+	__u32 rule;			/* first rule + 1, for the event */
 	__u32 flags;			/* OSH_EP_* */
 };
 #define OSH_EP_L7 1u			/* some rule needs a look inside */
@@ -209,7 +210,8 @@ struct osh_unix_key {
 struct osh_eport_key {
 	__u32 id, generation, port;
 };
-struct osh_upstream_key {
+#define OSH_TRUST 0xffffffffu		/* value: by the operator, special addresses included */
+struct osh_upstream_key {		/* other values: the generation that allows it */
 	__u32 bits;			/* 64 + prefix length (mapped v6) */
 	__u32 id, port;			/* port 0 = any port in `egress_ports` */
 	__u32 addr_be[4];
@@ -234,7 +236,7 @@ struct osh_event {
 	__u32 aux;			/* see events.def */
 	__u16 port;			/* host order */
 	__u16 family;			/* AF_*, or 0 */
-	__u32 addr_be[4];		/* v4 in [3] as v4-mapped */
+	__u32 addr_be[4];		/* v4 in [3] as v4-mapped; family 0: hash of the name */
 	__u32 host;			/* host number, 0 = none */
 	__u32 name_len;			/* bytes of the name that follows, 0 = none follows */
 	char comm[16];
@@ -247,21 +249,29 @@ struct osh_event_named {
 
 /*
  * HASH `denials`: one entry per distinct denial, with an exact count. The first occurrence is also
- * an event; repeats only count. osh-audit reads the counts when it reports and at the end.
+ * an event; repeats only count. osh-audit reads the counts when it reports and at the end. The key
+ * is the event's own fields of the same names, so an event finds its entry.
  */
 struct osh_denial_key {
 	__u32 id;
 	__u16 kind;
 	__u8 why, pad;
 	__u32 ident;
-	__u32 host;			/* host number, or hash of the name for unknown names */
-	__u32 addr_be[4];
+	__u32 host;			/* host number, 0 = unknown */
+	__u32 addr_be[4];		/* address, or hash of the name where there is no address */
 	__u32 aux;
 	__u32 port;
 };
 struct osh_denial {
 	__u64 count;			/* atomic; the reported first occurrence included */
-	__u64 first_ns, last_ns;
+	__u64 first_ns;			/* 0 = the ring was full: this entry is the only record */
+	__u64 last_ns;
+};
+
+/* ARRAY `funnel`, one entry: the state of the two event lanes. */
+struct osh_funnel {
+	__u64 deny_woken_ns, allow_woken_ns;
+	__u64 seed;			/* random, set at load: names cannot be made to collide */
 };
 
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
