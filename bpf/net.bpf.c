@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * What a sandbox may do with IP sockets: connect (host x port x program), send datagrams, bind,
+ * create. Runs on the sandbox's cgroup, for its own tasks and for nobody else; trusts the maps that
+ * the loader filled. A connection that is allowed leaves with a mark, and only marked connections
+ * are served by the egress, so a path around these hooks ends at a closed door.
+ */
+#include "decide.bpf.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define SOL_SOCKET 1
+#define SO_MARK 36
+
+#define V4_MAPPED bpf_htonl(0xffff)	/* third word of ::ffff:a.b.c.d */
+
+/* Words of an IPv6 address, v4 as v4-mapped. */
+struct dest {
+	__u32 a[4];
+};
+
+static __always_inline int is_mapped(const __u32 *a)
+{
+	return !a[0] && !a[1] && a[2] == V4_MAPPED;
+}
+
+/*
+ * Inside the sandbox's namespace: 127/8 and ::1, and the unspecified address, which Linux takes as
+ * loopback when it is connected to.
+ */
+static __always_inline int is_loopback(const __u32 *a)
+{
+	if (is_mapped(a))
+		return !a[3] || (bpf_ntohl(a[3]) >> 24) == 127;
+	return !a[0] && !a[1] && !a[2] && (!a[3] || a[3] == bpf_htonl(1));
+}
+
+static __always_inline void dest4(struct ask *q, struct bpf_sock_addr *ctx)
+{
+	q->addr_be[0] = 0;
+	q->addr_be[1] = 0;
+	q->addr_be[2] = V4_MAPPED;
+	q->addr_be[3] = ctx->user_ip4;
+	q->family = AF_INET;
+}
+
+static __always_inline void dest6(struct ask *q, struct bpf_sock_addr *ctx)
+{
+	q->addr_be[0] = ctx->user_ip6[0];
+	q->addr_be[1] = ctx->user_ip6[1];
+	q->addr_be[2] = ctx->user_ip6[2];
+	q->addr_be[3] = ctx->user_ip6[3];
+	q->family = AF_INET6;
+}
+
+/* Index of a synthetic address of this sandbox; 0 = not one. Index 0 is never given out. */
+static __always_inline __u32 addr_index(const struct ask *q)
+{
+	const __u32 *a = q->addr_be, *net = q->sb->net6;
+	__u32 i;
+
+	if (is_mapped(a)) {
+		i = bpf_ntohl(a[3]);
+		return (i & OSH_NET4_MASK) == OSH_NET4 ? i & ~OSH_NET4_MASK : 0;
+	}
+	if (!net[0] || a[0] != net[0] || a[1] != net[1] || a[2])
+		return 0;
+	i = bpf_ntohl(a[3]);
+	return i < OSH_ADDR_EXACT + OSH_ADDR_WILD ? i : 0;
+}
+
+/* Host number of the destination under this generation; 0 = not in the policy. */
+static __always_inline __u32 host_find(const struct ask *q)
+{
+	struct osh_addr_key ak = { .id = q->sb->id, .addr = addr_index(q) };
+	struct osh_cidr_key ck;
+	struct osh_addr *addr;
+	struct osh_cidr *cidr;
+
+	if (ak.addr) {
+		addr = bpf_map_lookup_elem(&addrs, &ak);
+		return addr ? OSH_HOST_IN(addr->by, q->generation) : 0;
+	}
+	ck.bits = 64 + 128;
+	ck.id = ak.id;
+	ck.generation = q->generation;
+	__builtin_memcpy(ck.addr_be, q->addr_be, sizeof(ck.addr_be));
+	cidr = bpf_map_lookup_elem(&cidrs, &ck);
+	return cidr ? cidr->host : 0;
+}
+
+static __always_inline __u64 groups_meet(const __u64 *a, const __u64 *b)
+{
+	__u64 met = 0;
+
+	for (int i = 0; i < OSH_GROUP_WORDS; i++)
+		met |= a[i] & b[i];
+	return met;
+}
+
+/*
+ * Is the asking program among those that the endpoint lists? A task whose groups were computed for
+ * another generation has no identity until its next exec: group numbers of two policies do not
+ * compare, and a wrong match would be worse than a denial.
+ */
+static __always_inline __u32 judge_program(const struct ask *q, const struct osh_endpoint *ep)
+{
+	const struct osh_task *task = q->task;
+	__u64 ok[OSH_GROUP_WORDS];
+
+	if (ep->groups[0] & 1)
+		return OSH_WHY_ALLOWED;
+	if (!task || task->exec_id != q->t->self_exec_id)
+		return OSH_WHY_EXEC_UNSEEN;
+	if (!task->ident)
+		return task->why > OSH_WHY_ALLOWED ? task->why : OSH_WHY_NO_IDENTITY;
+	if (task->generation != q->generation)
+		return OSH_WHY_NO_IDENTITY;
+	if (!groups_meet(task->groups, ep->groups))
+		return OSH_WHY_BINARY;
+	if (!task->tainted)
+		return OSH_WHY_ALLOWED;
+	for (int i = 0; i < OSH_GROUP_WORDS; i++)
+		ok[i] = ep->groups[i] & ep->taint_ok[i];
+	return groups_meet(task->groups, ok) ? OSH_WHY_ALLOWED : OSH_WHY_TAINTED;
+}
+
+/* What the egress reads from the accepted socket. No mark = no connection. */
+static __always_inline int mark_set(struct bpf_sock_addr *ctx, const struct ask *q)
+{
+	__u32 mark = OSH_MARK_JUDGED | OSH_MARK_IDENT(q->ident) | (q->generation & 0x3fff) << 17;
+
+	if (q->task && q->task->tainted)
+		mark |= OSH_MARK_TAINT;
+	return bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
+static __always_inline __u32 judge_connect(struct bpf_sock_addr *ctx, struct ask *q)
+{
+	struct osh_endpoint_key ek;
+	struct osh_endpoint *ep;
+	__u32 why;
+
+	q->host = host_find(q);
+	if (!q->host)
+		return OSH_WHY_DEST_UNKNOWN;
+	ek.id = q->sb->id;
+	ek.generation = q->generation;
+	ek.host = q->host;
+	ek.port = q->port;
+	ep = bpf_map_lookup_elem(&endpoints, &ek);
+	if (!ep)
+		return OSH_WHY_PORT;
+	q->rule = ep->rule;
+	why = judge_program(q, ep);
+	if (why == OSH_WHY_ALLOWED && mark_set(ctx, q))
+		return OSH_WHY_INTERNAL;
+	return why;
+}
+
+/*
+ * A resolver sorts addresses by connecting UDP sockets to them (nothing is sent): to an address that
+ * the in-kernel DNS gave out this succeeds and is no event. What such a socket then sends meets no
+ * hook, but the address is local to `lo`, there is no other device, and only a program of the same
+ * sandbox could be bound there: the packet is the sandbox talking to itself.
+ */
+static __always_inline int is_sorting(const struct bpf_sock_addr *ctx, const struct ask *q)
+{
+	return ctx->protocol == IPPROTO_UDP && q->sb && addr_index(q);
+}
+
+static __always_inline int hook_connect(struct bpf_sock_addr *ctx, struct ask *q)
+{
+	q->kind = OSH_EV_CONNECT;
+	q->aux = ctx->type;
+	q->port = bpf_ntohs(ctx->user_port);
+	q->host = 0;
+	q->rule = 0;
+	if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_UDP) {
+		ask_subject(q);
+		return cgroup_ret(decide(q, OSH_WHY_FAMILY));
+	}
+	if (is_loopback(q->addr_be))
+		return 1;
+	ask_subject(q);
+	if (is_sorting(ctx, q))
+		return 1;
+	if (!q->sb)
+		return cgroup_ret(decide(q, OSH_WHY_NO_SANDBOX));
+	if (ctx->protocol != IPPROTO_TCP)
+		return cgroup_ret(decide(q, OSH_WHY_UDP));
+	return cgroup_ret(decide(q, judge_connect(ctx, q)));
+}
+
+SEC("cgroup/connect4")
+int osh_connect4(struct bpf_sock_addr *ctx)
+{
+	struct ask q;
+
+	dest4(&q, ctx);
+	return hook_connect(ctx, &q);
+}
+
+/* Also sees ::ffff:a.b.c.d, which never reaches connect4: dest words are the same, so are the rules. */
+SEC("cgroup/connect6")
+int osh_connect6(struct bpf_sock_addr *ctx)
+{
+	struct ask q;
+
+	dest6(&q, ctx);
+	return hook_connect(ctx, &q);
+}
+
+/* Datagrams with an address. Only loopback; DNS to the sandbox's own resolver is loopback too. */
+static __always_inline int hook_sendmsg(struct bpf_sock_addr *ctx, struct ask *q)
+{
+	if (ctx->protocol == IPPROTO_UDP && is_loopback(q->addr_be))
+		return 1;
+	q->kind = OSH_EV_SENDMSG;
+	q->aux = 0;
+	q->port = bpf_ntohs(ctx->user_port);
+	q->host = 0;
+	q->rule = 0;
+	ask_subject(q);
+	return cgroup_ret(decide(q, OSH_WHY_UDP));
+}
+
+SEC("cgroup/sendmsg4")
+int osh_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	struct ask q;
+
+	dest4(&q, ctx);
+	return hook_sendmsg(ctx, &q);
+}
+
+SEC("cgroup/sendmsg6")
+int osh_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	struct ask q;
+
+	dest6(&q, ctx);
+	return hook_sendmsg(ctx, &q);
+}
+
+/*
+ * Loopback and the wildcard only: nobody may sit on a synthetic address. A wildcard listener does not
+ * get their connections either, sk_lookup comes before the listener tables.
+ */
+static __always_inline int hook_bind(struct bpf_sock_addr *ctx, struct ask *q)
+{
+	if (is_loopback(q->addr_be))
+		return 1;
+	q->kind = OSH_EV_BIND;
+	q->aux = ctx->type;
+	q->port = bpf_ntohs(ctx->user_port);
+	q->host = 0;
+	q->rule = 0;
+	ask_subject(q);
+	return cgroup_ret(decide(q, OSH_WHY_BIND_ADDR));
+}
+
+SEC("cgroup/bind4")
+int osh_bind4(struct bpf_sock_addr *ctx)
+{
+	struct ask q;
+
+	dest4(&q, ctx);
+	return hook_bind(ctx, &q);
+}
+
+SEC("cgroup/bind6")
+int osh_bind6(struct bpf_sock_addr *ctx)
+{
+	struct ask q;
+
+	dest6(&q, ctx);
+	return hook_bind(ctx, &q);
+}
+
+/*
+ * The kernel calls this for AF_INET and AF_INET6 alone (seccomp has the list of families) and with
+ * the protocol resolved: TCP and UDP pass; raw, ping, SCTP, MPTCP, UDP-Lite do not. MPTCP matters:
+ * its extra subflows would join addresses that nobody judged.
+ */
+SEC("cgroup/sock_create")
+int osh_sock_create(struct bpf_sock *ctx)
+{
+	__u32 type = ctx->type, protocol = ctx->protocol;
+	struct ask q = { .kind = OSH_EV_SOCKET };
+
+	if ((type == SOCK_STREAM && protocol == IPPROTO_TCP) ||
+	    (type == SOCK_DGRAM && protocol == IPPROTO_UDP))
+		return 1;
+	q.family = ctx->family;
+	q.port = protocol;		/* in full; `aux` has room for eight bits of it */
+	q.aux = ctx->family << 16 | (type & 0xff) << 8 | (protocol & 0xff);
+	ask_subject(&q);
+	return cgroup_ret(decide(&q, OSH_WHY_FAMILY));
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

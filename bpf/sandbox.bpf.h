@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Who asks: from the running task to its sandbox. Task storage (written by the exec tracker) comes
+ * first, the cgroup second. Trusts only maps that the daemon or the exec tracker wrote; an id that
+ * no longer matches its slot is a former tenant and counts as nobody.
+ */
+#pragma once
+
+#include "maps.bpf.h"
+
+/* One question and who asks it. Hooks fill it, decide() answers it, the event repeats it. */
+struct ask {
+	struct task_struct *t;		/* the running task */
+	struct osh_sandbox *sb;		/* NULL = in no known sandbox */
+	struct osh_task *task;		/* NULL = never seen by the exec tracker */
+	__u32 generation;		/* read once, so that one answer never mixes two policies */
+	__u32 ident;
+	__u32 rule, host, aux;		/* as in struct osh_event */
+	__u16 kind, family;
+	__u32 port;			/* host order */
+	__u32 addr_be[4];
+};
+
+static __always_inline struct osh_sandbox *sandbox_get(__u32 slot)
+{
+	struct osh_sandbox *sb = bpf_map_lookup_elem(&sandboxes, &slot);
+
+	return sb && sb->id ? sb : NULL;
+}
+
+/* For programs that run per netns (tc): the cookie is that of the packet's namespace. */
+static __always_inline struct osh_sandbox *sandbox_by_netns(__u64 cookie)
+{
+	__u32 *slot = bpf_map_lookup_elem(&by_netns, &cookie);
+
+	return slot ? sandbox_get(*slot) : NULL;
+}
+
+/* v2 cgroup id to sandbox: `by_cgroup` for agents, `by_egress` for egresses. */
+static __always_inline struct osh_sandbox *sandbox_by_cgroup(void *map, __u64 cgroup)
+{
+	__u32 *slot = bpf_map_lookup_elem(map, &cgroup);
+
+	return slot ? sandbox_get(*slot) : NULL;
+}
+
+/* Task storage of `t`, only while its sandbox is alive under the same id. */
+static __always_inline struct osh_task *task_of(struct task_struct *t, struct osh_sandbox **ret_sb)
+{
+	struct osh_task *task = bpf_task_storage_get(&tasks, t, 0, 0);
+	struct osh_sandbox *sb;
+
+	if (!task)
+		return NULL;
+	sb = sandbox_get(task->slot);
+	if (!sb || sb->id != task->id)
+		return NULL;
+	*ret_sb = sb;
+	return task;
+}
+
+/*
+ * Fills t, sb, task, generation and ident. A hook on a sandbox's cgroup is only ever called for a
+ * task of a sandbox, so sb == NULL afterwards means deny (decide() does).
+ */
+static __always_inline void ask_subject(struct ask *q)
+{
+	q->t = bpf_get_current_task_btf();
+	q->sb = NULL;
+	q->ident = 0;
+	q->task = task_of(q->t, &q->sb);
+	if (q->task)
+		q->ident = q->task->ident;
+	else
+		q->sb = sandbox_by_cgroup(&by_cgroup, bpf_get_current_cgroup_id());
+	q->generation = q->sb ? *(volatile __u32 *)&q->sb->generation : 0;
+}
