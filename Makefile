@@ -9,7 +9,7 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswit
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=3 -fPIE
 SANFL  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS ?= -O2 -g
-ALLFL  := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(if $(SAN),$(SANFL),$(HARDEN)) $(if $(TEST),-DOSH_TEST)
+ALLFL  := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(if $(SAN),$(SANFL),$(HARDEN)) -DOSH_VERSION='"$(VERSION)"' $(if $(TEST),-DOSH_TEST)
 CPPFLAGS += -Iinclude -Iuserspace/base -Iuserspace/ipc -Ipolicy-compiler -I$B/gen -MMD -MP
 LDFLAGS  += $(if $(SAN),$(SANFL),-pie -Wl,-z,relro,-z,now,-z,noexecstack) -Wl,--as-needed
 VERSION := 0.1.0

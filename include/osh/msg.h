@@ -20,11 +20,14 @@ enum osh_msg_type {
 	OSH_MSG_LAUNCH,			/* struct osh_msg_launch; fds enum osh_launch_fd */
 	OSH_MSG_GO,			/* struct osh_msg_id: by_netns is filled; exec osh-init */
 	OSH_MSG_SPAWN_EGRESS,		/* struct osh_msg_egress; fds enum osh_egress_fd */
-	OSH_MSG_SPAWN_AUDIT,		/* reserved */
+	OSH_MSG_STORE,			/* struct osh_msg_stored; fds enum osh_stored_fd: keep them */
+	OSH_MSG_FORGET,			/* struct osh_msg_id: close what STORE gave */
 	/* osh-launch -> oshd */
 	OSH_MSG_PREPARED,		/* struct osh_msg_prepared; fds enum osh_prepared_fd */
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
 	OSH_MSG_FAILED,			/* struct osh_msg_failed */
+	OSH_MSG_STORED,			/* to an oshd that connects anew: each STORE again, as it came */
+	OSH_MSG_STORED_ALL,		/* struct osh_msg_id: that was all of them */
 	/* oshctl <-> osh-init, over the control socket that oshd and osh-launch only carry */
 	OSH_MSG_INIT_SPEC,		/* struct osh_msg_init_spec; fds: spec memfd, then stdio by flags */
 	OSH_MSG_INIT_PTY,		/* struct osh_msg_id; fds: pty master */
@@ -160,6 +163,39 @@ struct osh_msg_egress {
 	uint32_t uid, gid;		/* the egress' own */
 	uint32_t net6[4];
 };
+
+/*
+ * A living sandbox, kept by osh-launch ("descriptors only") so that the next oshd can adopt it:
+ * the policy, the log and the listener outlive the daemon that opened them.
+ */
+enum osh_stored_fd {
+	OSH_SFD_PIDFD,			/* of osh-init */
+	OSH_SFD_BUNDLE,
+	OSH_SFD_LISTENER,
+	OSH_SFD_STEER_LINK,
+	OSH_SFD_NETNS,
+	OSH_SFD_BOX,			/* cgroup directories */
+	OSH_SFD_EGRESS,
+	OSH_SFD_LOG,			/* an empty memfd where there is none: flags tell */
+	OSH_SFD_SUMMARY,
+	OSH_SFD_HOSTS,
+	OSH_SFD_MAX
+};
+
+struct osh_msg_stored {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t slot, generation;
+	uint32_t pid;
+	uint32_t uid, run_uid, run_gid;
+	uint32_t flags;			/* OSH_STORED_* */
+	uint64_t cgroup, egress_cgroup, netns;
+	uint32_t net6[4];
+	char name[OSH_SANDBOX_NAME];
+};
+#define OSH_STORED_LOG 1u
+#define OSH_STORED_SUMMARY 2u
+#define OSH_STORED_HOSTS 4u
 
 struct osh_msg_audit_add {
 	struct osh_msg_head h;

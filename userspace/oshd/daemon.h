@@ -33,6 +33,7 @@ struct daemon {
 	char instance[64];		/* our directory below osh.slice and below the pins */
 	char pins[320];			/* "" = nothing is pinned */
 	bool mounted_bpffs;
+	bool stopping;			/* ends when the last sandbox has gone */
 	int lock_fd;
 	int libexec_fd;			/* directory of our own binary */
 	sd_event *event;
@@ -50,4 +51,6 @@ struct daemon {
 };
 
 int daemon_start(struct daemon *d, struct err *e);
-void daemon_stop(struct daemon *d);	/* ends every sandbox; used by a clean exit */
+void daemon_end(struct daemon *d);	/* ends every sandbox, then the loop */
+void daemon_gone(struct daemon *d);	/* a sandbox or a caller has gone: is that the end? */
+void daemon_stop(struct daemon *d);	/* after the loop: takes everything down */

@@ -15,6 +15,7 @@
 #include "own.h"
 #include "sandbox.h"
 #include "spawn.h"
+#include "store.h"
 
 struct launcher {
 	int fd;
@@ -49,8 +50,11 @@ static void lost(struct daemon *d, const char *why)
 	}
 }
 
-static void answer(struct daemon *d, struct chan_in *in)
+/* 1 = the last of the stored sandboxes has been told. */
+static int answer(struct daemon *d, struct chan_in *in)
 {
+	const struct osh_msg_stored *st;
+	struct err e = { 0 };
 	const struct osh_msg_prepared *p;
 	const struct osh_msg_failed *f;
 
@@ -60,8 +64,14 @@ static void answer(struct daemon *d, struct chan_in *in)
 		sandbox_egress_up(d, p, in);
 	else if ((f = chan_is(in, OSH_MSG_FAILED, sizeof(*f), 0)))
 		sandbox_failed(d, f);
+	else if ((st = chan_is(in, OSH_MSG_STORED, sizeof(*st), OSH_SFD_MAX))) {
+		if (store_adopt(d, st, in, &e) < 0)
+			fprintf(stderr, "oshd: not adopted: %s\n", e.text);
+	} else if (chan_is(in, OSH_MSG_STORED_ALL, sizeof(struct osh_msg_id), 0))
+		return 1;
 	else
 		lost(d, "it sent an unknown message");
+	return 0;
 }
 
 static int on_answer(sd_event_source *s, int fd, uint32_t events, void *data)
@@ -125,6 +135,27 @@ static int reconnect(struct launcher *l)
 	return 0;
 }
 
+/* osh-launch speaks first to a new peer: what it keeps, then that it was all. Blocks; bounded. */
+static int adopt_all(struct daemon *d, struct launcher *l, struct err *e)
+{
+	struct timeval limit = { .tv_sec = 5 };
+
+	if (setsockopt(l->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
+		return fail(e, errno, "osh-launch: %s", strerror(errno));
+	for (unsigned i = 0; i <= OSH_SLOTS; i++) {
+		struct chan_in in;
+		int r = chan_recv(l->fd, &in);
+
+		if (r <= 0)
+			return fail(e, EPROTO, "the resident osh-launch does not answer; end it and retry");
+		r = answer(d, &in);
+		chan_in_done(&in);
+		if (r)
+			return 0;
+	}
+	return fail(e, EPROTO, "the resident osh-launch has too much to say");
+}
+
 int launcher_start(struct daemon *d, struct err *e)
 {
 	struct launcher *l = calloc(1, sizeof(*l));
@@ -135,11 +166,12 @@ int launcher_start(struct daemon *d, struct err *e)
 	l->fd = l->pidfd = -1;
 	snprintf(l->path, sizeof(l->path), "%s/launch", d->run);
 	d->launcher = l;
-	if (d->config.embedded || reconnect(l) < 0) {
+	if (d->config.embedded || reconnect(l) < 0)
 		r = spawn(d, l, e);
-		if (r < 0)
-			return r;
-	}
+	else
+		r = adopt_all(d, l, e);
+	if (r < 0)
+		return r;
 	r = sd_event_add_io(d->event, &l->io, l->fd, EPOLLIN, on_answer, d);
 	if (r < 0)
 		return fail(e, -r, "watch osh-launch: %s", strerror(-r));
@@ -194,4 +226,17 @@ int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OS
 		    struct err *e)
 {
 	return send_to(d, OSH_MSG_SPAWN_EGRESS, m, sizeof(*m), fds, OSH_EFD_MAX, e);
+}
+
+int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH_SFD_MAX],
+		   struct err *e)
+{
+	return send_to(d, OSH_MSG_STORE, m, sizeof(*m), fds, OSH_SFD_MAX, e);
+}
+
+int launcher_forget(struct daemon *d, uint32_t id, struct err *e)
+{
+	struct osh_msg_id m = { .id = id };
+
+	return send_to(d, OSH_MSG_FORGET, &m, sizeof(m), NULL, 0, e);
 }

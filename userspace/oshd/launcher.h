@@ -14,3 +14,7 @@ int launcher_launch(struct daemon *d, struct osh_msg_launch *m, const int fds[OS
 int launcher_go(struct daemon *d, uint32_t id, struct err *e);
 int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OSH_EFD_MAX],
 		    struct err *e);
+
+int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH_SFD_MAX],
+		   struct err *e);
+int launcher_forget(struct daemon *d, uint32_t id, struct err *e);

@@ -1,5 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+/* oshd: the privileged daemon. Resident by default; `--embedded` serves one oshctl and ends with it. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "manager.h"
+#include "off.h"
+
+enum { OPT_STATE = 256, OPT_SOCKET, OPT_EMBEDDED, OPT_BUS_FD, OPT_HOSTS, OPT_HELP, OPT_VERSION };
+
+static const struct option options[] = {
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "embedded", no_argument, NULL, OPT_EMBEDDED },
+	{ "bus-fd", required_argument, NULL, OPT_BUS_FD },
+	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ 0 },
+};
+
+static const char usage[] =
+	"usage: oshd [--state DIR] [--socket PATH] [--upstream-hosts FILE]\n"
+	"The daemon that holds sandboxes. It needs root and Linux 6.12 or newer.\n"
+	"  --state DIR            a private daemon beside the system's, all its files in DIR\n"
+	"  --socket PATH          where oshctl finds it (default " MANAGER_SOCKET ")\n"
+	"  --upstream-hosts FILE  static upstream addresses, `ADDR[:PORT] NAME`, for every sandbox\n";
+
+/* 0 = go on, 1 = done, 2 = used wrongly. */
+static int read_options(int argc, char **argv, struct config *c)
 {
+	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		switch (o) {
+		case OPT_STATE: c->state = optarg; break;
+		case OPT_SOCKET: c->socket = optarg; break;
+		case OPT_EMBEDDED: c->embedded = true; break;
+		case OPT_BUS_FD: c->bus_fd = atoi(optarg); break;
+		case OPT_HOSTS: c->upstream_hosts = optarg; break;
+		case OPT_HELP: fputs(usage, stdout); return 1;
+		case OPT_VERSION: puts("oshd " OSH_VERSION); return 1;
+		default: fputs(usage, stderr); return 2;
+		}
+	}
+	if (optind < argc || c->embedded != (c->bus_fd >= 0)) {
+		fputs(usage, stderr);
+		return 2;
+	}
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = { .config = { .bus_fd = -1 }, .listen_fd = -1, .lock_fd = -1,
+			    .libexec_fd = -1, .hosts_fd = -1,
+			    .cgroups = { -1, -1, -1, -1, "", "" } };
+	struct err e = { 0 };
+	int r = read_options(argc, argv, &d.config);
+
+	if (r)
+		return r == 1 ? 0 : 2;
+	if (geteuid() != 0) {
+		fprintf(stderr, "oshd: must be started by root\n");
+		return 1;
+	}
+	d.config.off = off_from_env();
+	r = daemon_start(&d, &e);
+	if (r < 0) {
+		fprintf(stderr, "oshd: %s\n", e.text);
+		daemon_stop(&d);
+		return 1;
+	}
+	sd_notify(0, "READY=1");
+	r = sd_event_loop(d.event);
+	daemon_stop(&d);
+	return r ? 1 : 0;
 }

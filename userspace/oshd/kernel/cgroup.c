@@ -207,6 +207,31 @@ int cgroup_sweep(const struct cgroup_base *c)
 	return n;
 }
 
+static void sweep_unknown(int parent, bool (*alive)(void *, uint32_t), void *data)
+{
+	DIR *d = fdopendir(openat(parent, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+
+	for (struct dirent *x; d && (x = readdir(d));)
+		if (x->d_type == DT_DIR && x->d_name[0] != '.' &&
+		    !alive(data, (uint32_t)strtoul(x->d_name, NULL, 10)))
+			remove_tree(parent, x->d_name, 0);
+	if (d)
+		closedir(d);
+}
+
+void cgroup_sweep_own(const struct cgroup_base *c, bool (*alive)(void *, uint32_t), void *data)
+{
+	sweep_unknown(c->box_fd, alive, data);
+	sweep_unknown(c->egress_fd, alive, data);
+}
+
+int cgroup_reset(struct cgroup_base *c, const char *instance, struct err *e)
+{
+	remove_tree(c->slice_fd, instance, 0);
+	cgroup_close(c);
+	return cgroup_open(c, instance, e);
+}
+
 int cgroup_is_ours(int pid)
 {
 	char path[64], line[512];

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -32,6 +33,10 @@ int cgroup_remove(int parent_fd, uint32_t id);		/* -EBUSY while a process is sti
 
 /* Ends and removes what instances of dead processes left below osh.slice; gives how many. */
 int cgroup_sweep(const struct cgroup_base *c);
+
+/* Kills and removes sandboxes of this instance that nobody knows; or all, with fresh directories. */
+void cgroup_sweep_own(const struct cgroup_base *c, bool (*alive)(void *, uint32_t id), void *data);
+int cgroup_reset(struct cgroup_base *c, const char *instance, struct err *e);
 
 /* Does the process live below osh.slice, that is inside some sandbox or egress? <0 = cannot tell. */
 int cgroup_is_ours(int pid);

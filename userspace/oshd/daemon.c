@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start as a ladder, stop as its way down; both by the resident daemon and by an embedded one. */
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "auditor.h"
+#include "bus.h"
+#include "launcher.h"
+#include "own.h"
+#include "proc.h"
+#include "sandbox.h"
+
+#define BPFFS "/sys/fs/bpf"
+#define BPFFS_MAGIC 0xcafe4a11		/* BPF_FS_MAGIC, include/uapi/linux/magic.h */
+#define STOP_US 5000000			/* how long a stop waits for sandboxes to go */
+
+static int find_libexec(struct daemon *d, struct err *e)
+{
+	char path[PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n < 0)
+		return fail(e, errno, "read /proc/self/exe: %s", strerror(errno));
+	path[n] = 0;
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = 0;
+	d->libexec_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return d->libexec_fd < 0 ? fail(e, errno, "open '%s': %s", path, strerror(errno)) : 0;
+}
+
+/* FNV-1a: tells two private daemons apart by their directory. */
+static uint32_t hash(const char *s)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 16777619u;
+	return h;
+}
+
+static int name_instance(struct daemon *d, struct err *e)
+{
+	char real[PATH_MAX];
+	unsigned long long start;
+	int r;
+
+	if (d->config.embedded) {
+		r = proc_start(getpid(), &start);
+		if (r < 0)
+			return fail(e, -r, "read /proc/self/stat: %s", strerror(-r));
+		snprintf(d->instance, sizeof(d->instance), "run-%d-%llu", getpid(), start);
+		return 0;
+	}
+	if (!d->config.state) {
+		strcpy(d->run, "/run/osh");
+		strcpy(d->instance, "oshd");
+	} else {
+		if (mkdir(d->config.state, 0755) < 0 && errno != EEXIST)
+			return fail(e, errno, "make '%s': %s", d->config.state, strerror(errno));
+		if (!realpath(d->config.state, real) || strlen(real) >= sizeof(d->run) - 16)
+			return fail(e, errno, "state directory '%s': %s", d->config.state, strerror(errno));
+		snprintf(d->run, sizeof(d->run), "%.200s", real);
+		snprintf(d->instance, sizeof(d->instance), "oshd-%08x", hash(real));
+	}
+	if (d->config.socket)
+		snprintf(d->bus_path, sizeof(d->bus_path), "%s", d->config.socket);
+	else
+		snprintf(d->bus_path, sizeof(d->bus_path), "%.240s/bus", d->run);
+	return 0;
+}
+
+static int lock_run(struct daemon *d, struct err *e)
+{
+	char path[300];
+
+	if (d->config.embedded)
+		return 0;
+	if (mkdir(d->run, 0755) < 0 && errno != EEXIST)
+		return fail(e, errno, "make '%s': %s", d->run, strerror(errno));
+	snprintf(path, sizeof(path), "%s/lock", d->run);
+	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (d->lock_fd < 0)
+		return fail(e, errno, "open '%s': %s", path, strerror(errno));
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return fail(e, EBUSY, "another oshd already serves '%s'", d->run);
+	return 0;
+}
+
+/* Pins need bpffs. Hosts with systemd have it; elsewhere we mount it and take it away again. */
+static int make_pins(struct daemon *d, struct err *e)
+{
+	const char *parts[] = { BPFFS "/osh", NULL, NULL };
+	char abi[64];
+	struct statfs fs;
+
+	if (d->config.embedded)
+		return 0;
+	if (statfs(BPFFS, &fs) < 0)
+		return fail(e, errno, "'%s': %s", BPFFS, strerror(errno));
+	if ((uint32_t)fs.f_type != BPFFS_MAGIC) {
+		if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+			return fail(e, errno, "mount bpffs on '%s': %s", BPFFS, strerror(errno));
+		d->mounted_bpffs = true;
+	}
+	snprintf(abi, sizeof(abi), BPFFS "/osh/%d", OSH_ABI);
+	snprintf(d->pins, sizeof(d->pins), "%s/%s", abi, d->instance);
+	parts[1] = abi;
+	parts[2] = d->pins;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (mkdir(parts[i], 0700) < 0 && errno != EEXIST)
+			return fail(e, errno, "make '%s': %s", parts[i], strerror(errno));
+	return 0;
+}
+
+static void remove_pins(struct daemon *d)
+{
+	char abi[64];
+
+	if (!d->pins[0])
+		return;
+	kbpf_unpin(d->pins);
+	rmdir(d->pins);
+	snprintf(abi, sizeof(abi), BPFFS "/osh/%d", OSH_ABI);
+	if (rmdir(abi) < 0 || rmdir(BPFFS "/osh") < 0)
+		return;			/* another daemon's pins */
+	if (d->mounted_bpffs)
+		umount2(BPFFS, MNT_DETACH);
+}
+
+/* A former oshd's kernel objects where they are pinned, else new ones. */
+static int load_kernel(struct daemon *d, struct err *e)
+{
+	struct err none = { 0 };
+	int r;
+
+	if (d->pins[0] && kbpf_adopt(&d->kernel, d->pins, d->config.off, &none) >= 0)
+		return 0;
+	if (d->pins[0]) {
+		/* Half of a former start, or none: its programs must not stay beside ours. */
+		kbpf_unpin(d->pins);
+		r = cgroup_reset(&d->cgroups, d->instance, e);
+		if (r < 0)
+			return r;
+	}
+	r = kbpf_load(&d->kernel, d->config.embedded, d->config.off, e);
+	if (!r)
+		r = kbpf_attach_global(d->kernel, e);
+	if (!r)
+		r = kbpf_attach_sandbox(d->kernel, d->cgroups.box_fd, e);
+	if (!r)
+		r = kbpf_attach_egress(d->kernel, d->cgroups.egress_fd, e);
+	if (!r && d->pins[0])
+		r = kbpf_pin(d->kernel, d->pins, e);
+	return r;
+}
+
+static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *data)
+{
+	(void)s;
+	(void)si;
+	daemon_end(data);
+	return 0;
+}
+
+static int on_stop_timeout(sd_event_source *s, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)s;
+	(void)usec;
+	fprintf(stderr, "oshd: %u sandboxes have not gone in time\n", d->n_sandboxes);
+	return sd_event_exit(d->event, 1);
+}
+
+void daemon_end(struct daemon *d)
+{
+	if (d->stopping) {		/* asked twice: at once */
+		sd_event_exit(d->event, 1);
+		return;
+	}
+	d->stopping = true;
+	for (uint32_t i = 0; i < OSH_SLOTS; i++)
+		if (d->slots[i])
+			sandbox_kill(d->slots[i]);
+	if (sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, STOP_US, 0, on_stop_timeout,
+				       d) < 0)
+		sd_event_exit(d->event, 1);
+	daemon_gone(d);
+}
+
+void daemon_gone(struct daemon *d)
+{
+	if (d->config.embedded && !d->conns && !d->stopping)
+		daemon_end(d);
+	else if (d->stopping && !d->n_sandboxes)
+		sd_event_exit(d->event, 0);
+}
+
+static int make_loop(struct daemon *d, struct err *e)
+{
+	static const int ends[] = { SIGTERM, SIGINT };
+	sigset_t set;
+	int r = sd_event_new(&d->event);
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		sigaddset(&set, ends[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(ends); i++)
+		r = sd_event_add_signal(d->event, NULL, ends[i], on_signal, d);
+	if (r >= 0)
+		r = sd_event_set_watchdog(d->event, 1);
+	return r < 0 ? fail(e, -r, "event loop: %s", strerror(-r)) : 0;
+}
+
+static int open_hosts(struct daemon *d, struct err *e)
+{
+	if (!d->config.upstream_hosts)
+		return 0;
+	d->hosts_fd = open(d->config.upstream_hosts, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return d->hosts_fd < 0 ? fail(e, errno, "open '%s': %s", d->config.upstream_hosts,
+				      strerror(errno)) : 0;
+}
+
+static bool is_alive(void *data, uint32_t id)
+{
+	return sandbox_by_id(data, id) != NULL;
+}
+
+int daemon_start(struct daemon *d, struct err *e)
+{
+	static int (*const steps[])(struct daemon *, struct err *) = {
+		name_instance, lock_run, find_libexec, open_hosts, make_loop, make_pins,
+	};
+	int r = 0, swept;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++)
+		r = steps[i](d, e);
+	if (!r)
+		r = cgroup_open(&d->cgroups, d->instance, e);
+	if (r < 0)
+		return r;
+	swept = cgroup_sweep(&d->cgroups);
+	if (swept)
+		fprintf(stderr, "oshd: removed what %d dead runs had left\n", swept);
+	r = load_kernel(d, e);
+	if (!r)
+		r = auditor_start(d, e);
+	if (!r)
+		r = launcher_start(d, e);
+	if (!r)
+		cgroup_sweep_own(&d->cgroups, is_alive, d);
+	if (!r)
+		r = d->config.embedded ? bus_serve(d, d->config.bus_fd, e) : bus_listen(d, e);
+	return r;
+}
+
+void daemon_stop(struct daemon *d)
+{
+	if (d->event)
+		bus_close(d);
+	launcher_stop(d);
+	auditor_stop(d);
+	remove_pins(d);
+	kbpf_free(d->kernel);
+	cgroup_close(&d->cgroups);
+	sd_event_unref(d->event);
+	own_close(&d->hosts_fd);
+	own_close(&d->libexec_fd);
+	own_close(&d->lock_fd);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "egress.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "auditor.h"
+#include "chan.h"
+#include "launcher.h"
+#include "own.h"
+#include "sandbox.h"
+#include "upstream.h"
+
+#define REST_US 100000			/* between two starts, so that a crash loop is no load */
+#define MAX_STARTS 1000
+
+static int text_fd(const char *path)
+{
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+
+	return fd >= 0 ? fd : memfd_create("empty", MFD_CLOEXEC);
+}
+
+/* Everything an egress holds, as osh/msg.h lists it. */
+static int ask(struct sandbox *s, struct err *e)
+{
+	struct osh_msg_egress m = { .id = s->k.id, .generation = s->k.generation,
+				    .uid = OSH_UID_EGRESS + s->k.slot,
+				    .gid = OSH_UID_EGRESS + s->k.slot };
+	_close_ int resolv = text_fd("/etc/resolv.conf");
+	_close_ int hosts = s->hosts_fd >= 0 ? fcntl(s->hosts_fd, F_DUPFD_CLOEXEC, 3) : text_fd(NULL);
+	int pair[2], fds[OSH_EFD_MAX], r;
+
+	if (resolv < 0 || hosts < 0)
+		return fail(e, errno, "open the resolver's configuration: %s", strerror(errno));
+	r = upstream_trust(s, resolv, hosts, e);
+	if (r < 0)
+		return r;
+	r = chan_pair(pair);
+	if (r < 0)
+		return fail(e, -r, "socketpair: %s", strerror(-r));
+	memcpy(m.net6, s->k.net6, sizeof(m.net6));
+	fds[OSH_EFD_BUNDLE] = s->bundle_fd;
+	fds[OSH_EFD_LISTENER] = s->listener_fd;
+	fds[OSH_EFD_AUDIT] = pair[0];
+	fds[OSH_EFD_PIDFD] = s->pidfd;
+	fds[OSH_EFD_ADDRS] = kbpf_map_fd(s->d->kernel, "addrs");
+	fds[OSH_EFD_IDENTS] = kbpf_map_fd(s->d->kernel, "idents");
+	fds[OSH_EFD_RESOLV] = resolv;
+	fds[OSH_EFD_HOSTS] = hosts;
+	fds[OSH_EFD_CGROUP] = s->egress_cgroup_fd;
+	r = auditor_peer(s->d, s->k.id, pair[1], e);
+	if (!r)
+		r = launcher_egress(s->d, &m, fds, e);
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
+static int on_rested(sd_event_source *src, uint64_t usec, void *data)
+{
+	struct sandbox *s = data;
+
+	(void)src;
+	(void)usec;
+	s->egress.rest = sd_event_source_unref(s->egress.rest);
+	s->egress.state = EGRESS_NONE;
+	if (s->egress.wait)
+		sd_event_source_set_enabled(s->egress.wait, SD_EVENT_ON);
+	return 0;
+}
+
+/* No egress for a moment: connections wait in the listener's backlog, nothing leaves. */
+static void rest(struct sandbox *s)
+{
+	s->egress.state = EGRESS_RESTING;
+	if (s->egress.starts >= MAX_STARTS) {
+		fprintf(stderr, "oshd: sandbox %s: egress died %u times; no more\n", s->name,
+			s->egress.starts);
+		return;
+	}
+	if (sd_event_add_time_relative(s->d->event, &s->egress.rest, CLOCK_MONOTONIC, REST_US, 0,
+				       on_rested, s) < 0)
+		fprintf(stderr, "oshd: sandbox %s: no timer; its egress stays down\n", s->name);
+}
+
+static int on_connection(sd_event_source *src, int fd, uint32_t events, void *data)
+{
+	struct sandbox *s = data;
+	struct err e = { 0 };
+
+	(void)fd;
+	(void)events;
+	sd_event_source_set_enabled(src, SD_EVENT_OFF);
+	if (s->egress.state != EGRESS_NONE || s->state != SB_RUNNING)
+		return 0;
+	s->egress.state = EGRESS_ASKED;
+	s->egress.starts++;
+	if (ask(s, &e) < 0)
+		egress_failed(s, e.text);
+	return 0;
+}
+
+int egress_arm(struct sandbox *s, struct err *e)
+{
+	int r = sd_event_add_io(s->d->event, &s->egress.wait, s->listener_fd, EPOLLIN,
+				on_connection, s);
+
+	s->egress.pidfd = -1;
+	return r < 0 ? fail(e, -r, "watch the listener: %s", strerror(-r)) : 0;
+}
+
+static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
+{
+	struct sandbox *s = data;
+
+	(void)src;
+	(void)fd;
+	(void)events;
+	s->egress.exit = sd_event_source_disable_unref(s->egress.exit);
+	own_close(&s->egress.pidfd);
+	if (s->state == SB_RUNNING)
+		rest(s);
+	else
+		s->egress.state = EGRESS_NONE;
+	return 0;
+}
+
+void egress_up(struct sandbox *s, int pidfd)
+{
+	struct egress *g = &s->egress;
+
+	g->state = EGRESS_UP;
+	g->pidfd = pidfd;
+	if (sd_event_add_io(s->d->event, &g->exit, pidfd, EPOLLIN, on_gone, s) < 0)
+		fprintf(stderr, "oshd: sandbox %s: cannot watch its egress\n", s->name);
+}
+
+void egress_failed(struct sandbox *s, const char *why)
+{
+	fprintf(stderr, "oshd: sandbox %s: egress: %s\n", s->name, why);
+	rest(s);
+}
+
+void egress_end(struct sandbox *s)
+{
+	struct egress *g = &s->egress;
+
+	g->wait = sd_event_source_disable_unref(g->wait);
+	g->exit = sd_event_source_disable_unref(g->exit);
+	g->rest = sd_event_source_disable_unref(g->rest);
+	own_close(&g->pidfd);
+	if (s->egress_cgroup_fd >= 0)
+		cgroup_kill(s->egress_cgroup_fd);
+	g->state = EGRESS_NONE;
+}

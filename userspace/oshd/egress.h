@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox's egress as oshd sees it: nothing until the first connection waits on the listener,
+ * then one process; started again when it dies while a connection waits.
+ */
+#pragma once
+
+#include "daemon.h"
+#include "osh/msg.h"
+
+enum egress_state { EGRESS_NONE, EGRESS_ASKED, EGRESS_UP, EGRESS_RESTING };
+
+struct egress {
+	enum egress_state state;
+	int pidfd;
+	sd_event_source *wait;		/* listener readable */
+	sd_event_source *exit;		/* egress died */
+	sd_event_source *rest;		/* pause between two starts */
+	unsigned starts;
+};
+
+int egress_arm(struct sandbox *s, struct err *e);	/* after the listener exists */
+void egress_up(struct sandbox *s, int pidfd);		/* osh-launch started it; takes pidfd */
+void egress_failed(struct sandbox *s, const char *why);
+void egress_end(struct sandbox *s);

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order of a start: identity and cgroups, ask osh-launch (it works in parallel), fill the kernel's
+ * tables, announce to osh-audit; when osh-launch is prepared, tie the netns to the slot and let it
+ * execute. From the first instruction of osh-init on, every table is in force.
+ */
+#include "sandbox.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "auditor.h"
+#include "bus.h"
+#include "launcher.h"
+#include "own.h"
+#include "store.h"
+
+#define REMOVE_US 5000			/* between two tries to remove a cgroup */
+#define REMOVE_TRIES 400
+
+struct sandbox *sandbox_new(struct daemon *d)
+{
+	struct sandbox *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->d = d;
+	s->bundle_fd = s->log_fd = s->summary_fd = s->hosts_fd = -1;
+	s->box_fd = s->egress_cgroup_fd = -1;
+	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
+	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
+	return s;
+}
+
+static int slot_take(struct daemon *d, struct sandbox *s, struct err *e)
+{
+	/* Round robin, so that a slot (and with it a uid) rests before its next tenant. */
+	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
+		uint32_t slot = (d->next_id + i) % OSH_SLOTS;
+
+		if (d->slots[slot])
+			continue;
+		s->k.slot = slot;
+		s->k.id = ++d->next_id;
+		s->k.generation = 1;
+		d->slots[slot] = s;
+		d->n_sandboxes++;
+		return 0;
+	}
+	return fail(e, ENOSPC, "%d sandboxes are alive; end one first", OSH_SLOTS);
+}
+
+/* RFC 4193 section 3.2.2: fd, then 40 random bits. */
+static int random_prefix(uint32_t net6[4], struct err *e)
+{
+	uint8_t p[16] = { 0xfd };
+
+	if (getrandom(p + 1, 5, 0) != 5)
+		return fail(e, EIO, "no random bytes");
+	memcpy(net6, p, sizeof(p));
+	return 0;
+}
+
+static int dup_into(int *to, int from, struct err *e)
+{
+	*to = from < 0 ? -1 : fcntl(from, F_DUPFD_CLOEXEC, 3);
+	if (from >= 0 && *to < 0)
+		return fail(e, errno, "duplicate a descriptor: %s", strerror(errno));
+	return 0;
+}
+
+/* DESIGN: a caller who is not root may run as `sandbox` or as himself only. */
+static int identity(struct sandbox *s, const struct run_request *r, struct err *e)
+{
+	const struct osh_b_meta *m = s->bundle.meta;
+
+	s->uid = r->uid;
+	s->run_uid = r->uid ? r->uid : OSH_UID_SANDBOX + s->k.slot;
+	s->run_gid = r->uid ? r->gid : OSH_UID_SANDBOX + s->k.slot;
+	if (m->run_as_user == OSH_RUNAS_UID) {
+		if (r->uid && m->uid != r->uid)
+			return fail(e, EPERM, "run_as_user %u: only root may name another user", m->uid);
+		s->run_uid = m->uid;
+	}
+	if (m->run_as_group == OSH_RUNAS_UID) {
+		if (r->uid && m->gid != r->gid)
+			return fail(e, EPERM, "run_as_group %u: only root may name another group", m->gid);
+		s->run_gid = m->gid;
+	}
+	if (!s->run_uid || !s->run_gid)
+		return fail(e, EPERM, "a sandbox never runs as root");
+	return 0;
+}
+
+static int adopt_request(struct sandbox *s, const struct run_request *r, struct err *e)
+{
+	int x = bundle_open_fd(&s->bundle, r->bundle_fd, e);
+
+	if (x < 0)
+		return x;
+	x = dup_into(&s->bundle_fd, r->bundle_fd, e);
+	if (!x)
+		x = dup_into(&s->log_fd, r->log_fd, e);
+	if (!x)
+		x = dup_into(&s->summary_fd, r->summary_fd, e);
+	if (!x)
+		x = dup_into(&s->hosts_fd, r->hosts_fd >= 0 ? r->hosts_fd : s->d->hosts_fd, e);
+	if (!x)
+		x = identity(s, r, e);
+	if (r->name[0])
+		snprintf(s->name, sizeof(s->name), "%s", r->name);
+	else
+		snprintf(s->name, sizeof(s->name), "osh-%" PRIu32, s->k.id);
+	return x;
+}
+
+static int ask_launch(struct sandbox *s, const struct run_request *r, struct err *e)
+{
+	struct osh_msg_launch m = { .id = s->k.id, .uid = r->uid, .gid = r->gid,
+				    .n_groups = r->n_groups, .run_uid = s->run_uid,
+				    .run_gid = s->run_gid, .off = s->d->config.off,
+				    .flags = r->uid ? 0 : OSH_LAUNCH_IDMAP };
+	int fds[OSH_LFD_MAX] = {
+		[OSH_LFD_BUNDLE] = s->bundle_fd,     [OSH_LFD_CONTROL] = r->control_fd,
+		[OSH_LFD_WORKDIR] = r->workdir_fd,   [OSH_LFD_CGROUP] = s->box_fd,
+		[OSH_LFD_DNS] = kbpf_prog_fd(s->d->kernel, OSH_HOOK_DNS),
+		[OSH_LFD_STEER] = s->steer_prog_fd,  [OSH_LFD_STEER_MAP] = s->steer_map_fd,
+	};
+
+	memcpy(m.groups, r->groups, sizeof(m.groups));
+	memcpy(m.net6, s->k.net6, sizeof(m.net6));
+	memcpy(m.name, s->name, sizeof(m.name));
+	memcpy(m.workdir, r->workdir, sizeof(m.workdir));
+	return launcher_launch(s->d, &m, fds, e);
+}
+
+static int fill(struct sandbox *s, struct err *e)
+{
+	struct kbpf *k = s->d->kernel;
+	int r = kbpf_fill(k, &s->k, &s->bundle, e);
+
+	for (uint32_t i = 0; !r && i < s->bundle.n_env; i++)
+		if (s->bundle.env[i].kind == OSH_ENV_SET)
+			r = kbpf_env_exempt(k, &s->k, bundle_str(&s->bundle, s->bundle.env[i].text), e);
+	if (!r)
+		r = kbpf_flip(k, &s->k, &s->bundle, e);
+	return r;
+}
+
+static int start(struct sandbox *s, const struct run_request *r, struct err *e)
+{
+	struct daemon *d = s->d;
+	int x = adopt_request(s, r, e);
+
+	if (!x)
+		x = random_prefix(s->k.net6, e);
+	if (!x)
+		x = cgroup_make(d->cgroups.box_fd, s->k.id, &s->box_fd, &s->k.cgroup, e);
+	if (!x)
+		x = cgroup_make(d->cgroups.egress_fd, s->k.id, &s->egress_cgroup_fd,
+				&s->egress_cgroup, e);
+	if (!x)
+		x = kbpf_steer_new(d->kernel, &s->steer_prog_fd, &s->steer_map_fd, e);
+	if (!x)
+		x = ask_launch(s, r, e);
+	if (!x) {
+		s->state = SB_PREPARING;
+		x = fill(s, e);
+	}
+	if (!x)
+		x = kbpf_egress_cgroup(d->kernel, &s->k, s->egress_cgroup, e);
+	if (!x)
+		x = auditor_add(d, s->k.id, s->uid, s->name, s->bundle_fd, s->log_fd, s->summary_fd, e);
+	return x;
+}
+
+static void forget(struct sandbox *s);
+
+int sandbox_run(struct daemon *d, const struct run_request *r, sd_bus_message *call,
+		struct sandbox **ret, struct err *e)
+{
+	struct sandbox *s = sandbox_new(d);
+	int x;
+
+	if (!s)
+		return fail(e, ENOMEM, "out of memory");
+	x = slot_take(d, s, e);
+	if (x < 0) {
+		free(s);
+		return x;
+	}
+	x = start(s, r, e);
+	if (x < 0) {
+		sandbox_kill(s);
+		return x;
+	}
+	s->call = sd_bus_message_ref(call);
+	*ret = s;
+	return 0;
+}
+
+struct sandbox *sandbox_by_id(struct daemon *d, uint32_t id)
+{
+	for (uint32_t i = 0; i < OSH_SLOTS; i++)	/* ids are not slots: a slot rests between tenants */
+		if (d->slots[i] && d->slots[i]->k.id == id)
+			return d->slots[i];
+	return NULL;
+}
+
+static void answer(struct sandbox *s, const char *error)
+{
+	if (!s->call)
+		return;
+	if (error)
+		bus_answer_error(s->call, error);
+	else
+		bus_answer_run(s->call, s->name, s->k.id);
+	s->call = sd_bus_message_unref(s->call);
+}
+
+static int on_removal(sd_event_source *src, uint64_t usec, void *data)
+{
+	(void)src;
+	(void)usec;
+	forget(data);
+	return 0;
+}
+
+/* The last step: tables, cgroups, slot. A cgroup whose processes are still leaving is tried again. */
+static void forget(struct sandbox *s)
+{
+	struct daemon *d = s->d;
+	int a, b;
+
+	s->removal = sd_event_source_disable_unref(s->removal);
+	a = cgroup_remove(d->cgroups.box_fd, s->k.id);
+	b = cgroup_remove(d->cgroups.egress_fd, s->k.id);
+	if ((a == -EBUSY || b == -EBUSY) && s->removal_tries++ < REMOVE_TRIES &&
+	    sd_event_add_time_relative(d->event, &s->removal, CLOCK_MONOTONIC, REMOVE_US, 0,
+				       on_removal, s) >= 0)
+		return;
+	if (a < 0 || b < 0)
+		fprintf(stderr, "oshd: sandbox %s: its cgroup stays: %s\n", s->name, strerror(a ? -a : -b));
+	kbpf_clear(d->kernel, &s->k);
+	store_forget(s);
+	own_close(&s->box_fd);
+	own_close(&s->egress_cgroup_fd);
+	own_close(&s->hosts_fd);
+	bundle_done(&s->bundle);
+	own_close(&s->bundle_fd);
+	d->slots[s->k.slot] = NULL;
+	d->n_sandboxes--;
+	free(s);
+	daemon_gone(d);
+}
+
+/* Everything that keeps the kernel's objects alive goes first; the report needs none of it. */
+static void release(struct sandbox *s)
+{
+	egress_end(s);
+	s->exit_source = sd_event_source_disable_unref(s->exit_source);
+	cgroup_kill(s->box_fd);
+	own_close(&s->listener_fd);
+	own_close(&s->steer_link_fd);
+	own_close(&s->steer_prog_fd);
+	own_close(&s->steer_map_fd);
+	own_close(&s->netns_fd);
+	own_close(&s->pidfd);
+}
+
+static int do_exited(struct sandbox *s, const char *why)
+{
+	(void)why;
+	release(s);
+	if (auditor_end(s->d, s->k.id) < 0) {
+		fprintf(stderr, "oshd: sandbox %s: osh-audit is gone; its last lines wait\n", s->name);
+	}
+	own_close(&s->summary_fd);
+	own_close(&s->log_fd);
+	return 0;
+}
+
+static int do_failed(struct sandbox *s, const char *why)
+{
+	answer(s, why ? why : "the sandbox ended before it started");
+	return do_exited(s, why);
+}
+
+static int do_reported(struct sandbox *s, const char *why)
+{
+	(void)why;
+	forget(s);
+	return 0;
+}
+
+static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data);
+
+static int do_prepared(struct sandbox *s, const char *why)
+{
+	struct err e = { 0 };
+	int r;
+
+	(void)why;
+	r = kbpf_set_netns(s->d->kernel, &s->k, s->k.netns, &e);
+	if (!r)
+		r = egress_arm(s, &e);
+	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
+		r = fail(&e, ENOMEM, "watch osh-init: out of memory");
+	if (!r)
+		r = store_save(s, &e);
+	if (!r)
+		r = launcher_go(s->d, s->k.id, &e);
+	if (r < 0) {
+		answer(s, e.text);
+		return r;
+	}
+	answer(s, NULL);
+	return 0;
+}
+
+/* A former oshd's sandbox: it runs and is enforced; only our eyes on it are new. */
+int sandbox_resume(struct sandbox *s, struct err *e)
+{
+	int r = egress_arm(s, e);
+
+	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
+		r = fail(e, ENOMEM, "watch osh-init: out of memory");
+	s->state = SB_RUNNING;
+	return r;
+}
+
+static const struct step {
+	int (*act)(struct sandbox *, const char *why);
+	enum sandbox_state next, on_error;
+} steps[SB_STATES][SB_EVENTS] = {
+	/* clang-format off */
+	[SB_NEW] =       { [EV_KILL]     = { do_failed,   SB_REPORTING, SB_REPORTING } },
+	[SB_PREPARING] = { [EV_PREPARED] = { do_prepared, SB_RUNNING,   SB_RUNNING   },
+			   [EV_FAILED]   = { do_failed,   SB_REPORTING, SB_REPORTING },
+			   [EV_KILL]     = { do_failed,   SB_REPORTING, SB_REPORTING } },
+	[SB_RUNNING] =   { [EV_FAILED]   = { do_failed,   SB_REPORTING, SB_REPORTING },
+			   [EV_EXITED]   = { do_exited,   SB_REPORTING, SB_REPORTING },
+			   [EV_KILL]     = { do_exited,   SB_REPORTING, SB_REPORTING } },
+	[SB_REPORTING] = { [EV_REPORTED] = { do_reported, SB_REPORTING, SB_REPORTING } },
+	/* clang-format on */
+};
+
+static void happen(struct sandbox *s, enum sandbox_event ev, const char *why)
+{
+	const struct step *step = &steps[s->state][ev];
+
+	if (!step->act)			/* an empty cell: the event comes too late to matter */
+		return;
+	if (ev == EV_REPORTED) {	/* frees s */
+		step->act(s, why);
+		return;
+	}
+	if (step->act(s, why) < 0) {
+		s->state = step->on_error;
+		happen(s, EV_KILL, NULL);
+		return;
+	}
+	s->state = step->next;
+}
+
+static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
+{
+	(void)src;
+	(void)fd;
+	(void)events;
+	happen(data, EV_EXITED, NULL);
+	return 0;
+}
+
+void sandbox_kill(struct sandbox *s)
+{
+	happen(s, EV_KILL, NULL);
+}
+
+void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct chan_in *in)
+{
+	struct sandbox *s = sandbox_by_id(d, p->id);
+
+	if (!s || s->state != SB_PREPARING)
+		return;			/* its descriptors close with the message: the child ends */
+	s->pid = (pid_t)p->pid;
+	s->k.netns = p->netns_cookie;
+	s->pidfd = chan_take(in, OSH_PFD_PIDFD);
+	s->listener_fd = chan_take(in, OSH_PFD_LISTENER);
+	s->steer_link_fd = chan_take(in, OSH_PFD_STEER_LINK);
+	s->netns_fd = chan_take(in, OSH_PFD_NETNS);
+	happen(s, EV_PREPARED, NULL);
+}
+
+void sandbox_failed(struct daemon *d, const struct osh_msg_failed *f)
+{
+	struct sandbox *s = sandbox_by_id(d, f->id);
+	char text[sizeof(f->text) + 1];
+
+	if (!s)
+		return;
+	snprintf(text, sizeof(text), "%.*s", (int)sizeof(f->text), f->text);
+	if (s->state == SB_RUNNING && s->egress.state == EGRESS_ASKED)
+		egress_failed(s, text);
+	else
+		happen(s, EV_FAILED, text);
+}
+
+void sandbox_egress_up(struct daemon *d, const struct osh_msg_prepared *p, struct chan_in *in)
+{
+	struct sandbox *s = sandbox_by_id(d, p->id);
+
+	if (s && s->state == SB_RUNNING && s->egress.state == EGRESS_ASKED)
+		egress_up(s, chan_take(in, 0));
+}
+
+void sandbox_reported(struct daemon *d, uint32_t id)
+{
+	struct sandbox *s = sandbox_by_id(d, id);
+
+	if (s)
+		happen(s, EV_REPORTED, NULL);
+}
+
+void sandbox_announce_all(struct daemon *d)
+{
+	struct err e;
+
+	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
+		struct sandbox *s = d->slots[i];
+
+		if (!s)
+			continue;
+		if (s->state == SB_REPORTING) {		/* its report died with the old one */
+			happen(s, EV_REPORTED, NULL);
+			continue;
+		}
+		if (auditor_add(d, s->k.id, s->uid, s->name, s->bundle_fd, s->log_fd, s->summary_fd,
+				&e) < 0)
+			sandbox_kill(s);
+	}
+}
+
+void sandbox_launcher_lost(struct daemon *d)
+{
+	for (uint32_t i = 0; i < OSH_SLOTS; i++)
+		if (d->slots[i] && d->slots[i]->state == SB_PREPARING)
+			happen(d->slots[i], EV_FAILED, "osh-launch ended while it built the sandbox");
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One sandbox's life, as a state x event table. All steps run on the event loop; nothing here waits.
+ * A failure at any step takes everything back and answers the caller with the reason.
+ */
+#pragma once
+
+#include "bundle.h"
+#include "chan.h"
+#include "daemon.h"
+#include "egress.h"
+
+enum sandbox_state {
+	SB_NEW,
+	SB_PREPARING,			/* osh-launch builds it; the tables are being filled */
+	SB_RUNNING,
+	SB_REPORTING,			/* ended; osh-audit writes its last lines */
+	SB_STATES
+};
+
+enum sandbox_event {
+	EV_PREPARED,			/* osh-launch is ready to execute osh-init */
+	EV_FAILED,			/* osh-launch could not */
+	EV_EXITED,			/* osh-init has gone */
+	EV_REPORTED,			/* osh-audit has written everything */
+	EV_KILL,			/* the owner or the daemon wants it gone */
+	SB_EVENTS
+};
+
+/* What a caller asks for. Descriptors are borrowed; the sandbox keeps its own. */
+struct run_request {
+	uid_t uid;
+	gid_t gid;
+	uint32_t n_groups;
+	gid_t groups[OSH_GROUPS_CALLER];
+	char name[OSH_SANDBOX_NAME];	/* "" = choose */
+	char workdir[1024];
+	int bundle_fd, control_fd, workdir_fd;
+	int log_fd, summary_fd, hosts_fd;	/* -1 = none */
+};
+
+struct sandbox {
+	struct daemon *d;
+	enum sandbox_state state;
+	struct kbpf_sandbox k;		/* slot, id, generation, ... */
+	char name[OSH_SANDBOX_NAME];
+	uid_t uid;			/* owner */
+	uid_t run_uid;
+	gid_t run_gid;
+	struct bundle bundle;
+	int bundle_fd, log_fd, summary_fd, hosts_fd;
+	int box_fd, egress_cgroup_fd;
+	uint64_t egress_cgroup;
+	int steer_prog_fd, steer_map_fd, steer_link_fd;
+	int pidfd, listener_fd, netns_fd;
+	pid_t pid;
+	sd_event_source *exit_source;
+	struct egress egress;
+	sd_bus_message *call;		/* answered when it runs or fails */
+	sd_event_source *removal;	/* retries rmdir while processes leave */
+	unsigned removal_tries;
+};
+
+/* Starts one; on success the call is answered later, on failure now by the caller of this. */
+int sandbox_run(struct daemon *d, const struct run_request *r, sd_bus_message *call,
+		struct sandbox **ret, struct err *e);
+struct sandbox *sandbox_new(struct daemon *d);	/* empty, in no slot */
+int sandbox_resume(struct sandbox *s, struct err *e);	/* adoption: osh-init lives already */
+void sandbox_kill(struct sandbox *s);
+struct sandbox *sandbox_by_id(struct daemon *d, uint32_t id);
+
+/* Answers of the other processes. */
+void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct chan_in *in);
+void sandbox_failed(struct daemon *d, const struct osh_msg_failed *f);
+void sandbox_egress_up(struct daemon *d, const struct osh_msg_prepared *p, struct chan_in *in);
+void sandbox_reported(struct daemon *d, uint32_t id);
+void sandbox_announce_all(struct daemon *d);	/* to a new osh-audit */
+void sandbox_launcher_lost(struct daemon *d);

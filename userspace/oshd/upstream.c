@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Root parses nothing: the texts are read by a forked child under seccomp's strict mode (read, write,
+ * exit: seccomp(2)), as its own uid. It answers with fixed-size records.
+ */
+#include "upstream.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "own.h"
+#include "sandbox.h"
+
+#define TEXT_MAX (256u << 10)
+#define TRUST_MAX 4096
+#define PARSE_MS 2000
+
+struct trust {
+	uint32_t addr_be[4];
+	uint32_t port;			/* 0 = any that the policy names */
+};
+
+static char text[TEXT_MAX + 1];		/* the child may not allocate */
+
+static size_t read_text(int fd)
+{
+	size_t n = 0;
+
+	for (;;) {
+		ssize_t r = read(fd, text + n, TEXT_MAX - n);
+
+		if (r <= 0)
+			break;
+		n += (size_t)r;
+	}
+	text[n] = 0;
+	return n;
+}
+
+static int to_mapped(const char *s, uint32_t addr_be[4])
+{
+	addr_be[0] = addr_be[1] = 0;
+	addr_be[2] = htonl(0xffff);
+	if (inet_pton(AF_INET, s, &addr_be[3]) == 1)
+		return 0;
+	return inet_pton(AF_INET6, s, addr_be) == 1 ? 0 : -1;
+}
+
+/* "ADDR", "ADDR:PORT" (v4) or "[ADDR]:PORT". */
+static int to_trust(char *word, struct trust *t)
+{
+	char *port = NULL, *colon = strrchr(word, ':');
+
+	if (word[0] == '[') {
+		char *end = strchr(++word, ']');
+
+		if (!end)
+			return -1;
+		*end = 0;
+		port = end[1] == ':' ? end + 2 : NULL;
+	} else if (colon && strchr(word, ':') == colon) {
+		*colon = 0;
+		port = colon + 1;
+	}
+	t->port = port ? (uint32_t)strtoul(port, NULL, 10) : 0;
+	return t->port > 65535 ? -1 : to_mapped(word, t->addr_be);
+}
+
+static void say(int out, const struct trust *t)
+{
+	(void)!write(out, t, sizeof(*t));
+}
+
+static void each_line(int out, void (*line)(int, char *))
+{
+	for (char *p = text, *next; *p; p = next) {
+		next = p + strcspn(p, "\n");
+		if (*next)
+			*next++ = 0;
+		p[strcspn(p, "#;")] = 0;
+		line(out, p);
+	}
+}
+
+static void resolv_line(int out, char *line)
+{
+	char *save, *key = strtok_r(line, " \t\r", &save);
+	char *addr = key && !strcmp(key, "nameserver") ? strtok_r(NULL, " \t\r%", &save) : NULL;
+	struct trust t = { .port = 53 };
+
+	if (addr && !to_mapped(addr, t.addr_be))
+		say(out, &t);
+}
+
+static void hosts_line(int out, char *line)
+{
+	char *save, *addr = strtok_r(line, " \t\r", &save);
+	struct trust t;
+
+	if (addr && !to_trust(addr, &t))
+		say(out, &t);
+}
+
+/* No groups, own uid, then nothing but read, write and exit. Raw exit: _exit() is exit_group(). */
+_Noreturn static void parser(int out, int resolv_fd, int hosts_fd)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(OSH_UID_PARSE, OSH_UID_PARSE, OSH_UID_PARSE) < 0 ||
+	    setresuid(OSH_UID_PARSE, OSH_UID_PARSE, OSH_UID_PARSE) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0)
+		syscall(SYS_exit, 1);
+	read_text(resolv_fd);
+	each_line(out, resolv_line);
+	read_text(hosts_fd);
+	each_line(out, hosts_line);
+	for (;;)
+		syscall(SYS_exit, 0);
+}
+
+static int enter_all(struct sandbox *s, int in, struct err *e)
+{
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	struct trust t;
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < TRUST_MAX; i++) {
+		if (poll(&p, 1, PARSE_MS) <= 0)
+			return fail(e, ETIMEDOUT, "reading upstream addresses took too long");
+		if (read(in, &t, sizeof(t)) != sizeof(t))
+			return 0;
+		r = kbpf_egress_trust(s->d->kernel, &s->k, t.addr_be, 128, t.port, e);
+	}
+	return r ? r : fail(e, E2BIG, "more than %d upstream addresses", TRUST_MAX);
+}
+
+int upstream_trust(struct sandbox *s, int resolv_fd, int hosts_fd, struct err *e)
+{
+	_close_ int in = -1;
+	int out[2], status, r;
+	pid_t pid;
+
+	/* Both files may be given to several readers: every one begins at the start. */
+	(void)lseek(resolv_fd, 0, SEEK_SET);
+	(void)lseek(hosts_fd, 0, SEEK_SET);
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return fail(e, errno, "pipe: %s", strerror(errno));
+	in = out[0];
+	pid = fork();
+	if (pid == 0)
+		parser(out[1], resolv_fd, hosts_fd);
+	close(out[1]);
+	if (pid < 0)
+		return fail(e, errno, "fork: %s", strerror(errno));
+	r = enter_all(s, in, e);
+	if (r < 0)
+		kill(pid, SIGKILL);
+	if (waitpid(pid, &status, 0) == pid && !r && (!WIFEXITED(status) || WEXITSTATUS(status)))
+		r = fail(e, EPERM, "the reader of upstream addresses could not be confined");
+	(void)lseek(resolv_fd, 0, SEEK_SET);
+	(void)lseek(hosts_fd, 0, SEEK_SET);
+	return r;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses that an operator trusts (hosts file, resolvers), as kernel table entries. */
+#pragma once
+
+#include "err.h"
+
+struct sandbox;
+
+/*
+ * Reads the two texts in a child that has neither privileges nor system calls beyond read and write,
+ * and enters what it found into the egress cage of the sandbox.
+ */
+int upstream_trust(struct sandbox *s, int resolv_fd, int hosts_fd, struct err *e);
