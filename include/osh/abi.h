@@ -74,10 +74,12 @@ struct osh_task {
 	__u32 generation;		/* that `groups` was computed for */
 	__u16 ident;			/* 0 = none */
 	__u8 why;			/* OSH_WHY_* when ident is 0 or the task is tainted */
-	__u8 tainted;			/* 0, or 1 + index in taint.def */
+	__u8 tainted;			/* 0, 1 + index in taint.def, or OSH_TAINT_UNREAD */
 	__u64 exec_id;			/* task->self_exec_id at exec; a mismatch is no identity */
 	__u64 groups[OSH_GROUP_WORDS];	/* bit g: the program is in binaries group g */
 };
+
+#define OSH_TAINT_UNREAD 255		/* environment unreadable, or beyond OSH_ENV_VARS, OSH_ENV_LEN */
 
 /* HASH `names`: exact names, and names allocated under a wildcard. */
 struct osh_name_key {
@@ -145,8 +147,7 @@ struct osh_endpoint {
 #define OSH_EP_L7 1u			/* some rule needs a look inside */
 
 /*
- * HASH `programs`: key {id, path} -> what is known of a program path in this sandbox. Filled by the
- * loader for exact paths, and by the exec hook for the rest (globs are run once per path).
+ * HASH `programs`: exact program paths of a policy. Written by the loader alone; the exec hook reads.
  */
 struct osh_program_key {
 	__u32 id, generation;
@@ -154,7 +155,7 @@ struct osh_program_key {
 };
 struct osh_program {
 	__u64 groups[OSH_GROUP_WORDS];
-	__u32 ident;			/* 0 until it is first executed */
+	__u32 ident;			/* unused */
 	__u32 flags;			/* OSH_PROG_* */
 };
 #define OSH_PROG_INODE 1u		/* in a writable tree: only the inode entry counts */
@@ -168,7 +169,18 @@ struct osh_inode {
 	__u64 groups[OSH_GROUP_WORDS];
 	__s64 mtime_s, ctime_s;		/* at registration; a later change is "replaced" */
 	__u32 mtime_ns, ctime_ns;
+	__u32 ident;			/* 0 until it is first executed; kept by later generations */
+	__u32 pad;
 	char path[OSH_PATH_MAX];	/* for the log */
+};
+
+/* HASH `fd_inodes`: key = descriptor of oshd. oshd writes zeroes, the iterator fills what it finds. */
+struct osh_fd_inode {
+	__u64 inode;			/* 0 = not visited */
+	__s64 mtime_s, ctime_s;
+	__u32 mtime_ns, ctime_ns;
+	__u32 writers;			/* open for writing somewhere: never an identity */
+	__u32 pad;
 };
 
 /* HASH `globs`: key {id, generation, n} -> pattern among the binaries. `*` stays inside a segment. */
@@ -180,11 +192,31 @@ struct osh_glob {
 	char pattern[OSH_PATH_MAX];
 };
 
-/* HASH `idents`: key {id, ident} -> path, so that the log and the egress can name a mark. */
+/*
+ * HASH `idents`: key {id, ident} -> the program behind a mark, for the log, the egress, and a task
+ * that was executed under an earlier generation. What it may do is `by`, never its path: a replaced
+ * file keeps its path and gets another ident. by[generation & 1] counts while its generation equals
+ * the sandbox's. HASH `paths`, key struct osh_path_key -> __u32 ident, is the exec hook's way back.
+ */
+enum osh_ident_kind {
+	OSH_IDENT_NAMED = 0,		/* the sandbox could change file or path: never any groups */
+	OSH_IDENT_PATH = 1,		/* path from end to end on read-only mounts */
+	OSH_IDENT_INODE = 2,		/* registered inode; kbpf_register_inodes() sets `by` */
+};
 struct osh_ident_key {
 	__u32 id, ident;
 };
+struct osh_ident_in {
+	__u64 groups[OSH_GROUP_WORDS];
+	__u32 generation, pad;
+};
 struct osh_ident {
+	struct osh_ident_in by[2];
+	__u32 kind, pad;		/* enum osh_ident_kind */
+	char path[OSH_PATH_MAX];
+};
+struct osh_path_key {
+	__u32 id, kind;			/* enum osh_ident_kind */
 	char path[OSH_PATH_MAX];
 };
 
@@ -277,6 +309,7 @@ struct osh_funnel {
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
 _Static_assert(sizeof(struct osh_task) == 56, "osh_task is ABI");
 _Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");
 _Static_assert(sizeof(struct osh_name) == 24, "osh_name is ABI");
 _Static_assert(sizeof(struct osh_endpoint) == 72, "osh_endpoint is ABI");
 _Static_assert(sizeof(struct osh_denial_key) == 40, "osh_denial_key is ABI");

@@ -51,5 +51,7 @@ const char *taint_name(unsigned tainted)
 {
 	if (!tainted)
 		return "";
+	if (tainted == OSH_TAINT_UNREAD)
+		return "(environment unread)";
 	return tainted <= ARRAY_SIZE(taints) ? taints[tainted - 1] : "?";
 }
