@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of the set-up: nftables before lo comes up, the listener last. */
+#include "netns.h"
+
+#include <fcntl.h>
+
+#include "nft.h"
+#include "osh/msg.h"
+#include "own.h"
+#include "rtnl.h"
+
+static const struct {
+	const char *path, *value;
+} sysctls[] = {
+	/* the accepted socket takes the mark that the connect hook put on the SYN; IPv6 obeys it too */
+	{ "/proc/sys/net/ipv4/tcp_fwmark_accept", "1" },
+	/* nobody outside can see these ports, so agents may bind them all */
+	{ "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0" },
+};
+
+#ifdef OSH_TEST
+enum {
+#define HOOK(id, program, where) HOOK_##id,
+#include "osh/hooks.def"
+#undef HOOK
+};
+#define LEFT_OUT(a, bit) ((a)->off & (bit))
+#else
+#define HOOK_DNS 0
+#define LEFT_OUT(a, bit) 0
+#endif
+
+/* /proc/sys/net is that of the task that opens it, whichever namespace proc was mounted in. */
+static int sysctl_write(const char *path, const char *value, struct err *e)
+{
+	_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) != (ssize_t)strlen(value))
+		return fail(e, errno, "set '%s': %s", path, strerror(errno));
+	return 0;
+}
+
+static int netns_links(const struct netns_args *a, struct rtnl *r, struct err *e)
+{
+	int ret;
+
+	route_add_base(r, a->net6);
+	if (!LEFT_OUT(a, OSH_OFF_HOOK(HOOK_DNS)))
+		tc_add_dns(r, a->dns_prog_fd);
+	ret = route_add_cidrs(r, a->b, e);
+	return ret ? ret : rtnl_flush(r, e);
+}
+
+int netns_setup(const struct netns_args *a, struct netns_result *ret, struct err *e)
+{
+	struct rtnl r = { 0 };
+	int err;
+
+#ifndef OSH_TEST
+	if (a->off)
+		return fail(e, EINVAL, "layers can be left out in test builds only");
+#endif
+	err = rtnl_open(&r, e);
+	if (!err)
+		err = rtnl_check_fresh(&r, e);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(sysctls); i++)
+		err = sysctl_write(sysctls[i].path, sysctls[i].value, e);
+	if (!err && !LEFT_OUT(a, OSH_OFF_NFT))
+		err = nft_install(e);
+	if (!err)
+		err = netns_links(a, &r, e);
+	if (!err)
+		err = listener_open(a, ret, e);
+	rtnl_done(&r);
+	return err;
+}

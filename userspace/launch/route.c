@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Local routes on lo: every address that a policy can name ends at the namespace itself. There is no
+ * other kind of route, so nothing can leave even with every program detached.
+ */
+#include "rtnl.h"
+
+#include <arpa/inet.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include "osh/abi.h"
+
+#define NET4_BITS 15
+#define NET6_BITS 48
+
+static void route_add(struct rtnl *r, int family, const void *dst, unsigned bits, const char *what)
+{
+	struct nlmsghdr *h = rtnl_msg(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, "local route '%s'",
+				      what);
+	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+
+	*m = (struct rtmsg){
+		.rtm_family = (unsigned char)family,
+		.rtm_dst_len = (unsigned char)bits,
+		.rtm_table = RT_TABLE_LOCAL,
+		.rtm_protocol = RTPROT_STATIC,
+		.rtm_scope = RT_SCOPE_HOST,
+		.rtm_type = RTN_LOCAL,
+	};
+	mnl_attr_put(h, RTA_DST, family == AF_INET ? 4 : 16, dst);
+	mnl_attr_put_u32(h, RTA_OIF, LO_INDEX);
+	/* a source in the range itself would make clients of two names look like each other */
+	if (family == AF_INET)
+		mnl_attr_put_u32(h, RTA_PREFSRC, htonl(INADDR_LOOPBACK));
+}
+
+void route_add_base(struct rtnl *r, const uint32_t net6[4])
+{
+	struct nlmsghdr *h = rtnl_msg(r, RTM_NEWLINK, 0, "bring lo up");
+	struct ifinfomsg *i = mnl_nlmsg_put_extra_header(h, sizeof(*i));
+	const uint32_t net4 = htonl(OSH_NET4);
+
+	i->ifi_family = AF_UNSPEC;
+	i->ifi_index = LO_INDEX;
+	i->ifi_flags = i->ifi_change = IFF_UP;
+	route_add(r, AF_INET, &net4, NET4_BITS, "198.18.0.0/15");
+	route_add(r, AF_INET6, net6, NET6_BITS, "sandbox's own IPv6 /48 (is IPv6 disabled?)");
+}
+
+static int route_add_cidr(struct rtnl *r, const struct osh_b_cidr *c, struct err *e)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char text[INET6_ADDRSTRLEN] = "?", what[INET6_ADDRSTRLEN + 8];
+	bool v4 = !memcmp(c->addr, mapped, sizeof(mapped)) && c->bits >= 96;
+	int family = v4 ? AF_INET : AF_INET6;
+	const uint8_t *dst = v4 ? c->addr + 12 : c->addr;
+	unsigned bits = v4 ? c->bits - 96 : c->bits;
+
+	if (bits > (v4 ? 32u : 128u))
+		return fail(e, EINVAL, "network in the bundle has %u bits", c->bits);
+	inet_ntop(family, dst, text, sizeof(text));
+	snprintf(what, sizeof(what), "%s/%u", text, bits);
+	route_add(r, family, dst, bits, what);
+	return 0;
+}
+
+int route_add_cidrs(struct rtnl *r, const struct bundle *b, struct err *e)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; b && !ret && i < b->n_cidrs; i++) {
+		if (r->n_msgs == RTNL_MSGS)
+			ret = rtnl_flush(r, e);
+		if (!ret)
+			ret = route_add_cidr(r, &b->cidrs[i], e);
+	}
+	return ret;
+}
+
+int netns_route_cidrs(const struct bundle *b, struct err *e)
+{
+	struct rtnl r = { 0 };
+	int ret = rtnl_open(&r, e);
+
+	if (!ret)
+		ret = route_add_cidrs(&r, b, e);
+	if (!ret && r.n_msgs)
+		ret = rtnl_flush(&r, e);
+	rtnl_done(&r);
+	return ret;
+}
