@@ -201,7 +201,9 @@ struct osh_msg_audit_add {
 	struct osh_msg_head h;
 	uint32_t id;
 	uint32_t uid;			/* owner */
+	uint32_t slot;
 	uint32_t has_log, has_summary;	/* which of the two optional descriptors follow */
+	uint32_t pad;
 	char name[OSH_SANDBOX_NAME];
 };
 

@@ -1,5 +1,223 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+/*
+ * osh-audit UID: drains the kernel's two rings and the egresses' records into the sandboxes' logs.
+ * Started by oshd with the descriptors of enum audit_fd; ends when oshd closes its socket, after a
+ * last drain. The deny ring wakes it; the allow ring is read by timer.
+ */
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "cage.h"
+#include "chan.h"
+#include "own.h"
+
+#define TICK_MS 20
+#define STRAYS_SAID 10
+#define PEER_FDS 65536			/* per sandbox: log, summary and peer, with room */
+
+struct loop {
+	struct audit a;
+	struct ring_buffer *rings;
+	int epoll_fd;
+	uint32_t peer_of[PEER_FDS];	/* descriptor -> sandbox of an egress' record socket */
+	int top_peer;			/* no peer above it */
+	bool end;
+};
+
+static void set_epoch(struct audit *a)
 {
+	struct timespec boot, real;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_REALTIME, &real);
+	a->epoch_ns = ((int64_t)real.tv_sec - boot.tv_sec) * 1000000000 + (real.tv_nsec - boot.tv_nsec);
+}
+
+static int on_event(void *data, void *p, size_t n)
+{
+	struct audit *a = data;
+	struct osh_event_named e = { 0 };
+	struct asandbox *s;
+
+	if (n < sizeof(e.ev))
+		return 0;
+	memcpy(&e, p, n < sizeof(e) ? n : sizeof(e));
+	if (n < sizeof(e))
+		e.ev.name_len = 0;
+	if (e.ev.name_len > OSH_NAME_MAX)
+		e.ev.name_len = OSH_NAME_MAX;
+	s = asandbox_find(a, e.ev.id);
+	if (s)
+		asandbox_event(a, s, &e, true);
+	else if (a->strays++ < STRAYS_SAID)
+		fprintf(stderr, "osh-audit: event %u (reason %u) of unknown sandbox %u, pid %u\n",
+			e.ev.kind, e.ev.why, e.ev.id, e.ev.pid);
 	return 0;
+}
+
+static int watch(struct loop *l, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+/* The bundle comes first, then the log and the summary as the message says. */
+static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan_in *in)
+{
+	struct asandbox *s = asandbox_find(&l->a, m->id) ? NULL : asandbox_add(&l->a, m->id);
+	struct err e = { 0 };
+	int n = 1, fd;
+
+	if (!s)
+		return -EPROTO;
+	s->slot = m->slot;
+	snprintf(s->name, sizeof(s->name), "%.*s", (int)sizeof(m->name) - 1, m->name);
+	fd = chan_take(in, 0);
+	if (bundle_open_fd(&s->bundle, fd, &e) < 0)
+		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
+	close(fd);
+	if (m->has_log)
+		s->log_fd = chan_take(in, n++);
+	if (m->has_summary)
+		s->summary_fd = chan_take(in, n++);
+	return 0;
+}
+
+static void read_records(struct loop *l, int fd, uint32_t id)
+{
+	struct asandbox *s = asandbox_find(&l->a, id);
+	struct chan_in in;
+	int r;
+
+	while ((r = chan_recv(fd, &in)) > 0) {
+		const struct osh_msg_record *m = chan_is(&in, OSH_MSG_RECORD, sizeof(*m), 0);
+
+		if (m && s) {
+			struct osh_event_named e = m->e;
+
+			e.ev.id = id;	/* the socket says whose it is, not the sender */
+			e.ev.kind = OSH_EV_EGRESS;
+			if (e.ev.name_len > OSH_NAME_MAX)
+				e.ev.name_len = OSH_NAME_MAX;
+			asandbox_event(&l->a, s, &e, false);
+		}
+		chan_in_done(&in);
+	}
+	if (r == -EAGAIN)
+		return;
+	l->peer_of[fd] = 0;
+	close(fd);			/* leaves the epoll set with it */
+}
+
+static void drain(struct loop *l)
+{
+	set_epoch(&l->a);
+	ring_buffer__consume(l->rings);
+	for (int fd = 0; fd <= l->top_peer; fd++)
+		if (l->peer_of[fd])
+			read_records(l, fd, l->peer_of[fd]);
+}
+
+static int do_end(struct loop *l, uint32_t id)
+{
+	struct osh_msg_id m = { .id = id };
+	struct asandbox *s = asandbox_find(&l->a, id);
+
+	drain(l);
+	if (s) {
+		asandbox_close(&l->a, s);
+		asandbox_free(&l->a, s);
+	}
+	return chan_send(AFD_CONTROL, OSH_MSG_AUDIT_ENDED, &m, sizeof(m), NULL, 0);
+}
+
+static int do_peer(struct loop *l, uint32_t id, int fd)
+{
+	if (fd >= (int)ARRAY_SIZE(l->peer_of) || !id ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || watch(l, fd) < 0) {
+		close(fd);
+		return -EPROTO;
+	}
+	l->peer_of[fd] = id;
+	if (fd > l->top_peer)
+		l->top_peer = fd;
+	return 0;
+}
+
+static int control(struct loop *l)
+{
+	const struct osh_msg_audit_add *add;
+	const struct osh_msg_id *id;
+	struct chan_in in;
+	int r = chan_recv(AFD_CONTROL, &in);
+
+	if (r <= 0)
+		return r ? r : -ECONNRESET;
+	r = -EPROTO;
+	if (in.h.type == OSH_MSG_AUDIT_ADD && in.n == sizeof(*add)) {
+		add = (const void *)in.bytes;
+		if (in.n_fds == 1 + !!add->has_log + !!add->has_summary)
+			r = do_add(l, add, &in);
+	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*id), 0))) {
+		r = do_end(l, id->id);
+	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_PEER, sizeof(*id), 1))) {
+		r = do_peer(l, id->id, chan_take(&in, 0));
+	}
+	chan_in_done(&in);
+	return r;
+}
+
+static int serve(struct loop *l)
+{
+	struct epoll_event ev[32];
+
+	while (!l->end) {
+		int n = epoll_wait(l->epoll_fd, ev, ARRAY_SIZE(ev), l->a.sandboxes ? TICK_MS : -1);
+
+		if (n < 0 && errno != EINTR)
+			return 1;
+		drain(l);
+		for (int i = 0; i < n; i++)
+			if (ev[i].data.fd == AFD_CONTROL && control(l) < 0)
+				l->end = true;
+	}
+	drain(l);
+	for (struct asandbox *s = l->a.sandboxes; s; s = s->next)
+		asandbox_close(&l->a, s);
+	return 0;
+}
+
+static int start(struct loop *l, struct err *e)
+{
+	l->rings = ring_buffer__new(AFD_RING_DENY, on_event, &l->a, NULL);
+	if (!l->rings || ring_buffer__add(l->rings, AFD_RING_ALLOW, on_event, &l->a))
+		return fail(e, errno, "map the rings: %s", strerror(errno));
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || watch(l, AFD_CONTROL) < 0 || watch(l, AFD_RING_DENY) < 0 ||
+	    watch(l, AFD_RING_ALLOW) < 0)
+		return fail(e, errno, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct loop l;
+	struct err e = { 0 };
+	char *end;
+	unsigned long uid = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
+
+	if (!uid || *end) {
+		fprintf(stderr, "osh-audit is started by oshd\n");
+		return 2;
+	}
+	if (start(&l, &e) < 0 || cage_enter((uid_t)uid, &e) < 0) {
+		fprintf(stderr, "osh-audit: %s\n", e.text);
+		return 1;
+	}
+	return serve(&l);
 }

@@ -1,5 +1,154 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+/*
+ * osh-egress: the only process through which a sandbox reaches the network; one per sandbox. Started
+ * by osh-launch with descriptors 3.. as in enum osh_egress_fd. Gives up everything before it reads
+ * any input. Trusts the kernel's marks and its sealed bundle; not the sandbox, not DNS, not upstream.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "flow.h"
+#include "osh/msg.h"
+#include "own.h"
+#include "resolv.h"
+
+#define FD(x) (3 + OSH_EFD_##x)
+
+static bool number(const char *s, uint32_t *ret)
 {
+	char *end;
+	unsigned long v = strtoul(s, &end, 10);
+
+	*ret = (uint32_t)v;
+	return *s >= '0' && *s <= '9' && !*end && v <= UINT32_MAX;
+}
+
+/* osh-egress ID GENERATION UID GID NET6[0..3] */
+static int read_args(int argc, char **argv, struct table *tb, uint32_t ids[2], struct err *e)
+{
+	uint32_t *const to[] = { &tb->id, &tb->generation, &ids[0], &ids[1], &tb->net6[0],
+				 &tb->net6[1], &tb->net6[2], &tb->net6[3] };
+
+	if (argc != 1 + (int)ARRAY_SIZE(to))
+		return fail(e, EINVAL, "started by osh-launch only");
+	for (size_t i = 0; i < ARRAY_SIZE(to); i++)
+		if (!number(argv[i + 1], to[i]))
+			return fail(e, EINVAL, "argument %zu is not a number", i + 1);
 	return 0;
+}
+
+/* All of a small file, from its start: the offset of a shared descriptor is anybody's. */
+static int read_text(int fd, size_t most, struct slice *ret, struct err *e)
+{
+	_free_ char *p = malloc(most + 1);
+	size_t n = 0;
+	ssize_t r = 1;
+
+	if (!p)
+		return fail(e, ENOMEM, "out of memory");
+	while (n <= most && (r = pread(fd, p + n, most + 1 - n, (off_t)n)) > 0)
+		n += (size_t)r;
+	if (r < 0)
+		return fail(e, errno, "read descriptor %d: %s", fd, strerror(errno));
+	if (n > most)
+		return fail(e, E2BIG, "descriptor %d: more than %zu bytes", fd, most);
+	*ret = (struct slice){ take_ptr(&p), n };
+	return 0;
+}
+
+static int confine(const uint32_t ids[2], struct err *e)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), r;
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || fcntl(2, F_GETFD) < 0)
+		return fail(e, errno, "/dev/null: %s", strerror(errno));
+	close(null);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return fail(e, errno, "signal: %s", strerror(errno));
+	if ((r = confine_root(e)) < 0 || (r = confine_limits(e)) < 0 ||
+	    (r = confine_ids(ids[0], ids[1], e)) < 0 || (r = confine_files(e)) < 0)
+		return r;
+	return confine_calls(e);
+}
+
+static int read_inputs(struct flows *fs, struct bundle *b, struct err *e)
+{
+	struct ip servers[RESOLV_SERVERS];
+	struct slice text;
+	int r, n;
+
+	if ((r = bundle_open_fd(b, FD(BUNDLE), e)) < 0 ||
+	    (r = read_text(FD(HOSTS), HOSTS_BYTES, &text, e)) < 0 ||
+	    (r = hosts_parse(&fs->hosts, text, e)) < 0)
+		return r;
+	free((char *)text.p);
+	if ((r = read_text(FD(RESOLV), RESOLV_BYTES, &text, e)) < 0)
+		return r;
+	n = resolv_parse(text, servers);
+	free((char *)text.p);
+	if ((r = confine_ports(b, &fs->hosts, e)) < 0)
+		return r;
+	fs->table.bundle = b;
+	fs->table.addrs_fd = FD(ADDRS);
+	fs->table.idents_fd = FD(IDENTS);
+	return names_init(&fs->names, fs->loop, servers, n, e);
+}
+
+/* What went wrong before the first connection is an event too. */
+static void report(struct flows *fs, const struct err *e)
+{
+	struct osh_event_named ev = { .ev = { .id = fs->table.id, .kind = OSH_EV_EGRESS,
+					      .verdict = OSH_DENY, .why = OSH_WHY_INTERNAL } };
+
+	snprintf(ev.name, sizeof(ev.name), "%s", e->text);
+	ev.ev.name_len = (uint32_t)strlen(ev.name);
+	if (records_reserve(&fs->records))
+		(void)records_put(&fs->records, &ev);
+}
+
+static void on_sandbox_end(struct watch *w, uint32_t events)
+{
+	(void)w;
+	(void)events;
+	_exit(0);
+}
+
+static int before(void *arg)
+{
+	return flows_before(arg);
+}
+
+int main(int argc, char **argv)
+{
+	static struct flows fs;
+	static struct bundle b;
+	static struct loop l;
+	static struct watch init = { FD(PIDFD), on_sandbox_end };
+	uint32_t ids[2];
+	struct err e = { 0 };
+	int r;
+
+	if (read_args(argc, argv, &fs.table, ids, &e) < 0 || confine(ids, &e) < 0 ||
+	    loop_init(&l, &e) < 0 || records_init(&fs.records, &l, FD(AUDIT), &e) < 0) {
+		dprintf(2, "osh-egress: %s\n", e.text);
+		return 1;
+	}
+	fs.loop = &l;
+	l.before = before;
+	l.arg = &fs;
+	if (read_inputs(&fs, &b, &e) < 0 || flows_start(&fs, FD(LISTENER), &e) < 0) {
+		report(&fs, &e);
+		return 1;
+	}
+	(void)dup2(0, 2);	/* nothing that is said from here on reaches a terminal */
+	r = loop_watch(&l, &init, EPOLLIN);
+	if (r < 0)
+		fail(&e, -r, "watch the sandbox: %s", strerror(-r));
+	else
+		(void)loop_run(&l, &e);
+	report(&fs, &e);
+	return 1;
 }

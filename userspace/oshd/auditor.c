@@ -121,18 +121,17 @@ void auditor_stop(struct daemon *d)
 	d->auditor = NULL;
 }
 
-int auditor_add(struct daemon *d, uint32_t id, uint32_t uid, const char *name, int bundle_fd,
-		int log_fd, int summary_fd, struct err *e)
+int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
 {
-	struct osh_msg_audit_add m = { .id = id, .uid = uid, .has_log = log_fd >= 0,
-				       .has_summary = summary_fd >= 0 };
-	int fds[3] = { bundle_fd }, n = 1, r;
+	struct osh_msg_audit_add m = { .id = s->k.id, .uid = s->uid, .slot = s->k.slot,
+				       .has_log = s->log_fd >= 0, .has_summary = s->summary_fd >= 0 };
+	int fds[3] = { s->bundle_fd }, n = 1, r;
 
-	snprintf(m.name, sizeof(m.name), "%s", name);
-	if (log_fd >= 0)
-		fds[n++] = log_fd;
-	if (summary_fd >= 0)
-		fds[n++] = summary_fd;
+	snprintf(m.name, sizeof(m.name), "%s", s->name);
+	if (s->log_fd >= 0)
+		fds[n++] = s->log_fd;
+	if (s->summary_fd >= 0)
+		fds[n++] = s->summary_fd;
 	r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_ADD, &m, sizeof(m), fds, n);
 	return r < 0 ? fail(e, -r, "announce the sandbox to osh-audit: %s", strerror(-r)) : 0;
 }

@@ -7,8 +7,7 @@
 int auditor_start(struct daemon *d, struct err *e);
 void auditor_stop(struct daemon *d);
 
-/* log_fd and summary_fd may be -1; all stay the caller's. */
-int auditor_add(struct daemon *d, uint32_t id, uint32_t uid, const char *name, int bundle_fd,
-		int log_fd, int summary_fd, struct err *e);
+/* Its descriptors stay the sandbox's own. */
+int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e);
 int auditor_end(struct daemon *d, uint32_t id);		/* answers through sandbox_reported() */
 int auditor_peer(struct daemon *d, uint32_t id, int fd, struct err *e);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -233,6 +234,18 @@ static int open_hosts(struct daemon *d, struct err *e)
 				      strerror(errno)) : 0;
 }
 
+/* A dozen descriptors a sandbox, here and in the roles that inherit the limit. */
+static int raise_limits(struct daemon *d, struct err *e)
+{
+	struct rlimit l;
+
+	(void)d;
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return fail(e, errno, "getrlimit: %s", strerror(errno));
+	l.rlim_cur = l.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &l) < 0 ? fail(e, errno, "setrlimit: %s", strerror(errno)) : 0;
+}
+
 static bool is_alive(void *data, uint32_t id)
 {
 	return sandbox_by_id(data, id) != NULL;
@@ -241,7 +254,7 @@ static bool is_alive(void *data, uint32_t id)
 int daemon_start(struct daemon *d, struct err *e)
 {
 	static int (*const steps[])(struct daemon *, struct err *) = {
-		name_instance, lock_run, find_libexec, open_hosts, make_loop, make_pins,
+		raise_limits, name_instance, lock_run, find_libexec, open_hosts, make_loop, make_pins,
 	};
 	int r = 0, swept;
 

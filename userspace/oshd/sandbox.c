@@ -172,7 +172,7 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	if (!x)
 		x = kbpf_egress_cgroup(d->kernel, &s->k, s->egress_cgroup, e);
 	if (!x)
-		x = auditor_add(d, s->k.id, s->uid, s->name, s->bundle_fd, s->log_fd, s->summary_fd, e);
+		x = auditor_add(d, s, e);
 	return x;
 }
 
@@ -437,8 +437,7 @@ void sandbox_announce_all(struct daemon *d)
 			happen(s, EV_REPORTED, NULL);
 			continue;
 		}
-		if (auditor_add(d, s->k.id, s->uid, s->name, s->bundle_fd, s->log_fd, s->summary_fd,
-				&e) < 0)
+		if (auditor_add(d, s, &e) < 0)
 			sandbox_kill(s);
 	}
 }

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private oshd for a test, its processes by name, and small policies. Everything ends with `with`."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from lib import BUILD
+
+OSHCTL = os.path.join(BUILD, "oshctl")
+OSHD = os.path.join(BUILD, "oshd")
+
+BASE_POLICY = """version: 1
+filesystem_policy:
+  include_workdir: true
+  read_only: [/usr, /lib, /lib64, /bin, /sbin, /etc/ssl, /etc/alternatives, /etc/ld.so.cache]
+process: {run_as_user: sandbox}
+"""
+
+
+def policy(*endpoints):
+    """A base policy plus short-form network entries, given as YAML flow mappings."""
+    net = "".join(f"  - {e}\n" for e in endpoints)
+    return BASE_POLICY + (("network:\n" + net) if net else "")
+
+
+def pids_of(name):
+    """Living processes whose executable is this build's NAME."""
+    want, found = os.path.join(BUILD, name), []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
+            if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(want) and state != "Z":
+                found.append(int(pid))
+        except OSError:
+            pass
+    return sorted(found)
+
+
+def until(cond, seconds=5.0, step=0.02):
+    """Waits for cond(); gives its last value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = cond()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(step)
+
+
+def kill(pids):
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+class Work:
+    """A temporary directory with a policy file and a work directory inside."""
+
+    def __init__(self, text=BASE_POLICY):
+        self.dir = tempfile.mkdtemp(prefix="osh-test-")
+        os.chmod(self.dir, 0o755)
+        self.work = os.path.join(self.dir, "work")
+        os.mkdir(self.work)
+        self.policy = self.write("policy.yaml", text)
+        self.log = os.path.join(self.dir, "log.jsonl")
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def lines(self):
+        try:
+            return open(self.log).read().splitlines()
+        except OSError:
+            return []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Daemon:
+    """A resident oshd of its own: --state in the work's directory."""
+
+    def __init__(self, work, *args, env=None):
+        self.work, self.args, self.env = work, args, env
+        self.state = os.path.join(work.dir, "state")
+        self.bus = os.path.join(self.state, "bus")
+        self.p = None
+
+    def start(self):
+        err = open(os.path.join(self.work.dir, "oshd.err"), "a")
+        self.p = subprocess.Popen([OSHD, "--state", self.state, *self.args], stdin=subprocess.DEVNULL,
+                                  stdout=err, stderr=err, env={**os.environ, **(self.env or {})})
+        err.close()
+        if not until(self.answers, 20):
+            raise RuntimeError("oshd does not answer: " + self.errors())
+        return self
+
+    def answers(self):
+        if self.p.poll() is not None:
+            raise RuntimeError("oshd ended: " + self.errors())
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(self.bus)
+            return True
+        except OSError:
+            return False
+        finally:
+            s.close()
+
+    def errors(self):
+        return open(os.path.join(self.work.dir, "oshd.err")).read()
+
+    def stop(self):
+        if self.p and self.p.poll() is None:
+            self.p.terminate()
+            try:
+                self.p.wait(20)
+            except subprocess.TimeoutExpired:
+                self.p.kill()
+                self.p.wait()
+
+    def command(self, *cmd, options=()):
+        w = self.work
+        return [OSHCTL, "run", "--socket", self.bus, "-p", w.policy, "--workdir", w.work, "--log", w.log,
+                *options, "--", *cmd]
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of each process: what then holds (docs/architecture.md, "What dies and what then holds")."""
+import os
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import Tap, leftovers, run  # noqa: E402
+from osh import OSHCTL, Daemon, Work, kill, pids_of, policy, until  # noqa: E402
+
+import socketserver  # noqa: E402
+
+ROLES = ("oshctl", "oshd", "osh-launch", "osh-init", "osh-egress", "osh-audit")
+PROBE = """
+import socket, sys, time
+for line in sys.stdin:
+    what = line.split()
+    try:
+        s = socket.create_connection((what[0], int(what[1])), timeout=5)
+        s.sendall(b'ping\\n')
+        print('got', s.recv(100).decode().strip(), flush=True)
+    except Exception as e:
+        print('failed', type(e).__name__, flush=True)
+"""
+
+
+class Echo(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(b"pong " + self.rfile.readline())
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Agent:
+    """A program in the sandbox that tries connections when asked."""
+
+    def __init__(self, command):
+        self.p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
+
+    def try_(self, host, port):
+        try:
+            self.p.stdin.write(f"{host} {port}\n")
+            self.p.stdin.flush()
+            return self.p.stdout.readline().strip()
+        except BrokenPipeError:
+            return "gone"
+
+    def end(self):
+        try:
+            out, err = self.p.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            out, err = self.p.communicate()
+        return self.p.returncode, out, err
+
+
+def nothing_left(before):
+    return until(lambda: not any(pids_of(r) for r in ROLES) and not (leftovers() - before), 5)
+
+
+def embedded(t, w):
+    before = leftovers()
+    for victim in ("oshctl", "osh-init", "oshd", "osh-launch"):
+        p = subprocess.Popen([OSHCTL, "run", "--socket", "", "-p", w.policy, "--workdir", w.work, "--",
+                              "sleep", "100"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, env={**os.environ, "OSH_SOCKET": "/nonexistent"})
+        ok = until(lambda: pids_of("osh-init"), 20)
+        t.ok(ok, f"embedded run is up before {victim} dies")
+        kill(pids_of(victim)[:1])
+        gone = until(lambda: not pids_of("osh-init"), 1.5)
+        t.ok(gone, f"kill -9 {victim} of an embedded run: the sandbox ends within a second")
+        out = p.communicate(timeout=20)[0]
+        t.ok(nothing_left(before), f"kill -9 {victim} of an embedded run: nothing is left",
+             sorted(leftovers() - before), out)
+
+
+def resident(t, w, echo):
+    d = Daemon(w, "--upstream-hosts", w.write("hosts", f"127.0.0.1:{echo.port} echo.test\n"))
+    with d:
+        a = Agent(d.command("python3", "-u", "-c", PROBE))
+        t.ok(a.try_("echo.test", 443) == "got pong ping", "a connection before anything dies")
+        kill(pids_of("osh-egress"))
+        t.ok(until(lambda: a.try_("echo.test", 443) == "got pong ping", 5),
+             "kill -9 osh-egress: the next connection gets a new one")
+        t.ok(a.try_("other.test", 443).startswith("failed"), "kill -9 osh-egress: nothing bypasses")
+        kill(pids_of("osh-audit"))
+        t.ok(a.try_("echo.test", 443) == "got pong ping", "kill -9 osh-audit: the agent lives")
+        t.ok(a.try_("second.test", 443).startswith("failed"), "kill -9 osh-audit: a denial stays one")
+        t.ok(until(lambda: any("second.test" in ln for ln in w.lines()), 5),
+             "kill -9 osh-audit: what happened meanwhile is on record", *w.lines()[-3:])
+        kill(pids_of("osh-launch"))
+        t.ok(a.try_("echo.test", 443) == "got pong ping", "kill -9 osh-launch: the agent lives")
+        rc, out, err = until(lambda: (lambda r: r if r[0] == 0 else None)(run(d.command("true"))), 5) or \
+            run(d.command("true"))
+        t.ok(rc == 0, "kill -9 osh-launch: new sandboxes start", out, err, d.errors())
+        rc, _, err = a.end()
+        t.ok(rc == 0, "the agent ends well", err)
+
+
+def adopted(t, w, echo):
+    d = Daemon(w, "--upstream-hosts", w.write("hosts", f"127.0.0.1:{echo.port} echo.test\n"))
+    with d:
+        a = Agent(d.command("python3", "-u", "-c", PROBE))
+        t.ok(a.try_("echo.test", 443) == "got pong ping", "a connection before oshd dies")
+        d.p.kill()
+        d.p.wait()
+        t.ok(a.try_("echo.test", 443) == "got pong ping", "kill -9 oshd: the sandbox still works")
+        t.ok(a.try_("other.test", 443).startswith("failed"), "kill -9 oshd: still enforced")
+        d.start()
+        t.ok(a.try_("echo.test", 443) == "got pong ping", "the next oshd adopts: still works")
+        t.ok(a.try_("third.test", 443).startswith("failed"), "the next oshd adopts: still enforced")
+        t.ok(until(lambda: any("third.test" in ln for ln in w.lines()), 5),
+             "the next oshd adopts: denials reach the same log", d.errors())
+        kill(pids_of("osh-egress"))
+        t.ok(until(lambda: a.try_("echo.test", 443) == "got pong ping", 5),
+             "the next oshd starts a new egress for an adopted sandbox", d.errors())
+        rc, _, err = a.end()
+        t.ok(rc == 0, "the adopted sandbox ends well", err)
+        t.ok(until(lambda: not pids_of("osh-egress"), 3), "its egress goes with it")
+
+
+def all_at_once(t, w):
+    before = leftovers()
+    d = Daemon(w)
+    with d:
+        a = Agent(d.command("python3", "-u", "-c", PROBE))
+        until(lambda: pids_of("osh-init"), 10)
+        for _ in range(2):
+            for role in ROLES:
+                kill(pids_of(role))
+        a.end()
+        d.p.wait()
+        d.start()
+        rc, out, err = run(d.command("true"))
+        t.ok(rc == 0, "all dead at once: the next start works", out, err, d.errors())
+    t.ok(nothing_left(before), "all dead at once: the next start and stop leave nothing",
+         sorted(leftovers() - before))
+
+
+def main():
+    t = Tap()
+    with Work(policy("{host: echo.test, ports: [443]}")) as w:
+        echo = Echo()
+        embedded(t, w)
+        resident(t, w, echo)
+        adopted(t, w, echo)
+        all_at_once(t, w)
+    t.done()
+
+
+main()

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * osh-audit's one struct: the kernel's maps, and the sandboxes whose decisions it writes down.
+ * Unprivileged; reads fixed-size records of the kernel and of egresses, parses no text.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "bundle.h"
+#include "osh/abi.h"
+
+enum audit_fd {				/* descriptors that oshd passes, from 3 */
+	AFD_CONTROL = 3,
+	AFD_RING_DENY,
+	AFD_RING_ALLOW,
+	AFD_DENIALS,
+	AFD_IDENTS,
+	AFD_ADDRS,
+	AFD_SANDBOXES,
+};
+
+/* One distinct denial, remembered so that the closing record and the summary can name it. */
+struct denial {
+	struct osh_event_named first;
+	uint64_t count;			/* egress denials: counted here; the kernel's: in `denials` */
+	bool kernel;
+};
+
+struct asandbox {
+	uint32_t id, slot;
+	char name[OSH_SANDBOX_NAME];
+	struct bundle bundle;
+	int log_fd, summary_fd;		/* -1 = none */
+	struct denial *denials;
+	uint32_t n_denials, cap_denials;
+	uint64_t unremembered;		/* denials past OSH_DENIALS_EACH: still written, not in the summary */
+	uint64_t seq;			/* of the next line */
+	uint64_t lost;			/* lines that could not be written */
+	struct asandbox *next;
+};
+
+struct audit {
+	struct asandbox *sandboxes;
+	int64_t epoch_ns;		/* add to CLOCK_BOOTTIME for CLOCK_REALTIME */
+	uint64_t strays;		/* events of nobody known */
+};
+
+struct asandbox *asandbox_find(struct audit *a, uint32_t id);
+struct asandbox *asandbox_add(struct audit *a, uint32_t id);
+void asandbox_free(struct audit *a, struct asandbox *s);
+
+/* One event of a known sandbox: a line, and a place in its denials. */
+void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		    bool kernel);
+
+/* Exact counts, findings, the summary. The rings must have been drained. */
+void asandbox_close(struct audit *a, struct asandbox *s);
+
+/* Program behind an ident: "" when unknown. `ret` holds OSH_PATH_MAX bytes. */
+void map_program(uint32_t id, uint32_t ident, char *ret);
+
+/* Name that a synthetic address stands for: "" when unknown. `ret` holds OSH_NAME_MAX bytes. */
+void map_name(uint32_t id, uint32_t addr, char *ret);
+uint64_t map_denial_count(const struct osh_event *e);
+bool map_sandbox(uint32_t slot, struct osh_sandbox *ret);
+
+/* Every entry of the sandbox in `denials`; the callback may not change the map. */
+void map_denials(uint32_t id, void (*each)(void *, const struct osh_denial_key *,
+					   const struct osh_denial *), void *data);

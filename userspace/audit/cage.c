@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Order: groups, gid, uid (with it every capability), no_new_privs, dumpable, limits, seccomp. */
+#include "cage.h"
+
+#include <grp.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "own.h"
+
+static const int calls[] = {
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(bpf), SCMP_SYS(mmap), SCMP_SYS(munmap),
+	SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(fcntl), SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(exit_group), SCMP_SYS(exit),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(madvise), SCMP_SYS(futex),
+	SCMP_SYS(getrandom), SCMP_SYS(writev), SCMP_SYS(getpid),
+};
+
+static int filter(struct err *e)
+{
+	scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r = c ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(calls); i++)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, calls[i], 0);
+	if (!r)
+		r = seccomp_load(c);
+	if (c)
+		seccomp_release(c);
+	return r ? fail(e, -r, "seccomp: %s", strerror(-r)) : 0;
+}
+
+int cage_enter(uid_t uid, struct err *e)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		return fail(e, errno, "become uid %u: %s", uid, strerror(errno));
+	if (setuid(0) == 0)
+		return fail(e, EPERM, "could still become root");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0)
+		return fail(e, errno, "give up privileges: %s", strerror(errno));
+	return filter(e);
+}

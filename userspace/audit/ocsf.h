@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One decision as one JSON line in OCSF 1.x form; docs/audit-format.md lists every field. */
+#pragma once
+
+#include "audit.h"
+#include "buf.h"
+
+#define OCSF_VERSION "1.8.0"
+
+/* What is known of an event beside its own bytes. Strings may be "". */
+struct ocsf_context {
+	const char *sandbox;		/* name */
+	const char *program;		/* path behind ident */
+	const char *host;		/* destination or question */
+	const char *rule;		/* policy key */
+	uint32_t rule_line;
+	const uint8_t *policy_hash;	/* 32 bytes */
+	int64_t epoch_ns;
+	uint64_t seq;
+	uint64_t count;			/* how often; 1 = once */
+	bool closing;			/* the aggregated record of repeats */
+};
+
+void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct ocsf_context *c);
+
+/* A finding about the log itself: lost allow records, denials beyond the budget, write errors. */
+void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t time_ns,
+		  const struct ocsf_context *c);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is written down for one sandbox. A line is written with one write() to a descriptor opened for
+ * appending; a line that cannot be written is counted and said, never silently dropped.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "ocsf.h"
+#include "own.h"
+#include "summary.h"
+
+struct asandbox *asandbox_find(struct audit *a, uint32_t id)
+{
+	for (struct asandbox *s = a->sandboxes; s; s = s->next)
+		if (s->id == id)
+			return s;
+	return NULL;
+}
+
+struct asandbox *asandbox_add(struct audit *a, uint32_t id)
+{
+	struct asandbox *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->id = id;
+	s->log_fd = s->summary_fd = -1;
+	s->next = a->sandboxes;
+	a->sandboxes = s;
+	return s;
+}
+
+void asandbox_free(struct audit *a, struct asandbox *s)
+{
+	struct asandbox **p = &a->sandboxes;
+
+	while (*p && *p != s)
+		p = &(*p)->next;
+	if (*p)
+		*p = s->next;
+	own_close(&s->log_fd);
+	own_close(&s->summary_fd);
+	bundle_done(&s->bundle);
+	free(s->denials);
+	free(s);
+}
+
+static void write_line(struct asandbox *s, const struct buf *line)
+{
+	const char *p = line->p;
+	size_t n = line->n;
+
+	if (s->log_fd < 0)
+		return;
+	while (buf_ok(line) && n) {
+		ssize_t w = write(s->log_fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			break;
+		p += w;
+		n -= (size_t)w;
+	}
+	if ((n || !buf_ok(line)) && !s->lost++)
+		fprintf(stderr, "osh-audit: sandbox %s: the log cannot be written: %s\n", s->name,
+			strerror(errno));
+}
+
+static void context(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		    struct ocsf_context *c, char program[OSH_PATH_MAX], char host[OSH_NAME_MAX])
+{
+	const struct bundle *b = &s->bundle;
+	const struct osh_event *v = &e->ev;
+	uint32_t v4 = ntohl(v->addr_be[3]), rule = v->rule - 1;
+
+	*c = (struct ocsf_context){ .sandbox = s->name, .program = program, .host = host, .rule = "",
+				    .policy_hash = b->header ? b->header->policy_hash : NULL,
+				    .epoch_ns = a->epoch_ns, .seq = s->seq++, .count = 1 };
+	map_program(s->id, v->ident, program);
+	host[0] = 0;
+	if (v->name_len)
+		snprintf(host, OSH_NAME_MAX, "%.*s", (int)v->name_len, e->name);
+	else if (v->family && v->addr_be[2] == htonl(0xffff) && (v4 & OSH_NET4_MASK) == OSH_NET4)
+		map_name(s->id, v4 - OSH_NET4, host);
+	else if (v->family && v->addr_be[0] && (ntohl(v->addr_be[0]) >> 24) == 0xfd && !v->addr_be[2])
+		map_name(s->id, v4, host);
+	else if (v->host && v->host <= b->n_hosts)
+		snprintf(host, OSH_NAME_MAX, "%s", bundle_str(b, b->hosts[v->host - 1].name));
+	if (v->rule && rule < b->n_rules) {
+		c->rule = bundle_str(b, b->rules[rule].name);
+		c->rule_line = b->rules[rule].line;
+	}
+}
+
+static void line(struct audit *a, struct asandbox *s, const struct osh_event_named *e, uint64_t count,
+		 bool closing)
+{
+	char program[OSH_PATH_MAX], host[OSH_NAME_MAX];
+	struct ocsf_context c;
+	struct buf out = { 0 };
+
+	context(a, s, e, &c, program, host);
+	c.count = count;
+	c.closing = closing;
+	ocsf_line(&out, e, &c);
+	write_line(s, &out);
+	buf_done(&out);
+}
+
+static bool same_denial(const struct osh_event_named *x, const struct osh_event_named *y)
+{
+	return x->ev.kind == y->ev.kind && x->ev.why == y->ev.why && x->ev.ident == y->ev.ident &&
+	       x->ev.host == y->ev.host && x->ev.port == y->ev.port && x->ev.aux == y->ev.aux &&
+	       !memcmp(x->ev.addr_be, y->ev.addr_be, sizeof(x->ev.addr_be)) &&
+	       x->ev.name_len == y->ev.name_len && !memcmp(x->name, y->name, x->ev.name_len);
+}
+
+static struct denial *known(struct asandbox *s, const struct osh_event_named *e)
+{
+	for (uint32_t i = 0; i < s->n_denials; i++)
+		if (same_denial(&s->denials[i].first, e))
+			return &s->denials[i];
+	return NULL;
+}
+
+static struct denial *remember(struct asandbox *s, const struct osh_event_named *e, bool kernel)
+{
+	struct denial *d;
+
+	if (s->n_denials >= OSH_DENIALS_EACH)
+		return NULL;
+	if (s->n_denials == s->cap_denials) {
+		uint32_t cap = s->cap_denials ? 2 * s->cap_denials : 16;
+
+		d = realloc(s->denials, cap * sizeof(*d));
+		if (!d)
+			return NULL;
+		s->denials = d;
+		s->cap_denials = cap;
+	}
+	d = &s->denials[s->n_denials++];
+	*d = (struct denial){ .first = *e, .count = 1, .kernel = kernel };
+	return d;
+}
+
+void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		    bool kernel)
+{
+	struct denial *d;
+
+	if (e->ev.verdict == OSH_ALLOW) {
+		line(a, s, e, 1, false);
+		return;
+	}
+	/* The kernel has aggregated already. An egress has not: repeats only count here. */
+	d = kernel ? NULL : known(s, e);
+	if (d) {
+		d->count++;
+		return;
+	}
+	if (!remember(s, e, kernel))
+		s->unremembered++;
+	line(a, s, e, 1, false);
+}
+
+struct walk {
+	struct audit *a;
+	struct asandbox *s;
+};
+
+/* An entry whose event found no room in the ring is itself the record. */
+static void unseen(void *data, const struct osh_denial_key *k, const struct osh_denial *d)
+{
+	struct walk *w = data;
+	struct osh_event_named e = { .ev = { .time_ns = d->last_ns, .id = k->id, .kind = k->kind,
+					     .why = k->why, .ident = k->ident, .host = k->host,
+					     .aux = k->aux, .port = (uint16_t)k->port } };
+
+	memcpy(e.ev.addr_be, k->addr_be, sizeof(e.ev.addr_be));
+	if (d->first_ns)
+		return;
+	(void)remember(w->s, &e, true);
+	line(w->a, w->s, &e, d->count, true);
+}
+
+static void finding(struct audit *a, struct asandbox *s, const char *title, uint64_t count)
+{
+	struct ocsf_context c = { .sandbox = s->name, .program = "", .host = "", .rule = "",
+				  .policy_hash = s->bundle.header ? s->bundle.header->policy_hash : NULL,
+				  .epoch_ns = a->epoch_ns, .seq = s->seq++ };
+	struct timespec now;
+	struct buf out = { 0 };
+
+	if (!count)
+		return;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	ocsf_finding(&out, title, count, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, &c);
+	write_line(s, &out);
+	buf_done(&out);
+}
+
+void asandbox_close(struct audit *a, struct asandbox *s)
+{
+	struct walk w = { a, s };
+	struct osh_sandbox k = { 0 };
+	uint32_t from_kernel = 0;
+
+	for (uint32_t i = 0; i < s->n_denials; i++) {
+		struct denial *d = &s->denials[i];
+
+		from_kernel += d->kernel;
+		if (d->kernel)
+			d->count = map_denial_count(&d->first.ev);
+		if (d->count > 1)
+			line(a, s, &d->first, d->count, true);
+	}
+	if (map_sandbox(s->slot, &k) && k.id == s->id && k.denials > from_kernel)
+		map_denials(s->id, unseen, &w);
+	finding(a, s, "allow records were lost: the ring was full", k.id == s->id ? k.allow_drops : 0);
+	finding(a, s, "denials beyond the sandbox's budget were counted without a record of their own",
+		k.id == s->id ? k.deny_overflow : 0);
+	finding(a, s, "log lines could not be written", s->lost);
+	if (s->summary_fd >= 0)
+		summary_write(s, k.id == s->id ? k.deny_overflow + s->unremembered : s->unremembered);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text for a terminal: every byte that came from the sandbox is printable ASCII or '?'. */
+#include "summary.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "text.h"
+
+#define LINES 10
+
+static void put_safe(struct buf *b, const char *p, size_t max)
+{
+	for (size_t i = 0; i < max && p[i]; i++)
+		buf_put(b, p[i] >= 0x20 && p[i] < 0x7f ? &p[i] : "?", 1);
+}
+
+static void put_target(struct buf *b, const struct asandbox *s, const struct osh_event_named *e)
+{
+	const struct osh_event *v = &e->ev;
+	char name[OSH_NAME_MAX] = "", text[INET6_ADDRSTRLEN];
+	bool v4 = v->addr_be[2] == htonl(0xffff) && !v->addr_be[0];
+
+	if (v->name_len) {
+		put_safe(b, e->name, v->name_len);
+	} else if (v->family) {
+		uint32_t a = ntohl(v->addr_be[3]);
+
+		if (v4 && (a & OSH_NET4_MASK) == OSH_NET4)
+			map_name(s->id, a - OSH_NET4, name);
+		else if (!v4 && (ntohl(v->addr_be[0]) >> 24) == 0xfd)
+			map_name(s->id, a, name);
+		if (!name[0] && inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? &v->addr_be[3] : v->addr_be, text,
+					  sizeof(text)))
+			snprintf(name, sizeof(name), "%s", text);
+		put_safe(b, name, sizeof(name));
+		if (v->port)
+			buf_printf(b, ":%u", v->port);
+	} else if (v->kind == OSH_EV_SOCKET) {
+		buf_printf(b, "family %u type %u protocol %u", v->aux >> 16, v->aux >> 8 & 0xff,
+			   v->aux & 0xff);
+	}
+}
+
+static int by_count(const void *x, const void *y)
+{
+	const struct denial *a = *(struct denial *const *)x, *b = *(struct denial *const *)y;
+
+	return a->count != b->count ? (a->count < b->count ? 1 : -1)
+	       : a->first.ev.time_ns < b->first.ev.time_ns ? -1 : 1;
+}
+
+static void put_denial(struct buf *b, const struct asandbox *s, const struct denial *d)
+{
+	char program[OSH_PATH_MAX];
+
+	buf_printf(b, "  %s ", event_text(d->first.ev.kind));
+	put_target(b, s, &d->first);
+	map_program(s->id, d->first.ev.ident, program);
+	buf_str(b, " (");
+	if (program[0])
+		put_safe(b, program, sizeof(program));
+	else
+		put_safe(b, d->first.ev.comm, sizeof(d->first.ev.comm));
+	buf_str(b, ")");
+	if (d->count > 1)
+		buf_printf(b, " x%llu", (unsigned long long)d->count);
+	buf_printf(b, ": %s\n", reason_text(d->first.ev.why));
+}
+
+void summary_write(const struct asandbox *s, uint64_t more)
+{
+	struct denial **order;
+	struct buf b = { 0 };
+	uint64_t total = more;
+	uint32_t shown = s->n_denials < LINES ? s->n_denials : LINES;
+
+	for (uint32_t i = 0; i < s->n_denials; i++)
+		total += s->denials[i].count;
+	order = total ? malloc((s->n_denials + 1) * sizeof(struct denial *)) : NULL;
+	if (!order)
+		return;
+	for (uint32_t i = 0; i < s->n_denials; i++)
+		order[i] = &s->denials[i];
+	qsort(order, s->n_denials, sizeof(struct denial *), by_count);
+	buf_printf(&b, "osh: %llu denial%s\n", (unsigned long long)total, total == 1 ? "" : "s");
+	for (uint32_t i = 0; i < shown; i++)
+		put_denial(&b, s, order[i]);
+	if (shown < s->n_denials || more)
+		buf_printf(&b, "  and more; the whole record is in the log (--log FILE)\n");
+	if (buf_ok(&b))
+		(void)!write(s->summary_fd, b.p, b.n);	/* a caller who left needs no summary */
+	buf_done(&b);
+	free(order);
+}

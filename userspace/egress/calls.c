@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The system calls of osh-egress. Anything else ends the process: nothing that it does needs more. */
+#include "confine.h"
+
+#include <linux/bpf.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "own.h"
+
+/* clang-format off */
+static const int plain[] = {
+	SCMP_SYS(accept4), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(close),
+	SCMP_SYS(connect), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_wait), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(fcntl),
+	SCMP_SYS(fstat), SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(getrandom), SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt), SCMP_SYS(gettid), SCMP_SYS(gettimeofday), SCMP_SYS(landlock_add_rule),
+	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_restrict_self), SCMP_SYS(lseek),
+	SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(munmap), SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(pread64),
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
+	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
+	SCMP_SYS(splice), SCMP_SYS(tgkill), SCMP_SYS(time), SCMP_SYS(write), SCMP_SYS(writev),
+#ifdef __SANITIZE_ADDRESS__
+	SCMP_SYS(sigaltstack), SCMP_SYS(sched_yield), SCMP_SYS(rt_sigaction),
+#endif
+};
+
+/* Probes of libraries that take no for an answer. */
+static const int refused[] = {
+	SCMP_SYS(access), SCMP_SYS(faccessat2), SCMP_SYS(getcwd), SCMP_SYS(ioctl),
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(prctl),
+	SCMP_SYS(readlink), SCMP_SYS(stat), SCMP_SYS(statx), SCMP_SYS(sysinfo), SCMP_SYS(uname),
+};
+
+static const struct {
+	int call;
+	struct scmp_arg_cmp arg;
+} judged[] = {
+	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0 } },
+	{ SCMP_SYS(socket), { 0, SCMP_CMP_EQ, AF_INET, 0 } },
+	{ SCMP_SYS(socket), { 0, SCMP_CMP_EQ, AF_INET6, 0 } },
+	{ SCMP_SYS(mmap), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
+	{ SCMP_SYS(mprotect), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
+	{ SCMP_SYS(dup2), { 1, SCMP_CMP_EQ, 2, 0 } },		/* /dev/null over stderr */
+};
+/* clang-format on */
+
+static int add_all(scmp_filter_ctx ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain) && !r; i++)
+		r = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, plain[i], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(refused) && !r; i++)
+		r = seccomp_rule_add_exact(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(judged) && !r; i++)
+		r = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, judged[i].call, 1, judged[i].arg);
+	return r;
+}
+
+int confine_calls(struct err *e)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r;
+
+	if (!ctx)
+		return fail(e, ENOMEM, "seccomp: out of memory");
+	r = add_all(ctx);
+	if (!r)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return r ? fail(e, -r, "seccomp: %s", strerror(-r)) : 0;
+}

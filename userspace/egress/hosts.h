@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operator's --upstream-hosts: lines of `ADDR[:PORT] NAME...`, an IPv6 address in brackets where
+ * a port follows. Strict: one bad line refuses the file, since a skipped line would send a name to
+ * the public resolver instead.
+ */
+#pragma once
+
+#include "err.h"
+#include "ip.h"
+#include "osh/limits.h"
+#include "slice.h"
+
+#define HOSTS_BYTES (256u << 10)		/* as much as oshd reads of it */
+#define HOSTS_ENTRIES 16384		/* (address, name) pairs */
+
+struct hosts_entry {
+	struct ip addr;
+	uint16_t port;			/* 0 = as asked for */
+	char name[OSH_NAME_MAX];	/* lower case, no trailing dot */
+};
+
+struct hosts {
+	struct hosts_entry *e;
+	size_t n, cap;
+};
+
+int hosts_parse(struct hosts *h, struct slice text, struct err *e);	/* h starts zeroed */
+void hosts_done(struct hosts *h);
+
+/* The next entry of this name after *at (start with 0), or NULL. */
+const struct hosts_entry *hosts_next(const struct hosts *h, const char *name, size_t *at);
+
+/* Lower-cases a host name into `out`; false if it is not one. */
+bool hosts_name(struct slice in, char out[OSH_NAME_MAX]);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* 1 = all out, 0 = more to send, -1 = audit is gone. */
+static int flush(struct records *r)
+{
+	while (r->n && !r->dead) {
+		struct osh_msg_record *m = &r->ring[r->first];
+
+		if (send(r->w.fd, m, sizeof(*m), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno == EAGAIN || errno == ENOBUFS)
+				return 0;
+			r->dead = 1;
+			return -1;
+		}
+		r->first = (r->first + 1) % RECORDS;
+		r->n--;
+	}
+	return r->dead ? -1 : 1;
+}
+
+static void on_audit(struct watch *w, uint32_t events)
+{
+	struct records *r = container_of(w, struct records, w);
+
+	if (events & (EPOLLERR | EPOLLHUP))
+		r->dead = 1;
+	if (flush(r) != 0)
+		(void)loop_rewatch(r->loop, w, 0);
+	if (r->dead)
+		loop_unwatch(r->loop, w);	/* a hang-up is level triggered and would spin */
+}
+
+int records_init(struct records *r, struct loop *l, int fd, struct err *e)
+{
+	int n;
+
+	r->w = (struct watch){ fd, on_audit };
+	r->loop = l;
+	r->ring = calloc(RECORDS, sizeof(*r->ring));
+	if (!r->ring)
+		return fail(e, ENOMEM, "record queue: out of memory");
+	n = loop_watch(l, &r->w, 0);
+	return n < 0 ? fail(e, -n, "watch the audit socket: %s", strerror(-n)) : 0;
+}
+
+int records_reserve(struct records *r)
+{
+	if (r->dead || r->n + r->reserved >= RECORDS)
+		return 0;
+	r->reserved++;
+	return 1;
+}
+
+int records_put(struct records *r, const struct osh_event_named *ev)
+{
+	struct osh_msg_record *m = &r->ring[(r->first + r->n) % RECORDS];
+
+	r->reserved--;
+	if (r->dead)
+		return 0;
+	*m = (struct osh_msg_record){ .h = { OSH_MSG_RECORD, sizeof(*m) }, .e = *ev };
+	m->e.ev.time_ns = now_ns();
+	r->n++;
+	if (flush(r) == 0)
+		(void)loop_rewatch(r->loop, &r->w, EPOLLOUT);
+	return !r->dead;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decisions on their way to osh-audit. Room is reserved before a connection is accepted and used
+ * when it is decided, so a decision is never without a place. Audit slow = accept nothing new;
+ * audit gone = nothing is decided any more.
+ */
+#pragma once
+
+#include "loop.h"
+#include "osh/msg.h"
+
+#define RECORDS 1024
+
+struct records {
+	struct watch w;			/* fd = socket to osh-audit */
+	struct loop *loop;
+	struct osh_msg_record *ring;	/* RECORDS of them; pages are touched only on a backlog */
+	unsigned first, n;		/* waiting */
+	unsigned reserved;		/* accepted connections that have no decision yet */
+	int dead;			/* audit hung up */
+};
+
+int records_init(struct records *r, struct loop *l, int fd, struct err *e);
+int records_reserve(struct records *r);			/* 1 = reserved */
+int records_put(struct records *r, const struct osh_event_named *ev);	/* uses a reservation; 0 = audit is gone */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "addr.h"
+#include "hosts.h"
+#include "maps.h"
+
+/* Is `dst` one of the sandbox's synthetic addresses, and which? */
+static bool synthetic(const struct table *tb, const struct ip *dst, uint32_t *ret_index)
+{
+	uint32_t word[4];
+
+	memcpy(word, dst->b, sizeof(word));
+	if (ip_is4(dst)) {
+		*ret_index = ntohl(word[3]) & ~OSH_NET4_MASK;
+		return (ntohl(word[3]) & OSH_NET4_MASK) == OSH_NET4;
+	}
+	*ret_index = ntohl(word[3]);
+	return tb->net6[0] && word[0] == tb->net6[0] &&
+	       (ntohl(word[1]) >> 16) == (ntohl(tb->net6[1]) >> 16) &&
+	       !(ntohl(word[1]) & 0xffff) && !word[2];
+}
+
+static uint32_t dots(const char *s)
+{
+	uint32_t n = 0;
+
+	for (; *s; s++)
+		n += *s == '.';
+	return n;
+}
+
+/* Host number of a name under the longest suffix that covers it. */
+static uint32_t host_by_suffix(const struct bundle *b, const char *name)
+{
+	size_t len = strlen(name), best = 0;
+	uint32_t host = 0;
+
+	for (uint32_t i = 0; i < b->n_suffixes; i++) {
+		const struct osh_b_suffix *s = &b->suffixes[i];
+		const char *text = bundle_str(b, s->suffix);
+		size_t n = strlen(text);
+
+		if (n <= best || n >= len || strcmp(name + len - n, text))
+			continue;
+		best = n;
+		host = dots(name) == s->dots ? s->one : s->deep;
+	}
+	return host;
+}
+
+/* The name decides, not the kernel's host number: that one belongs to the kernel's own generation. */
+static uint32_t host_by_name(const struct bundle *b, const char *name)
+{
+	uint32_t lo = 0, hi = b->n_hosts;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct osh_b_host *h = &b->hosts[mid];
+		int order = h->kind == OSH_HOST_EXACT ? strcmp(bundle_str(b, h->name), name) : 1;
+
+		if (!order)
+			return mid + 1;
+		if (order < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return host_by_suffix(b, name);
+}
+
+static uint32_t host_by_cidr(const struct bundle *b, const struct ip *dst)
+{
+	uint32_t host = 0, best = 0;
+
+	for (uint32_t i = 0; i < b->n_cidrs; i++) {
+		const struct osh_b_cidr *c = &b->cidrs[i];
+
+		if (ip_in(dst, c->addr, c->bits) && (!host || c->bits > best)) {
+			best = c->bits;
+			host = c->host;
+		}
+	}
+	return host;
+}
+
+static const struct osh_b_endpoint *endpoint_of(const struct bundle *b, uint32_t host,
+						uint32_t port)
+{
+	uint32_t lo = 0, hi = b->n_endpoints;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct osh_b_endpoint *ep = &b->endpoints[mid];
+
+		if (ep->host == host && ep->port == port)
+			return ep;
+		if (ep->host < host || (ep->host == host && ep->port < port))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* Does the program's own path stand in this binaries group? Globs and helpers are the kernel's. */
+static bool in_group(const struct bundle *b, uint32_t group, const char *path)
+{
+	for (uint32_t i = 0; *path && i < b->n_binaries; i++)
+		if (b->binaries[i].group == group && !(b->binaries[i].flags & OSH_BIN_GLOB) &&
+		    !strcmp(bundle_str(b, b->binaries[i].path), path))
+			return true;
+	return false;
+}
+
+/* The rule to name in the record: the program's own first, then one for any program, then the first. */
+static void choose_rule(const struct table *tb, const struct osh_b_endpoint *ep, struct target *t)
+{
+	const struct bundle *b = tb->bundle;
+	const struct osh_b_alt *alts = &b->alts[ep->first_alt];
+	struct osh_ident_key key = { tb->id, t->ident };
+	struct osh_ident who = { 0 };
+	uint32_t any = 0, own = 0;
+
+	if (!t->ident || maps_lookup(tb->idents_fd, &key, &who) < 0)
+		who.path[0] = 0;
+	who.path[sizeof(who.path) - 1] = 0;
+	for (uint32_t i = ep->n_alts; i-- > 0;) {
+		t->flags |= alts[i].flags;
+		if (!alts[i].group)
+			any = alts[i].rule + 1;
+		else if (in_group(b, alts[i].group, who.path))
+			own = alts[i].rule + 1;
+	}
+	t->rule = own ? own : any ? any : alts[0].rule + 1;
+}
+
+static enum osh_reason find_host(const struct table *tb, const struct ip *dst, struct target *t)
+{
+	struct osh_addr entry;
+	uint32_t index;
+	int r;
+
+	if (!synthetic(tb, dst, &index)) {
+		t->literal = true;
+		t->host = host_by_cidr(tb->bundle, dst);
+		return t->host ? OSH_WHY_ALLOWED : OSH_WHY_DEST_UNKNOWN;
+	}
+	r = maps_addr(tb->addrs_fd, tb->id, index, &entry);
+	if (r < 0)
+		return r == -ENOENT ? OSH_WHY_DEST_UNKNOWN : OSH_WHY_INTERNAL;
+	if (!memchr(entry.name, 0, sizeof(entry.name)) ||
+	    !hosts_name(slice_of(entry.name), t->name))
+		return OSH_WHY_INTERNAL;
+	t->host = host_by_name(tb->bundle, t->name);
+	return t->host ? OSH_WHY_ALLOWED : OSH_WHY_DEST_UNKNOWN;
+}
+
+enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16_t port,
+			    uint32_t mark, struct target *t)
+{
+	const struct osh_b_endpoint *ep;
+	enum osh_reason why;
+
+	*t = (struct target){ .ident = OSH_MARK_IDENT(mark), .port = port, .addr = *dst };
+	if (!(mark & OSH_MARK_JUDGED) || OSH_MARK_GEN(mark) != (tb->generation & 0x3fff))
+		return OSH_WHY_MARK;
+	why = find_host(tb, dst, t);
+	if (why != OSH_WHY_ALLOWED)
+		return why;
+	ep = endpoint_of(tb->bundle, t->host, port);
+	if (!ep || !ep->n_alts)
+		return OSH_WHY_PORT;
+	choose_rule(tb, ep, t);
+	if (addr_port_forbidden(port))
+		return OSH_WHY_PORT_FORBIDDEN;
+	return t->literal ? addr_judge(tb->bundle, t->host, port, dst) : OSH_WHY_ALLOWED;
+}

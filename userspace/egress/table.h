@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The second judgement of a connection. The kernel's connect hook decided already, program included;
+ * here (destination, port) must be in this process' own copy of the bundle, or the flow is closed.
+ */
+#pragma once
+
+#include "bundle.h"
+#include "ip.h"
+#include "osh/abi.h"
+
+struct table {
+	const struct bundle *bundle;
+	uint32_t id, generation;
+	uint32_t net6[4];
+	int addrs_fd, idents_fd;
+};
+
+struct target {
+	uint32_t ident;
+	uint32_t host;			/* host number */
+	uint32_t rule;			/* index of the rule + 1 */
+	uint32_t flags;			/* OSH_ALT_* of all matching rules */
+	uint16_t port;
+	bool literal;			/* an IP or CIDR endpoint: dial `addr` itself */
+	struct ip addr;
+	char name[OSH_NAME_MAX];	/* host name, or "" for a literal */
+};
+
+/* OSH_WHY_ALLOWED and *t filled, or the reason to close. *t holds what was learnt in either case. */
+enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16_t port,
+			    uint32_t mark, struct target *t);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "own.h"
+
+#define CLOSE_RANGE_CLOEXEC_FLAG 4u	/* Debian 12's <linux/close_range.h> has it, libc's header does not */
+
+struct report {
+	int code;			/* positive errno */
+	enum stage { AT_SETUP, AT_CHDIR, AT_EXEC } at;
+};
+
+static void default_signals(void)
+{
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		(void)signal(s, SIG_DFL);	/* KILL, STOP and libc's own refuse; they have no other */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void quit(int report, enum stage at)
+{
+	struct report r = { .code = errno, .at = at };
+
+	(void)!write(report, &r, sizeof(r));
+	_exit(r.at != AT_EXEC ? COMMAND_CANNOT : r.code == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_RUN);
+}
+
+/* In the child. SIGTTOU is still blocked, as tcsetpgrp() from the background needs it to be. */
+static _Noreturn void become(const struct command *c, int report)
+{
+	pid_t self = getpid();
+
+	if (setpgid(0, 0) < 0)
+		quit(report, AT_SETUP);
+	if (c->tty >= 0 && c->front && ioctl(c->tty, TIOCSPGRP, &self) < 0)
+		quit(report, AT_SETUP);
+	for (int i = 0; i < 3; i++)
+		if (dup2(c->stdio[i], i) < 0)
+			quit(report, AT_SETUP);
+	if (syscall(SYS_close_range, 3u, UINT_MAX, CLOSE_RANGE_CLOEXEC_FLAG) < 0)
+		quit(report, AT_SETUP);
+	if (chdir(c->spec->cwd) < 0)
+		quit(report, AT_CHDIR);
+	default_signals();
+	environ = c->spec->envp;	/* execvp() searches the PATH that the command will see */
+	execvp(c->spec->argv[0], c->spec->argv);
+	quit(report, AT_EXEC);
+}
+
+int command_start(const struct command *c, pid_t *ret_pid, int *ret_report, struct err *e)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fail(e, errno, "pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		become(c, ends[1]);
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return fail(e, errno, "fork: %s", strerror(errno));
+	}
+	(void)setpgid(pid, pid);	/* the child does it too: whoever comes first */
+	*ret_pid = pid;
+	*ret_report = ends[0];
+	return 0;
+}
+
+int command_report(int report, const struct spec *s, struct err *e)
+{
+	struct report r;
+	ssize_t n;
+
+	do
+		n = read(report, &r, sizeof(r));
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 0;
+	if (n != sizeof(r))
+		return fail(e, EIO, "cannot run '%.100s': no report", s->argv[0]);
+	if (r.at == AT_CHDIR)
+		return fail(e, r.code, "cannot enter '%.150s': %s", s->cwd, strerror(r.code));
+	return fail(e, r.code, "cannot run '%.150s': %s", s->argv[0], strerror(r.code));
+}

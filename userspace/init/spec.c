@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spec.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "own.h"
+
+#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+int spec_fds(const struct osh_msg_init_spec *m, struct err *e)
+{
+	if (m->flags & ~OSH_SPEC_ALL)
+		return fail(e, EINVAL, "command spec: unknown flags 0x%x", m->flags);
+	if (!(m->flags & OSH_SPEC_TTY) && (m->flags & OSH_SPEC_ALL) != OSH_SPEC_FDS)
+		return fail(e, EINVAL, "command spec: without a terminal all of stdio must be given");
+	return 1 + __builtin_popcount(m->flags & OSH_SPEC_FDS);
+}
+
+/* Takes n strings from *at, which the caller knows to end in a NUL. */
+static char **take_strings(char **at, const char *end, uint32_t n)
+{
+	char **list = calloc((size_t)n + 1, sizeof(*list));
+
+	for (uint32_t i = 0; list && i < n; i++) {
+		if (*at >= end) {
+			free(list);
+			return NULL;
+		}
+		list[i] = *at;
+		*at += strlen(*at) + 1;
+	}
+	return list;
+}
+
+int spec_read(char *p, size_t n, const struct osh_msg_init_spec *m, struct spec *s, struct err *e)
+{
+	_free_ char **argv = NULL, **envp = NULL;
+	char *at = p, *end = p + n;
+
+	if (!m->argc || m->argc > OSH_SPEC_STRINGS || m->envc > OSH_SPEC_STRINGS)
+		return fail(e, EINVAL, "command spec: %u arguments, %u variables", m->argc, m->envc);
+	if (!n || p[n - 1])
+		return fail(e, EINVAL, "command spec: the last string is cut off");
+	argv = take_strings(&at, end, m->argc);
+	envp = argv ? take_strings(&at, end, m->envc) : NULL;
+	if (!envp || at >= end)
+		return fail(e, EINVAL, "command spec: fewer strings than announced");
+	if (*at != '/' || at + strlen(at) + 1 != end)
+		return fail(e, EINVAL, "command spec: no absolute directory at its end");
+	for (uint32_t i = 0; i < m->envc; i++)
+		if (envp[i][0] == '=' || !strchr(envp[i], '='))
+			return fail(e, EINVAL, "command spec: variable %u is not NAME=value", i);
+	s->cwd = at;
+	s->argv = take_ptr(&argv);
+	s->envp = take_ptr(&envp);
+	return 0;
+}
+
+int spec_map(int fd, const struct osh_msg_init_spec *m, struct spec *s, struct err *e)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	char *p;
+
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return fail(e, EINVAL, "command spec: not a sealed memfd");
+	if (fstat(fd, &st) < 0 || st.st_size != (off_t)m->bytes || m->bytes > OSH_SPEC_BYTES || !m->bytes)
+		return fail(e, EINVAL, "command spec: %u bytes announced", m->bytes);
+	p = mmap(NULL, m->bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return fail(e, errno, "command spec: mmap: %s", strerror(errno));
+	return spec_read(p, m->bytes, m, s, e);
+}

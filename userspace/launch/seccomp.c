@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tables to BPF through libseccomp. Arguments that the kernel reads as 32 bits are compared under a
+ * 32-bit mask: else a caller sets a high bit, which the kernel ignores, and walks past a denial.
+ */
+#include "seccomp.h"
+
+#include <linux/netlink.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "own.h"
+#include "sysnr.h"
+
+#define LOW 0xffffffffull		/* the bits that the kernel looks at in an int */
+#define TYPE (LOW & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
+
+enum group { ALLOW, NEST, DENY, ARGS };
+
+static const struct {
+	enum group group;
+	int nr;
+} calls[] = {
+#define SYSCALL(group, name) { group, __NR_##name },
+#include "syscalls.def"
+#undef SYSCALL
+};
+
+/* Allowed arguments of ARGS calls; several rows of a call are alternatives. */
+static const struct arg_rule {
+	int nr, n;
+	struct scmp_arg_cmp a[3];
+	int error;			/* 0 = allow */
+	bool nested_too;		/* refusals only: holds with nested namespaces as well */
+} allowed[] = {
+#define EQ(arg, mask, value) { arg, SCMP_CMP_MASKED_EQ, mask, value }
+#define INET(family, type, proto) \
+	{ __NR_socket, 3, { EQ(0, LOW, family), EQ(1, TYPE, type), EQ(2, LOW, proto) } }
+	/* clang-format off */
+	{ __NR_ioctl, 0, { { 0 } } }, { __NR_prctl, 0, { { 0 } } }, { __NR_clone, 0, { { 0 } } },
+	{ __NR_personality, 1, { EQ(0, LOW, 0) } }, { __NR_personality, 1, { EQ(0, LOW, LOW) } },
+	{ __NR_socket, 1, { EQ(0, LOW, AF_UNIX) } }, { __NR_socketpair, 1, { EQ(0, LOW, AF_UNIX) } },
+	INET(AF_INET, SOCK_STREAM, 0),  INET(AF_INET, SOCK_STREAM, IPPROTO_TCP),
+	INET(AF_INET, SOCK_DGRAM, 0),   INET(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+	INET(AF_INET6, SOCK_STREAM, 0), INET(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+	INET(AF_INET6, SOCK_DGRAM, 0),  INET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+	INET(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), INET(AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE),
+	/* clang-format on */
+};
+
+/*
+ * Refused arguments: of calls that are allowed otherwise, and, so that the errno is a plain EPERM and
+ * not ENOSYS, the well-known ones that `allowed` leaves out.
+ */
+static const struct arg_rule refused[] = {
+#define SOCK_IS(family, what, mask, value) \
+	{ __NR_socket, 2, { EQ(0, LOW, family), EQ(what, mask, value) }, EPERM, true }
+#define INET_SOCK(what, mask, value) \
+	SOCK_IS(AF_INET, what, mask, value), SOCK_IS(AF_INET6, what, mask, value)
+#define NEW(flag) { __NR_clone, 1, { EQ(0, flag, flag) }, EPERM, false }
+	/* clang-format off */
+	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSTI) }, EPERM, true },
+	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCLINUX) }, EPERM, true },
+	{ __NR_prctl, 1, { EQ(0, LOW, PR_SET_MM) }, EPERM, true },
+	{ __NR_personality, 1, { EQ(0, 0x0040000, 0x0040000) }, EPERM, true },	/* ADDR_NO_RANDOMIZE */
+	{ __NR_personality, 1, { EQ(0, LOW, 8) }, EPERM, true },		/* PER_LINUX32 */
+	NEW(CLONE_NEWUSER), NEW(CLONE_NEWNS), NEW(CLONE_NEWPID), NEW(CLONE_NEWNET),
+	NEW(CLONE_NEWIPC), NEW(CLONE_NEWUTS), NEW(CLONE_NEWCGROUP),
+	INET_SOCK(1, TYPE, SOCK_RAW), INET_SOCK(1, TYPE, SOCK_RDM), INET_SOCK(1, TYPE, SOCK_SEQPACKET),
+	INET_SOCK(1, TYPE, SOCK_DCCP), INET_SOCK(1, TYPE, SOCK_PACKET),
+	INET_SOCK(2, LOW, IPPROTO_ICMP), INET_SOCK(2, LOW, IPPROTO_ICMPV6),
+	INET_SOCK(2, LOW, IPPROTO_SCTP), INET_SOCK(2, LOW, IPPROTO_UDPLITE),
+	INET_SOCK(2, LOW, IPPROTO_DCCP), INET_SOCK(2, LOW, IPPROTO_MPTCP),
+	INET_SOCK(2, LOW, IPPROTO_RAW),
+	/* clang-format on */
+};
+
+#define FAMILIES 46			/* highest address family of Linux, plus one */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+static bool family_allowed(int f)
+{
+	return f == AF_UNIX || f == AF_INET || f == AF_INET6 || f == AF_NETLINK;
+}
+
+static int rule(scmp_filter_ctx c, uint32_t action, const struct arg_rule *r)
+{
+	return seccomp_rule_add_array(c, action, r->nr, (unsigned)r->n, r->a);
+}
+
+static int fill_list(scmp_filter_ctx c, enum seccomp_variant v)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(calls); i++) {
+		enum group g = calls[i].group;
+
+		if (g == NEST)
+			g = v == SECCOMP_NESTED ? ALLOW : DENY;
+		if (g != ARGS)
+			r = seccomp_rule_add_array(c, g == ALLOW ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM),
+						   calls[i].nr, 0, NULL);
+	}
+	for (size_t i = 0; !r && i < ARRAY_SIZE(allowed); i++)
+		r = rule(c, SCMP_ACT_ALLOW, &allowed[i]);
+	return r;
+}
+
+static int fill_refine(scmp_filter_ctx c, enum seccomp_variant v)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(refused); i++)
+		if (v == SECCOMP_PLAIN || refused[i].nested_too)
+			r = rule(c, SCMP_ACT_ERRNO((uint32_t)refused[i].error), &refused[i]);
+	for (int f = 0; !r && f < FAMILIES; f++) {
+		struct arg_rule s = { __NR_socket, 1, { EQ(0, LOW, (uint64_t)f) } };
+
+		if (!family_allowed(f))
+			r = rule(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), &s);
+		s.nr = __NR_socketpair;
+		if (!r && f != AF_UNIX)
+			r = rule(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), &s);
+	}
+	return r;
+}
+
+static int export(scmp_filter_ctx c, struct sock_fprog *ret)
+{
+	_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	_free_ void *p = NULL;
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(c, fd);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size <= 0 || st.st_size / (off_t)sizeof(struct sock_filter) > BPF_MAXINSNS)
+		return -E2BIG;
+	p = malloc((size_t)st.st_size);
+	if (!p)
+		return -ENOMEM;
+	if (pread(fd, p, (size_t)st.st_size, 0) != st.st_size)
+		return -EIO;
+	ret->len = (unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
+	ret->filter = take_ptr(&p);
+	return 0;
+}
+
+static int compile(struct sock_fprog *ret, uint32_t otherwise, enum seccomp_variant v,
+		   int (*fill)(scmp_filter_ctx, enum seccomp_variant))
+{
+	scmp_filter_ctx c = seccomp_init(otherwise);
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	/* i386 and x32 calls never run: their numbers mean other things. */
+	r = seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (!r)
+		r = seccomp_attr_set(c, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (!r)
+		r = fill(c, v);
+	if (!r)
+		r = export(c, ret);
+	seccomp_release(c);
+	return r;
+}
+
+int seccomp_compile(struct seccomp_set *ret, struct err *e)
+{
+	struct seccomp_set s = { 0 };
+
+	for (enum seccomp_variant v = 0; v < SECCOMP_VARIANTS; v++) {
+		int r = compile(&s.list[v], SCMP_ACT_ERRNO(ENOSYS), v, fill_list);
+
+		if (!r)
+			r = compile(&s.refine[v], SCMP_ACT_ALLOW, v, fill_refine);
+		if (r < 0) {
+			seccomp_set_done(&s);
+			return fail(e, -r, "compile the system call filter: %s", strerror(-r));
+		}
+	}
+	*ret = s;
+	return 0;
+}
+
+void seccomp_set_done(struct seccomp_set *s)
+{
+	for (int v = 0; v < SECCOMP_VARIANTS; v++) {
+		free(s->list[v].filter);
+		free(s->refine[v].filter);
+	}
+	*s = (struct seccomp_set){ 0 };
+}
+
+int seccomp_enter(const struct seccomp_set *s, enum seccomp_variant v, struct err *e)
+{
+	/* The later program's errno wins where both refuse: EPERM is the truer word. */
+	const struct sock_fprog *p[] = { &s->list[v], &s->refine[v] };
+
+	for (size_t i = 0; i < ARRAY_SIZE(p); i++) {
+		if (!p[i]->filter)
+			return fail(e, EINVAL, "seccomp: the filter was never compiled");
+		if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, p[i]) < 0)
+			return fail(e, errno, "seccomp: load a filter: %s", strerror(errno));
+	}
+	return 0;
+}

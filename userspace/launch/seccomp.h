@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox's system call filters. Compiled once when osh-launch starts; every child loads the same
+ * bytes. Two stacked programs: `list` allows what syscalls.def lists and answers ENOSYS to the rest;
+ * `refine` then says EPERM to arguments of listed calls. The kernel takes the stricter answer.
+ */
+#pragma once
+
+#include <linux/filter.h>
+#include <stdbool.h>
+
+#include "err.h"
+
+enum seccomp_variant { SECCOMP_PLAIN, SECCOMP_NESTED, SECCOMP_VARIANTS };
+
+struct seccomp_set {
+	struct sock_fprog list[SECCOMP_VARIANTS], refine[SECCOMP_VARIANTS];
+};
+
+int seccomp_compile(struct seccomp_set *ret, struct err *e);
+void seccomp_set_done(struct seccomp_set *s);
+
+/* Needs no_new_privs. NESTED where the policy allows user namespaces inside. */
+int seccomp_enter(const struct seccomp_set *s, enum seccomp_variant v, struct err *e);
