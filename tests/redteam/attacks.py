@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs attack files. An attack is tests/redteam/<group>_<name>.sh, read by sh outside and inside:
+
+    # SPDX line, then the technique and its number in the catalogue
+    POLICY=web            # key of POLICIES below; default web
+    EXPECT='errno=EACCES' # extended regular expression on the attack's output, inside
+    EVENT='connect DEST_UNKNOWN'  # kind and reason(s, A|B) on record; "none" where the thing is simply absent
+    NET=yes               # a network attack: repeated with every BPF program left out, and without egress
+    control() { ...; }    # the same outside the sandbox: must succeed, else the attack proves nothing
+    attack() { ...; }     # must fail
+
+Variables of vars() below are set in both. `attempt` is tests/tools/attempt.c.
+"""
+import glob
+import os
+import re
+import shlex
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import ROOT, run  # noqa: E402
+from world import rule  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS)=(.*)$", re.M)
+
+POLICIES = {
+    "web": rule("web", ["allowed.example", "v6.example"], ["/usr/bin/curl"]),
+    "any": rule("web", ["allowed.example", "v6.example"]),
+    "wild": rule("web", ["allowed.example", "*.wild.example"], ["/usr/bin/curl"]),
+}
+
+
+class Attack:
+    def __init__(self, path):
+        with open(path) as f:
+            text = f.read()
+        self.path, self.name = path, os.path.basename(path)[:-3]
+        self.field = {k: shlex.split(v, comments=True)[0] if v.strip() else "" for k, v in FIELD.findall(text)}
+        self.policy = POLICIES[self.field.get("POLICY", "web")]
+        self.net = self.field.get("NET") == "yes"
+        if "EXPECT" not in self.field or "EVENT" not in self.field:
+            raise ValueError(f"{self.name}: EXPECT and EVENT are needed")
+
+    def script(self, w, which):
+        """A file that both sides can read: the variables, the attack, one call."""
+        shutil.copy(self.path, os.path.join(w.work, self.name + ".sh"))
+        path = os.path.join(w.work, f"{self.name}-{which}.run")
+        with open(path, "w") as f:
+            for k, v in vars_of(w).items():
+                f.write(f"{k}={shlex.quote(str(v))}\n")
+            f.write(f"attempt() {{ {shlex.quote(w.attempt)} \"$@\"; }}\n. {shlex.quote(os.path.join(w.work, self.name + '.sh'))}\n"
+                    f"{which}\n")
+        return path
+
+    def control(self, w):
+        """(worked, output); outside, as root."""
+        rc, out, err = run(["sh", self.script(w, "control")], 30, cwd=w.work)
+        return rc == 0, out + err
+
+    def inside(self, w, **kw):
+        return w.run(w.policy(self.policy), ["sh", self.script(w, "attack")], **kw)
+
+    def event_missing(self, r):
+        """Empty when the record is as promised."""
+        want = self.field["EVENT"]
+        if want == "none":
+            return ""
+        kind, whys = want.split()
+        return "" if any(r.has(kind, y) for y in whys.split("|")) else f"no event {want}"
+
+
+def vars_of(w):
+    return {"ADDRESS": w.address, "PORT": w.canary.port, "TLS4": w.tls4.server_port, "TLS6": w.tls6.server_port,
+            "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt}
+
+
+def all_attacks(only=()):
+    paths = sorted(glob.glob(os.path.join(HERE, "*_*.sh")))
+    return [Attack(p) for p in paths if not os.path.basename(p).startswith("test_")
+            and (not only or os.path.basename(p)[:-3] in only)]
+
+
+def hooks(where=()):
+    """BPF program names of hooks.def, in order."""
+    with open(os.path.join(ROOT, "include/osh/hooks.def")) as f:
+        rows = re.findall(r"^HOOK\((\w+),\s*(\w+),\s*(\w+)\)", f.read(), re.M)
+    return [p for _, p, at in rows if not where or at in where]

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# E: a device node.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(EPERM|EACCES|ENOSYS)'
+EVENT='none'
+control() { attempt mknod "$WORLD/null" && rm "$WORLD/null"; }
+attack() { attempt mknod "$WORK/null2"; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# B12: the kernel crypto socket.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(EPERM|EACCES|EAFNOSUPPORT)'
+EVENT='none'
+control() { attempt socket 38 5 0 || attempt raw; }
+attack() { attempt socket 38 5 0; }

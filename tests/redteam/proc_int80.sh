@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# B14: system calls through the 32-bit gate.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='.'
+EVENT='none'
+control() { attempt int80; }
+attack() { attempt int80; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A11: a mount.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(EPERM|ENOSYS)'
+EVENT='none'
+control() { unshare -m "$ATTEMPT" mount /mnt; }
+attack() { attempt mount /tmp; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# E3: ptrace of a process outside.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ESRCH|EPERM|ENOSYS)'
+EVENT='none'
+control() { attempt ptrace "$HOSTPID"; }
+attack() { attempt ptrace "$HOSTPID"; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A12: a user namespace of its own.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(EPERM|ENOSYS|ENOSPC)'
+EVENT='none'
+control() { attempt unshare user; }
+attack() { attempt unshare user; }

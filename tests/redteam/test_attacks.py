@@ -1,0 +1,36 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every attack of this directory once: works outside, fails inside as expected, and is on record.
+`test_attacks.py [NAME...]` runs some."""
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import attacks  # noqa: E402
+from lib import Tap  # noqa: E402
+from world import World  # noqa: E402
+
+
+def main():
+    t = Tap()
+    with World() as w:
+        for a in attacks.all_attacks(sys.argv[1:]):
+            worked, text = a.control(w)
+            if not worked and "SKIP" in text:
+                t.skip(a.name, text.split("SKIP", 1)[1].strip().splitlines()[0])
+                continue
+            if not t.ok(worked, f"{a.name}: works outside", text):
+                continue
+            before = w.canary.counts()
+            r = a.inside(w)
+            got = (r.out + r.err).strip()
+            t.ok(r.rc not in (0, 125) and re.search(a.field["EXPECT"], got), f"{a.name}: denied inside", r)
+            t.ok(not a.event_missing(r), f"{a.name}: on record", a.event_missing(r), r)
+            t.ok(w.canary.counts() == before, f"{a.name}: nothing arrived outside", before, w.canary.counts())
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
