@@ -111,11 +111,11 @@ class Event(dict):
 
     def __init__(self, obj):
         super().__init__(obj)
-        extra = obj.get("unmapped", {})
-        self.kind = extra.get("kind", "")
+        extra = obj.get("osh", {})
+        self.kind = extra.get("event", "")
         self.why = extra.get("reason", "")
         self.denied = extra.get("verdict", "") == "denied"
-        self.name = extra.get("name", "")
+        self.name = obj.get("query", {}).get("hostname", "") or obj.get("dst_endpoint", {}).get("hostname", "")
 
     def __str__(self):
         return f"{self.kind}/{self.why}"
