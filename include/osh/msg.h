@@ -37,11 +37,13 @@ enum osh_msg_type {
 	OSH_MSG_INIT_ERROR,		/* struct osh_msg_failed: the command could not be started */
 	OSH_MSG_INIT_SIGNAL,		/* struct osh_msg_status: value = signal for the command's group */
 	/* oshd -> osh-audit, and back */
-	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, log or none, summary or none */
+	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, records, [log,] [summary] */
 	OSH_MSG_AUDIT_END,		/* struct osh_msg_id: drain, report, close its descriptors */
 	OSH_MSG_AUDIT_ENDED,		/* struct osh_msg_id: done */
-	OSH_MSG_AUDIT_PEER,		/* struct osh_msg_id; fds: the audit end of an egress' record socket */
-	/* osh-egress -> osh-audit, one socket per egress so that the sandbox is not the sender's word */
+	/*
+	 * osh-egress -> osh-audit, over a pair of sockets that the sandbox has for life: whose record it
+	 * is is not the sender's word, and while either of the two is being restarted records queue.
+	 */
 	OSH_MSG_RECORD,			/* struct osh_msg_record */
 	OSH_MSG_MAX
 };
@@ -176,6 +178,8 @@ enum osh_stored_fd {
 	OSH_SFD_NETNS,
 	OSH_SFD_BOX,			/* cgroup directories */
 	OSH_SFD_EGRESS,
+	OSH_SFD_RECORDS_OUT,		/* the egress' end of the record sockets */
+	OSH_SFD_RECORDS_IN,		/* osh-audit's end */
 	OSH_SFD_LOG,			/* an empty memfd where there is none: flags tell */
 	OSH_SFD_SUMMARY,
 	OSH_SFD_HOSTS,

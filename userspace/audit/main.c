@@ -66,12 +66,25 @@ static int watch(struct loop *l, int fd)
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
-/* The bundle comes first, then the log and the summary as the message says. */
+static int add_peer(struct loop *l, uint32_t id, int fd)
+{
+	if (fd >= (int)ARRAY_SIZE(l->peer_of) || !id || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+	    watch(l, fd) < 0) {
+		close(fd);
+		return -EPROTO;
+	}
+	l->peer_of[fd] = id;
+	if (fd > l->top_peer)
+		l->top_peer = fd;
+	return 0;
+}
+
+/* The bundle comes first, then the egress' records, then the log and the summary as the message says. */
 static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan_in *in)
 {
 	struct asandbox *s = asandbox_find(&l->a, m->id) ? NULL : asandbox_add(&l->a, m->id);
 	struct err e = { 0 };
-	int n = 1, fd;
+	int n = 2, fd;
 
 	if (!s)
 		return -EPROTO;
@@ -85,7 +98,7 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 		s->log_fd = chan_take(in, n++);
 	if (m->has_summary)
 		s->summary_fd = chan_take(in, n++);
-	return 0;
+	return add_peer(l, m->id, chan_take(in, 1));
 }
 
 static void read_records(struct loop *l, int fd, uint32_t id)
@@ -123,6 +136,15 @@ static void drain(struct loop *l)
 			read_records(l, fd, l->peer_of[fd]);
 }
 
+static void drop_peer(struct loop *l, uint32_t id)
+{
+	for (int fd = 0; fd <= l->top_peer; fd++)
+		if (l->peer_of[fd] == id) {
+			l->peer_of[fd] = 0;
+			close(fd);
+		}
+}
+
 static int do_end(struct loop *l, uint32_t id)
 {
 	struct osh_msg_id m = { .id = id };
@@ -130,23 +152,11 @@ static int do_end(struct loop *l, uint32_t id)
 
 	drain(l);
 	if (s) {
+		drop_peer(l, id);
 		asandbox_close(&l->a, s);
 		asandbox_free(&l->a, s);
 	}
 	return chan_send(AFD_CONTROL, OSH_MSG_AUDIT_ENDED, &m, sizeof(m), NULL, 0);
-}
-
-static int do_peer(struct loop *l, uint32_t id, int fd)
-{
-	if (fd >= (int)ARRAY_SIZE(l->peer_of) || !id ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || watch(l, fd) < 0) {
-		close(fd);
-		return -EPROTO;
-	}
-	l->peer_of[fd] = id;
-	if (fd > l->top_peer)
-		l->top_peer = fd;
-	return 0;
 }
 
 static int control(struct loop *l)
@@ -161,12 +171,10 @@ static int control(struct loop *l)
 	r = -EPROTO;
 	if (in.h.type == OSH_MSG_AUDIT_ADD && in.n == sizeof(*add)) {
 		add = (const void *)in.bytes;
-		if (in.n_fds == 1 + !!add->has_log + !!add->has_summary)
+		if (in.n_fds == 2 + !!add->has_log + !!add->has_summary)
 			r = do_add(l, add, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*id), 0))) {
 		r = do_end(l, id->id);
-	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_PEER, sizeof(*id), 1))) {
-		r = do_peer(l, id->id, chan_take(&in, 0));
 	}
 	chan_in_done(&in);
 	return r;

@@ -125,7 +125,7 @@ int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	struct osh_msg_audit_add m = { .id = s->k.id, .uid = s->uid, .slot = s->k.slot,
 				       .has_log = s->log_fd >= 0, .has_summary = s->summary_fd >= 0 };
-	int fds[3] = { s->bundle_fd }, n = 1, r;
+	int fds[4] = { s->bundle_fd, s->records_in_fd }, n = 2, r;
 
 	snprintf(m.name, sizeof(m.name), "%s", s->name);
 	if (s->log_fd >= 0)
@@ -141,12 +141,4 @@ int auditor_end(struct daemon *d, uint32_t id)
 	struct osh_msg_id m = { .id = id };
 
 	return chan_send(d->auditor->fd, OSH_MSG_AUDIT_END, &m, sizeof(m), NULL, 0);
-}
-
-int auditor_peer(struct daemon *d, uint32_t id, int fd, struct err *e)
-{
-	struct osh_msg_id m = { .id = id };
-	int r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_PEER, &m, sizeof(m), &fd, 1);
-
-	return r < 0 ? fail(e, -r, "give osh-audit an egress: %s", strerror(-r)) : 0;
 }

@@ -10,4 +10,3 @@ void auditor_stop(struct daemon *d);
 /* Its descriptors stay the sandbox's own. */
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e);
 int auditor_end(struct daemon *d, uint32_t id);		/* answers through sandbox_reported() */
-int auditor_peer(struct daemon *d, uint32_t id, int fd, struct err *e);

@@ -5,8 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "auditor.h"
-#include "chan.h"
 #include "launcher.h"
 #include "own.h"
 #include "sandbox.h"
@@ -30,32 +28,24 @@ static int ask(struct sandbox *s, struct err *e)
 				    .gid = OSH_UID_EGRESS + s->k.slot };
 	_close_ int resolv = text_fd("/etc/resolv.conf");
 	_close_ int hosts = s->hosts_fd >= 0 ? fcntl(s->hosts_fd, F_DUPFD_CLOEXEC, 3) : text_fd(NULL);
-	int pair[2], fds[OSH_EFD_MAX], r;
+	int fds[OSH_EFD_MAX], r;
 
 	if (resolv < 0 || hosts < 0)
 		return fail(e, errno, "open the resolver's configuration: %s", strerror(errno));
 	r = upstream_trust(s, resolv, hosts, e);
 	if (r < 0)
 		return r;
-	r = chan_pair(pair);
-	if (r < 0)
-		return fail(e, -r, "socketpair: %s", strerror(-r));
 	memcpy(m.net6, s->k.net6, sizeof(m.net6));
 	fds[OSH_EFD_BUNDLE] = s->bundle_fd;
 	fds[OSH_EFD_LISTENER] = s->listener_fd;
-	fds[OSH_EFD_AUDIT] = pair[0];
+	fds[OSH_EFD_AUDIT] = s->records_out_fd;
 	fds[OSH_EFD_PIDFD] = s->pidfd;
 	fds[OSH_EFD_ADDRS] = kbpf_map_fd(s->d->kernel, "addrs");
 	fds[OSH_EFD_IDENTS] = kbpf_map_fd(s->d->kernel, "idents");
 	fds[OSH_EFD_RESOLV] = resolv;
 	fds[OSH_EFD_HOSTS] = hosts;
 	fds[OSH_EFD_CGROUP] = s->egress_cgroup_fd;
-	r = auditor_peer(s->d, s->k.id, pair[1], e);
-	if (!r)
-		r = launcher_egress(s->d, &m, fds, e);
-	close(pair[0]);
-	close(pair[1]);
-	return r;
+	return launcher_egress(s->d, &m, fds, e);
 }
 
 static int on_rested(sd_event_source *src, uint64_t usec, void *data)
@@ -124,6 +114,42 @@ static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
 		rest(s);
 	else
 		s->egress.state = EGRESS_NONE;
+	return 0;
+}
+
+/* cgroup.events(7) tells when a former oshd's egress, whose pidfd died with it, has gone. */
+static bool populated(int events_fd)
+{
+	char text[128];
+	ssize_t n = pread(events_fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	return strstr(text, "populated 1") != NULL;
+}
+
+static int on_cgroup(sd_event_source *src, int fd, uint32_t events, void *data)
+{
+	return populated(fd) ? 0 : on_gone(src, fd, events, data);
+}
+
+int egress_adopt(struct sandbox *s, struct err *e)
+{
+	struct egress *g = &s->egress;
+	_close_ int fd = openat(s->egress_cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return fail(e, errno, "open cgroup.events: %s", strerror(errno));
+	r = egress_arm(s, e);
+	if (r < 0 || !populated(fd))
+		return r;
+	r = sd_event_add_io(s->d->event, &g->exit, fd, EPOLLPRI, on_cgroup, s);
+	if (r < 0)
+		return fail(e, -r, "watch the egress' cgroup: %s", strerror(-r));
+	sd_event_source_set_io_fd_own(g->exit, 1);
+	(void)take_fd(&fd);
+	g->state = EGRESS_UP;
+	sd_event_source_set_enabled(g->wait, SD_EVENT_OFF);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct egress {
 };
 
 int egress_arm(struct sandbox *s, struct err *e);	/* after the listener exists */
+int egress_adopt(struct sandbox *s, struct err *e);	/* the same, where one may live already */
 void egress_up(struct sandbox *s, int pidfd);		/* osh-launch started it; takes pidfd */
 void egress_failed(struct sandbox *s, const char *why);
 void egress_end(struct sandbox *s);

@@ -28,7 +28,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 		return NULL;
 	s->d = d;
 	s->bundle_fd = s->log_fd = s->summary_fd = s->hosts_fd = -1;
-	s->box_fd = s->egress_cgroup_fd = -1;
+	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
 	return s;
@@ -116,6 +116,17 @@ static int adopt_request(struct sandbox *s, const struct run_request *r, struct 
 	return x;
 }
 
+static int make_records(struct sandbox *s, struct err *e)
+{
+	int pair[2], r = chan_pair(pair);
+
+	if (r < 0)
+		return fail(e, -r, "socketpair: %s", strerror(-r));
+	s->records_out_fd = pair[0];
+	s->records_in_fd = pair[1];
+	return 0;
+}
+
 static int ask_launch(struct sandbox *s, const struct run_request *r, struct err *e)
 {
 	struct osh_msg_launch m = { .id = s->k.id, .uid = r->uid, .gid = r->gid,
@@ -156,6 +167,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 
 	if (!x)
 		x = random_prefix(s->k.net6, e);
+	if (!x)
+		x = make_records(s, e);
 	if (!x)
 		x = cgroup_make(d->cgroups.box_fd, s->k.id, &s->box_fd, &s->k.cgroup, e);
 	if (!x)
@@ -268,6 +281,8 @@ static void release(struct sandbox *s)
 	own_close(&s->steer_map_fd);
 	own_close(&s->netns_fd);
 	own_close(&s->pidfd);
+	own_close(&s->records_out_fd);
+	own_close(&s->records_in_fd);
 }
 
 static int do_exited(struct sandbox *s, const char *why)
@@ -323,7 +338,7 @@ static int do_prepared(struct sandbox *s, const char *why)
 /* A former oshd's sandbox: it runs and is enforced; only our eyes on it are new. */
 int sandbox_resume(struct sandbox *s, struct err *e)
 {
-	int r = egress_arm(s, e);
+	int r = egress_adopt(s, e);
 
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(e, ENOMEM, "watch osh-init: out of memory");

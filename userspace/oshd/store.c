@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "auditor.h"
 #include "launcher.h"
 #include "own.h"
 
@@ -29,6 +30,8 @@ int store_save(struct sandbox *s, struct err *e)
 	fds[OSH_SFD_NETNS] = s->netns_fd;
 	fds[OSH_SFD_BOX] = s->box_fd;
 	fds[OSH_SFD_EGRESS] = s->egress_cgroup_fd;
+	fds[OSH_SFD_RECORDS_OUT] = s->records_out_fd;
+	fds[OSH_SFD_RECORDS_IN] = s->records_in_fd;
 	/* A hole cannot be sent: the bundle stands in, and the flags say so. */
 	fds[OSH_SFD_LOG] = s->log_fd >= 0 ? s->log_fd : s->bundle_fd;
 	fds[OSH_SFD_SUMMARY] = s->summary_fd >= 0 ? s->summary_fd : s->bundle_fd;
@@ -52,6 +55,8 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 	s->netns_fd = chan_take(in, OSH_SFD_NETNS);
 	s->box_fd = chan_take(in, OSH_SFD_BOX);
 	s->egress_cgroup_fd = chan_take(in, OSH_SFD_EGRESS);
+	s->records_out_fd = chan_take(in, OSH_SFD_RECORDS_OUT);
+	s->records_in_fd = chan_take(in, OSH_SFD_RECORDS_IN);
 	if (m->flags & OSH_STORED_LOG)
 		s->log_fd = chan_take(in, OSH_SFD_LOG);
 	if (m->flags & OSH_STORED_SUMMARY)
@@ -87,6 +92,8 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 	r = bundle_open_fd(&s->bundle, s->bundle_fd, e);
 	if (!r)
 		r = sandbox_resume(s, e);
+	if (!r)
+		r = auditor_add(d, s, e);
 	if (r < 0)
 		sandbox_kill(s);
 	return r;
