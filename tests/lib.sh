@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # Sourced by test scripts: TAP output and a private directory that is removed at the end.
 # Use: . "$(dirname "$0")/../lib.sh"; then ok/not_ok/skip/check, and `tap_done` last.
 
