@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An embedded oshd gets its bus as descriptor 3 and a session of its own, so that the keys of our
+ * terminal do not reach it. It leaves when the bus closes, which the kernel does for us however we
+ * end; the death signal is for one that hangs before it reads.
+ */
+#include "bus_find.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "manager.h"
+#include "own.h"
+
+#define TIDY_MS 10000
+#define BUS_FD 3
+
+static int dial(const char *path, int *ret_fd)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	_close_ int fd = -1;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return -errno;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/* `oshd` beside oshctl (a build tree), or where an installation puts it. */
+static int oshd_path(char path[PATH_MAX], struct err *e)
+{
+	static const char *const places[] = { "oshd", "../libexec/osh/oshd" };
+	char self[PATH_MAX - 32];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return fail(e, errno, "/proc/self/exe: %s", strerror(errno));
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (!slash)
+		return fail(e, ENOENT, "/proc/self/exe is no path");
+	slash[1] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(path, PATH_MAX, "%s%s", self, places[i]);
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	return fail(e, ENOENT, "oshd is not installed beside oshctl (%soshd)", self);
+}
+
+/* Nothing of the caller's environment reaches a root daemon. */
+static char **daemon_env(void)
+{
+	static char *envp[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL, NULL };
+
+#ifdef OSH_TEST
+	for (char **v = environ; *v; v++)	/* the layers that a test leaves out */
+		if (!strncmp(*v, "OSH_TEST_OFF=", strlen("OSH_TEST_OFF=")))
+			envp[1] = *v;
+#endif
+	return envp;
+}
+
+static _Noreturn void become_oshd(const char *path, int bus, pid_t parent)
+{
+	char *argv[] = { (char *)"oshd", (char *)MANAGER_EMBEDDED, (char *)MANAGER_BUS_FD, (char *)"3", NULL };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)setsid();
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent || null < 0)
+		_exit(127);
+	if (dup2(bus, BUS_FD) < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0 ||
+	    (bus == BUS_FD && fcntl(BUS_FD, F_SETFD, 0) < 0) ||
+	    syscall(SYS_close_range, BUS_FD + 1u, UINT_MAX, 0) < 0)
+		_exit(127);
+	execve(path, argv, daemon_env());
+	_exit(127);
+}
+
+static int embed(int *ret_fd, pid_t *ret_pid, struct err *e)
+{
+	char path[PATH_MAX];
+	pid_t self = getpid(), pid;
+	int pair[2], r = oshd_path(path, e);
+
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(e, errno, "socketpair: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		become_oshd(path, pair[1], self);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return fail(e, errno, "fork: %s", strerror(errno));
+	}
+	*ret_fd = pair[0];
+	*ret_pid = pid;
+	return 0;
+}
+
+int bus_find(const char *socket_path, int *ret_fd, pid_t *ret_pid, struct err *e)
+{
+	const char *given = socket_path ? socket_path : getenv("OSH_SOCKET");
+	int r = dial(given && *given ? given : MANAGER_SOCKET, ret_fd);
+
+	*ret_pid = 0;
+	if (r == 0)
+		return 0;
+	if (given && *given)
+		return fail(e, -r, "no oshd at '%s': %s", given, strerror(-r));
+	if (geteuid() == 0)
+		return embed(ret_fd, ret_pid, e);
+	return fail(e, -r, "no oshd at " MANAGER_SOCKET " (%s): start it with `systemctl start oshd`, "
+			   "name one with --socket, or run as root", strerror(-r));
+}
+
+void bus_reap(pid_t pid)
+{
+	_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (fd >= 0 && poll(&p, 1, TIDY_MS) == 0)
+		(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `oshctl run`: a command in a sandbox of its own, in the foreground. Opens what the caller named,
+ * compiles the policy in a confined child, asks oshd for the sandbox and relays until it has ended.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bus_client.h"
+#include "own.h"
+#include "policy_compile.h"
+#include "run.h"
+#include "say.h"
+
+#define SUMMARY_MS 2000			/* for the auditor to drain and to write */
+
+static const char usage[] =
+	"usage: oshctl run [OPTION]... -- COMMAND [ARGUMENT]...\n"
+	"  -p, --policy FILE       the policy; the default preset without it\n"
+	"  -n, --name NAME         name of the sandbox\n"
+	"  -w, --workdir DIR       working directory, the current one without it\n"
+	"  -e, --env NAME[=VALUE]  set a variable, or pass the caller's\n"
+	"      --log FILE          append every decision as a line of JSON\n"
+	"      --socket PATH       oshd's socket\n"
+	"      --upstream-hosts FILE  static upstream addresses, `ADDR[:PORT] NAME`\n"
+	"      --upstream-ca FILE  an extra trust anchor for upstream TLS\n";
+
+enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_HELP, OPT_LATER };
+
+static const struct option options[] = {
+	{ "policy", required_argument, NULL, 'p' },
+	{ "name", required_argument, NULL, 'n' },
+	{ "workdir", required_argument, NULL, 'w' },
+	{ "env", required_argument, NULL, 'e' },
+	{ "log", required_argument, NULL, OPT_LOG },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
+	{ "upstream-ca", required_argument, NULL, OPT_CA },
+	{ "help", no_argument, NULL, OPT_HELP },
+	/* known by name so that nobody thinks they work */
+	{ "provider", required_argument, NULL, OPT_LATER },
+	{ "gpu", required_argument, NULL, OPT_LATER },
+	{ "detach", no_argument, NULL, OPT_LATER },
+	{ "json", no_argument, NULL, OPT_LATER },
+	{ 0 },
+};
+
+static const char **slot(struct run_opts *o, int c)
+{
+	switch (c) {
+	case 'p': return &o->policy;
+	case 'n': return &o->name;
+	case 'w': return &o->workdir;
+	case OPT_LOG: return &o->log;
+	case OPT_SOCKET: return &o->socket;
+	case OPT_HOSTS: return &o->hosts;
+	case OPT_CA: return &o->ca;
+	default: return NULL;
+	}
+}
+
+/* -1 = go on, else the exit status. o->env has room for argc entries. */
+static int read_options(int argc, char **argv, struct run_opts *o)
+{
+	int c, index = 0;
+	size_t n = 0;
+
+	optind = 0;			/* the verb's own words, from the start */
+	while ((c = getopt_long(argc, argv, "+p:n:w:e:", options, &index)) != -1) {
+		if (slot(o, c)) {
+			*slot(o, c) = optarg;
+		} else if (c == 'e' && *optarg && *optarg != '=') {
+			o->env[n++] = optarg;
+		} else if (c == OPT_HELP) {
+			fputs(usage, stdout);
+			return 0;
+		} else {
+			if (c == OPT_LATER)
+				say_error("--%s is not implemented yet", options[index].name);
+			else if (c == 'e')
+				say_error("-e wants NAME or NAME=VALUE");
+			fputs(usage, stderr);
+			return RUN_USAGE;
+		}
+	}
+	o->argv = argv + optind;
+	if (*o->argv)
+		return -1;
+	say_error("no command was given");
+	fputs(usage, stderr);
+	return RUN_USAGE;
+}
+
+static int build_env(const struct run_opts *o, int bundle, const char *cwd, struct env *env, struct err *e)
+{
+	struct bundle b = { 0 };
+	int r = bundle_open_fd(&b, bundle, e);
+
+	if (r == 0)
+		r = env_build(env, &b, cwd, environ, o->env, e);
+	bundle_done(&b);
+	return r;
+}
+
+/* Until the auditor closes it: what was denied, for the person who ran the command. */
+static void print_summary(int fd)
+{
+	struct timespec start, now;
+	char buf[4096];
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int left;
+		ssize_t n;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = SUMMARY_MS - (int)((now.tv_sec - start.tv_sec) * 1000 +
+					  (now.tv_nsec - start.tv_nsec) / 1000000);
+		if (left <= 0 || poll(&p, 1, left) <= 0)
+			return;
+		n = read(fd, buf, sizeof(buf));
+		if (n <= 0)
+			return;
+		say_text(buf, (size_t)n);
+	}
+}
+
+/* From an open bus to the end of the sandbox: an exit status, or -errno before the command ran. */
+static int run(const struct run_opts *o, struct run_files *f, struct bus_client *bus, struct err *e)
+{
+	struct run_stdio stdio;
+	struct env env = { 0 };
+	_close_ int bundle = -1;
+	int r = run_stdio_open(&stdio, e);
+
+	if (r == 0)
+		r = bus_client_open(bus, o->socket, e);
+	if (r == 0)
+		r = policy_compile_fd(f->policy, o->policy, &bundle, e);
+	if (r == 0)
+		r = bus_client_run(bus, o->name, bundle, f, e);
+	if (r == 0) {			/* oshd works on it; meanwhile, the rest */
+		own_close(&f->init_control);
+		own_close(&f->summary_in);
+		r = build_env(o, bundle, f->cwd, &env, e);
+	}
+	if (r == 0)
+		r = run_send_spec(o, f, &stdio, env.v, e);
+	env_done(&env);
+	if (r == 0)
+		r = bus_client_answer(bus, e);
+	if (r < 0)
+		return r;
+	r = run_relay(f->control, &stdio);
+	own_close(&f->control);
+	print_summary(f->summary);
+	return r;
+}
+
+/* Closed stdio would be taken by the first descriptors that we open. */
+static int fill_stdio(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run_opts o = { 0 };
+	struct run_files f;
+	struct bus_client bus = { 0 };
+	struct err e = { 0 };
+	int r;
+
+	o.env = calloc((size_t)argc + 1, sizeof(*o.env));
+	if (!o.env || fill_stdio() < 0)
+		return RUN_FAILED;
+	r = read_options(argc, argv, &o);
+	if (r < 0) {
+		r = run_open(&o, &f, &e);
+		if (r == 0)
+			r = run(&o, &f, &bus, &e);
+		run_close(&f);
+		bus_client_close(&bus);
+		if (r < 0) {
+			say_error("%s", e.text);
+			r = RUN_FAILED;
+		}
+	}
+	free(o.env);
+	return r;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One `oshctl run`: what the caller asked for, what was opened for it, and its two ends. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "env.h"
+#include "osh/msg.h"
+
+#define RUN_USAGE 2
+#define RUN_FAILED 125			/* as env(1) and docker: osh itself could not */
+
+struct run_opts {
+	const char *policy, *name, *workdir, *log, *socket, *hosts, *ca;	/* NULL = not given */
+	char **env;			/* NULL terminated -e values */
+	char **argv;			/* the command, NULL terminated */
+};
+
+/* Everything that the caller named, opened with the caller's own rights. -1 = not given. */
+struct run_files {
+	int policy, log, hosts, ca, workdir;
+	char cwd[1024];			/* path of `workdir` */
+	int control, init_control;	/* seqpacket pair: ours, and osh-init's until it is sent */
+	int summary, summary_in;	/* pipe: ours to read, and the auditor's until it is sent */
+};
+
+/* What becomes of a stdio descriptor of ours. */
+enum stdio_kind {
+	STDIO_NONE,
+	STDIO_TTY,			/* the sandbox gets a pty in its place */
+	STDIO_PASS,			/* given as it is */
+	STDIO_PUMP,			/* copied through a pipe: giving it would give more than bytes */
+};
+struct run_stdio {
+	enum stdio_kind kind[3];
+	int give[3];			/* for the sandbox: the descriptor, or the far end of a pipe; -1 = pty */
+	int keep[3];			/* our end of that pipe, -1 = none */
+	int tty;			/* the caller's terminal, -1 = none */
+	bool eager;			/* stdin and stdout are terminals: ours is raw from the start */
+};
+
+int cmd_run(int argc, char **argv);	/* argv[0] is the verb; the exit status of oshctl */
+
+int run_open(const struct run_opts *o, struct run_files *f, struct err *e);
+void run_close(struct run_files *f);
+
+int run_stdio_open(struct run_stdio *s, struct err *e);
+
+/* Sends the command to osh-init; the message waits in the socket until it is there. */
+int run_send_spec(const struct run_opts *o, const struct run_files *f, struct run_stdio *s,
+		  char *const *envp, struct err *e);
+
+/* Relays until the sandbox is gone; the exit status for oshctl. */
+int run_relay(int control, const struct run_stdio *s);
