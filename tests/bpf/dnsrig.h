@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the DNS tests and the benchmark share: the real object with only osh_dns loaded and small maps,
+ * What the DNS tests and the benchmark share: the real object with only osh_dns and osh_steer loaded and small maps,
  * one sandbox in slot 3 that owns the calling process' new network namespace, and the tables filled
  * by hand, so that nothing here depends on the loader.
  */
@@ -54,7 +54,8 @@ static inline int rig_load(struct rig *g)
 	if (!g->k)
 		return -errno;
 	bpf_object__for_each_program(p, g->k->obj)
-		bpf_program__set_autoload(p, p == g->k->progs.osh_dns);
+		bpf_program__set_autoload(p, p == g->k->progs.osh_dns ||
+					  !strcmp(bpf_program__name(p), "osh_steer"));
 	bpf_object__for_each_map(m, g->k->obj)
 		if (bpf_map__type(m) != BPF_MAP_TYPE_RINGBUF && bpf_map__max_entries(m) > RIG_MAP_MAX)
 			bpf_map__set_max_entries(m, RIG_MAP_MAX);

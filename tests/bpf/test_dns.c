@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define DENIED 5			/* REFUSED */
+#define DENIED 3			/* NXDOMAIN */
 #define BLOCKED 15			/* RFC 8914 */
 #define TYPE_A 1
 #define TYPE_AAAA 28

@@ -6,8 +6,10 @@
 #include "rtnl.h"
 
 #include <arpa/inet.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "osh/abi.h"
@@ -19,6 +21,7 @@ static void route_add(struct rtnl *r, int family, const void *dst, unsigned bits
 {
 	struct nlmsghdr *h = rtnl_msg(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, "local route '%s'",
 				      what);
+	const uint32_t loopback4 = htonl(INADDR_LOOPBACK);
 	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
 
 	*m = (struct rtmsg){
@@ -31,22 +34,47 @@ static void route_add(struct rtnl *r, int family, const void *dst, unsigned bits
 	};
 	mnl_attr_put(h, RTA_DST, family == AF_INET ? 4 : 16, dst);
 	mnl_attr_put_u32(h, RTA_OIF, LO_INDEX);
-	/* a source in the range itself would make clients of two names look like each other */
-	if (family == AF_INET)
-		mnl_attr_put_u32(h, RTA_PREFSRC, htonl(INADDR_LOOPBACK));
+	/* clients come from loopback, so that answers to them are loopback traffic */
+	mnl_attr_put(h, RTA_PREFSRC, family == AF_INET ? 4 : 16,
+		     family == AF_INET ? (const void *)&loopback4 : &in6addr_loopback);
+}
+
+/*
+ * Address 0 of each range, which no name ever gets, on lo: with loopback addresses alone a resolver
+ * that is asked for AI_ADDRCONFIG believes that the family is not configured and finds nothing.
+ */
+static void address_add(struct rtnl *r, int family, const void *addr, const char *what)
+{
+	struct nlmsghdr *h = rtnl_msg(r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "address 0 of '%s'",
+				      what);
+	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+	size_t n = family == AF_INET ? 4 : 16;
+
+	*m = (struct ifaddrmsg){
+		.ifa_family = (unsigned char)family,
+		.ifa_prefixlen = (unsigned char)(n * 8),
+		.ifa_scope = family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
+		.ifa_flags = family == AF_INET ? 0 : IFA_F_NODAD,
+		.ifa_index = LO_INDEX,
+	};
+	mnl_attr_put(h, IFA_LOCAL, n, addr);
+	mnl_attr_put(h, IFA_ADDRESS, n, addr);
 }
 
 void route_add_base(struct rtnl *r, const uint32_t net6[4])
 {
 	struct nlmsghdr *h = rtnl_msg(r, RTM_NEWLINK, 0, "bring lo up");
 	struct ifinfomsg *i = mnl_nlmsg_put_extra_header(h, sizeof(*i));
+	const char *const name6 = "the sandbox's own IPv6 /48 (is IPv6 disabled?)";
 	const uint32_t net4 = htonl(OSH_NET4);
 
 	i->ifi_family = AF_UNSPEC;
 	i->ifi_index = LO_INDEX;
 	i->ifi_flags = i->ifi_change = IFF_UP;
 	route_add(r, AF_INET, &net4, NET4_BITS, "198.18.0.0/15");
-	route_add(r, AF_INET6, net6, NET6_BITS, "sandbox's own IPv6 /48 (is IPv6 disabled?)");
+	route_add(r, AF_INET6, net6, NET6_BITS, name6);
+	address_add(r, AF_INET, &net4, "198.18.0.0/15");
+	address_add(r, AF_INET6, net6, name6);
 }
 
 static int route_add_cidr(struct rtnl *r, const struct osh_b_cidr *c, struct err *e)

@@ -36,7 +36,7 @@ int rtnl_flush(struct rtnl *r, struct err *e);
 /* Refuses where any device is up: then this is not a fresh namespace. */
 int rtnl_check_fresh(struct rtnl *r, struct err *e);
 
-/* Appends to a batch: lo up and the routes of the synthetic ranges (2 + 1 requests). */
+/* Appends to a batch: lo up, the routes of the synthetic ranges and an address in each (5 requests). */
 void route_add_base(struct rtnl *r, const uint32_t net6[4]);
 int route_add_cidrs(struct rtnl *r, const struct bundle *b, struct err *e);
 
