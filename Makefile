@@ -58,6 +58,7 @@ endef
 $(foreach p,$(programs),$(eval $(call program,$p)))
 $B/userspace/init/%.o: private HARDEN := $(filter-out -fPIE,$(HARDEN)) -fno-pie
 
+$B/policy-compiler/embed.o: $(wildcard policy-compiler/*/*.yaml)
 $B/%.o: %.c
 	@mkdir -p $(@D); echo "  CC   $<"
 	$(Q)$(CC) $(ALLFL) $(CPPFLAGS) -c $< -o $@

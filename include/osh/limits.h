@@ -35,6 +35,7 @@
 
 #define OSH_POLICY_BYTES (4u << 20)	/* YAML input */
 #define OSH_POLICY_DEPTH 32		/* YAML nesting */
+#define OSH_POLICY_NODES 1000000	/* keys and values of one policy */
 #define OSH_BUNDLE_BYTES (64u << 20)
 #define OSH_DIAGS 1000			/* diagnostics reported for one policy */
 

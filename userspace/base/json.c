@@ -117,7 +117,7 @@ void json_str(struct json *j, const char *p, size_t n)
 	put_quoted(j, p, n);
 }
 
-void json_null(struct json *j)
+void json_nil(struct json *j)
 {
 	begin(j);
 	put(j, "null", 4);
@@ -128,7 +128,7 @@ void json_text(struct json *j, const char *s)
 	if (s)
 		json_str(j, s, strlen(s));
 	else
-		json_null(j);
+		json_nil(j);
 }
 
 void json_u64(struct json *j, uint64_t v)

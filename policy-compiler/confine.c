@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads policies where a mistake in a parser gains nothing: no privilege, no descriptor but the
+ * policy and the two results, system calls on a short list, bounded time and memory. oshctl and oshd
+ * call this; what comes back is checked again (bundle_open_fd, diags_add_raw).
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bundle.h"
+#include "embed.h"
+#include "osh/limits.h"
+#include "own.h"
+#include "policy.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u		/* Linux 6.3; newer than Debian 12's header */
+#endif
+
+#define NOBODY 65534
+#define CPU_SECONDS 10
+#define MEMORY_BYTES (1ul << 30)
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+enum { CHILD_POLICY, CHILD_BUNDLE, CHILD_DIAGS, CHILD_FDS };
+
+struct diags_head {
+	uint32_t n, n_errors, n_warnings, more;
+};
+
+static int drop_identity(struct err *e)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+			       setresuid(NOBODY, NOBODY, NOBODY) < 0))
+		return fail(e, errno, "drop to uid %d: %s", NOBODY, strerror(errno));
+	if (syscall(SYS_capset, &head, none) < 0)
+		return fail(e, errno, "drop capabilities: %s", strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return fail(e, errno, "set no_new_privs: %s", strerror(errno));
+	return 0;
+}
+
+static int bound_resources(struct err *e)
+{
+	static const struct {
+		int what;
+		rlim_t max;
+	} limits[] = {
+		{ RLIMIT_CPU, CPU_SECONDS },
+		{ RLIMIT_FSIZE, OSH_BUNDLE_BYTES },
+		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_NOFILE, 16 },
+#ifndef SANITIZED
+		{ RLIMIT_AS, MEMORY_BYTES },
+#endif
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct rlimit r = { limits[i].max, limits[i].max }, now;
+
+		/* A lower limit of the caller's stays: raising one is no business of ours. */
+		if (getrlimit(limits[i].what, &now) == 0 && now.rlim_max < r.rlim_max)
+			r.rlim_max = r.rlim_cur = now.rlim_max;
+		if (setrlimit(limits[i].what, &r) < 0)
+			return fail(e, errno, "set resource limits: %s", strerror(errno));
+	}
+	return 0;
+}
+
+static int filter_calls(struct err *e)
+{
+	static const int allowed[] = {
+		SCMP_SYS(read),	  SCMP_SYS(pread64), SCMP_SYS(write),	  SCMP_SYS(writev),
+		SCMP_SYS(lseek),  SCMP_SYS(fstat),   SCMP_SYS(newfstatat), SCMP_SYS(brk),
+		SCMP_SYS(munmap), SCMP_SYS(mremap),  SCMP_SYS(madvise),	  SCMP_SYS(exit),
+		SCMP_SYS(exit_group), SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(close),
+#ifdef SANITIZED
+		SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(mprotect), SCMP_SYS(rt_sigaction),
+#endif
+	};
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r = ctx ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	if (r == 0)			/* memory, but never memory to execute */
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return r < 0 ? fail(e, -r, "install the system call filter: %s", strerror(-r)) : 0;
+}
+
+int policy_confine(struct err *e)
+{
+	int r = drop_identity(e);
+
+	if (r == 0)
+		r = bound_resources(e);
+	return r < 0 ? r : filter_calls(e);
+}
+
+/* Whole content of a regular file or memfd, at most one byte past the limit so that it shows. */
+static int read_all(int fd, struct buf *b)
+{
+	ssize_t n;
+
+	for (;;) {
+		char part[16384];
+
+		n = pread(fd, part, sizeof(part), (off_t)b->n);
+		if (n < 0)
+			return -errno;
+		if (!n || b->n > OSH_POLICY_BYTES)
+			return buf_ok(b) ? 0 : -ENOMEM;
+		buf_put(b, part, (size_t)n);
+	}
+}
+
+static int write_all(int fd, const void *p, size_t n)
+{
+	const char *at = p;
+
+	while (n) {
+		ssize_t done = write(fd, at, n);
+
+		if (done < 0)
+			return -errno;
+		at += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+static int send_diags(const struct diags *d)
+{
+	struct diags_head head = { d->n, d->n_errors, d->n_warnings, d->more };
+	int r = write_all(CHILD_DIAGS, &head, sizeof(head));
+
+	return r < 0 ? r : write_all(CHILD_DIAGS, d->v, d->n * sizeof(*d->v));
+}
+
+static int child_compile(void)
+{
+	struct buf text = { 0 }, bundle = { 0 };
+	struct diags d = { 0 };
+	int r = read_all(CHILD_POLICY, &text);
+
+	if (r < 0)
+		return -r;
+	r = policy_compile((struct slice){ text.p, text.n }, &d, &bundle);
+	if (r == 0)
+		r = write_all(CHILD_BUNDLE, bundle.p, bundle.n);
+	if (r == 0 || r == -EINVAL) {
+		int sent = send_diags(&d);
+
+		r = sent < 0 ? sent : r;
+	}
+	return -r;
+}
+
+/* Never returns. Exit status: 0, or the errno of what failed. */
+static void child(const int fds[CHILD_FDS])
+{
+	int high[CHILD_FDS];
+
+	for (int i = 0; i < CHILD_FDS; i++) {
+		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
+		if (high[i] < 0)
+			_exit(EMFILE);
+	}
+	for (int i = 0; i < CHILD_FDS; i++)
+		if (dup2(high[i], i) < 0)
+			_exit(EMFILE);
+	if (close_range(CHILD_FDS, ~0u, 0) < 0)
+		_exit(EMFILE);
+	if (policy_confine(NULL) < 0)
+		_exit(EPERM);
+	_exit(child_compile() & 0x7f);
+}
+
+/* Everything that the child said, until it closed the pipe; more than it may say is an error. */
+static int take_diags(int fd, struct diags *d, struct err *e)
+{
+	struct buf b = { .limit = sizeof(struct diags_head) + OSH_DIAGS * sizeof(struct diag) };
+	struct diags_head head;
+	bool ok;
+	char part[8192];
+	ssize_t n;
+
+	while ((n = read(fd, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0)
+			buf_put(&b, part, (size_t)n);
+	ok = n == 0 && buf_ok(&b) && b.n >= sizeof(head);
+	if (ok) {
+		memcpy(&head, b.p, sizeof(head));
+		ok = head.n <= OSH_DIAGS && b.n == sizeof(head) + head.n * sizeof(struct diag);
+	}
+	for (uint32_t i = 0; ok && i < head.n; i++) {
+		struct diag one;
+
+		memcpy(&one, b.p + sizeof(head) + i * sizeof(one), sizeof(one));
+		ok = diags_add_raw(d, &one);
+	}
+	if (ok && head.more) {
+		d->more = true;
+		d->n_errors = head.n_errors;
+		d->n_warnings = head.n_warnings;
+	}
+	buf_done(&b);
+	return ok ? 0 : fail(e, EPROTO, "the policy compiler gave no answer");
+}
+
+static int wait_child(pid_t pid, struct err *e)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return fail(e, errno, "wait for the policy compiler: %s", strerror(errno));
+	if (WIFSIGNALED(status))
+		return fail(e, EPROTO, "the policy compiler was killed by signal %d (%s)",
+			    WTERMSIG(status),
+			    WTERMSIG(status) == SIGSYS	? "forbidden system call"
+			    : WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL
+				    ? "out of time"
+				    : "crash");
+	return -WEXITSTATUS(status);
+}
+
+static int seal(int fd, struct err *e)
+{
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return fail(e, errno, "seal bundle: %s", strerror(errno));
+	return 0;
+}
+
+static int run_child(int policy_fd, int bundle_fd, struct diags *d, struct err *e)
+{
+	int pipe_fds[2], said, r;
+	pid_t pid;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return fail(e, errno, "pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		child((int[CHILD_FDS]){ policy_fd, bundle_fd, pipe_fds[1] });
+	close(pipe_fds[1]);
+	if (pid < 0) {
+		close(pipe_fds[0]);
+		return fail(e, errno, "fork: %s", strerror(errno));
+	}
+	said = take_diags(pipe_fds[0], d, e);
+	close(pipe_fds[0]);
+	r = wait_child(pid, e);
+	if (r == -EINVAL && said == 0 && d->n_errors)
+		return r;
+	if (r < 0 && r != -EPROTO)
+		return fail(e, -r, "the policy compiler failed: %s", strerror(-r));
+	return r < 0 ? r : said;
+}
+
+int policy_compile_fd(int policy_fd, struct diags *d, int *ret_bundle_fd, struct err *e)
+{
+	_close_ int fd = memfd_create("osh-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	struct bundle b = { 0 };
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fail(e, errno, "memfd_create: %s", strerror(errno));
+	if (fstat(policy_fd, &st) < 0)
+		return fail(e, errno, "stat policy: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return fail(e, EINVAL, "policy is not a regular file");
+	r = run_child(policy_fd, fd, d, e);
+	if (r == 0)
+		r = seal(fd, e);
+	if (r == 0)
+		r = bundle_open_fd(&b, fd, e);
+	if (r < 0)
+		return r;
+	bundle_done(&b);
+	*ret_bundle_fd = take_fd(&fd);
+	return 0;
+}
+
+int policy_preset_fd(const char *name, int *ret_fd, struct err *e)
+{
+	struct slice text = embed_preset(name);
+	_close_ int fd = -1;
+	int r;
+
+	if (!text.n)
+		return fail(e, ENOENT, "no preset is called '%s'", name);
+	fd = memfd_create("osh-preset", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd < 0)
+		return fail(e, errno, "memfd_create: %s", strerror(errno));
+	r = write_all(fd, text.p, text.n);
+	if (r < 0)
+		return fail(e, -r, "write preset: %s", strerror(-r));
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+void policy_print_diags(const struct diags *d, FILE *out, const char *file_name, int policy_fd)
+{
+	struct buf text = { 0 };
+
+	if (read_all(policy_fd, &text) < 0)
+		text.n = 0;		/* no caret lines; the messages still stand */
+	diags_print(d, out, file_name, (struct slice){ text.p, text.n },
+		    isatty(fileno(out)) && !getenv("NO_COLOR"));
+	buf_done(&text);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The assembler reads the files; paths are relative to the root of the tree, where make runs. */
+#include "embed.h"
+
+#include "own.h"
+
+#define EMBED(symbol, file)                                                                        \
+	__asm__(".pushsection .rodata\n"                                                           \
+		".global embed_" #symbol "\nembed_" #symbol ":\n"                                  \
+		".incbin \"policy-compiler/" file "\"\n"                                           \
+		".global embed_" #symbol "_end\nembed_" #symbol "_end:\n"                          \
+		".byte 0\n.popsection\n");                                                         \
+	extern const char embed_##symbol[], embed_##symbol##_end[]
+
+EMBED(file_helpers, "registry/helpers.yaml");
+EMBED(file_default, "presets/default.yaml");
+
+static const struct {
+	const char *name, *start, *end;
+} presets[] = {
+	{ "default", embed_file_default, embed_file_default_end },
+};
+
+struct slice embed_helpers(void)
+{
+	return (struct slice){ embed_file_helpers,
+			       (size_t)(embed_file_helpers_end - embed_file_helpers) };
+}
+
+struct slice embed_preset(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(presets); i++)
+		if (!strcmp(presets[i].name, name))
+			return (struct slice){ presets[i].start,
+					       (size_t)(presets[i].end - presets[i].start) };
+	return (struct slice){ 0 };
+}

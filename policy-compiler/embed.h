@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* YAML files of this tree that are part of the program, so that they cannot be missing at run time. */
+#pragma once
+
+#include "slice.h"
+
+struct slice embed_helpers(void);		/* registry/helpers.yaml */
+struct slice embed_preset(const char *name);	/* presets/NAME.yaml; {0} when there is none */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host patterns and address ranges. Pure. */
+#include "host.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "osh/abi.h"
+#include "own.h"
+
+#define V4(a, b, c, d) { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d }
+
+static const struct {
+	struct net net;
+	enum addr_class class;
+	const char *why;
+} special[] = {
+/* clang-format off */
+	{ { V4(0, 0, 0, 0),          96 + 8  }, ADDR_FORBIDDEN, "unspecified" },
+	{ { V4(127, 0, 0, 0),        96 + 8  }, ADDR_FORBIDDEN, "loopback" },
+	{ { V4(169, 254, 0, 0),      96 + 16 }, ADDR_FORBIDDEN, "link-local" },
+	{ { V4(100, 100, 100, 200),  128     }, ADDR_FORBIDDEN, "metadata" },
+	{ { V4(224, 0, 0, 0),        96 + 4  }, ADDR_FORBIDDEN, "multicast" },
+	{ { V4(240, 0, 0, 0),        96 + 4  }, ADDR_FORBIDDEN, "reserved" },
+	{ { V4(10, 0, 0, 0),         96 + 8  }, ADDR_PRIVATE,   "private" },
+	{ { V4(172, 16, 0, 0),       96 + 12 }, ADDR_PRIVATE,   "private" },
+	{ { V4(192, 168, 0, 0),      96 + 16 }, ADDR_PRIVATE,   "private" },
+	{ { V4(192, 0, 0, 0),        96 + 24 }, ADDR_PRIVATE,   "private" },
+	{ { V4(100, 64, 0, 0),       96 + 10 }, ADDR_PRIVATE,   "private" },
+	{ { V4(198, 18, 0, 0),       96 + 15 }, ADDR_OSH,       "osh's synthetic" },
+	{ { { 0 },                   128     }, ADDR_FORBIDDEN, "unspecified" },
+	{ { { [15] = 1 },            128     }, ADDR_FORBIDDEN, "loopback" },
+	{ { { 0xfe, 0x80 },          10      }, ADDR_FORBIDDEN, "link-local" },
+	{ { { 0xff },                8       }, ADDR_FORBIDDEN, "multicast" },
+	{ { { 0xfd, 0, 0x0e, 0xc2, [14] = 2, 0x54 }, 128 }, ADDR_FORBIDDEN, "metadata" },
+	{ { { 0xfc },                7       }, ADDR_PRIVATE,   "private" },
+	{ { { 0xfe, 0xc0 },          10      }, ADDR_PRIVATE,   "private" },
+	{ { { 0, 0x64, 0xff, 0x9b }, 96      }, ADDR_PRIVATE,   "translated" },
+	{ { { 0x20, 0x02 },          16      }, ADDR_PRIVATE,   "translated" },
+/* clang-format on */
+};
+
+static void mask(struct net *n)
+{
+	for (uint32_t i = n->bits; i < 128; i++)
+		n->addr[i / 8] &= (uint8_t)~(0x80 >> (i % 8));
+}
+
+static bool prefix_parse(const char *s, uint32_t max, uint32_t *ret)
+{
+	size_t n = strspn(s, "0123456789");
+
+	if (!n || n > 3 || s[n] || (n > 1 && *s == '0'))
+		return false;
+	*ret = (uint32_t)atoi(s);
+	return *ret <= max;
+}
+
+bool net_parse(const char *text, struct net *ret)
+{
+	struct net n = { V4(0, 0, 0, 0), 128 };
+	char t[64];
+	uint32_t bits;
+	char *slash;
+	size_t len = strlen(text);
+
+	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	if (len >= sizeof(t))
+		return false;
+	memcpy(t, text, len);
+	t[len] = 0;
+	slash = strchr(t, '/');
+	if (slash)
+		*slash++ = 0;
+	if (inet_pton(AF_INET, t, n.addr + 12) == 1) {
+		bits = 32;
+		if (slash && !prefix_parse(slash, 32, &bits))
+			return false;
+		n.bits = 96 + bits;
+	} else if (inet_pton(AF_INET6, t, n.addr) == 1) {
+		if (slash && !prefix_parse(slash, 128, &n.bits))
+			return false;
+	} else {
+		return false;
+	}
+	mask(&n);
+	*ret = n;
+	return true;
+}
+
+void net_text(const struct net *n, char ret[64])
+{
+	static const uint8_t mapped[16] = V4(0, 0, 0, 0);
+	bool v4 = n->bits >= 96 && !memcmp(n->addr, mapped, 12);
+	char t[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? n->addr + 12 : n->addr, t, sizeof(t));
+	if (n->bits == 128)
+		snprintf(ret, 64, "%s", t);
+	else
+		snprintf(ret, 64, "%s/%u", t, n->bits - (v4 ? 96 : 0));
+}
+
+bool net_overlaps(const struct net *a, const struct net *b)
+{
+	uint32_t bits = a->bits < b->bits ? a->bits : b->bits;
+
+	if (memcmp(a->addr, b->addr, bits / 8))
+		return false;
+	return !(bits % 8) ||
+	       !((a->addr[bits / 8] ^ b->addr[bits / 8]) & (uint8_t)(0xff00 >> (bits % 8)));
+}
+
+static size_t special_of(const struct net *n)
+{
+	size_t found = ARRAY_SIZE(special);
+
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		if (net_overlaps(&special[i].net, n) &&
+		    (found == ARRAY_SIZE(special) || special[i].class > special[found].class))
+			found = i;
+	return found;
+}
+
+enum addr_class net_class(const struct net *n)
+{
+	size_t i = special_of(n);
+
+	return i < ARRAY_SIZE(special) ? special[i].class : ADDR_PUBLIC;
+}
+
+const char *net_why(const struct net *n)
+{
+	size_t i = special_of(n);
+
+	return i < ARRAY_SIZE(special) ? special[i].why : NULL;
+}
+
+/* Where an allowed_ips entry may not reach: these are never a service elsewhere. */
+const char *net_unallowable(const struct net *n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		if (special[i].class == ADDR_FORBIDDEN && special[i].net.bits < 128 &&
+		    net_overlaps(&special[i].net, n))
+			return special[i].why;
+	return n->bits == 128 && net_class(n) == ADDR_FORBIDDEN ? net_why(n) : NULL;
+}
+
+/* Lower case, no trailing dot, labels of 1..63 of [a-z0-9_-]. The text may hold `*`, counted apart. */
+static bool canonical(const char *text, char out[OSH_NAME_MAX], unsigned *ret_stars)
+{
+	size_t n = strlen(text), label = 0;
+
+	*ret_stars = 0;
+	if (n && text[n - 1] == '.')
+		n--;
+	if (!n || n > 253)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		char c = (char)tolower((unsigned char)text[i]);
+
+		if (c == '.') {
+			if (!label)
+				return false;
+			label = 0;
+		} else if (!isalnum((unsigned char)c) && c != '-' && c != '_' && c != '*') {
+			return false;
+		} else if (++label > 63) {
+			return false;
+		}
+		*ret_stars += c == '*';
+		out[i] = c;
+	}
+	out[n] = 0;
+	return label > 0;
+}
+
+/* A name with `*` that is neither `*.rest` nor `**.rest`: a pattern for later, or no pattern. */
+static enum host_error odd_wildcard(const char *s)
+{
+	const char *last = strrchr(s, '.');
+	bool first = true;
+
+	if (!last || strchr(last, '*'))
+		return HOST_WILDCARD;
+	while (*s) {
+		size_t n = strcspn(s, ".");
+		bool star = memchr(s, '*', n) != NULL, whole = n == 1 && *s == '*';
+		bool deep = n >= 2 && memmem(s, n, "**", 2) != NULL;
+
+		if (star && !whole && (!first || (deep && n != 2)))
+			return HOST_WILDCARD;
+		first = false;
+		s += n + (s[n] == '.');
+	}
+	return HOST_LATER;
+}
+
+enum host_error host_parse(struct arena *a, const char *text, struct host *ret)
+{
+	char name[OSH_NAME_MAX], net[64];
+	unsigned stars, lead;
+
+	*ret = (struct host){ 0 };
+	if (net_parse(text, &ret->net)) {
+		ret->kind = HOST_NET;
+		net_text(&ret->net, net);
+		ret->text = arena_text(a, net, strlen(net));
+		return HOST_OK;
+	}
+	if (strpbrk(text, "?[]{}") && !strchr(text, '/'))
+		return HOST_LATER;
+	if (!canonical(text, name, &stars))
+		return HOST_BAD;
+	lead = (unsigned)strspn(name, "*");
+	if (!stars) {
+		/* "127.1" and "0x7f.1" are addresses to a C library: never a name. */
+		const char *dot = strrchr(name, '.');
+		const char *tail = dot ? dot + 1 : name;
+
+		if (isdigit((unsigned char)*tail) && !tail[strspn(tail, "0123456789abcdefx")])
+			return HOST_BAD;
+		ret->text = arena_text(a, name, strlen(name));
+		return HOST_OK;
+	}
+	if (stars != lead || lead > 2 || name[lead] != '.')
+		return lead == strlen(name) ? HOST_TLD : odd_wildcard(name);
+	if (!strchr(name + lead + 1, '.'))
+		return HOST_TLD;
+	if (strlen(name + lead) > OSH_SUFFIX_LEN)
+		return HOST_BAD;
+	ret->kind = lead == 1 ? HOST_ONE : HOST_DEEP;
+	ret->text = arena_text(a, name + lead, strlen(name + lead));
+	return HOST_OK;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text to policy to bundle: the order of the stages, and the checks of the whole. */
+#include "policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "emit.h"
+#include "merge.h"
+#include "osh/limits.h"
+#include "schema.h"
+
+static int by_name(const void *pa, const void *pb)
+{
+	const struct rule *a = pa, *b = pb;
+	int order = strcmp(a->name, b->name);
+
+	if (order)
+		return order;
+	return a->at.line < b->at.line ? -1 : a->at.line > b->at.line;
+}
+
+/* `version` may be left away only beside keys that OpenShell does not know. */
+static void check_version(struct reader *r, const struct node *root)
+{
+	if (root->kind != NODE_MAP || map_get(root, "version"))
+		return;
+	for (const struct field *f = policy_fields; f->key; f++)
+		if (!(f->flags & FIELD_OWN) && map_get(root, f->key)) {
+			diag_add(r->d, DIAG_MISSING, root->at, "add version: 1 as the first line",
+				 "policy needs 'version'");
+			return;
+		}
+	if (!root->n)
+		diag_add(r->d, DIAG_MISSING, root->at, NULL, "policy is empty");
+}
+
+int policy_read(struct policy *p, struct slice text, struct diags *d)
+{
+	struct reader r = { .a = &p->arena, .d = d, .p = p };
+	uint32_t errors = d->n_errors;
+	const struct node *root;
+
+	*p = (struct policy){ .wildcard_names = OSH_WILD_DEFAULT };
+	root = yaml_read(text, r.a, d);
+	if (root) {
+		check_version(&r, root);
+		(void)read_map(&r, root, policy_fields, "policy", p);
+		if (p->rules.n)
+			qsort(p->rules.v, p->rules.n, sizeof(struct rule), by_name);
+	}
+	if (p->arena.bad) {
+		diag_add(d, DIAG_INTERNAL, (struct place){ 0 }, NULL, "out of memory");
+		return -ENOMEM;
+	}
+	return root && d->n_errors == errors ? 0 : -EINVAL;
+}
+
+void policy_done(struct policy *p)
+{
+	arena_done(&p->arena);
+	*p = (struct policy){ 0 };
+}
+
+int policy_compile(struct slice text, struct diags *d, struct buf *ret)
+{
+	struct tables t = { 0 };
+	struct policy p;
+	int r;
+
+	r = policy_read(&p, text, d);
+	if (r == 0)
+		r = merge_policy(&p, &t, d);
+	if (r == 0)
+		r = emit_bundle(&p, &t, text, d, ret);
+	policy_done(&p);
+	diags_sort(d);
+	return r;
+}

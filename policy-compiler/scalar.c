@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Typed scalars. YAML's habit of turning words into other things stops here: a value that YAML would
+ * read as another type than the key wants is an error with a hint, never a conversion. */
+#include <ctype.h>
+#include <string.h>
+
+#include "own.h"
+#include "schema.h"
+
+enum plain { PLAIN_TEXT, PLAIN_NULL, PLAIN_BOOL, PLAIN_NUMBER };
+
+static bool one_of(const char *s, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(s, words[i]))
+			return true;
+	return false;
+}
+
+static bool looks_number(const char *s)
+{
+	size_t digits = 0, dots = 0;
+
+	s += *s == '+' || *s == '-';
+	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'o'))
+		return true;
+	for (; *s; s++) {
+		if (isdigit((unsigned char)*s))
+			digits++;
+		else if (*s == '.')
+			dots++;
+		else if ((*s == 'e' || *s == 'E') && digits)
+			s += s[1] == '+' || s[1] == '-';
+		else
+			return false;
+	}
+	return digits && dots <= 1;
+}
+
+static enum plain plain_kind(const struct node *n)
+{
+	static const char *const nulls[] = { "", "~", "null", "Null", "NULL" };
+	static const char *const bools[] = { "true", "True", "TRUE", "false", "False", "FALSE" };
+
+	if (!n->plain)
+		return PLAIN_TEXT;
+	if (one_of(n->text, nulls, ARRAY_SIZE(nulls)))
+		return PLAIN_NULL;
+	if (one_of(n->text, bools, ARRAY_SIZE(bools)))
+		return PLAIN_BOOL;
+	return looks_number(n->text) ? PLAIN_NUMBER : PLAIN_TEXT;
+}
+
+static const char *kind_text(const struct node *n)
+{
+	static const char *const plain[] = {
+		[PLAIN_TEXT] = "text",
+		[PLAIN_NULL] = "nothing",
+		[PLAIN_BOOL] = "true or false",
+		[PLAIN_NUMBER] = "a number",
+	};
+
+	if (n->kind == NODE_LIST)
+		return "a list";
+	return n->kind == NODE_MAP ? "a mapping" : plain[plain_kind(n)];
+}
+
+static bool wrong(struct reader *r, const struct node *n, const char *want, const char *hint)
+{
+	diag_add(r->d, DIAG_TYPE, n->at, hint, "%s%s%swants %s, got %s", n->key ? "'" : "",
+		 n->key ? n->key->text : "", n->key ? "' " : "", want, kind_text(n));
+	return false;
+}
+
+bool want_kind(struct reader *r, const struct node *n, enum node_kind kind)
+{
+	if (n->kind == kind)
+		return true;
+	return wrong(r, n,
+		     kind == NODE_MAP	 ? "a mapping"
+		     : kind == NODE_LIST ? "a list"
+					 : "a single value",
+		     NULL);
+}
+
+bool read_text(struct reader *r, const struct node *n, const char **ret)
+{
+	if (n->kind != NODE_SCALAR)
+		return wrong(r, n, "text", NULL);
+	switch (plain_kind(n)) {
+	case PLAIN_TEXT:
+		*ret = n->text;
+		return true;
+	case PLAIN_NULL:
+		return wrong(r, n, "text", NULL);
+	case PLAIN_BOOL:
+	case PLAIN_NUMBER:
+		return wrong(r, n, "text", "put the value in quotes");
+	}
+	return false;
+}
+
+bool read_bool(struct reader *r, const struct node *n, bool *ret)
+{
+	if (n->kind != NODE_SCALAR || plain_kind(n) != PLAIN_BOOL)
+		return wrong(r, n, "true or false", "write true or false, without quotes");
+	*ret = n->text[0] == 't' || n->text[0] == 'T';
+	return true;
+}
+
+bool read_uint(struct reader *r, const struct node *n, uint32_t min, uint32_t max, uint32_t *ret)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	if (n->kind != NODE_SCALAR || plain_kind(n) != PLAIN_NUMBER)
+		return wrong(r, n, "a whole number",
+			     n->kind == NODE_SCALAR && !n->plain ? "leave the quotes away" : NULL);
+	for (i = 0; i < 18 && isdigit((unsigned char)n->text[i]); i++)
+		v = v * 10 + (uint64_t)(n->text[i] - '0');
+	if (!i || n->text[i] || (n->text[0] == '0' && i > 1) || v < min || v > max) {
+		diag_add(r->d, DIAG_VALUE, n->at, NULL, "invalid number %s; expected %u..=%u",
+			 n->text, min, max);
+		return false;
+	}
+	*ret = (uint32_t)v;
+	return true;
+}
+
+bool read_word(struct reader *r, const struct node *n, const char *const words[], unsigned *ret)
+{
+	char all[120] = "";
+	const char *s, *near;
+	size_t count = 0;
+
+	if (!read_text(r, n, &s))
+		return false;
+	for (; words[count]; count++) {
+		if (!strcmp(s, words[count])) {
+			*ret = (unsigned)count;
+			return true;
+		}
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", count ? ", " : "",
+			 words[count]);
+	}
+	near = nearest(s, words, count);
+	diag_add(r->d, DIAG_VALUE, n->at,
+		 near ? arena_printf(r->a, "did you mean '%s'?", near) : NULL,
+		 "'%s' is none of: %s", s, all);
+	return false;
+}
+
+void want_text(struct reader *r, const struct node *n, void *obj)
+{
+	const char *s;
+
+	(void)obj;
+	(void)read_text(r, n, &s);
+}
+
+void want_bool(struct reader *r, const struct node *n, void *obj)
+{
+	bool v;
+
+	(void)obj;
+	(void)read_bool(r, n, &v);
+}
+
+void want_number(struct reader *r, const struct node *n, void *obj)
+{
+	uint32_t v;
+
+	(void)obj;
+	(void)read_uint(r, n, 0, UINT32_MAX, &v);
+}
+
+void want_list(struct reader *r, const struct node *n, void *obj)
+{
+	(void)obj;
+	(void)want_kind(r, n, NODE_LIST);
+}
+
+void want_map(struct reader *r, const struct node *n, void *obj)
+{
+	(void)obj;
+	(void)want_kind(r, n, NODE_MAP);
+}
+
+void want_any(struct reader *r, const struct node *n, void *obj)
+{
+	(void)r;
+	(void)n;
+	(void)obj;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Usage and help, from the table of verbs. */
+#include <string.h>
+
+#include "schema.h"
+#include "verbs.h"
+
+#define WORDS_MAX 64
+
+static void line(FILE *out, const struct verb *v)
+{
+	fprintf(out, "  oshctl %-15s %-24s %s\n", v->name, v->args, v->help);
+}
+
+void help_list(FILE *out)
+{
+	fputs("usage: oshctl VERB ...\n", out);
+	for (const struct verb *v = verbs; v->name; v++)
+		line(out, v);
+}
+
+int help_usage(const char *verb)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!strcmp(v->name, verb))
+			fprintf(stderr, "usage: oshctl %s %s\n", v->name, v->args);
+	return EXIT_USAGE;
+}
+
+/* Verbs of one word group: prints them and says whether there were any. */
+static int list_group(FILE *out, const char *word)
+{
+	size_t n = strlen(word);
+	int found = 0;
+
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!strncmp(v->name, word, n) && (!v->name[n] || v->name[n] == ' ')) {
+			line(out, v);
+			found = 1;
+		}
+	return found;
+}
+
+int help_unknown(int argc, char **argv)
+{
+	const char *words[WORDS_MAX], *near;
+	char said[80];
+	size_t n = 0;
+
+	if (argc == 1 && list_group(stderr, argv[0]))
+		return EXIT_USAGE;
+	snprintf(said, sizeof(said), "%s%s%s", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
+		 argc > 1 && argv[1][0] != '-' ? argv[1] : "");
+	for (const struct verb *v = verbs; v->name && n < WORDS_MAX; v++)
+		words[n++] = v->name;
+	near = nearest(said, words, n);
+	if (!near)
+		near = nearest(argv[0], words, n);
+	fprintf(stderr, "oshctl: unknown verb '%s'", said);
+	if (near)
+		fprintf(stderr, "; did you mean '%s'?", near);
+	fputs("\n'oshctl help' lists the verbs\n", stderr);
+	return EXIT_USAGE;
+}
+
+int cmd_help(int argc, char **argv)
+{
+	char said[80];
+
+	if (argc < 2) {
+		help_list(stdout);
+		return EXIT_DONE;
+	}
+	snprintf(said, sizeof(said), "%s%s%s", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+	return list_group(stdout, said) ? EXIT_DONE : help_unknown(argc - 1, argv + 1);
+}
