@@ -28,6 +28,12 @@ static __always_inline __u32 decide(struct ask *q, __u32 why)
 	return decide_named(q, why, NULL, 0, 0);
 }
 
+/* For hooks whose allows somebody else records: only a denial leaves a record. */
+static __always_inline __u32 decide_quiet(struct ask *q, __u32 why)
+{
+	return q->sb && why == OSH_WHY_ALLOWED ? OSH_ALLOW : decide(q, why);
+}
+
 /*
  * A denial is EACCES, which names this layer: a hook's own default is EPERM, a missing route is
  * ENETUNREACH. verifier: spelled so that the result is 0 or 1 and nothing else.

@@ -31,8 +31,10 @@
 		__type(value, value_);                                                             \
 	} name_ __weak SEC(".maps")
 
+/* Mapped by the daemon: it stores one field at a time beside the counters that programs add to. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, OSH_SLOTS);
 	__type(key, __u32);
 	__type(value, struct osh_sandbox);

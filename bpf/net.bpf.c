@@ -99,13 +99,29 @@ static __always_inline __u64 groups_meet(const __u64 *a, const __u64 *b)
 }
 
 /*
- * Is the asking program among those that the endpoint lists? A task whose groups were computed for
- * another generation has no identity until its next exec: group numbers of two policies do not
- * compare, and a wrong match would be worse than a denial.
+ * The asking program's groups under this generation: the task's own, or after a reload what its ident
+ * means now. NULL = not judged under this policy; group numbers of two policies do not compare.
  */
+static __always_inline const __u64 *groups_now(const struct ask *q)
+{
+	struct osh_ident_key key = { .id = q->sb->id, .ident = q->ident };
+	struct osh_ident *ident;
+
+	if (q->task->generation == q->generation)
+		return q->task->groups;
+	ident = bpf_map_lookup_elem(&idents, &key);
+	if (!ident)
+		return NULL;
+	if (q->generation & 1)
+		return ident->by[1].generation == q->generation ? ident->by[1].groups : NULL;
+	return ident->by[0].generation == q->generation ? ident->by[0].groups : NULL;
+}
+
+/* Is the asking program among those that the endpoint lists? */
 static __always_inline __u32 judge_program(const struct ask *q, const struct osh_endpoint *ep)
 {
 	const struct osh_task *task = q->task;
+	const __u64 *groups;
 	__u64 ok[OSH_GROUP_WORDS];
 
 	if (ep->groups[0] & 1)
@@ -114,15 +130,16 @@ static __always_inline __u32 judge_program(const struct ask *q, const struct osh
 		return OSH_WHY_EXEC_UNSEEN;
 	if (!task->ident)
 		return task->why > OSH_WHY_ALLOWED ? task->why : OSH_WHY_NO_IDENTITY;
-	if (task->generation != q->generation)
+	groups = groups_now(q);
+	if (!groups)
 		return OSH_WHY_NO_IDENTITY;
-	if (!groups_meet(task->groups, ep->groups))
+	if (!groups_meet(groups, ep->groups))
 		return OSH_WHY_BINARY;
 	if (!task->tainted)
 		return OSH_WHY_ALLOWED;
 	for (int i = 0; i < OSH_GROUP_WORDS; i++)
 		ok[i] = ep->groups[i] & ep->taint_ok[i];
-	return groups_meet(task->groups, ok) ? OSH_WHY_ALLOWED : OSH_WHY_TAINTED;
+	return groups_meet(groups, ok) ? OSH_WHY_ALLOWED : OSH_WHY_TAINTED;
 }
 
 /* What the egress reads from the accepted socket. No mark = no connection. */
@@ -299,4 +316,4 @@ int osh_sock_create(struct bpf_sock *ctx)
 	return cgroup_ret(decide(&q, OSH_WHY_FAMILY));
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char LICENSE[] SEC("license") = "GPL";

@@ -226,7 +226,12 @@ struct osh_env_key {
 	char text[OSH_PATH_MAX];	/* "NAME=value", NUL padded; longer values cannot be exempt */
 };
 
-/* HASH `unix_allow`: pathname sockets outside the sandbox that the policy lists. Value: __u32 1. */
+/*
+ * HASH `unix_allow`: text of pathname sockets -> __u32 OSH_UNIX_*. LISTED: a socket that the policy
+ * lists. OUTSIDE: a directory of the host that is mounted below one of the sandbox's private trees.
+ */
+#define OSH_UNIX_LISTED 1u
+#define OSH_UNIX_OUTSIDE 2u
 struct osh_unix_key {
 	__u32 id, generation;
 	char path[108];

@@ -73,6 +73,12 @@ int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const str
 /* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */
 int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *text, struct err *e);
 
+/*
+ * A host directory (the workdir, a volume) mounted at `path` in the sandbox: sockets below it are not
+ * the sandbox's own. Only matters below /tmp, /dev/shm and /sandbox; listed paths are known already.
+ */
+int kbpf_unix_outside(struct kbpf *k, const struct kbpf_sandbox *s, const char *path, struct err *e);
+
 /* Attach the CGROUP or EGRESS programs to a cgroup directory; they go when the cgroup goes. */
 int kbpf_attach_sandbox(struct kbpf *k, int cgroup_fd, struct err *e);
 int kbpf_attach_egress(struct kbpf *k, int cgroup_fd, struct err *e);

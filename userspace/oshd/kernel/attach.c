@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where programs take effect: host-wide links, a sandbox's cgroup, an egress' cgroup, and the copy of
+ * the steering program that each network namespace needs. Every hook of the row list is attached or
+ * the whole step fails.
+ */
+#include "kbpf.h"
+#include "own.h"
+
+#include <linux/bpf.h>
+
+enum where { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_ITER };
+
+static const enum where hook_where[] = {
+#define HOOK(id, program, where) AT_##where,
+#include "osh/hooks.def"
+#undef HOOK
+};
+
+static int attach_cgroup(struct kbpf *k, enum where where, int cgroup_fd, struct err *e)
+{
+	for (int h = 0; h < OSH_HOOK_MAX; h++) {
+		struct bpf_program *p;
+
+		if (hook_where[h] != where || kbpf_hook_off(k, h))
+			continue;
+		p = kbpf_program(k, h);
+		if (!p || k->prog[h] < 0)
+			return fail(e, ENOENT, "BPF object has no program '%s'", kbpf_hook_name(h));
+		if (bpf_prog_attach(k->prog[h], cgroup_fd, bpf_program__expected_attach_type(p),
+				    BPF_F_ALLOW_MULTI) < 0)
+			return fail(e, errno, "attach '%s' to the cgroup: %s", kbpf_hook_name(h),
+				    strerror(errno));
+	}
+	return 0;
+}
+
+int kbpf_attach_sandbox(struct kbpf *k, int cgroup_fd, struct err *e)
+{
+	return attach_cgroup(k, AT_CGROUP, cgroup_fd, e);
+}
+
+int kbpf_attach_egress(struct kbpf *k, int cgroup_fd, struct err *e)
+{
+	return attach_cgroup(k, AT_EGRESS, cgroup_fd, e);
+}
+
+int kbpf_attach_global(struct kbpf *k, struct err *e)
+{
+	for (int h = 0; h < OSH_HOOK_MAX; h++) {
+		struct bpf_program *p;
+
+		if (hook_where[h] != AT_GLOBAL || kbpf_hook_off(k, h) || k->links[h])
+			continue;
+		p = kbpf_program(k, h);
+		if (!p)
+			return fail(e, ENOENT, "BPF object has no program '%s'", kbpf_hook_name(h));
+		k->links[h] = bpf_program__attach(p);
+		if (!k->links[h])
+			return fail(e, errno, "attach '%s': %s", kbpf_hook_name(h), strerror(errno));
+	}
+	return 0;
+}
+
+/*
+ * The loaded program's instructions once more, with the descriptor of another sockmap in place of the
+ * template's. A copy costs one verification of a dozen instructions.
+ */
+int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e)
+{
+	const struct bpf_map *template = bpf_object__find_map_by_name(k->obj, "steer");
+	const struct bpf_program *p = kbpf_program(k, OSH_HOOK_STEER);
+	struct bpf_insn insns[128];
+	_close_ int map = -1, prog = -1;
+	size_t n, replaced = 0;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_SK_LOOKUP);
+
+	if (!p || !template)
+		return fail(e, ENOENT, "BPF object has no program 'osh_steer'");
+	n = bpf_program__insn_cnt(p);
+	if (!n || n > ARRAY_SIZE(insns))
+		return fail(e, E2BIG, "program 'osh_steer' has %zu instructions", n);
+	memcpy(insns, bpf_program__insns(p), n * sizeof(*insns));
+	map = bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "steer", sizeof(__u32), sizeof(__u64), 1, NULL);
+	if (map < 0)
+		return fail(e, errno, "create the steering sockmap: %s", strerror(errno));
+	for (size_t i = 0; i < n; i++) {
+		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW) || insns[i].src_reg != BPF_PSEUDO_MAP_FD)
+			continue;
+		insns[i++].imm = map;
+		replaced++;
+	}
+	if (replaced != 1)
+		return fail(e, EPROTO, "program 'osh_steer' names %zu maps, not one", replaced);
+	prog = bpf_prog_load(BPF_PROG_TYPE_SK_LOOKUP, "osh_steer", "GPL", insns, n, &opts);
+	if (prog < 0)
+		return fail(e, errno, "load a steering program: %s", strerror(errno));
+	*ret_prog_fd = take_fd(&prog);
+	*ret_map_fd = take_fd(&map);
+	return 0;
+}

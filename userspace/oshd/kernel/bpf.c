@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Loads the BPF object and hands out its maps and programs. Runs in oshd as root, once per daemon or
+ * embedded run. Parses nothing: the object is linked into this binary.
+ */
+#include "bpf.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+
+#include "kbpf.h"
+#include "osh.skel.h"
+#include "osh/msg.h"
+#include "own.h"
+
+#define KERNEL_MAJOR 6
+#define KERNEL_MINOR 12
+
+/* Newer than the libbpf that we build with; the kernel has them since 6.7. */
+#define CGROUP_UNIX_CONNECT 49
+#define CGROUP_UNIX_SENDMSG 50
+
+static const char *const hook_names[] = {
+#define HOOK(id, program, where) #program,
+#include "osh/hooks.def"
+#undef HOOK
+};
+
+static const struct {
+	enum osh_hook hook;
+	int attach_type;
+} unix_hooks[] = {
+	{ OSH_HOOK_CONNECTU, CGROUP_UNIX_CONNECT },
+	{ OSH_HOOK_SENDMSGU, CGROUP_UNIX_SENDMSG },
+};
+
+/* The last thing that libbpf complained about: the reason of a failed load. */
+static _Thread_local char complaint[160];
+
+static int note(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level != LIBBPF_WARN || complaint[0])
+		return 0;		/* the first names the program or map; the rest follow from it */
+	vsnprintf(complaint, sizeof(complaint), fmt, ap);
+	complaint[strcspn(complaint, "\n")] = 0;
+	return 0;
+}
+
+const char *kbpf_hook_name(enum osh_hook hook)
+{
+	return (unsigned)hook < OSH_HOOK_MAX ? hook_names[hook] : "?";
+}
+
+int kbpf_hook_off(const struct kbpf *k, enum osh_hook hook)
+{
+	return !!(k->off & OSH_OFF_HOOK(hook));
+}
+
+struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook)
+{
+	return bpf_object__find_program_by_name(k->obj, kbpf_hook_name(hook));
+}
+
+static int check_kernel(struct err *e)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return fail(e, ENOSYS, "kernel version is unknown");
+	if (major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR))
+		return fail(e, ENOSYS, "kernel %u.%u is too old: osh needs Linux %d.%d or newer", major, minor,
+			    KERNEL_MAJOR, KERNEL_MINOR);
+	return 0;
+}
+
+static int check_off(uint64_t off, struct err *e)
+{
+#ifdef OSH_TEST
+	(void)off;
+	(void)e;
+	return 0;
+#else
+	return off ? fail(e, EINVAL, "layers can be left out in a test build only") : 0;
+#endif
+}
+
+/*
+ * LSM programs are not loaded: nothing fills `deny_inodes` yet, and where the kernel refuses the type
+ * they would fail the whole object. Programs outside the row list belong to tests.
+ */
+static void leave_out(struct kbpf *k)
+{
+	struct bpf_map *deny = bpf_object__find_map_by_name(k->obj, "deny_inodes");
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, k->obj) {
+		int known = 0;
+
+		for (int h = 0; h < OSH_HOOK_MAX; h++)
+			known |= !strcmp(bpf_program__name(p), hook_names[h]);
+		if (!known || bpf_program__type(p) == BPF_PROG_TYPE_LSM)
+			bpf_program__set_autoload(p, false);
+	}
+	if (deny)
+		bpf_map__set_autocreate(deny, false);
+}
+
+int kbpf_open(struct kbpf **ret, struct err *e)
+{
+	struct kbpf *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return fail(e, ENOMEM, "BPF object: out of memory");
+	k->sandboxes = MAP_FAILED;
+	for (int i = 0; i < OSH_HOOK_MAX; i++)
+		k->prog[i] = -1;
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	libbpf_set_print(note);
+	complaint[0] = 0;
+	k->skel = osh_bpf__open();
+	if (!k->skel) {
+		int code = errno;
+
+		free(k);
+		return fail(e, code, "BPF object: %s", complaint[0] ? complaint : strerror(code));
+	}
+	k->obj = k->skel->obj;
+	leave_out(k);
+	for (size_t i = 0; i < ARRAY_SIZE(unix_hooks); i++) {
+		struct bpf_program *p = kbpf_program(k, unix_hooks[i].hook);
+
+		if (!p)
+			continue;
+		bpf_program__set_type(p, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
+		bpf_program__set_expected_attach_type(p, (enum bpf_attach_type)unix_hooks[i].attach_type);
+	}
+	*ret = k;
+	return 0;
+}
+
+int kbpf_load_object(struct kbpf *k, struct err *e)
+{
+	int r;
+
+	complaint[0] = 0;
+	r = bpf_object__load(k->obj);
+	if (r == -EPERM)
+		return fail(e, EPERM, "BPF programs need CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN: %s", complaint);
+	if (r < 0)
+		return fail(e, -r, "kernel refuses the BPF programs: %s",
+			    complaint[0] ? complaint : strerror(-r));
+	return 0;
+}
+
+/* After loading: descriptors by row, the slots mapped. Programs already bound are left alone. */
+int kbpf_bind(struct kbpf *k, struct err *e)
+{
+	for (int m = 0; m < KMAP_MAX; m++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(k->obj, kbpf_maps[m].name);
+
+		if (!map)
+			return fail(e, ENOENT, "BPF object has no map '%s'", kbpf_maps[m].name);
+		if (bpf_map__key_size(map) != kbpf_maps[m].key || bpf_map__value_size(map) != kbpf_maps[m].value)
+			return fail(e, EPROTO, "map '%s' is of another ABI", kbpf_maps[m].name);
+		k->map[m] = bpf_map__fd(map);
+	}
+	for (int h = 0; h < OSH_HOOK_MAX; h++) {
+		struct bpf_program *p = kbpf_program(k, h);
+
+		if (p && k->prog[h] < 0)
+			k->prog[h] = bpf_program__fd(p);
+	}
+	k->sandboxes = mmap(NULL, OSH_SLOTS * sizeof(*k->sandboxes), PROT_READ | PROT_WRITE, MAP_SHARED,
+			    k->map[KMAP_SANDBOXES], 0);
+	if (k->sandboxes == MAP_FAILED)
+		return fail(e, errno, "map 'sandboxes': %s", strerror(errno));
+	return 0;
+}
+
+static int size_maps(struct kbpf *k, struct err *e)
+{
+	for (int m = 0; m < KMAP_MAX; m++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(k->obj, kbpf_maps[m].name);
+
+		if (!map || !kbpf_maps[m].small)
+			continue;
+		if (bpf_map__set_max_entries(map, kbpf_maps[m].small) < 0)
+			return fail(e, EINVAL, "map '%s' cannot be resized", kbpf_maps[m].name);
+	}
+	return 0;
+}
+
+static int seed_funnel(struct kbpf *k, struct err *e)
+{
+	struct osh_funnel f = { 0 };
+	uint32_t zero = 0;
+
+	if (getrandom(&f.seed, sizeof(f.seed), 0) != sizeof(f.seed) ||
+	    bpf_map_update_elem(k->map[KMAP_FUNNEL], &zero, &f, BPF_ANY) < 0)
+		return fail(e, errno, "map 'funnel': %s", strerror(errno));
+	return 0;
+}
+
+int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
+{
+	struct kbpf *k = NULL;
+	int r;
+
+	r = check_off(off, e);
+	if (!r)
+		r = check_kernel(e);
+	if (!r)
+		r = kbpf_open(&k, e);
+	if (!r && small)
+		r = size_maps(k, e);
+	if (!r)
+		r = kbpf_load_object(k, e);
+	if (!r)
+		r = kbpf_bind(k, e);
+	if (!r)
+		r = seed_funnel(k, e);
+	if (r < 0) {
+		kbpf_free(k);
+		return r;
+	}
+	k->off = off;
+	*ret = k;
+	return 0;
+}
+
+void kbpf_free(struct kbpf *k)
+{
+	if (!k)
+		return;
+	for (uint32_t i = 0; i < OSH_SLOTS; i++)
+		kbpf_journal_free(k, i);
+	for (int h = 0; h < OSH_HOOK_MAX; h++) {
+		bpf_link__destroy(k->links[h]);
+		if (k->own_progs && k->prog[h] >= 0 && h != OSH_HOOK_STEER)
+			close(k->prog[h]);
+	}
+	if (k->sandboxes != MAP_FAILED)
+		munmap(k->sandboxes, OSH_SLOTS * sizeof(*k->sandboxes));
+	osh_bpf__destroy(k->skel);
+	free(k);
+}
+
+int kbpf_map_fd(const struct kbpf *k, const char *name)
+{
+	for (int m = 0; m < KMAP_MAX; m++)
+		if (!strcmp(kbpf_maps[m].name, name))
+			return k->map[m];
+	return bpf_object__find_map_fd_by_name(k->obj, name);
+}
+
+int kbpf_prog_fd(const struct kbpf *k, enum osh_hook hook)
+{
+	return (unsigned)hook < OSH_HOOK_MAX && k->prog[hook] >= 0 ? k->prog[hook] : -ENOENT;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the kernel half: the loaded object, and what each sandbox has written into which map.
+ * For the files of this directory only; the outside sees bpf.h.
+ */
+#pragma once
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf.h"
+
+struct osh_bpf;				/* the skeleton */
+
+/* Maps that hold entries of a sandbox: rows of `kbpf_maps`, in maps.c. */
+enum kmap {
+	KMAP_SANDBOXES, KMAP_BY_CGROUP, KMAP_BY_NETNS, KMAP_BY_EGRESS, KMAP_NAMES, KMAP_ADDRS, KMAP_SUFFIXES,
+	KMAP_CIDRS, KMAP_ENDPOINTS, KMAP_PROGRAMS, KMAP_INODES, KMAP_GLOBS, KMAP_IDENTS, KMAP_PATHS, KMAP_ENV_EXEMPT,
+	KMAP_UNIX_ALLOW, KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_DENIALS, KMAP_FUNNEL, KMAP_RING_ALLOW,
+	KMAP_RING_DENY, KMAP_TASKS,
+	KMAP_MAX
+};
+
+struct kmap_info {
+	const char *name;
+	uint32_t key, value;		/* bytes */
+	int id_at, gen_at;		/* offset of the sandbox id and generation in the key, -1 = none */
+	uint32_t small;			/* entries (rings: bytes) for one embedded run, 0 = leave */
+	int journal;			/* filled by the loader: its keys are remembered */
+};
+extern const struct kmap_info kbpf_maps[KMAP_MAX];
+
+/* Keys that one sandbox has in one map, back to back. */
+struct kkeys {
+	char *p;
+	uint32_t n, cap;		/* keys */
+};
+
+/* What was written for the tenant `id` of a slot. Absent after adoption: clearing then walks maps. */
+struct kjournal {
+	uint32_t id;
+	struct kkeys keys[KMAP_MAX];
+};
+
+struct kbpf {
+	struct osh_bpf *skel;
+	struct bpf_object *obj;
+	struct osh_sandbox *sandboxes;	/* the map itself, OSH_SLOTS entries */
+	struct kjournal *journal[OSH_SLOTS];
+	struct bpf_link *links[OSH_HOOK_MAX];
+	int map[KMAP_MAX];
+	int prog[OSH_HOOK_MAX];		/* -1 = not in the object */
+	int own_progs;			/* prog[] are descriptors of pins, to be closed */
+	uint32_t adopted[OSH_SLOTS];	/* sandbox of a former daemon: its keys are not in a journal */
+	uint64_t off;
+};
+
+/* Fills map, prog and sandboxes from the loaded object (bpf.c). */
+int kbpf_open(struct kbpf **ret, struct err *e);
+int kbpf_bind(struct kbpf *k, struct err *e);
+int kbpf_load_object(struct kbpf *k, struct err *e);
+struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook);
+const char *kbpf_hook_name(enum osh_hook hook);
+int kbpf_hook_off(const struct kbpf *k, enum osh_hook hook);
+
+/*
+ * Writes n entries and remembers their keys for the sandbox, where the map is one that the journal
+ * covers. On failure entries before the failing one stay (they are in the journal).
+ */
+int kbpf_put(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, const void *keys,
+	     const void *values, uint32_t n, struct err *e);
+
+/* Deletes entries of the sandbox from m whose generation is not `keep` (0 = all of them). */
+void kbpf_drop(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t keep);
+/* Deletes entries of this one generation: the undoing of a fill. */
+void kbpf_drop_generation(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t gen);
+void kbpf_drop_value(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t keep);
+void kbpf_delete(struct kbpf *k, enum kmap m, const void *keys, uint32_t n);
+void kbpf_journal_free(struct kbpf *k, uint32_t slot);
+
+/* Names and addresses of one generation (names.c). */
+int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
+void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b);
+void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
