@@ -23,6 +23,7 @@ enum osh_msg_type {
 	OSH_MSG_STORE,			/* struct osh_msg_stored; fds enum osh_stored_fd: keep them */
 	OSH_MSG_FORGET,			/* struct osh_msg_id: close what STORE gave */
 	/* osh-launch -> oshd */
+	OSH_MSG_PROGRAMS,		/* struct osh_msg_programs; fds: one a program; before PREPARED */
 	OSH_MSG_PREPARED,		/* struct osh_msg_prepared; fds enum osh_prepared_fd */
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
 	OSH_MSG_FAILED,			/* struct osh_msg_failed */
@@ -122,6 +123,18 @@ struct osh_msg_prepared {
 	uint32_t landlock_abi;		/* what could be applied, for the record */
 	uint32_t warnings;		/* count of best_effort paths skipped */
 	char warning[1024];		/* the skipped paths, newline separated, cut at the end */
+};
+
+/*
+ * Listed programs that lie in trees which the sandbox can write: their path proves nothing, the open
+ * file does. osh-launch keeps the descriptors too, until FORGET, so that no inode is ever reused.
+ */
+#define OSH_PROGRAMS_MSG 16
+struct osh_msg_programs {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t n;			/* 1..OSH_PROGRAMS_MSG, and as many descriptors */
+	uint32_t binary[OSH_PROGRAMS_MSG];	/* index into the bundle's BINARIES */
 };
 
 /*

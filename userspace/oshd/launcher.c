@@ -53,6 +53,7 @@ static void lost(struct daemon *d, const char *why)
 /* 1 = the last of the stored sandboxes has been told. */
 static int answer(struct daemon *d, struct chan_in *in)
 {
+	const struct osh_msg_programs *g;
 	const struct osh_msg_stored *st;
 	struct err e = { 0 };
 	const struct osh_msg_prepared *p;
@@ -64,6 +65,9 @@ static int answer(struct daemon *d, struct chan_in *in)
 		sandbox_egress_up(d, p, in);
 	else if ((f = chan_is(in, OSH_MSG_FAILED, sizeof(*f), 0)))
 		sandbox_failed(d, f);
+	else if ((g = (const void *)in->bytes) && in->h.type == OSH_MSG_PROGRAMS &&
+		 in->n == sizeof(*g) && g->n && g->n <= OSH_PROGRAMS_MSG && in->n_fds == (int)g->n)
+		sandbox_programs(d, g, in);
 	else if ((st = chan_is(in, OSH_MSG_STORED, sizeof(*st), OSH_SFD_MAX))) {
 		if (store_adopt(d, st, in, &e) < 0)
 			fprintf(stderr, "oshd: not adopted: %s\n", e.text);

@@ -409,6 +409,23 @@ void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct
 	happen(s, EV_PREPARED, NULL);
 }
 
+/* The descriptors close with the message: osh-launch's own keep the inodes from being reused. */
+void sandbox_programs(struct daemon *d, const struct osh_msg_programs *m, struct chan_in *in)
+{
+	struct sandbox *s = sandbox_by_id(d, m->id);
+	struct err e = { 0 };
+
+	if (!s || s->state != SB_PREPARING)
+		return;
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->binary[i] >= s->bundle.n_binaries) {
+			happen(s, EV_FAILED, "osh-launch named a program that the policy lacks");
+			return;
+		}
+	if (kbpf_register_inodes(d->kernel, &s->k, &s->bundle, in->fds, m->binary, (int)m->n, &e) < 0)
+		happen(s, EV_FAILED, e.text);
+}
+
 void sandbox_failed(struct daemon *d, const struct osh_msg_failed *f)
 {
 	struct sandbox *s = sandbox_by_id(d, f->id);
