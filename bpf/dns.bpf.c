@@ -537,6 +537,19 @@ static __always_inline int packet_read(struct __sk_buff *skb, struct query *q)
 	return bpf_skb_load_bytes(skb, q->l4 + UDP_BYTES, q->s->pkt, n) ? STEP_DROP : 0;
 }
 
+/*
+ * The namespace that the packet is in. bpf_get_netns_cookie() exists for tc from Linux 6.15 on; reading
+ * the kernel's own packet works from 6.2 on.
+ */
+extern void *bpf_cast_to_kern_ctx(void *) __ksym;
+
+static __always_inline __u64 netns_cookie(struct __sk_buff *skb)
+{
+	struct sk_buff *kernel = bpf_cast_to_kern_ctx(skb);
+
+	return kernel->dev->nd_net.net->net_cookie;
+}
+
 /* Who asks: the sandbox is the packet's namespace, the program the running task where it is of it. */
 static __always_inline void ask_packet(struct __sk_buff *skb, struct ask *a)
 {
@@ -544,7 +557,7 @@ static __always_inline void ask_packet(struct __sk_buff *skb, struct ask *a)
 
 	a->kind = OSH_EV_DNS;
 	a->t = bpf_get_current_task_btf();
-	a->sb = sandbox_by_netns(bpf_get_netns_cookie(skb));
+	a->sb = sandbox_by_netns(netns_cookie(skb));
 	a->task = task_of(a->t, &sb);
 	if (a->task && sb == a->sb)
 		a->ident = a->task->ident;

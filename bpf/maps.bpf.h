@@ -40,13 +40,7 @@ struct {
 	__type(value, struct osh_sandbox);
 } sandboxes __weak SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct osh_task);
-} tasks __weak SEC(".maps");
-
+MAP_HASH(tasks, __u32, struct osh_task, OSH_TASKS, BPF_F_NO_PREALLOC);
 MAP_HASH(by_cgroup, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);
 MAP_HASH(by_netns, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);
 MAP_HASH(by_egress, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);

@@ -67,7 +67,11 @@ struct osh_sandbox {
 
 /* HASH `by_cgroup` (key: __u64 cgroup id) and `by_netns` (key: __u64 netns cookie) -> __u32 slot. */
 
-/* TASK_STORAGE `tasks`: set at exec, copied at fork. */
+/*
+ * HASH `tasks` (key: __u32 tid in the initial pid namespace): set at exec, copied at fork, removed at
+ * exit. Counts only while start_ns is the task's own: a number may be given out again. Not task
+ * storage, which cgroup and tc programs may not use on Linux 6.12.
+ */
 struct osh_task {
 	__u32 slot;
 	__u32 id;			/* sandbox id; must equal sandboxes[slot].id */
@@ -75,6 +79,7 @@ struct osh_task {
 	__u16 ident;			/* 0 = none */
 	__u8 why;			/* OSH_WHY_* when ident is 0 or the task is tainted */
 	__u8 tainted;			/* 0, 1 + index in taint.def, or OSH_TAINT_UNREAD */
+	__u64 start_ns;			/* task->start_boottime */
 	__u64 exec_id;			/* task->self_exec_id at exec; a mismatch is no identity */
 	__u64 groups[OSH_GROUP_WORDS];	/* bit g: the program is in binaries group g */
 };
@@ -312,7 +317,7 @@ struct osh_funnel {
 };
 
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
-_Static_assert(sizeof(struct osh_task) == 56, "osh_task is ABI");
+_Static_assert(sizeof(struct osh_task) == 64, "osh_task is ABI");
 _Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");
 _Static_assert(sizeof(struct osh_name) == 24, "osh_name is ABI");

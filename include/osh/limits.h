@@ -5,6 +5,7 @@
 #define OSH_ABI 1			/* kernel <-> user layout; pins live under /sys/fs/bpf/osh/<OSH_ABI> */
 
 #define OSH_SLOTS 4096			/* sandboxes alive at once on one host */
+#define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
 #define OSH_PATH_MAX 256		/* program path as the kernel keys it; longer = no identity */
 #define OSH_GROUPS 256			/* distinct `binaries` lists in a policy; group 0 = any program */
