@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * Which struct inode is behind a descriptor that oshd holds? Run by oshd over its own descriptors
+ * (a task_file iterator bound to its task). The pointer comes from the open file itself; device and
+ * inode numbers can be made to collide on btrfs.
+ */
+#include "maps.bpf.h"
+
+#define CHANGE_NS 0x7fffffff		/* i_ctime_nsec without the "was read" flag that 6.13 put above */
+
+SEC("iter/task_file")
+int osh_inodes(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	__u32 fd = ctx->fd;
+	struct osh_fd_inode *f;
+	struct inode *inode;
+
+	if (!file)
+		return 0;
+	f = bpf_map_lookup_elem(&fd_inodes, &fd);
+	if (!f)
+		return 0;
+	inode = file->f_inode;
+	f->mtime_s = inode->i_mtime_sec;
+	f->mtime_ns = inode->i_mtime_nsec;
+	f->ctime_s = inode->i_ctime_sec;
+	f->ctime_ns = inode->i_ctime_nsec & CHANGE_NS;
+	f->writers = inode->i_writecount.counter > 0;
+	f->inode = (__u64)inode;
+	return 0;
+}
