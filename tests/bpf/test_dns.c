@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -371,6 +372,84 @@ static void ip_options_are_dropped(void **state)
 	assert_int_equal(exchange(fd, &p, 30).n, 0);
 }
 
+static void extension_headers_are_dropped(void **state)
+{
+	struct packet p = query(&(struct question){ "api.example.com", TYPE_A, 0, 0, 0 }, 9);
+	const uint8_t padding[8] = { 0, 0, 1, 4 };
+	const int options[] = { IPV6_HOPOPTS, IPV6_DSTOPTS };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		_close_ int fd = client(AF_INET6);
+
+		assert_int_equal(setsockopt(fd, IPPROTO_IPV6, options[i], padding, 8), 0);
+		assert_int_equal(exchange(fd, &p, 30).n, 0);
+	}
+}
+
+static void segments_are_dropped(void **state)
+{
+	struct packet p = query(&(struct question){ "api.example.com", TYPE_A, 0, 0, 0 }, 9);
+	int size = (int)p.n;
+	_close_ int fd = client(AF_INET);
+
+	(void)state;
+	put(&p, p.b, p.n);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, 103 /* UDP_SEGMENT */, &size, sizeof(size)), 0);
+	assert_int_equal(exchange(fd, &p, 30).n, 0);
+}
+
+/* A whole query in a first fragment: the rest could follow it past the program. */
+static void fragments_are_dropped(void **state)
+{
+	struct packet q = query(&(struct question){ "api.example.com", TYPE_A, 0, 0, 0 }, 9);
+	struct sockaddr_in me = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = me;
+	socklen_t n = sizeof(me);
+	_close_ int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const uint16_t flags[] = { 0, 0x2000, 0x0001 };
+
+	(void)state;
+	assert_int_equal(bind(fd, (void *)&me, n) | getsockname(fd, (void *)&me, &n), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct packet p = { .n = 0 };
+		struct pollfd w = { .fd = fd, .events = POLLIN };
+
+		put(&p, (uint8_t[]){ 0x45, 0, 0, 0, 0, 1 }, 6);
+		put16(&p, flags[i]);
+		put(&p, (uint8_t[]){ 64, IPPROTO_UDP, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1 }, 12);
+		put(&p, &me.sin_port, 2);
+		put16(&p, 53);
+		put16(&p, 8 + (unsigned)q.n);
+		put16(&p, 0);
+		put(&p, q.b, q.n);
+		assert_int_equal(sendto(raw, p.b, p.n, 0, (void *)&to, sizeof(to)), p.n);
+		assert_int_equal(poll(&w, 1, flags[i] ? 30 : 2000), !flags[i]);
+		(void)recv(fd, p.b, sizeof(p.b), MSG_DONTWAIT);
+	}
+}
+
+static void a_query_in_pages_is_answered(void **state)
+{
+	struct question q = { longest, TYPE_AAAA, 0, true, 0 };
+	struct packet out = query(&q, 77), in = { .n = 0 }, want = answer(&q, 77, 0, 3, NULL);
+	struct pollfd w;
+	int pipes[2];
+
+	(void)state;
+	_close_ int fd = client(AF_INET6);
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(write(pipes[1], out.b, out.n), out.n);
+	assert_int_equal(splice(pipes[0], NULL, fd, NULL, out.n, 0), out.n);
+	w = (struct pollfd){ .fd = fd, .events = POLLIN };
+	assert_int_equal(poll(&w, 1, 2000), 1);
+	in.n = (size_t)recv(fd, in.b, sizeof(in.b), 0);
+	check_same(&in, &want, "spliced");
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 /* A reply must repeat id and question, and hold exactly what its counts say. */
 static bool consistent(const struct packet *out, const struct packet *in)
 {
@@ -664,6 +743,10 @@ int main(void)
 		cmocka_unit_test_setup(bad_edns_is_dropped, fresh),
 		cmocka_unit_test_setup(name_too_long_is_dropped, fresh),
 		cmocka_unit_test_setup(ip_options_are_dropped, fresh),
+		cmocka_unit_test_setup(extension_headers_are_dropped, fresh),
+		cmocka_unit_test_setup(segments_are_dropped, fresh),
+		cmocka_unit_test_setup(fragments_are_dropped, fresh),
+		cmocka_unit_test_setup(a_query_in_pages_is_answered, fresh),
 		cmocka_unit_test_setup(mutated_packets, fresh),
 		cmocka_unit_test_setup(wildcards_within_the_budget, fresh),
 		cmocka_unit_test_setup(reload_keeps_addresses, fresh),

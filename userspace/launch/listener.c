@@ -6,11 +6,13 @@
 #include "rtnl.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "left_out.h"
 #include "own.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -45,6 +47,10 @@ static int listener_steer(const struct netns_args *a, int fd, int netns_fd, int 
 
 	if (bpf_map_update_elem(a->steer_map_fd, &zero, &value, BPF_ANY) < 0)
 		return fail(e, errno, "listener into the steering map: %s", strerror(errno));
+	if (LEFT_OUT_HOOK(a->off, STEER)) {	/* any descriptor: the link is only held and closed */
+		*ret_link = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
+		return *ret_link < 0 ? fail(e, errno, "dup: %s", strerror(errno)) : 0;
+	}
 	*ret_link = bpf_link_create(a->steer_prog_fd, netns_fd, BPF_SK_LOOKUP, NULL);
 	if (*ret_link < 0)
 		return fail(e, errno, "attach sk_lookup to the namespace: %s", strerror(errno));

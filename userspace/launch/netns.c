@@ -4,8 +4,8 @@
 
 #include <fcntl.h>
 
+#include "left_out.h"
 #include "nft.h"
-#include "osh/msg.h"
 #include "own.h"
 #include "rtnl.h"
 
@@ -17,18 +17,6 @@ static const struct {
 	/* nobody outside can see these ports, so agents may bind them all */
 	{ "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0" },
 };
-
-#ifdef OSH_TEST
-enum {
-#define HOOK(id, program, where) HOOK_##id,
-#include "osh/hooks.def"
-#undef HOOK
-};
-#define LEFT_OUT(a, bit) ((a)->off & (bit))
-#else
-#define HOOK_DNS 0
-#define LEFT_OUT(a, bit) 0
-#endif
 
 /* /proc/sys/net is that of the task that opens it, whichever namespace proc was mounted in. */
 static int sysctl_write(const char *path, const char *value, struct err *e)
@@ -45,7 +33,7 @@ static int netns_links(const struct netns_args *a, struct rtnl *r, struct err *e
 	int ret;
 
 	route_add_base(r, a->net6);
-	if (!LEFT_OUT(a, OSH_OFF_HOOK(HOOK_DNS)))
+	if (!LEFT_OUT_HOOK(a->off, DNS))
 		tc_add_dns(r, a->dns_prog_fd);
 	ret = route_add_cidrs(r, a->b, e);
 	return ret ? ret : rtnl_flush(r, e);
@@ -65,7 +53,7 @@ int netns_setup(const struct netns_args *a, struct netns_result *ret, struct err
 		err = rtnl_check_fresh(&r, e);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(sysctls); i++)
 		err = sysctl_write(sysctls[i].path, sysctls[i].value, e);
-	if (!err && !LEFT_OUT(a, OSH_OFF_NFT))
+	if (!err && !LEFT_OUT(a->off, OSH_OFF_NFT))
 		err = nft_install(e);
 	if (!err)
 		err = netns_links(a, &r, e);
