@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Which program is a task? Answered once, at exec, and kept in task storage, where the connect hooks
- * look. Runs for every exec and fork of the host and returns at once outside sandboxes. Trusts the
+ * Which program is a task? Answered once, at exec, and kept in `tasks`, where the connect hooks look.
+ * Runs for every exec and fork of the host and returns at once outside sandboxes. Trusts the
  * kernel's own dentries, mounts and inodes and the loader's tables; never argv, the file name given
  * to execve, or device and inode numbers.
  *
@@ -341,26 +341,27 @@ static __always_inline void exec_judge(struct task_struct *task, struct linux_bi
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(osh_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	struct osh_task *t = bpf_task_storage_get(&tasks, task, 0, 0);
-	struct osh_sandbox *sb = t ? sandbox_get(t->slot) : NULL;
-	__u32 slot;
+	struct osh_sandbox *sb = NULL;
+	struct osh_task *t = task_of(task, &sb);
+	__u64 cgroup;
+	__u32 *at, slot;
 
-	if (sb && sb->id == t->id) {
+	if (t) {
 		slot = t->slot;
 	} else {
-		__u64 cgroup = bpf_get_current_cgroup_id();
-		__u32 *at = bpf_map_lookup_elem(&by_cgroup, &cgroup);
-
+		cgroup = bpf_get_current_cgroup_id();
+		at = bpf_map_lookup_elem(&by_cgroup, &cgroup);
 		if (!at)
 			return 0;
 		slot = *at;
 		sb = sandbox_get(slot);
+		if (sb)
+			t = task_new(task, NULL);
 	}
-	if (!sb)
-		return 0;
-	if (!t)
-		t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (t)
+	/* A thread that is not the leader takes the leader's number, and its entry with it. */
+	if (old_pid != task->pid)
+		task_drop(old_pid);
+	if (t && sb)
 		exec_judge(task, bprm, t, sb, slot);
 	return 0;
 }
@@ -369,9 +370,9 @@ int BPF_PROG(osh_exec, struct task_struct *task, int old_pid, struct linux_binpr
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(osh_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct osh_task *t = bpf_task_storage_get(&tasks, parent, 0, 0);
+	struct osh_task *t = task_get(parent);
 
 	if (t)
-		bpf_task_storage_get(&tasks, child, t, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		task_new(child, t);
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * A small sandbox for tests of program identity: a cgroup, and a mount namespace whose root is a
  * read-only tmpfs with writable trees in it. Real processes are started in it, and what the exec
- * tracker wrote about them is read from task storage. Mounts go with the test's own process;
+ * tracker wrote about them is read from `tasks`. Mounts go with the test's own process;
  * world_main() removes two directories and the cgroup.
  */
 #pragma once
@@ -204,14 +204,7 @@ static void stop(struct running *r)
 
 static int task_read(pid_t pid, struct osh_task *t)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0), r;
-
-	if (fd < 0)				/* a thread: PIDFD_THREAD, since 6.9 */
-		fd = (int)syscall(SYS_pidfd_open, pid, O_EXCL);
-	assert_true(fd >= 0);
-	r = bpf_map_lookup_elem(bpf_map__fd(w.bpf->maps.tasks), &fd, t) ? -errno : 0;
-	close(fd);
-	return r;
+	return bpf_map_lookup_elem(bpf_map__fd(w.bpf->maps.tasks), &pid, t) ? -errno : 0;
 }
 
 static struct osh_task run_start(struct start s)
@@ -380,11 +373,12 @@ static void world_bpf(void)
 	must(w.bpf != NULL, "open BPF object");
 	bpf_object__for_each_program(p, w.bpf->obj)
 		bpf_program__set_autoload(p, p == w.bpf->progs.osh_exec || p == w.bpf->progs.osh_fork ||
-					  p == w.bpf->progs.osh_inodes);
+					  p == w.bpf->progs.osh_exit || p == w.bpf->progs.osh_inodes);
 	must(!osh_bpf__load(w.bpf), "load BPF object");
 	w.bpf->links.osh_exec = bpf_program__attach(w.bpf->progs.osh_exec);
 	w.bpf->links.osh_fork = bpf_program__attach(w.bpf->progs.osh_fork);
-	must(w.bpf->links.osh_exec && w.bpf->links.osh_fork, "attach");
+	w.bpf->links.osh_exit = bpf_program__attach(w.bpf->progs.osh_exit);
+	must(w.bpf->links.osh_exec && w.bpf->links.osh_fork && w.bpf->links.osh_exit, "attach");
 	must(!bpf_map_update_elem(bpf_map__fd(w.bpf->maps.by_cgroup), &w.cgroup_id, &slot, BPF_ANY),
 	     "by_cgroup");
 	policy_flip(1);
