@@ -94,7 +94,7 @@ static int filter_calls(struct err *e)
 		SCMP_SYS(read),	  SCMP_SYS(pread64), SCMP_SYS(write),	  SCMP_SYS(writev),
 		SCMP_SYS(lseek),  SCMP_SYS(fstat),   SCMP_SYS(newfstatat), SCMP_SYS(brk),
 		SCMP_SYS(munmap), SCMP_SYS(mremap),  SCMP_SYS(madvise),	  SCMP_SYS(exit),
-		SCMP_SYS(exit_group), SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(exit_group), SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(sysinfo), SCMP_SYS(rt_sigreturn),
 		SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(close),
 #ifdef SANITIZED
 		SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(mprotect), SCMP_SYS(rt_sigaction),

@@ -12,6 +12,7 @@
 struct rule_in {
 	struct rule rule;
 	const struct node *binaries;
+	uint32_t errors;		/* known before it was read */
 };
 
 struct endpoint_in {
@@ -404,8 +405,9 @@ static void keep_rule(struct reader *r, struct rule_in *in)
 	if (in->binaries)
 		read_binaries(r, in->binaries, &in->rule);
 	if (!in->rule.endpoints.n || (!in->rule.any_program && !in->rule.programs.n)) {
-		diag_add(r->d, DIAG_UNUSED, in->rule.at, NULL, "rule '%.80s' can never match",
-			 in->rule.name);
+		if (r->d->n_errors == in->errors)
+			diag_add(r->d, DIAG_UNUSED, in->rule.at, NULL,
+				 "rule '%.80s' can never match", in->rule.name);
 		return;
 	}
 	rule = list_push(r->a, &r->p->rules, sizeof(*rule));
@@ -448,7 +450,8 @@ void read_network_policies(struct reader *r, const struct node *n, void *obj)
 	if (!want_kind(r, n, NODE_MAP))
 		return;
 	for (const struct node *v = n->first; v; v = v->next) {
-		struct rule_in in = { .rule = { .name = v->key->text, .at = v->key->at } };
+		struct rule_in in = { .rule = { .name = v->key->text, .at = v->key->at },
+				      .errors = r->d->n_errors };
 
 		if (!*in.rule.name) {
 			diag_add(r->d, DIAG_VALUE, v->key->at, NULL, "a rule needs a name");
@@ -468,7 +471,8 @@ void read_network(struct reader *r, const struct node *n, void *obj)
 		return;
 	for (const struct node *v = n->first; v; v = v->next, i++) {
 		struct rule_in rule = { .rule = { .name = arena_printf(r->a, "network[%u]", i),
-						  .at = v->at } };
+						  .at = v->at },
+					.errors = r->d->n_errors };
 		struct endpoint_in in = { .rule = &rule };
 
 		if (!rule.rule.name || !read_map(r, v, short_fields, "network entry", &in))
