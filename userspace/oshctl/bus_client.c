@@ -15,11 +15,13 @@ static int on_answer(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct bus_client *c = data;
 	const sd_bus_error *bad = sd_bus_message_get_error(m);
+	bool theirs = bad && !strncmp(bad->name, MANAGER_ERROR, strlen(MANAGER_ERROR));
 	const char *name;
 
 	(void)error;
-	if (bad)
-		c->answer = fail(&c->why, ECANCELED, "%s", bad->message ? bad->message : bad->name);
+	if (bad)			/* not oshd's own = the connection's */
+		c->answer = fail(&c->why, ECANCELED, "%s%s", theirs ? "" : "oshd: ",
+				 bad->message ? bad->message : bad->name);
 	else if (sd_bus_message_read(m, MANAGER_RUN_OUT, &name, &c->id) < 0 ||
 		 strlen(name) >= sizeof(c->name))
 		c->answer = fail(&c->why, EBADMSG, "oshd sent an answer that makes no sense");

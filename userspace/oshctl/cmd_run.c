@@ -152,7 +152,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	if (r == 0)
 		r = run_send_spec(o, f, &stdio, env.v, e);
 	env_done(&env);
-	if (r == 0)
+	if (r == 0 || r == -EPIPE)	/* EPIPE: oshd has already said no, and why */
 		r = bus_client_answer(bus, e);
 	if (r < 0)
 		return r;
