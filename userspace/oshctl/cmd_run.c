@@ -12,14 +12,14 @@
 
 #include "bus_client.h"
 #include "own.h"
-#include "policy_compile.h"
+#include "policy.h"
 #include "run.h"
 #include "say.h"
+#include "verbs.h"
 
 #define SUMMARY_MS 2000			/* for the auditor to drain and to write */
 
-static const char usage[] =
-	"usage: oshctl run [OPTION]... -- COMMAND [ARGUMENT]...\n"
+static const char details[] =
 	"  -p, --policy FILE       the policy; the default preset without it\n"
 	"  -n, --name NAME         name of the sandbox\n"
 	"  -w, --workdir DIR       working directory, the current one without it\n"
@@ -76,23 +76,37 @@ static int read_options(int argc, char **argv, struct run_opts *o)
 		} else if (c == 'e' && *optarg && *optarg != '=') {
 			o->env[n++] = optarg;
 		} else if (c == OPT_HELP) {
-			fputs(usage, stdout);
+			printf("usage: oshctl run [OPTION]... -- COMMAND [ARGUMENT]...\n%s", details);
 			return 0;
 		} else {
 			if (c == OPT_LATER)
 				say_error("--%s is not implemented yet", options[index].name);
 			else if (c == 'e')
 				say_error("-e wants NAME or NAME=VALUE");
-			fputs(usage, stderr);
-			return RUN_USAGE;
+			return help_usage("run");
 		}
 	}
 	o->argv = argv + optind;
 	if (*o->argv)
 		return -1;
 	say_error("no command was given");
-	fputs(usage, stderr);
-	return RUN_USAGE;
+	return help_usage("run");
+}
+
+static int compile(const struct run_opts *o, struct run_files *f, int *ret_bundle, struct err *e)
+{
+	struct diags d = { 0 };
+	int r = o->policy ? 0 : policy_preset_fd("default", &f->policy, e);
+
+	if (r < 0)
+		return r;
+	r = policy_compile_fd(f->policy, &d, ret_bundle, e);
+	if (d.n)
+		policy_print_diags(&d, stderr, o->policy ? o->policy : "default preset", f->policy);
+	if (r < 0 && !e->text[0])
+		r = fail(e, -r, "the policy has errors; nothing was started");
+	diags_done(&d);
+	return r;
 }
 
 static int build_env(const struct run_opts *o, int bundle, const char *cwd, struct env *env, struct err *e)
@@ -141,7 +155,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	if (r == 0)
 		r = bus_client_open(bus, o->socket, e);
 	if (r == 0)
-		r = policy_compile_fd(f->policy, o->policy, &bundle, e);
+		r = compile(o, f, &bundle, e);
 	if (r == 0)
 		r = bus_client_run(bus, o->name, bundle, f, e);
 	if (r == 0) {			/* oshd works on it; meanwhile, the rest */

@@ -7,7 +7,6 @@
 #include "env.h"
 #include "osh/msg.h"
 
-#define RUN_USAGE 2
 #define RUN_FAILED 125			/* as env(1) and docker: osh itself could not */
 
 struct run_opts {
@@ -38,8 +37,6 @@ struct run_stdio {
 	int tty;			/* the caller's terminal, -1 = none */
 	bool eager;			/* stdin and stdout are terminals: ours is raw from the start */
 };
-
-int cmd_run(int argc, char **argv);	/* argv[0] is the verb; the exit status of oshctl */
 
 int run_open(const struct run_opts *o, struct run_files *f, struct err *e);
 void run_close(struct run_files *f);
