@@ -42,6 +42,7 @@ tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 
 .PHONY: all demo test check test-vm fmt lint fuzz bench install deps ready help clean check-links tests units tools FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 all: $(programs:%=$B/%) ## build all programs into build/
 
 $B/libbase.a: $(base.o)

@@ -539,13 +539,14 @@ static __always_inline int packet_read(struct __sk_buff *skb, struct query *q)
 
 /*
  * The namespace that the packet is in. bpf_get_netns_cookie() exists for tc from Linux 6.15 on; reading
- * the kernel's own packet works from 6.2 on.
+ * the kernel's own packet works from 6.2 on. (libbpf 1.1 cannot link two objects that name one kfunc, and
+ * the socket hooks have bpf_cast_to_kern_ctx().)
  */
-extern void *bpf_cast_to_kern_ctx(void *) __ksym;
+extern void *bpf_rdonly_cast(void *, __u32) __ksym;
 
 static __always_inline __u64 netns_cookie(struct __sk_buff *skb)
 {
-	struct sk_buff *kernel = bpf_cast_to_kern_ctx(skb);
+	struct sk_buff *kernel = bpf_rdonly_cast(skb, bpf_core_type_id_kernel(struct sk_buff));
 
 	return kernel->dev->nd_net.net->net_cookie;
 }
