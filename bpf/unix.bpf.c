@@ -17,7 +17,11 @@
 
 #define UN_PATH 108			/* sizeof(sockaddr_un.sun_path) */
 
-extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
+/*
+ * The context holds nothing of a unix address; the kernel's own struct behind it does. By this cast, not
+ * bpf_cast_to_kern_ctx(), because libbpf 1.1 cannot link two objects that use the same kfunc.
+ */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
 static __always_inline __u32 listed_as(const struct osh_unix_key *key)
 {
@@ -95,7 +99,8 @@ static __always_inline __u32 judge_path(struct walk *w)
 
 static __always_inline int hook_unix(struct bpf_sock_addr *ctx)
 {
-	struct bpf_sock_addr_kern *kern = bpf_cast_to_kern_ctx(ctx);
+	struct bpf_sock_addr_kern *kern =
+		bpf_rdonly_cast(ctx, bpf_core_type_id_kernel(struct bpf_sock_addr_kern));
 	struct ask q = { .kind = OSH_EV_UNIX };
 	struct walk w = { 0 };
 	__u32 why;
