@@ -152,6 +152,10 @@ int main(void)
 {
 	struct CMUnitTest tests[ARRAY_SIZE(clients)] = { 0 };
 
+	if (access("/etc/resolv.conf", R_OK)) {
+		puts("1..0 # SKIP there is no /etc/resolv.conf to mount over");
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
 		tests[i] = (struct CMUnitTest){ .name = clients[i].name, .test_func = one_client,
 						.initial_state = (void *)&clients[i] };
