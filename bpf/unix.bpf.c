@@ -17,12 +17,6 @@
 
 #define UN_PATH 108			/* sizeof(sockaddr_un.sun_path) */
 
-/*
- * The context holds nothing of a unix address; the kernel's own struct behind it does. By this cast, not
- * bpf_cast_to_kern_ctx(), because libbpf 1.1 cannot link two objects that use the same kfunc.
- */
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
-
 static __always_inline __u32 listed_as(const struct osh_unix_key *key)
 {
 	__u32 *v = bpf_map_lookup_elem(&unix_allow, key);
@@ -99,15 +93,18 @@ static __always_inline __u32 judge_path(struct walk *w)
 
 static __always_inline int hook_unix(struct bpf_sock_addr *ctx)
 {
-	struct bpf_sock_addr_kern *kern =
-		bpf_rdonly_cast(ctx, bpf_core_type_id_kernel(struct bpf_sock_addr_kern));
+	struct bpf_sock_addr_kern *kern = (void *)ctx;
 	struct ask q = { .kind = OSH_EV_UNIX };
 	struct walk w = { 0 };
 	__u32 why;
 	char c;
 
-	w.n = kern->uaddrlen - 2;	/* less sun_family; the kernel refused shorter ones */
-	w.from = (const char *)kern->uaddr + 2;
+	/*
+	 * The context that programs see holds nothing of a unix address; the kernel's struct, at the same
+	 * place, does. Read, not cast by a kfunc: libbpf 1.1 cannot link two objects that use the same one.
+	 */
+	w.n = BPF_CORE_READ(kern, uaddrlen) - 2;	/* less sun_family; shorter ones came no further */
+	w.from = (const char *)BPF_CORE_READ(kern, uaddr) + 2;
 	ask_subject(&q);
 	if (w.n > UN_PATH || bpf_probe_read_kernel(&c, 1, w.from))
 		return cgroup_ret(decide(&q, OSH_WHY_INTERNAL));
