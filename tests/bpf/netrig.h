@@ -7,6 +7,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -42,6 +43,7 @@ struct rig {
 	struct ring_buffer *allow, *deny;
 	struct osh_event_named *events;	/* drained since rig_forget_events() */
 	int n_events;
+	int read_start, read_exec;	/* programs that read the running task */
 	struct err e;
 };
 
@@ -166,6 +168,63 @@ static inline int rig_listen(struct rig *g)
 	return bpf_map_update_elem(g->steer_map, &zero, &fd, BPF_ANY);
 }
 
+/* Byte offset of a member of struct task_struct in the running kernel. */
+static inline int rig_task_offset(const char *member)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT) : -1, at = -1;
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member))
+			at = btf_member_bit_offset(t, i) / 8;
+	btf__free(btf);
+	return at;
+}
+
+/* A program that reads eight bytes of the running task, for what /proc tells only in ticks. */
+static inline int rig_task_reader(int offset)
+{
+	struct bpf_insn insns[] = {
+		{ BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0 },
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_current_task },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, 3, 0, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, offset },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, 1, 10, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, -8 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 8 },
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel },
+		{ BPF_LDX | BPF_MEM | BPF_DW, 1, 10, -8, 0 },
+		{ BPF_STX | BPF_MEM | BPF_DW, 6, 1, 0, 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_SLEEPABLE);
+
+	return offset < 0 ? -1 : bpf_prog_load(BPF_PROG_TYPE_SYSCALL, "task_read", "GPL", insns,
+					       sizeof(insns) / sizeof(*insns), &opts);
+}
+
+static inline int rig_task_read(int prog, uint64_t *ret)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = ret, .ctx_size_in = sizeof(*ret));
+
+	return bpf_prog_test_run_opts(prog, &opts);
+}
+
+/* Says what the exec tracker would have said of this process. */
+static inline int rig_pose_as(struct rig *g, struct osh_task task)
+{
+	uint64_t exec_id = 0, start_ns = 0;
+	uint32_t tid = getpid();
+
+	if (rig_task_read(g->read_start, &start_ns) < 0 || rig_task_read(g->read_exec, &exec_id) < 0)
+		return -1;
+	task.start_ns = start_ns;
+	task.exec_id += exec_id;	/* the caller's number is an offset: 0 = as it should be */
+	return bpf_map_update_elem(kbpf_map_fd(g->k, "tasks"), &tid, &task, BPF_ANY);
+}
+
 static inline int rig_start(struct rig *g)
 {
 	char name[64];
@@ -189,6 +248,10 @@ static inline int rig_start(struct rig *g)
 		r = cgroup_make(g->cgroups.egress_fd, RIG_ID, &g->egress, &g->egress_cgroup, &g->e);
 	if (!r)
 		r = rig_netns(g);
+	g->read_start = rig_task_reader(rig_task_offset("start_boottime"));
+	g->read_exec = rig_task_reader(rig_task_offset("self_exec_id"));
+	if (!r && (g->read_start < 0 || g->read_exec < 0))
+		r = -ENOENT;
 	if (!r)
 		r = kbpf_egress_cgroup(g->k, &g->s, g->egress_cgroup, &g->e);
 	if (r < 0) {
@@ -205,6 +268,8 @@ static inline void rig_stop(struct rig *g)
 	kbpf_clear(g->k, &g->s);
 	ring_buffer__free(g->allow);
 	ring_buffer__free(g->deny);
+	close(g->read_start);
+	close(g->read_exec);
 	close(g->steer_prog);
 	close(g->steer_map);
 	close(g->listener);
@@ -232,7 +297,7 @@ static inline int rig_enter(int cgroup_fd)
 static inline int rig_in(struct rig *g, int cgroup, const struct osh_task *task,
 			 int (*fn)(struct rig *, void *), void *arg)
 {
-	int status = 0, self;
+	int status = 0;
 	pid_t pid = fork();
 
 	if (pid)
@@ -240,11 +305,7 @@ static inline int rig_in(struct rig *g, int cgroup, const struct osh_task *task,
 		       WEXITSTATUS(status);
 	if (rig_enter(cgroup) < 0 || setns(g->netns, CLONE_NEWNET) < 0)
 		_exit(254);
-	if (task) {
-		self = syscall(SYS_pidfd_open, getpid(), 0);
-		if (bpf_map_update_elem(kbpf_map_fd(g->k, "tasks"), &self, task, BPF_ANY) < 0)
-			_exit(254);
-		close(self);
-	}
+	if (task && rig_pose_as(g, *task) < 0)
+		_exit(254);
 	_exit(fn(g, arg));
 }

@@ -9,15 +9,18 @@
 
 #include <linux/bpf.h>
 
-enum where { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_ITER };
-
-static const enum where hook_where[] = {
+static const enum kwhere hook_where[] = {
 #define HOOK(id, program, where) AT_##where,
 #include "osh/hooks.def"
 #undef HOOK
 };
 
-static int attach_cgroup(struct kbpf *k, enum where where, int cgroup_fd, struct err *e)
+enum kwhere kbpf_hook_where(enum osh_hook hook)
+{
+	return hook_where[hook];
+}
+
+static int attach_cgroup(struct kbpf *k, enum kwhere where, int cgroup_fd, struct err *e)
 {
 	for (int h = 0; h < OSH_HOOK_MAX; h++) {
 		struct bpf_program *p;

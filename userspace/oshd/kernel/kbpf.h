@@ -55,6 +55,9 @@ struct kbpf {
 	uint64_t off;
 };
 
+enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_ITER };
+enum kwhere kbpf_hook_where(enum osh_hook hook);
+
 /* Fills map, prog and sandboxes from the loaded object (bpf.c). */
 int kbpf_open(struct kbpf **ret, struct err *e);
 int kbpf_bind(struct kbpf *k, struct err *e);

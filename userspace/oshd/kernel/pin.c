@@ -130,17 +130,15 @@ static int adopt_programs(struct kbpf *k, const char *dir, struct err *e)
 /* A host-wide hook without its link is not attached: then nothing here is worth adopting. */
 static int adopt_links(struct kbpf *k, const char *dir, struct err *e)
 {
-	static const enum osh_hook global[] = { OSH_HOOK_EXEC, OSH_HOOK_FORK };
-
-	for (size_t i = 0; i < ARRAY_SIZE(global); i++) {
+	for (int h = 0; h < OSH_HOOK_MAX; h++) {
 		char path[PATH_MAX];
 
-		if (kbpf_hook_off(k, global[i]))
+		if (kbpf_hook_where(h) != AT_GLOBAL || kbpf_hook_off(k, h))
 			continue;
-		if (pin_path(path, sizeof(path), dir, "link", kbpf_hook_name(global[i])) < 0)
+		if (pin_path(path, sizeof(path), dir, "link", kbpf_hook_name(h)) < 0)
 			return fail(e, ENAMETOOLONG, "pin directory '%.100s' is too long", dir);
-		k->links[global[i]] = bpf_link__open(path);
-		if (!k->links[global[i]])
+		k->links[h] = bpf_link__open(path);
+		if (!k->links[h])
 			return fail(e, errno, "pin '%s': %s", path, strerror(errno));
 	}
 	return 0;
