@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * SHA-256 through libcrypto's EVP. Never reads openssl.cnf: the callers run as root or behind a
- * seccomp filter, and a configuration file is input.
- */
+/* SHA-256, by libcrypto's plain functions: nothing is set up, no configuration file is read. */
 #pragma once
 
 #include <stddef.h>
@@ -10,5 +7,5 @@
 
 #define HASH_LEN 32
 
-int hash_bytes(const void *p, size_t n, uint8_t ret_digest[HASH_LEN]);	/* 0 or -ENOMEM */
+int hash_bytes(const void *p, size_t n, uint8_t ret_digest[HASH_LEN]);	/* 0 or -EINVAL */
 void hash_hex(const uint8_t digest[HASH_LEN], char ret_text[2 * HASH_LEN + 1]);
