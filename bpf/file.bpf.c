@@ -37,24 +37,3 @@ int BPF_PROG(osh_file_open, struct file *file, int ret)
 	n = bpf_d_path((struct path *)&file->f_path, path, sizeof(path));
 	return lsm_ret(decide_named(&q, OSH_WHY_FILE_DENIED, path, sizeof(path), n > 0 ? n - 1 : 0));
 }
-
-/*
- * Addresses of the inodes behind a task's descriptors, as {descriptor, inode} pairs: how the loader
- * fills `deny_inodes` without trusting device and inode numbers, which some file systems let a user forge.
- */
-SEC("iter/task_file")
-int osh_inode_iter(struct bpf_iter__task_file *ctx)
-{
-	struct file *file;
-	struct {
-		__u64 fd, inode;
-	} row;
-
-	file = ctx->file;		/* verifier: checked and used through one copy */
-	if (!ctx->task || !file)
-		return 0;
-	row.fd = ctx->fd;
-	row.inode = (__u64)file->f_inode;
-	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
-	return 0;
-}

@@ -87,25 +87,33 @@ static int open_as(const struct rig *r, bool inside, const char *path, int flags
 	return WEXITSTATUS(status);
 }
 
+static void set(struct bpf_map *m, const void *key, size_t nk, const void *value, size_t nv)
+{
+	assert_int_equal(bpf_map__update_elem(m, key, nk, value, nv, BPF_ANY), 0);
+}
+
+/* Address of the inode behind one of our descriptors, by the iterator that oshd uses. */
 static uint64_t inode_of(struct rig *r, int fd)
 {
 	union bpf_iter_link_info which = { .task.tid = (__u32)getpid() };
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &which, .link_info_len = sizeof(which));
-	struct bpf_link *link = bpf_program__attach_iter(r->o->progs.osh_inode_iter, &opts);
-	struct { uint64_t fd, inode; } row;
-	uint64_t found = 0;
+	struct bpf_link *link = bpf_program__attach_iter(r->o->progs.osh_inodes, &opts);
+	struct osh_fd_inode found = { 0 };
+	uint32_t key = (uint32_t)fd;
+	char none[16];
 	int it;
 
 	assert_non_null(link);
+	set(r->o->maps.fd_inodes, &key, sizeof(key), &found, sizeof(found));
 	it = bpf_iter_create(bpf_link__fd(link));
 	assert_true(it >= 0);
-	while (read(it, &row, sizeof(row)) == sizeof(row))
-		if ((int)row.fd == fd)
-			found = row.inode;
+	while (read(it, none, sizeof(none)) > 0)
+		;
 	close(it);
 	bpf_link__destroy(link);
-	assert_true(found != 0);
-	return found;
+	assert_int_equal(bpf_map__lookup_elem(r->o->maps.fd_inodes, &key, sizeof(key), &found, sizeof(found), 0), 0);
+	assert_true(found.inode != 0);
+	return found.inode;
 }
 
 static int on_event(void *ctx, void *data, size_t size)
@@ -128,11 +136,6 @@ static void drain(struct rig *r)
 	ring_buffer__free(rb);
 }
 
-static void set(struct bpf_map *m, const void *key, size_t nk, const void *value, size_t nv)
-{
-	assert_int_equal(bpf_map__update_elem(m, key, nk, value, nv, BPF_ANY), 0);
-}
-
 static int setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
@@ -145,7 +148,7 @@ static int setup(void **state)
 	*state = r;
 	r->o = osh_bpf__open();
 	bpf_object__for_each_program(p, r->o->obj)
-		bpf_program__set_autoload(p, p == r->o->progs.osh_file_open || p == r->o->progs.osh_inode_iter);
+		bpf_program__set_autoload(p, p == r->o->progs.osh_file_open || p == r->o->progs.osh_inodes);
 	assert_int_equal(osh_bpf__load(r->o), 0);
 	r->hook = bpf_program__attach_lsm(r->o->progs.osh_file_open);
 	assert_non_null(r->hook);
