@@ -9,9 +9,10 @@
  * other programs there get an ident for the log and no groups.
  */
 #include "events.bpf.h"
-#include "glob.bpf.h"
 #include "path.bpf.h"
 #include "taint.bpf.h"
+
+#include "osh/glob.h"
 
 #define CHANGE_NS 0x7fffffff		/* i_ctime_nsec without the "was read" flag that 6.13 put above */
 #define UNLISTED_IDENTS (OSH_IDENTS / 4 * 3)	/* so that unlisted programs cannot use up all idents */

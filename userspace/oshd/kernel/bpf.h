@@ -64,11 +64,19 @@ void kbpf_clear(struct kbpf *k, const struct kbpf_sandbox *s);
 void kbpf_clear_old(struct kbpf *k, const struct kbpf_sandbox *s);
 
 /*
- * Registers programs of writable trees: `fds[i]` stays open with the caller for the sandbox's life.
- * `binary[i]` indexes b->binaries.
+ * Registers programs of writable trees for s->generation. `binary[i]` indexes b->binaries. Someone
+ * must keep each file open for the sandbox's life, or its inode could become another file's.
+ * -ETXTBSY: a file is open for writing.
  */
 int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b,
 			 const int *fds, const uint32_t *binary, int n, struct err *e);
+
+/*
+ * What programs that were executed or registered under earlier generations mean in s->generation:
+ * carries inode entries over, and fills `by` of every ident. kbpf_fill() and kbpf_flip() call it;
+ * idempotent. A program of a writable tree that only the new policy lists is not registered by it.
+ */
+int kbpf_rejudge(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
 
 /* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */
 int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *text, struct err *e);

@@ -85,3 +85,7 @@ void kbpf_journal_free(struct kbpf *k, uint32_t slot);
 int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
 void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b);
 void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
+
+/* Which groups list a program (idents.c). `path`: of a file, or the pattern that found it. */
+void kbpf_group_set(__u64 *groups, uint32_t group);
+void kbpf_row_groups(const struct bundle *b, const char *path, __u64 *groups);

@@ -62,6 +62,8 @@ int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 	store32(&sb->generation, s->generation);
 	if (first)
 		store32(&sb->id, s->id);
+	/* Programs first executed since the fill; one that is missed has no identity until it execs. */
+	(void)kbpf_rejudge(k, s, b, NULL);
 	return 0;
 }
 

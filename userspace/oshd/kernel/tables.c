@@ -385,6 +385,8 @@ int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++)
 		r = steps[i](&f);
 	if (!r)
+		r = kbpf_rejudge(k, s, b, e);	/* reads what the steps wrote */
+	if (!r)
 		return 0;
 	kbpf_names_undo(k, s, b);
 	for (int m = 0; m < KMAP_MAX; m++)
