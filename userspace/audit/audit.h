@@ -11,6 +11,8 @@
 
 #include "bundle.h"
 #include "osh/abi.h"
+#include "out.h"
+#include "strays.h"
 
 enum audit_fd {				/* descriptors that oshd passes, from 3 */
 	AFD_CONTROL = 3,
@@ -33,7 +35,7 @@ struct asandbox {
 	uint32_t id, slot;
 	char name[OSH_SANDBOX_NAME];
 	struct bundle bundle;
-	int log_fd, summary_fd;		/* -1 = none */
+	struct out log, summary;
 	struct denial *denials;
 	uint32_t n_denials, cap_denials;
 	uint64_t unremembered;		/* denials past OSH_DENIALS_EACH: still written, not in the summary */
@@ -45,7 +47,7 @@ struct asandbox {
 struct audit {
 	struct asandbox *sandboxes;
 	int64_t epoch_ns;		/* add to CLOCK_BOOTTIME for CLOCK_REALTIME */
-	uint64_t strays;		/* events of nobody known */
+	struct strays *strays;
 };
 
 struct asandbox *asandbox_find(struct audit *a, uint32_t id);

@@ -3,7 +3,9 @@
 #include "cage.h"
 
 #include <grp.h>
+#include <linux/bpf.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,11 +14,21 @@
 
 static const int calls[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(bpf), SCMP_SYS(mmap), SCMP_SYS(munmap),
+	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll), SCMP_SYS(setitimer), SCMP_SYS(munmap),
 	SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(fcntl), SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(exit_group), SCMP_SYS(exit),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(getrandom), SCMP_SYS(writev), SCMP_SYS(getpid),
+};
+
+/* Look-ups only, and no code but what is loaded. */
+static const struct {
+	int call;
+	struct scmp_arg_cmp arg;
+} judged[] = {
+	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0 } },
+	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_GET_NEXT_KEY, 0 } },
+	{ SCMP_SYS(mmap), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
 };
 
 static int filter(struct err *e)
@@ -26,6 +38,8 @@ static int filter(struct err *e)
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(calls); i++)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, calls[i], 0);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(judged); i++)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, judged[i].call, 1, judged[i].arg);
 	if (!r)
 		r = seccomp_load(c);
 	if (c)

@@ -16,17 +16,22 @@
 #include "own.h"
 
 #define TICK_MS 20
-#define STRAYS_SAID 10
+#define BATCH 4096			/* events of one lane before the others get their turn */
+#define FULL_RING (OSH_RING_ALLOW / 88)	/* more events than a ring can hold */
+#define RECORDS 256			/* an egress' records before the others get their turn */
 #define PEER_FDS 65536			/* per sandbox: log, summary and peer, with room */
 
 struct loop {
 	struct audit a;
-	struct ring_buffer *rings;
+	struct ring_buffer *deny, *allow;
 	int epoll_fd;
 	uint32_t peer_of[PEER_FDS];	/* descriptor -> sandbox of an egress' record socket */
 	int top_peer;			/* no peer above it */
 	bool end;
 };
+
+static uint64_t now_ms;			/* CLOCK_BOOTTIME, once a round */
+static int quota;			/* events that the lane being read may still give */
 
 static void set_epoch(struct audit *a)
 {
@@ -34,6 +39,7 @@ static void set_epoch(struct audit *a)
 
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	clock_gettime(CLOCK_REALTIME, &real);
+	now_ms = (uint64_t)boot.tv_sec * 1000 + (uint64_t)boot.tv_nsec / 1000000;
 	a->epoch_ns = ((int64_t)real.tv_sec - boot.tv_sec) * 1000000000 + (real.tv_nsec - boot.tv_nsec);
 }
 
@@ -53,10 +59,9 @@ static int on_event(void *data, void *p, size_t n)
 	s = asandbox_find(a, e.ev.id);
 	if (s)
 		asandbox_event(a, s, &e, true);
-	else if (a->strays++ < STRAYS_SAID)
-		fprintf(stderr, "osh-audit: event %u (reason %u) of unknown sandbox %u, pid %u\n",
-			e.ev.kind, e.ev.why, e.ev.id, e.ev.pid);
-	return 0;
+	else
+		strays_keep(a->strays, &e, now_ms);
+	return --quota > 0 ? 0 : -EAGAIN;	/* libbpf stops here; this event is consumed */
 }
 
 static int watch(struct loop *l, int fd)
@@ -79,6 +84,18 @@ static int add_peer(struct loop *l, uint32_t id, int fd)
 	return 0;
 }
 
+struct claim {
+	struct audit *a;
+	struct asandbox *s;
+};
+
+static void claimed(void *data, const struct osh_event_named *e)
+{
+	struct claim *c = data;
+
+	asandbox_event(c->a, c->s, e, true);
+}
+
 /* The bundle comes first, then the egress' records, then the log and the summary as the message says. */
 static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan_in *in)
 {
@@ -95,19 +112,20 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
 	close(fd);
 	if (m->has_log)
-		s->log_fd = chan_take(in, n++);
+		out_init(&s->log, chan_take(in, n++));
 	if (m->has_summary)
-		s->summary_fd = chan_take(in, n++);
+		out_init(&s->summary, chan_take(in, n++));
+	strays_claim(l->a.strays, m->id, claimed, &(struct claim){ &l->a, s });
 	return add_peer(l, m->id, chan_take(in, 1));
 }
 
-static void read_records(struct loop *l, int fd, uint32_t id)
+static void read_records(struct loop *l, int fd, uint32_t id, int most)
 {
 	struct asandbox *s = asandbox_find(&l->a, id);
 	struct chan_in in;
-	int r;
+	int r = 1;
 
-	while ((r = chan_recv(fd, &in)) > 0) {
+	for (int i = 0; i < most && (r = chan_recv(fd, &in)) > 0; i++) {
 		const struct osh_msg_record *m = chan_is(&in, OSH_MSG_RECORD, sizeof(*m), 0);
 
 		if (m && s) {
@@ -121,19 +139,36 @@ static void read_records(struct loop *l, int fd, uint32_t id)
 		}
 		chan_in_done(&in);
 	}
-	if (r == -EAGAIN)
+	if (r > 0 || r == -EAGAIN)
 		return;
 	l->peer_of[fd] = 0;
 	close(fd);			/* leaves the epoll set with it */
 }
 
-static void drain(struct loop *l)
+static void read_lane(struct ring_buffer *lane, int most)
 {
+	quota = most;
+	(void)ring_buffer__consume(lane);
+}
+
+/*
+ * `most`: events of each lane. A flood of one sandbox must not keep the others, or the control
+ * socket, from their turn; what was written before this call is read when `most` is a full ring.
+ */
+static void drain(struct loop *l, int most, int records)
+{
+	uint64_t lost;
+
 	set_epoch(&l->a);
-	ring_buffer__consume(l->rings);
+	read_lane(l->deny, most);
+	read_lane(l->allow, most);
 	for (int fd = 0; fd <= l->top_peer; fd++)
 		if (l->peer_of[fd])
-			read_records(l, fd, l->peer_of[fd]);
+			read_records(l, fd, l->peer_of[fd], records);
+	lost = strays_expire(l->a.strays, now_ms);
+	if (lost)
+		fprintf(stderr, "osh-audit: %llu events of no known sandbox\n",
+			(unsigned long long)lost);
 }
 
 static void drop_peer(struct loop *l, uint32_t id)
@@ -150,7 +185,7 @@ static int do_end(struct loop *l, uint32_t id)
 	struct osh_msg_id m = { .id = id };
 	struct asandbox *s = asandbox_find(&l->a, id);
 
-	drain(l);
+	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
 	if (s) {
 		drop_peer(l, id);
 		asandbox_close(&l->a, s);
@@ -189,12 +224,12 @@ static int serve(struct loop *l)
 
 		if (n < 0 && errno != EINTR)
 			return 1;
-		drain(l);
-		for (int i = 0; i < n; i++)
+		for (int i = 0; i < n; i++)	/* first: events of a sandbox follow its announcement */
 			if (ev[i].data.fd == AFD_CONTROL && control(l) < 0)
 				l->end = true;
+		drain(l, BATCH, RECORDS);
 	}
-	drain(l);
+	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
 	for (struct asandbox *s = l->a.sandboxes; s; s = s->next)
 		asandbox_close(&l->a, s);
 	return 0;
@@ -202,8 +237,11 @@ static int serve(struct loop *l)
 
 static int start(struct loop *l, struct err *e)
 {
-	l->rings = ring_buffer__new(AFD_RING_DENY, on_event, &l->a, NULL);
-	if (!l->rings || ring_buffer__add(l->rings, AFD_RING_ALLOW, on_event, &l->a))
+	out_setup();
+	l->a.strays = strays_new();
+	l->deny = ring_buffer__new(AFD_RING_DENY, on_event, &l->a, NULL);
+	l->allow = ring_buffer__new(AFD_RING_ALLOW, on_event, &l->a, NULL);
+	if (!l->a.strays || !l->deny || !l->allow)
 		return fail(e, errno, "map the rings: %s", strerror(errno));
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0 || watch(l, AFD_CONTROL) < 0 || watch(l, AFD_RING_DENY) < 0 ||

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 
+#include "hash.h"
 #include "json.h"
 #include "own.h"
 #include "text.h"
@@ -64,18 +65,12 @@ static void base(struct json *j, unsigned class_uid, unsigned activity, unsigned
 	json_end(j);
 }
 
-static void hex(char *out, const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		sprintf(out + 2 * i, "%02x", p[i]);
-}
-
 static void policy(struct json *j, const struct ocsf_context *c)
 {
-	char uid[65] = "";
+	char uid[2 * HASH_LEN + 1] = "";
 
 	if (c->policy_hash)
-		hex(uid, c->policy_hash, 32);
+		hash_hex(c->policy_hash, uid);
 	json_key(j, "policy");
 	json_obj(j);
 	json_kv_str(j, "name", "policy");
@@ -87,8 +82,10 @@ static void policy(struct json *j, const struct ocsf_context *c)
 	json_obj(j);
 	json_kv_str(j, "name", c->rule);
 	if (c->rule_line) {
-		json_key(j, "uid");
-		json_u64(j, c->rule_line);
+		char line[16];
+
+		snprintf(line, sizeof(line), "%u", c->rule_line);
+		json_kv_str(j, "uid", line);
 	}
 	json_end(j);
 }
@@ -108,15 +105,20 @@ static void sandbox(struct json *j, uint32_t id, const struct ocsf_context *c)
 static void actor(struct json *j, const struct osh_event *e, const struct ocsf_context *c)
 {
 	const char *slash = strrchr(c->program, '/');
+	char uid[16];
 
+	if (!e->pid && !c->program[0])
+		return;
 	json_key(j, "actor");
 	json_obj(j);
 	json_key(j, "process");
 	json_obj(j);
-	json_kv_u64(j, "pid", e->pid);
-	json_kv_u64(j, "tid", e->tid);
-	json_key(j, "name");
-	json_str(j, e->comm, strnlen(e->comm, sizeof(e->comm)));
+	if (e->pid) {			/* an egress knows the program, not the process */
+		json_kv_u64(j, "pid", e->pid);
+		json_kv_u64(j, "tid", e->tid);
+		json_key(j, "name");
+		json_str(j, e->comm, strnlen(e->comm, sizeof(e->comm)));
+	}
 	if (c->program[0]) {
 		json_key(j, "file");
 		json_obj(j);
@@ -125,11 +127,14 @@ static void actor(struct json *j, const struct osh_event *e, const struct ocsf_c
 		json_kv_u64(j, "type_id", 1);
 		json_end(j);
 	}
-	json_key(j, "user");
-	json_obj(j);
-	json_kv_u64(j, "uid", e->uid);
 	json_end(j);
-	json_end(j);
+	if (e->pid) {
+		snprintf(uid, sizeof(uid), "%u", e->uid);
+		json_key(j, "user");
+		json_obj(j);
+		json_kv_str(j, "uid", uid);
+		json_end(j);
+	}
 	json_end(j);
 }
 
@@ -246,6 +251,8 @@ void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct oc
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		if (classes[i].class_uid == class_uid)
 			activity = v == OSH_ALLOW ? classes[i].allowed : classes[i].denied;
+	if (e->ev.kind == OSH_EV_BIND && v == OSH_ALLOW)
+		activity = 7;		/* Listen */
 	json_obj(&j);
 	base(&j, class_uid, activity, verdicts[v].severity, e->ev.time_ns, c);
 	json_kv_u64(&j, "action_id", verdicts[v].action);

@@ -27,7 +27,7 @@ struct asandbox *asandbox_add(struct audit *a, uint32_t id)
 	if (!s)
 		return NULL;
 	s->id = id;
-	s->log_fd = s->summary_fd = -1;
+	s->log.fd = s->summary.fd = -1;
 	s->next = a->sandboxes;
 	a->sandboxes = s;
 	return s;
@@ -41,8 +41,8 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 		p = &(*p)->next;
 	if (*p)
 		*p = s->next;
-	own_close(&s->log_fd);
-	own_close(&s->summary_fd);
+	out_done(&s->log);
+	out_done(&s->summary);
 	bundle_done(&s->bundle);
 	free(s->denials);
 	free(s);
@@ -50,24 +50,14 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 
 static void write_line(struct asandbox *s, const struct buf *line)
 {
-	const char *p = line->p;
-	size_t n = line->n;
+	int r;
 
-	if (s->log_fd < 0)
+	if (s->log.fd < 0)
 		return;
-	while (buf_ok(line) && n) {
-		ssize_t w = write(s->log_fd, p, n);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w <= 0)
-			break;
-		p += w;
-		n -= (size_t)w;
-	}
-	if ((n || !buf_ok(line)) && !s->lost++)
+	r = buf_ok(line) ? out_write(&s->log, line->p, line->n) : -ENOMEM;
+	if (r < 0 && !s->lost++)
 		fprintf(stderr, "osh-audit: sandbox %s: the log cannot be written: %s\n", s->name,
-			strerror(errno));
+			strerror(-r));
 }
 
 static void context(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
@@ -99,16 +89,19 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 static void line(struct audit *a, struct asandbox *s, const struct osh_event_named *e, uint64_t count,
 		 bool closing)
 {
+	static struct buf out;		/* kept: one allocation for all lines */
 	char program[OSH_PATH_MAX], host[OSH_NAME_MAX];
 	struct ocsf_context c;
-	struct buf out = { 0 };
 
+	if (s->log.fd < 0)
+		return;
+	out.n = 0;
+	out.bad = false;
 	context(a, s, e, &c, program, host);
 	c.count = count;
 	c.closing = closing;
 	ocsf_line(&out, e, &c);
 	write_line(s, &out);
-	buf_done(&out);
 }
 
 static bool same_denial(const struct osh_event_named *x, const struct osh_event_named *y)
@@ -224,6 +217,6 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 	finding(a, s, "denials beyond the sandbox's budget were counted without a record of their own",
 		k.id == s->id ? k.deny_overflow : 0);
 	finding(a, s, "log lines could not be written", s->lost);
-	if (s->summary_fd >= 0)
+	if (s->summary.fd >= 0)
 		summary_write(s, k.id == s->id ? k.deny_overflow + s->unremembered : s->unremembered);
 }

@@ -70,7 +70,7 @@ static void put_denial(struct buf *b, const struct asandbox *s, const struct den
 	buf_printf(b, ": %s\n", reason_text(d->first.ev.why));
 }
 
-void summary_write(const struct asandbox *s, uint64_t more)
+void summary_write(struct asandbox *s, uint64_t more)
 {
 	struct denial **order;
 	struct buf b = { 0 };
@@ -91,7 +91,7 @@ void summary_write(const struct asandbox *s, uint64_t more)
 	if (shown < s->n_denials || more)
 		buf_printf(&b, "  and more; the whole record is in the log (--log FILE)\n");
 	if (buf_ok(&b))
-		(void)!write(s->summary_fd, b.p, b.n);	/* a caller who left needs no summary */
+		(void)out_write(&s->summary, b.p, b.n);	/* a caller who left needs no summary */
 	buf_done(&b);
 	free(order);
 }

@@ -4,4 +4,4 @@
 
 #include "audit.h"
 
-void summary_write(const struct asandbox *s, uint64_t more);
+void summary_write(struct asandbox *s, uint64_t more);
