@@ -1,5 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+/*
+ * osh-launch: forks sandboxes and egresses for oshd, which talks to it on descriptor 3. Root, one per
+ * host (or per embedded run), reads fixed-size messages and no text of the network.
+ *
+ *   osh-launch --embedded        ends everything when oshd goes
+ *   osh-launch --listen PATH     outlives oshd; the next one connects to PATH
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "hash.h"
+#include "own.h"
+#include "server.h"
+
+#define PEER 3
+
+int main(int argc, char **argv)
 {
-	return 0;
+	static const struct option options[] = {
+		{ "embedded", no_argument, NULL, 'e' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ 0 },
+	};
+	uint8_t digest[HASH_LEN];
+	const char *path = NULL;
+	struct err e = { 0 };
+	bool embedded = false;
+	struct server s;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'e')
+			embedded = true;
+		else if (c == 'l')
+			path = optarg;
+		else
+			return 2;
+	}
+	if (optind != argc || embedded == !!path) {
+		fprintf(stderr, "usage: osh-launch --embedded | --listen PATH   (started by oshd)\n");
+		return 2;
+	}
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_DUMPABLE, 0);	/* holds descriptors of every sandbox */
+	(void)hash_bytes("", 0, digest);	/* libcrypto sets itself up now, not in every child */
+	if (server_init(&s, PEER, embedded, path, &e) < 0) {
+		fprintf(stderr, "osh-launch: %s\n", e.text);
+		return 1;
+	}
+	return server_run(&s);
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a freshly cloned process does to become a sandbox: namespaces, view, network, credentials,
+ * Landlock, seccomp, report, wait for the word, execute osh-init. Root until cred_drop().
+ */
+#pragma once
+
+#include <sys/resource.h>
+
+#include "osh/msg.h"
+#include "seccomp.h"
+
+struct child_args {
+	const struct osh_msg_launch *m;	/* checked by the receiver */
+	const int *fds;			/* enum osh_launch_fd */
+	int channel;			/* to osh-launch: reports up, OSH_MSG_GO down */
+	int init_fd;			/* osh-init, executable and unreadable */
+	const struct seccomp_set *filters;
+	struct rlimit nofile;		/* what osh-launch was started with */
+};
+
+/* OSH_MSG_PREPARED from child to osh-launch: listener, steering link, network namespace. */
+#define CHILD_FDS 3
+
+_Noreturn void child_run(const struct child_args *a);

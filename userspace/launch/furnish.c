@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables of what there is; each row is one or two system calls, for a start in milliseconds. */
+#include "furnish.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "mnt.h"
+#include "own.h"
+#include "resolve.h"
+
+#define INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+
+/* Pages are charged to the sandbox's cgroup as well; this bound holds where it has no memory limit. */
+static const char *const scratch_options[] = { "mode", "0755", "size", "50%", NULL };
+static const char *const pts_options[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", NULL };
+static const char *const proc_options[] = { NULL };
+
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} nodes[] = {
+	{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 },
+	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+};
+
+static const struct {
+	const char *name, *target;
+} dev_links[] = {
+	{ "fd", "/proc/self/fd" },	 { "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+	{ "ptmx", "pts/ptmx" },
+};
+
+/* Parts of /proc that speak for the whole machine. Landlock and the missing capabilities come first. */
+static const char *const proc_ro[] = { "sys", "bus", "fs", "irq" };
+static const char *const proc_masked[] = {
+	"kcore", "keys", "key-users", "kmsg", "kallsyms", "latency_stats", "sched_debug",
+	"slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo", "acpi", "scsi",
+};
+
+struct etc {
+	char text[1024];
+};
+
+static void etc_resolv(struct etc *f, const struct view_args *a)
+{
+	(void)a;
+	/* The kernel answers on lo, at once or never; a search list would only multiply questions. */
+	snprintf(f->text, sizeof(f->text), "nameserver 127.0.0.1\nsearch .\n"
+		 "options timeout:1 attempts:2\n");
+}
+
+static void etc_hosts(struct etc *f, const struct view_args *a)
+{
+	snprintf(f->text, sizeof(f->text), "127.0.0.1 localhost %s\n"
+		 "::1 localhost ip6-localhost ip6-loopback\n", a->name);
+}
+
+static void etc_passwd(struct etc *f, const struct view_args *a)
+{
+	snprintf(f->text, sizeof(f->text), "root:x:0:0:root:/:/usr/sbin/nologin\n"
+		 "sandbox:x:%u:%u:sandbox:/sandbox:/bin/sh\n"
+		 "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n", a->run_uid, a->run_gid);
+}
+
+static void etc_group(struct etc *f, const struct view_args *a)
+{
+	snprintf(f->text, sizeof(f->text), "root:x:0:\nsandbox:x:%u:\nnogroup:x:65534:\n", a->run_gid);
+}
+
+static void etc_nsswitch(struct etc *f, const struct view_args *a)
+{
+	(void)a;
+	snprintf(f->text, sizeof(f->text), "passwd: files\ngroup: files\nshadow: files\n"
+		 "hosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n");
+}
+
+static const struct {
+	const char *name;
+	void (*write)(struct etc *f, const struct view_args *a);
+} etc_files[] = {
+	{ "resolv.conf", etc_resolv }, { "hosts", etc_hosts }, { "passwd", etc_passwd },
+	{ "group", etc_group }, { "nsswitch.conf", etc_nsswitch },
+};
+static int etc_trees[ARRAY_SIZE(etc_files)];	/* detached copies, one child one sandbox */
+
+int furnish_dir(int root, const char *path, mode_t mode, int *ret_fd, struct err *e)
+{
+	char part[PATH_MAX];
+	size_t n = 0;
+	int fd;
+
+	while (path[n]) {
+		n += 1 + strcspn(path + n + 1, "/");
+		if (n >= sizeof(part))
+			return fail(e, ENAMETOOLONG, "'%s': too long", path);
+		memcpy(part, path, n);
+		part[n] = 0;
+		if (mkdirat(root, part + 1, path[n] ? 0755 : mode) < 0 && errno != EEXIST)
+			return fail(e, errno, "make '%s' inside: %s", part, strerror(errno));
+	}
+	fd = open_at(root, path, O_PATH | O_DIRECTORY, INSIDE);
+	if (fd < 0)
+		return fail(e, -fd, "open '%s' inside: %s", path, strerror(-fd));
+	*ret_fd = fd;
+	return 0;
+}
+
+static int add_rule(struct view *v, int fd, enum landlock_kind kind, struct err *e)
+{
+	if (v->n_rules == VIEW_RULES)
+		return fail(e, E2BIG, "too many paths");
+	v->rules[v->n_rules++] = (struct landlock_rule){ fd, kind };
+	return 0;
+}
+
+/* A directory of the scratch file system, mounted on `path` of the root. */
+static int scratch_on(struct view *v, int scratch, const char *name, const char *path, uint64_t attr,
+		      bool ro, struct err *e)
+{
+	_close_ int dir = open_at(scratch, name, O_PATH | O_DIRECTORY, INSIDE), target = -1, tree = -1;
+	int r = dir < 0 ? fail(e, -dir, "open own %s: %s", path, strerror(-dir)) : 0;
+
+	if (!r)
+		r = furnish_dir(v->root_fd, path, 0755, &target, e);
+	if (!r)
+		r = mnt_copy(dir, false, &tree, e);
+	if (r < 0)
+		return r;
+	r = mnt_attr(tree, attr | (ro ? MOUNT_ATTR_RDONLY : 0), false, -1);
+	if (!r)
+		r = mnt_move(tree, target);
+	if (r < 0)
+		return fail(e, -r, "mount own %s: %s", path, strerror(-r));
+	r = add_rule(v, tree, ro ? LANDLOCK_READ : attr & MOUNT_ATTR_NOEXEC ? LANDLOCK_WRITE
+								     : LANDLOCK_ALL, e);
+	if (!r)
+		tree = -1;		/* the rule's now */
+	return r;
+}
+
+/* One file system for everything that the sandbox may fill, so that one limit holds for all. */
+static int scratch(struct view *v, const struct paths *p, const struct view_args *a, struct err *e)
+{
+	uint64_t attr = MNT_BASE | (a->strict ? MOUNT_ATTR_NOEXEC : 0);
+	_close_ int fd = -1;
+	int r = mnt_new("tmpfs", scratch_options, MNT_BASE, &fd, e);
+
+	if (r < 0)
+		return r;
+	if (mkdirat(fd, "tmp", 01777) < 0 || mkdirat(fd, "home", 0700) < 0 ||
+	    mkdirat(fd, "shm", 01777) < 0 || fchownat(fd, "home", a->run_uid, a->run_gid, 0) < 0)
+		return fail(e, errno, "make own directories: %s", strerror(errno));
+	r = scratch_on(v, fd, "tmp", "/tmp", attr, p->tmp_ro, e);
+	if (!r)
+		r = scratch_on(v, fd, "home", "/sandbox", attr, p->home_ro, e);
+	if (!r)
+		r = scratch_on(v, fd, "shm", "/dev/shm", attr | MOUNT_ATTR_NOEXEC, false, e);
+	return r;
+}
+
+/* Where mknod is refused (a container), the host's node of the same number is bound instead. */
+static int node_bind(int dev, const char *name, unsigned major, unsigned minor, struct err *e)
+{
+	_close_ int target = -1, fd = -1;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(major, minor))
+		return fail(e, ENODEV, "the host has no proper %s", path);
+	close(openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
+	target = open_at(dev, name, O_PATH, INSIDE);
+	if (target < 0)
+		return fail(e, -target, "make %s inside: %s", path, strerror(-target));
+	return mnt_bind(fd, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+}
+
+static int dev_fill(int dev, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		dev_t d = makedev(nodes[i].major, nodes[i].minor);
+		int r;
+
+		if (!mknodat(dev, nodes[i].name, S_IFCHR | 0666, d))
+			continue;
+		if (errno != EPERM)
+			return fail(e, errno, "make /dev/%s: %s", nodes[i].name, strerror(errno));
+		r = node_bind(dev, nodes[i].name, nodes[i].major, nodes[i].minor, e);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++)
+		if (symlinkat(dev_links[i].target, dev, dev_links[i].name) < 0)
+			return fail(e, errno, "make /dev/%s: %s", dev_links[i].name, strerror(errno));
+	if (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0)
+		return fail(e, errno, "make /dev/pts: %s", strerror(errno));
+	return 0;
+}
+
+/* /dev is the only mount of the sandbox on which device nodes work, and nobody can make one there. */
+static int dev(struct view *v, struct err *e)
+{
+	_close_ int dir = -1, tree = -1, pts = -1, on = -1;
+	int r = furnish_dir(v->root_fd, "/dev", 0755, &dir, e);
+
+	if (!r)
+		r = mnt_copy(dir, false, &tree, e);
+	if (!r && (r = mnt_attr_clear(tree, MOUNT_ATTR_NODEV)) < 0)
+		r = fail(e, -r, "allow device nodes in /dev: %s", strerror(-r));
+	if (!r && (r = mnt_move(tree, dir)) < 0)
+		r = fail(e, -r, "mount /dev: %s", strerror(-r));
+	if (!r)
+		r = dev_fill(tree, e);
+	if (!r)
+		r = mnt_new("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &pts, e);
+	if (!r)
+		r = furnish_dir(v->root_fd, "/dev/pts", 0755, &on, e);
+	if (!r && (r = mnt_move(pts, on)) < 0)
+		r = fail(e, -r, "mount /dev/pts: %s", strerror(-r));
+	if (!r && (r = mnt_attr(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false,
+				-1)) < 0)
+		r = fail(e, -r, "close /dev: %s", strerror(-r));
+	if (!r)
+		r = add_rule(v, tree, LANDLOCK_DEVICE, e);
+	if (!r)
+		tree = -1;
+	return r;
+}
+
+static int proc_ro_part(int proc, const char *name, struct err *e)
+{
+	_close_ int fd = open_at(proc, name, O_PATH, INSIDE);
+
+	if (fd < 0)
+		return 0;		/* this kernel has no such part */
+	return mnt_bind(fd, fd, MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, e);
+}
+
+/* Masked by an empty directory or an empty file that nobody may read. */
+static int proc_mask(int proc, const char *name, int empty_dir, int empty_file, struct err *e)
+{
+	_close_ int fd = open_at(proc, name, O_PATH, INSIDE);
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "stat /proc/%s: %s", name, strerror(errno));
+	return mnt_bind(S_ISDIR(st.st_mode) ? empty_dir : empty_file, fd,
+			MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, e);
+}
+
+static int put(int proc, const char *name, const char *text)
+{
+	_close_ int fd = openat(proc, name, O_WRONLY | O_CLOEXEC);
+	size_t n = strlen(text);
+
+	return fd < 0 || write(fd, text, n) != (ssize_t)n ? -errno : 0;
+}
+
+static int proc(struct view *v, const struct view_args *a, struct err *e)
+{
+	_close_ int fd = -1, on = -1, none = -1, empty = -1;
+	int r = mnt_new("proc", proc_options, MNT_BASE | MOUNT_ATTR_NOEXEC, &fd, e);
+
+	if (!r)
+		r = furnish_dir(v->root_fd, "/proc", 0555, &on, e);
+	if (!r && (r = mnt_move(fd, on)) < 0)
+		r = fail(e, -r, "mount /proc: %s", strerror(-r));
+	if (!r && a->strict && (r = put(fd, "sys/vm/memfd_noexec", "2")) < 0)
+		r = fail(e, -r, "vm.memfd_noexec=2 (exec mode strict): %s", strerror(-r));
+	if (r < 0)
+		return r;
+	(void)put(fd, "self/oom_score_adj", "0");	/* raising it again is always allowed */
+	if (mkdirat(v->root_fd, ".empty", 0) < 0 || mknodat(v->root_fd, ".none", S_IFREG, 0) < 0)
+		return fail(e, errno, "make masks: %s", strerror(errno));
+	empty = open_at(v->root_fd, ".empty", O_PATH, INSIDE);
+	none = open_at(v->root_fd, ".none", O_PATH, INSIDE);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(proc_masked); i++)
+		r = proc_mask(fd, proc_masked[i], empty, none, e);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(proc_ro); i++)
+		r = proc_ro_part(fd, proc_ro[i], e);
+	unlinkat(v->root_fd, ".empty", AT_REMOVEDIR);
+	unlinkat(v->root_fd, ".none", 0);
+	if (!r)				/* no writing: that closes /proc/PID/mem of the agent's own uid */
+		r = add_rule(v, fd, a->nested ? LANDLOCK_WRITE : LANDLOCK_READ, e);
+	if (!r)
+		fd = -1;
+	return r;
+}
+
+static int etc(struct view *v, const struct view_args *a, struct err *e)
+{
+	_close_ int dir = -1;		/* the files are made before a listed /etc covers them */
+	int r = furnish_dir(v->root_fd, "/etc", 0755, &dir, e);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(etc_files); i++) {
+		_close_ int fd = openat(dir, etc_files[i].name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
+					0644);
+		struct etc f;
+		size_t n;
+
+		etc_files[i].write(&f, a);
+		n = strlen(f.text);
+		if (fd < 0 || write(fd, f.text, n) != (ssize_t)n)
+			return fail(e, errno, "write own /etc/%s: %s", etc_files[i].name,
+				    strerror(errno));
+		r = mnt_copy(fd, false, &etc_trees[i], e);
+		if (!r)
+			r = mnt_attr(etc_trees[i], MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC,
+				     false, -1);
+		if (!r)
+			r = add_rule(v, etc_trees[i], LANDLOCK_READ, e);
+	}
+	return r;
+}
+
+int furnish_etc_over(struct view *v, const struct paths *p, struct err *e)
+{
+	if (!paths_tree_of(p, "/etc/hosts"))
+		return 0;		/* ours are visible as they are */
+	for (size_t i = 0; i < ARRAY_SIZE(etc_files); i++) {
+		char path[32];
+		_close_ int fd = -1;
+		int r;
+
+		snprintf(path, sizeof(path), "/etc/%s", etc_files[i].name);
+		/* The last component may be a link (resolv.conf often is): the mount lies on the link. */
+		fd = open_at(v->root_fd, path, O_PATH | O_NOFOLLOW, INSIDE);
+		if (fd == -ENOENT)
+			continue;	/* a listed /etc without it: the libraries' defaults are ours */
+		if (fd < 0)
+			return fail(e, -fd, "open %s inside: %s", path, strerror(-fd));
+		r = mnt_move(etc_trees[i], fd);
+		if (r < 0)
+			return fail(e, -r, "mount own %s: %s", path, strerror(-r));
+	}
+	return 0;
+}
+
+int furnish(struct view *v, const struct paths *p, const struct view_args *a, struct err *e)
+{
+	int r = dev(v, e);
+
+	if (!r)
+		r = scratch(v, p, a, e);
+	if (!r)
+		r = proc(v, a, e);
+	if (!r)
+		r = etc(v, a, e);
+	return r;
+}

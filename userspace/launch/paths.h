@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a sandbox may see of the host: the policy's paths and the working directory, each opened once
+ * with the caller's own rights (cred_as_caller) and held as a descriptor from then on. Names are not
+ * looked up again: what is mounted is what was opened.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "bundle.h"
+#include "err.h"
+#include "osh/msg.h"
+
+#define PATHS_LINKS 256
+
+struct entry {
+	char *path;			/* without symbolic links; where it appears inside */
+	const char *listed;		/* as the policy names it, for messages */
+	int fd;				/* O_PATH */
+	int tree_fd;			/* the view's detached copy, -1 before */
+	bool write, socket;
+	bool given;			/* fd came from the caller, of another mount namespace */
+	struct stat st;
+};
+
+struct link {				/* met on the way to a listed path; made again inside */
+	char *at, *target;
+};
+
+struct deny {
+	char *path;			/* directory whose tree is not to be written */
+	const char *listed;
+};
+
+struct paths {
+	struct entry *entries;		/* sorted: a tree comes before what lies in it */
+	size_t n;
+	struct link links[PATHS_LINKS];
+	size_t n_links;
+	struct deny *deny;
+	size_t n_deny;
+	bool tmp_ro, home_ro;		/* the sandbox's own, listed only for reading */
+	uint32_t warnings;
+	char warning[sizeof(((struct osh_msg_prepared *)0)->warning)];
+};
+
+/* Runs with the caller's rights. -errno with the refused path and the reason. */
+int paths_open(struct paths *p, const struct osh_msg_launch *m, const struct bundle *b,
+	       int workdir_fd, struct err *e);
+void paths_done(struct paths *p);
+
+/* Pure text: "/a//b/./c/" -> "/a/b/c"; -EINVAL for relative paths and "..". */
+int path_clean(const char *path, char *ret, size_t n);
+bool path_within(const char *path, const char *tree);	/* equal or below */
+
+/* The entry whose tree holds `path` (equal or below) most closely, or NULL. */
+struct entry *paths_tree_of(const struct paths *p, const char *path);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A list: a host has tens of sandboxes, and what is looked up is looked up once in a life. */
+#include "store.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chan.h"
+
+struct stored {
+	struct stored *next;
+	uint32_t id;
+	bool whole;			/* m and fds are filled */
+	struct osh_msg_stored m;
+	int fds[OSH_SFD_MAX];
+	int *programs;
+	int n_programs;
+};
+
+static void close_all(const int *fds, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static struct stored *find(struct store *s, uint32_t id, bool make)
+{
+	struct stored *x = s->first;
+
+	while (x && x->id != id)
+		x = x->next;
+	if (x || !make)
+		return x;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return NULL;
+	x->id = id;
+	x->next = s->first;
+	s->first = x;
+	return x;
+}
+
+int store_sandbox(struct store *s, const struct osh_msg_stored *m, const int fds[OSH_SFD_MAX])
+{
+	struct stored *x = find(s, m->id, true);
+
+	if (!x) {
+		close_all(fds, OSH_SFD_MAX);
+		return -ENOMEM;
+	}
+	if (x->whole)
+		close_all(x->fds, OSH_SFD_MAX);
+	x->whole = true;
+	x->m = *m;
+	memcpy(x->fds, fds, sizeof(x->fds));
+	return 0;
+}
+
+int store_programs(struct store *s, uint32_t id, const int *fds, int n)
+{
+	struct stored *x = find(s, id, true);
+	int *more = x ? realloc(x->programs, sizeof(int) * (size_t)(x->n_programs + n)) : NULL;
+
+	if (!more) {
+		close_all(fds, n);
+		return -ENOMEM;
+	}
+	memcpy(more + x->n_programs, fds, sizeof(int) * (size_t)n);
+	x->programs = more;
+	x->n_programs += n;
+	return 0;
+}
+
+void store_forget(struct store *s, uint32_t id)
+{
+	for (struct stored **at = &s->first; *at; at = &(*at)->next) {
+		struct stored *x = *at;
+
+		if (x->id != id)
+			continue;
+		*at = x->next;
+		if (x->whole)
+			close_all(x->fds, OSH_SFD_MAX);
+		close_all(x->programs, x->n_programs);
+		free(x->programs);
+		free(x);
+		return;
+	}
+}
+
+int store_tell(const struct store *s, int peer)
+{
+	struct osh_msg_id all = { 0 };
+	int r = 0;
+
+	for (const struct stored *x = s->first; !r && x; x = x->next) {
+		struct osh_msg_stored m = x->m;
+
+		if (x->whole)
+			r = chan_send(peer, OSH_MSG_STORED, &m, sizeof(m), x->fds, OSH_SFD_MAX);
+	}
+	return r ? r : chan_send(peer, OSH_MSG_STORED_ALL, &all, sizeof(all), NULL, 0);
+}
