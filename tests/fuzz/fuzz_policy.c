@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any text: refused with at least one error that has a place in the text, or a bundle that the reader
+ * accepts, that follows freely, and that answers as eval does for every host that it lists.
+ */
+#include <string.h>
+
+#include "../tools/bundle_walk.h"
+#include "eval.h"
+#include "policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void check_meaning(const struct policy *p, const struct bundle *b)
+{
+	for (uint32_t i = 0; i < b->n_hosts && i < 64; i++)
+		if (b->hosts[i].kind == OSH_HOST_EXACT)
+			bundle_must(eval_dns(p, bundle_str(b, b->hosts[i].name)).verdict == OSH_ALLOW);
+	for (uint32_t i = 0; i < b->n_endpoints && i < 64; i++) {
+		const struct osh_b_endpoint *e = &b->endpoints[i];
+		const struct osh_b_host *h = &b->hosts[e->host - 1];
+		struct eval_connect c = { .host = bundle_str(b, h->name), .port = e->port };
+		struct decision d;
+
+		if (h->kind != OSH_HOST_EXACT)
+			continue;
+		d = eval_connect(p, &c);
+		bundle_must(d.why == (b->alts[e->first_alt].group ? OSH_WHY_NO_IDENTITY
+								    : OSH_WHY_ALLOWED));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct slice text = { (const char *)data, n };
+	struct diags d = { 0 }, again = { 0 };
+	struct buf out = { 0 };
+	struct bundle b;
+	struct policy p;
+	struct err e;
+	int r = policy_compile(text, &d, &out);
+
+	bundle_must(r == 0 ? !d.n_errors : r == -EINVAL && d.n_errors > 0);
+	if (r == 0) {
+		bundle_must(bundle_open_mem(&b, out.p, out.n, &e) == 0);
+		bundle_walk(&b);
+		bundle_must(policy_read(&p, text, &again) == 0);
+		check_meaning(&p, &b);
+		policy_done(&p);
+	}
+	diags_done(&again);
+	diags_done(&d);
+	buf_done(&out);
+	return 0;
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What `oshctl policy check` says, word for word: NAME.yaml -> NAME.want (text) and NAME.json.
+# `UPDATE=1 tests/golden/test_golden.sh` writes them anew; read the difference before committing.
+. "$(dirname "$0")/../lib.sh"
+cd "$ROOT/tests/golden" || exit 1
+
+for f in *.yaml; do
+	n=${f%.yaml}
+	"$BUILD/oshctl" policy check "$f" >"$TMP/$n.want" 2>&1
+	echo "exit $?" >>"$TMP/$n.want"
+	"$BUILD/oshctl" policy check --json "$f" >"$TMP/$n.json" 2>&1
+	for kind in want json; do
+		[ -n "${UPDATE:-}" ] && cp "$TMP/$n.$kind" "$n.$kind"
+		check "$n.$kind" diff -u "$n.$kind" "$TMP/$n.$kind"
+	done
+done
+check "no byte that steers a terminal" sh -c "! LC_ALL=C grep -lP '[\x00-\x09\x0b-\x1f\x7f]' '$TMP'/*.want"
+"$BUILD/oshctl" polcy check x >"$TMP/verb" 2>&1
+check "unknown verb exits 2" [ $? -eq 2 ]
+check "unknown verb has a hint" grep -q "did you mean 'policy check'" "$TMP/verb"
+"$BUILD/oshctl" policy check >"$TMP/usage" 2>&1
+check "no file exits 2" [ $? -eq 2 ]
+"$BUILD/oshctl" policy check /nonexistent >"$TMP/missing" 2>&1
+check "missing file exits 1" [ $? -eq 1 ]
+printf '%s\n' '{"stage":"l4","request":{"host":"api.example.com","port":443}}' \
+	'{"stage":"l4","stage":"l4"}' 'x' '{"stage":"l9"}' |
+	"$BUILD/oshctl" policy eval -p fine.yaml >"$TMP/eval" 2>&1
+check "eval answers every line" [ "$(wc -l <"$TMP/eval")" -eq 4 ]
+check "eval decides" sh -c "head -n1 '$TMP/eval' | grep -q '\"decision\":\"allow\",\"rule\":\"network\[0\]\"'"
+check "eval refuses duplicate keys and nonsense" [ "$(grep -c '"decision":"error"' "$TMP/eval")" -eq 3 ]
+"$BUILD/oshctl" policy compile fine.yaml -o "$TMP/a" && "$BUILD/oshctl" policy compile fine.yaml -o "$TMP/b"
+check "the same policy gives the same bundle" cmp "$TMP/a" "$TMP/b"
+tap_done
