@@ -2,6 +2,8 @@
 /* The assembler reads the files; paths are relative to the root of the tree, where make runs. */
 #include "embed.h"
 
+#include <stdint.h>
+
 #include "own.h"
 
 #define EMBED(symbol, file)                                                                        \
@@ -21,17 +23,21 @@ static const struct {
 	{ "default", embed_file_default, embed_file_default_end },
 };
 
+/* Two symbols of the assembler, not two C objects: the distance is taken of numbers. */
+static struct slice between(const char *start, const char *end)
+{
+	return (struct slice){ start, (uintptr_t)end - (uintptr_t)start };
+}
+
 struct slice embed_helpers(void)
 {
-	return (struct slice){ embed_file_helpers,
-			       (size_t)(embed_file_helpers_end - embed_file_helpers) };
+	return between(embed_file_helpers, embed_file_helpers_end);
 }
 
 struct slice embed_preset(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(presets); i++)
 		if (!strcmp(presets[i].name, name))
-			return (struct slice){ presets[i].start,
-					       (size_t)(presets[i].end - presets[i].start) };
+			return between(presets[i].start, presets[i].end);
 	return (struct slice){ 0 };
 }

@@ -81,4 +81,5 @@ struct policy {
 };
 
 #define EACH(type, var, list_) \
-	(const type *var = (list_)->v, *var##_end = var + (list_)->n; var < var##_end; var++)
+	(const type *var = (list_)->v, *var##_end = (list_)->n ? var + (list_)->n : var;            \
+	 var < var##_end; var++)
