@@ -13,8 +13,6 @@
 #include <stdint.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,15 +32,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "osh.skel.h"
+#include "../../userspace/oshd/kernel/kbpf.h"
 #include "osh/abi.h"
 #include "own.h"
+
+#include <cmocka.h>			/* last: it has a macro fail() */
 
 #define SLOT 5
 #define ID 77
 
 struct world {
-	struct osh_bpf *bpf;
+	struct kbpf *k;
 	char dir[64], disk[64];		/* on the host: the root's mount point, a directory on disk */
 	char cgroup[320];
 	int procs_fd;			/* cgroup.procs */
@@ -50,11 +50,12 @@ struct world {
 };
 static struct world w;
 
-enum how { BY_PATH, BY_FD, BY_MEMFD, BY_THREAD, BY_VFORK };
+enum how { BY_PATH, BY_FD, BY_MEMFD, BY_THREAD, BY_VFORK, BY_NEWNS, BY_CHROOT };
 
 struct start {
 	const char *path;
 	const char *argv0;		/* NULL = path */
+	char *const *argv;		/* NULL = argv0 --probe mode */
 	char *const *env;		/* NULL = empty */
 	const char *mode;		/* of the probe; NULL = "hold" */
 	enum how how;
@@ -77,12 +78,16 @@ static void probe_say(pid_t pid)
 	(void)!write(1, line, n);
 }
 
+/* Until the other end closes; an 'x' on the way executes the program again, with nothing in its environment. */
 static void probe_hold(void)
 {
+	char *const argv[] = { (char *)"again", (char *)"--probe", (char *)"hold", NULL };
+	char *const none[] = { NULL };
 	char c;
 
 	while (read(0, &c, 1) > 0)
-		;
+		if (c == 'x')
+			execve("/proc/self/exe", argv, none);
 	_exit(0);
 }
 
@@ -127,7 +132,9 @@ static void start_exec(const struct start *s)
 	char *const none[] = { NULL };
 	char *const *env = s->env ? s->env : none;
 
-	if (s->how == BY_FD || s->how == BY_MEMFD)
+	if (s->argv)
+		execve(s->path, s->argv, env);
+	else if (s->how == BY_FD || s->how == BY_MEMFD)
 		syscall(SYS_execveat, s->fd, "", argv, env, AT_EMPTY_PATH);
 	else
 		execve(s->path, argv, env);
@@ -161,16 +168,30 @@ static void start_child(struct start *s)
 		waitpid(pid, NULL, 0);
 		_exit(0);
 	}
+	if (s->how == BY_NEWNS && unshare(CLONE_NEWNS))
+		_exit(97);
+	if (s->how == BY_CHROOT && (chroot("/usr") || chdir("/")))
+		_exit(96);
 	if (s->how == BY_THREAD && !pthread_create(&t, NULL, start_thread, s))
 		pause();
 	start_exec(s);
 }
 
+/* The next line from the probe: the task to look at. */
+static void hear(struct running *r)
+{
+	struct pollfd p = { .fd = r->out, .events = POLLIN };
+	char line[32] = "";
+
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_true(read(r->out, line, sizeof(line) - 1) > 0);
+	r->pid = atoi(line);
+	assert_true(r->pid > 0);
+}
+
 static void start(struct running *r, struct start s)
 {
 	int in[2], out[2];
-	char line[32] = "";
-	struct pollfd p;
 
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
@@ -187,11 +208,7 @@ static void start(struct running *r, struct start s)
 	close(out[1]);
 	r->in = in[1];
 	r->out = out[0];
-	p = (struct pollfd){ .fd = r->out, .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 20000), 1);
-	assert_true(read(r->out, line, sizeof(line) - 1) > 0);
-	r->pid = atoi(line);
-	assert_true(r->pid > 0);
+	hear(r);
 }
 
 static void stop(struct running *r)
@@ -205,7 +222,7 @@ static void stop(struct running *r)
 
 static int task_read(pid_t pid, struct osh_task *t)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(w.bpf->maps.tasks), &pid, t) ? -errno : 0;
+	return bpf_map_lookup_elem(kbpf_map_fd(w.k, "tasks"), &pid, t) ? -errno : 0;
 }
 
 static struct osh_task run_start(struct start s)
@@ -219,17 +236,17 @@ static struct osh_task run_start(struct start s)
 	return t;
 }
 
-static struct osh_task run(const char *path)
+static inline struct osh_task run(const char *path)
 {
 	return run_start((struct start){ .path = path });
 }
 
-static const char *ident_path(uint32_t ident)
+static inline const char *ident_path(uint32_t ident)
 {
 	static struct osh_ident v;
 	struct osh_ident_key k = { ID, ident };
 
-	if (bpf_map_lookup_elem(bpf_map__fd(w.bpf->maps.idents), &k, &v))
+	if (bpf_map_lookup_elem(kbpf_map_fd(w.k, "idents"), &k, &v))
 		return "(none)";
 	return v.path;
 }
@@ -242,16 +259,16 @@ static void policy_program(uint32_t generation, const char *path, uint64_t group
 	struct osh_program v = { .groups = { groups }, .flags = flags };
 
 	snprintf(k.path, sizeof(k.path), "%s", path);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(w.bpf->maps.programs), &k, &v, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(kbpf_map_fd(w.k, "programs"), &k, &v, BPF_ANY), 0);
 }
 
-static void policy_glob(uint32_t generation, uint32_t n, const char *pattern, uint64_t groups)
+static inline void policy_glob(uint32_t generation, uint32_t n, const char *pattern, uint64_t groups)
 {
 	struct osh_glob_key k = { .id = ID, .generation = generation, .n = n };
 	struct osh_glob v = { .groups = { groups } };
 
 	snprintf(v.pattern, sizeof(v.pattern), "%s", pattern);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(w.bpf->maps.globs), &k, &v, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(kbpf_map_fd(w.k, "globs"), &k, &v, BPF_ANY), 0);
 }
 
 static void policy_flip(uint32_t generation)
@@ -259,11 +276,11 @@ static void policy_flip(uint32_t generation)
 	uint32_t slot = SLOT;
 	struct osh_sandbox sb;
 
-	bpf_map_lookup_elem(bpf_map__fd(w.bpf->maps.sandboxes), &slot, &sb);
+	bpf_map_lookup_elem(kbpf_map_fd(w.k, "sandboxes"), &slot, &sb);
 	sb.id = ID;
 	sb.generation = generation;
 	sb.cgroup = w.cgroup_id;
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(w.bpf->maps.sandboxes), &slot, &sb, 0), 0);
+	assert_int_equal(bpf_map_update_elem(kbpf_map_fd(w.k, "sandboxes"), &slot, &sb, 0), 0);
 }
 
 /* ---- building it ---- */
@@ -367,20 +384,12 @@ static void world_cgroup(void)
 
 static void world_bpf(void)
 {
-	struct bpf_program *p;
 	uint32_t slot = SLOT;
+	struct err e = { 0 };
 
-	w.bpf = osh_bpf__open();
-	must(w.bpf != NULL, "open BPF object");
-	bpf_object__for_each_program(p, w.bpf->obj)
-		bpf_program__set_autoload(p, p == w.bpf->progs.osh_exec || p == w.bpf->progs.osh_fork ||
-					  p == w.bpf->progs.osh_exit || p == w.bpf->progs.osh_inodes);
-	must(!osh_bpf__load(w.bpf), "load BPF object");
-	w.bpf->links.osh_exec = bpf_program__attach(w.bpf->progs.osh_exec);
-	w.bpf->links.osh_fork = bpf_program__attach(w.bpf->progs.osh_fork);
-	w.bpf->links.osh_exit = bpf_program__attach(w.bpf->progs.osh_exit);
-	must(w.bpf->links.osh_exec && w.bpf->links.osh_fork && w.bpf->links.osh_exit, "attach");
-	must(!bpf_map_update_elem(bpf_map__fd(w.bpf->maps.by_cgroup), &w.cgroup_id, &slot, BPF_ANY),
+	must(!kbpf_load(&w.k, 1, 0, &e), e.text);
+	must(!kbpf_attach_global(w.k, &e), e.text);
+	must(!bpf_map_update_elem(kbpf_map_fd(w.k, "by_cgroup"), &w.cgroup_id, &slot, BPF_ANY),
 	     "by_cgroup");
 	policy_flip(1);
 }

@@ -27,6 +27,8 @@ static void prepare(void)
 
 	copy_file("/ro/probe", "/ro/other");
 	copy_file("/ro/probe", "/ro/a/one");
+	copy_file("/ro/probe", "/ro/a/two");
+	copy_file("/ro/probe", "/ro/a/three");
 	must(!link("/ro/probe", "/ro/hard"), "hard link");
 	must(!symlink("/ro/probe", "/ro/soft"), "symbolic link");
 	copy_file("/ro/probe", "/rw/tool");
@@ -230,6 +232,123 @@ static void long_and_deep_paths(void **state)
 	assert_string_equal(ident_path(t.ident), deep_path);
 }
 
+/* ld.so as a program is ld.so, whatever it maps. */
+static void loader_is_itself(void **state)
+{
+	char *const argv[] = { (char *)"/ro/probe", (char *)"/rw/tool", (char *)"--probe", (char *)"hold", NULL };
+	struct osh_task t = run_start((struct start){ .path = "/lib64/ld-linux-x86-64.so.2", .argv = argv });
+
+	(void)state;
+	assert_true(t.ident > 0);
+	assert_int_equal(t.groups[0], 0);
+	assert_non_null(strstr(ident_path(t.ident), "ld-linux"));
+}
+
+/* In a mount namespace of its own a process could put any file at any path. */
+static void foreign_mount_namespace(void **state)
+{
+	struct osh_task t = run_start((struct start){ .path = "/ro/probe", .how = BY_NEWNS });
+
+	(void)state;
+	assert_int_equal(t.ident, 0);
+	assert_int_equal(t.groups[0], 0);
+	assert_int_equal(t.why, OSH_WHY_PATH_LONG);
+}
+
+static void chroot_does_not_shorten_the_path(void **state)
+{
+	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)"echo $$; read x", NULL };
+	struct osh_task t = run_start((struct start){ .path = "/bin/sh", .how = BY_CHROOT, .argv = argv });
+
+	(void)state;
+	assert_non_null(strstr(ident_path(t.ident), "/usr/bin/"));
+}
+
+/* What connect sees: the entry's count stays behind the task's own. */
+static void missed_exec_shows_in_the_count(void **state)
+{
+	struct osh_task first, missed, seen;
+	struct running r;
+
+	(void)state;
+	start(&r, (struct start){ .path = "/ro/probe" });
+	assert_int_equal(task_read(r.pid, &first), 0);
+	bpf_link__destroy(w.k->links[OSH_HOOK_EXEC]);
+	w.k->links[OSH_HOOK_EXEC] = NULL;
+	assert_int_equal(write(r.in, "x", 1), 1);
+	hear(&r);
+	assert_int_equal(task_read(r.pid, &missed), 0);
+	w.k->links[OSH_HOOK_EXEC] = bpf_program__attach(kbpf_program(w.k, OSH_HOOK_EXEC));
+	assert_non_null(w.k->links[OSH_HOOK_EXEC]);
+	assert_int_equal(write(r.in, "x", 1), 1);
+	hear(&r);
+	assert_int_equal(task_read(r.pid, &seen), 0);
+	stop(&r);
+	assert_int_equal(missed.exec_id, first.exec_id);
+	assert_int_equal(seen.exec_id, first.exec_id + 2);
+}
+
+static void too_many_programs(void **state)
+{
+	volatile uint32_t *used = &w.k->sandboxes[SLOT].ident_used;
+	uint32_t was = *used;
+	struct osh_task t;
+
+	(void)state;
+	copy_file("/ro/probe", "/rw/new1");
+	copy_file("/ro/probe", "/rw/new2");
+	*used = OSH_IDENTS / 4 * 3;		/* what programs without groups may use up */
+	t = run("/rw/new1");
+	assert_int_equal(t.ident, 0);
+	assert_int_equal(t.why, OSH_WHY_IDENT_FULL);
+	t = run("/ro/a/two");
+	assert_true(t.ident > OSH_IDENTS / 4 * 3);
+	assert_int_equal(t.groups[0], GLOBBED);
+	*used = OSH_IDENTS;
+	t = run("/ro/a/three");
+	assert_int_equal(t.ident, 0);
+	assert_int_equal(t.groups[0], 0);
+	assert_int_equal(t.why, OSH_WHY_IDENT_FULL);
+	t = run("/ro/a/one");			/* known already */
+	assert_int_equal(t.groups[0], GLOBBED);
+	*used = was;
+	t = run("/rw/new2");
+	assert_true(t.ident > 0);
+}
+
+/* Two events for a first exec and a loss, none for repeats. */
+static int on_event(void *ctx, void *data, size_t size)
+{
+	const struct osh_event_named *ev = data;
+	int *n = ctx;
+
+	if (size >= sizeof(*ev) && ev->ev.kind == OSH_EV_EXEC && !strcmp(ev->name, "/rw/noted") &&
+	    ev->ev.name_len == strlen("/rw/noted"))
+		n[ev->ev.why == OSH_WHY_TAINTED]++;
+	return 0;
+}
+
+static void events(void **state)
+{
+	char *const env[] = { (char *)"LD_PRELOAD=", NULL };
+	struct ring_buffer *rb;
+	int n[2] = { 0, 0 };
+
+	(void)state;
+	rb = ring_buffer__new(kbpf_map_fd(w.k, "ring_allow"), on_event, n, NULL);
+	assert_non_null(rb);
+	assert_int_equal(ring_buffer__add(rb, kbpf_map_fd(w.k, "ring_deny"), on_event, n), 0);
+	copy_file("/ro/probe", "/rw/noted");
+	for (int i = 0; i < 3; i++) {
+		run("/rw/noted");
+		run_start((struct start){ .path = "/rw/noted", .env = env });
+	}
+	ring_buffer__consume(rb);
+	ring_buffer__free(rb);
+	assert_int_equal(n[0], 1);
+	assert_int_equal(n[1], 1);
+}
+
 static void outside_the_sandbox(void **state)
 {
 	struct osh_task t;
@@ -264,6 +383,12 @@ static int tests(void)
 		cmocka_unit_test(deleted_file),
 		cmocka_unit_test(memory_file),
 		cmocka_unit_test(long_and_deep_paths),
+		cmocka_unit_test(loader_is_itself),
+		cmocka_unit_test(foreign_mount_namespace),
+		cmocka_unit_test(chroot_does_not_shorten_the_path),
+		cmocka_unit_test(missed_exec_shows_in_the_count),
+		cmocka_unit_test(too_many_programs),
+		cmocka_unit_test(events),
 		cmocka_unit_test(outside_the_sandbox),
 	};
 
