@@ -144,7 +144,7 @@ class Audit:
 
     def emit(self, ev, count=1, repeat=1):
         put(self.cell, struct.pack("I", 0), ev)
-        verdict = ev[18]
+        verdict = ALLOW if ev[18] == ALLOW else DENY     # AUDIT takes the deny lane
         if verdict == DENY:
             now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
             put(self.denials, denial_key(ev), struct.pack("QQQ", count, now, now))
@@ -281,8 +281,17 @@ def t_findings():
     s2 = log_file()
     a.add(8, 4, -1, append(s2))
     a.emit(event(8))
+    a.emit(event(8, 6, DENY, "UNIX_PATH", ip=None, name=b"/var/run/nscd/socket"))
+    a.emit(event(8, 7, 2, "PATH_LONG", ip=None, name=b"/x"))
     a.end(8)
-    t.ok(s2.read() == "", "nothing denied, nothing said")
+    t.ok(s2.read() == "", "nothing denied, nothing said; a lost identity and the C library's probes are no denials")
+    s3 = log_file()
+    a.add(8, 4, -1, append(s3))
+    for aux in (1, 28):
+        a.emit(event(8, DNS, DENY, "NAME_UNKNOWN", ip=None, port=0, name=b"two.example", aux=aux), count=2)
+    a.end(8)
+    text = s3.read()
+    t.ok("4 denials" in text and text.count("\n") == 2, "A and AAAA of one name are one line", text)
     a.stop()
 
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "own.h"
 #include "text.h"
 
 #define LINES 10
@@ -70,25 +71,67 @@ static void put_denial(struct buf *b, const struct asandbox *s, const struct den
 	buf_printf(b, ": %s\n", reason_text(d->first.ev.why));
 }
 
+/* What the C library tries by itself in every program is in the log, and no news to a person. */
+static bool quiet(const struct osh_event_named *e)
+{
+	static const char *const probes[] = { "/var/run/nscd/socket", "/run/nscd/socket" };
+
+	if (e->ev.verdict != OSH_DENY)		/* a record, not a denial */
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(probes); i++)
+		if (e->ev.kind == OSH_EV_UNIX && !strcmp(e->name, probes[i]))
+			return true;
+	return false;
+}
+
+/* The same to a person: record type and socket type aside. */
+static bool alike(const struct osh_event_named *x, const struct osh_event_named *y)
+{
+	return x->ev.kind == y->ev.kind && x->ev.why == y->ev.why && x->ev.ident == y->ev.ident &&
+	       x->ev.port == y->ev.port && x->ev.name_len == y->ev.name_len &&
+	       (x->ev.name_len ? !memcmp(x->name, y->name, x->ev.name_len)
+			       : !memcmp(x->ev.addr_be, y->ev.addr_be, sizeof(x->ev.addr_be)) &&
+					 x->ev.aux == y->ev.aux);
+}
+
+/* Merges what is alike into the first of its kind; the log has been written. Gives how many are left. */
+static uint32_t merge(struct asandbox *s, struct denial **order, uint64_t *total)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_denials; i++) {
+		struct denial *d = &s->denials[i];
+		uint32_t at = 0;
+
+		if (quiet(&d->first))
+			continue;
+		*total += d->count;
+		while (at < n && !alike(&order[at]->first, &d->first))
+			at++;
+		if (at < n)
+			order[at]->count += d->count;
+		else
+			order[n++] = d;
+	}
+	return n;
+}
+
 void summary_write(struct asandbox *s, uint64_t more)
 {
-	struct denial **order;
+	struct denial **order = malloc((s->n_denials + 1) * sizeof(struct denial *));
 	struct buf b = { 0 };
 	uint64_t total = more;
-	uint32_t shown = s->n_denials < LINES ? s->n_denials : LINES;
+	uint32_t n = order ? merge(s, order, &total) : 0, shown = n < LINES ? n : LINES;
 
-	for (uint32_t i = 0; i < s->n_denials; i++)
-		total += s->denials[i].count;
-	order = total ? malloc((s->n_denials + 1) * sizeof(struct denial *)) : NULL;
-	if (!order)
+	if (!order || !total) {
+		free(order);
 		return;
-	for (uint32_t i = 0; i < s->n_denials; i++)
-		order[i] = &s->denials[i];
-	qsort(order, s->n_denials, sizeof(struct denial *), by_count);
+	}
+	qsort(order, n, sizeof(struct denial *), by_count);
 	buf_printf(&b, "osh: %llu denial%s\n", (unsigned long long)total, total == 1 ? "" : "s");
 	for (uint32_t i = 0; i < shown; i++)
 		put_denial(&b, s, order[i]);
-	if (shown < s->n_denials || more)
+	if (shown < n || more)
 		buf_printf(&b, "  and more; the whole record is in the log (--log FILE)\n");
 	if (buf_ok(&b))
 		(void)out_write(&s->summary, b.p, b.n);	/* a caller who left needs no summary */
