@@ -37,7 +37,8 @@ def main():
         print("bubblewrap is not installed")
         return 77
     d = tempfile.mkdtemp(prefix="osh-bench.", dir="/var/tmp")
-    work, policy, sock = (os.path.join(d, n) for n in ("work", "policy.yaml", "bus"))
+    work, policy, state = (os.path.join(d, n) for n in ("work", "policy.yaml", "state"))
+    sock = os.path.join(state, "bus")
     os.mkdir(work)
     with open(policy, "w") as f:
         f.write("version: 1\nfilesystem_policy:\n  include_workdir: true\n"
@@ -51,7 +52,7 @@ def main():
     try:
         print("a oshctl run -- true, oshd resident\nb bwrap --unshare-all, same mounts\nmax 1.5")
         print(f"note cold: embedded oshd, whole run {timed(osh + ['--', 'true']) / 1000:.0f} ms", flush=True)
-        daemon = subprocess.Popen([f"{BUILD}/oshd", "--state", os.path.join(d, "state"), "--socket", sock], stdin=subprocess.DEVNULL)
+        daemon = subprocess.Popen([f"{BUILD}/oshd", "--state", state], stdin=subprocess.DEVNULL)
         print(f"note cold: oshd until its socket is there {wait_for(sock):.0f} ms")
         osh[2:2] = ["--socket", sock]
         for i in range(rounds + 3):
