@@ -56,49 +56,41 @@ static __always_inline enum reach reach6(const __u32 *a)
 	return PUBLIC;
 }
 
-enum grant { GRANT_NONE, GRANT_POLICY, GRANT_OPERATOR };
-
-static __always_inline enum grant grant_at(const struct ask *q, __u32 port)
+/* Generation 0 is the operator's. Port 0: any port. */
+static __always_inline int granted(const struct ask *q, __u32 generation, __u32 port)
 {
 	struct osh_upstream_key key;
-	__u32 *by;
 
-	key.bits = 64 + 128;
+	key.bits = 96 + 128;
 	key.id = q->sb->id;
+	key.generation = generation;
 	key.port = port;
 	__builtin_memcpy(key.addr_be, q->addr_be, sizeof(key.addr_be));
-	by = bpf_map_lookup_elem(&egress_allow, &key);
-	if (!by)
-		return GRANT_NONE;
-	if (*by == OSH_TRUST)
-		return GRANT_OPERATOR;
-	return *by == q->generation ? GRANT_POLICY : GRANT_NONE;
+	return !!bpf_map_lookup_elem(&egress_allow, &key);
 }
 
 /* Policy opens private addresses; what is never public or private only the operator opens. */
 static __always_inline __u32 judge_tcp(const struct ask *q)
 {
 	struct osh_eport_key pk = { .id = q->sb->id, .generation = q->generation, .port = q->port };
-	enum grant exact = grant_at(q, q->port), any;
 	enum reach reach;
 
-	if (exact == GRANT_OPERATOR)
+	if (granted(q, 0, q->port))
 		return OSH_WHY_ALLOWED;
 	if (!bpf_map_lookup_elem(&egress_ports, &pk))
 		return OSH_WHY_PORT;
-	any = grant_at(q, 0);
 	reach = reach6(q->addr_be);
-	if (reach == PUBLIC || any == GRANT_OPERATOR)
+	if (reach == PUBLIC || granted(q, 0, 0))
 		return OSH_WHY_ALLOWED;
 	if (reach == FORBIDDEN)
 		return OSH_WHY_ADDR_FORBIDDEN;
-	return exact == GRANT_POLICY || any == GRANT_POLICY ? OSH_WHY_ALLOWED : OSH_WHY_ADDR_PRIVATE;
+	return granted(q, q->generation, 0) ? OSH_WHY_ALLOWED : OSH_WHY_ADDR_PRIVATE;
 }
 
-/* A resolver is an address that is listed with port 53 itself; "any port" does not make one. */
+/* A resolver is an address that the operator lists with port 53 itself; "any port" makes none. */
 static __always_inline __u32 judge_udp(const struct ask *q)
 {
-	return q->port == DNS_PORT && grant_at(q, DNS_PORT) ? OSH_WHY_ALLOWED : OSH_WHY_UDP;
+	return q->port == DNS_PORT && granted(q, 0, DNS_PORT) ? OSH_WHY_ALLOWED : OSH_WHY_UDP;
 }
 
 static __always_inline void subject(struct ask *q, struct bpf_sock_addr *ctx)

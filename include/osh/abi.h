@@ -252,10 +252,11 @@ struct osh_unix_key {
 struct osh_eport_key {
 	__u32 id, generation, port;
 };
-#define OSH_TRUST 0xffffffffu		/* value: by the operator, special addresses included */
-struct osh_upstream_key {		/* other values: the generation that allows it */
-	__u32 bits;			/* 64 + prefix length (mapped v6) */
-	__u32 id, port;			/* port 0 = any port in `egress_ports` */
+struct osh_upstream_key {
+	__u32 bits;			/* 96 + prefix length (mapped v6) */
+	__u32 id;
+	__u32 generation;		/* 0 = by the operator: every generation, special addresses too */
+	__u32 port;			/* port 0 = any port in `egress_ports` */
 	__u32 addr_be[4];
 };
 

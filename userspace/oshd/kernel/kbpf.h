@@ -77,7 +77,6 @@ int kbpf_put(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, const vo
 void kbpf_drop(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t keep);
 /* Deletes entries of this one generation: the undoing of a fill. */
 void kbpf_drop_generation(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t gen);
-void kbpf_drop_value(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t keep);
 void kbpf_delete(struct kbpf *k, enum kmap m, const void *keys, uint32_t n);
 void kbpf_journal_free(struct kbpf *k, uint32_t slot);
 

@@ -49,7 +49,7 @@ const struct kmap_info kbpf_maps[KMAP_MAX] = {
 	[KMAP_EGRESS_PORTS] = { "egress_ports", sizeof(struct osh_eport_key), 4,
 				AT(osh_eport_key, id), AT(osh_eport_key, generation), 1 << 16, 1 },
 	[KMAP_EGRESS_ALLOW] = { "egress_allow", sizeof(struct osh_upstream_key), 4,
-				AT(osh_upstream_key, id), -1, 1 << 16, 1 },
+				AT(osh_upstream_key, id), AT(osh_upstream_key, generation), 1 << 16, 1 },
 	[KMAP_DENIALS]      = { "denials",      sizeof(struct osh_denial_key), sizeof(struct osh_denial),
 				AT(osh_denial_key, id), -1, 1 << 12, 0 },
 	[KMAP_FUNNEL]       = { "funnel",       4, sizeof(struct osh_funnel), -1, -1, 0, 0 },
@@ -192,7 +192,10 @@ static uint32_t key_generation(const struct kmap_info *mi, const char *key)
 	return gen;
 }
 
-/* Deletes those keys for which (generation == gen) == equal, and forgets them. gen 0 = all. */
+/*
+ * Deletes those keys for which (generation == gen) == equal, and forgets them. gen 0 = all. A key of
+ * generation 0 belongs to every generation (what the operator trusts) and goes with the sandbox alone.
+ */
 static void keys_drop(struct kbpf *k, enum kmap m, struct kkeys *ks, uint32_t gen, int equal)
 {
 	const struct kmap_info *mi = &kbpf_maps[m];
@@ -204,8 +207,9 @@ static void keys_drop(struct kbpf *k, enum kmap m, struct kkeys *ks, uint32_t ge
 		return;
 	for (uint32_t i = 0; i < n; i++) {
 		char *key = ks->p + (size_t)i * mi->key;
+		uint32_t its = key_generation(mi, key);
 
-		if (gen && (key_generation(mi, key) == gen) != equal)
+		if (gen && (!its || (its == gen) != equal))
 			memmove(ks->p + (size_t)kept++ * mi->key, key, mi->key);
 		else
 			memcpy(gone + (size_t)n_gone++ * mi->key, key, mi->key);
@@ -240,31 +244,4 @@ void kbpf_drop(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32
 void kbpf_drop_generation(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t gen)
 {
 	drop(k, s, m, gen, 1);
-}
-
-/* For maps that hold the generation in the value. What the operator trusts stays. */
-void kbpf_drop_value(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t keep)
-{
-	const struct kmap_info *mi = &kbpf_maps[m];
-	struct kjournal *j = k->journal[s->slot];
-	struct kkeys scanned = { 0 }, *ks = &scanned;
-	uint32_t kept = 0;
-
-	if (j && j->id == s->id)
-		ks = &j->keys[m];
-	else if (k->adopted[s->slot] == s->id)
-		keys_scan(k, m, s->id, &scanned);
-	for (uint32_t i = 0; i < ks->n; i++) {
-		char *key = ks->p + (size_t)i * mi->key;
-		uint32_t value;
-
-		if (bpf_map_lookup_elem(k->map[m], key, &value))
-			continue;	/* listed twice and gone, or never written */
-		if (value == keep || value == OSH_TRUST)
-			memmove(ks->p + (size_t)kept++ * mi->key, key, mi->key);
-		else
-			(void)bpf_map_delete_elem(k->map[m], key);
-	}
-	ks->n = kept;
-	free(scanned.p);
 }

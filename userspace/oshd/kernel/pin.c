@@ -13,7 +13,14 @@
 
 static int pin_path(char *buf, size_t size, const char *dir, const char *kind, const char *name)
 {
-	return snprintf(buf, size, "%s/%s_%s", dir, kind, name) < (int)size ? 0 : -ENAMETOOLONG;
+	int n = snprintf(buf, size, "%s/%s_%s", dir, kind, name);
+
+	if (n < 0 || (size_t)n >= size)
+		return -ENAMETOOLONG;
+	for (char *p = buf + strlen(dir); *p; p++)	/* bpffs takes no dots: ".rodata" */
+		if (*p == '.')
+			*p = '_';
+	return 0;
 }
 
 static int pin_fd(int fd, const char *dir, const char *kind, const char *name, struct err *e)
@@ -64,13 +71,18 @@ void kbpf_unpin(const char *dir)
 	static const char *const kinds[] = { "map_", "prog_", "link_" };
 	DIR *d = opendir(dir);
 	struct dirent *entry;
+	int gone = 1;
 
 	if (!d)
 		return;
-	while ((entry = readdir(d)))
-		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-			if (!strncmp(entry->d_name, kinds[i], strlen(kinds[i])))
-				(void)unlinkat(dirfd(d), entry->d_name, 0);
+	while (gone) {			/* a directory that shrinks while it is read may skip entries */
+		gone = 0;
+		rewinddir(d);
+		while ((entry = readdir(d)))
+			for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+				if (!strncmp(entry->d_name, kinds[i], strlen(kinds[i])))
+					gone += !unlinkat(dirfd(d), entry->d_name, 0);
+	}
 	closedir(d);
 }
 

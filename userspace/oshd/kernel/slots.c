@@ -103,13 +103,13 @@ int kbpf_egress_cgroup(struct kbpf *k, const struct kbpf_sandbox *s, uint64_t cg
 int kbpf_egress_trust(struct kbpf *k, const struct kbpf_sandbox *s, const uint32_t addr_be[4],
 		      uint32_t bits, uint32_t port, struct err *e)
 {
-	struct osh_upstream_key key = { .bits = 64 + bits, .id = s->id, .port = port };
-	uint32_t trust = OSH_TRUST;
+	struct osh_upstream_key key = { .bits = 96 + bits, .id = s->id, .port = port };
+	uint32_t one = 1;
 
 	if (bits > 128 || port > 65535)
 		return fail(e, EINVAL, "upstream network of %u bits, port %u", bits, port);
 	memcpy(key.addr_be, addr_be, sizeof(key.addr_be));
-	return kbpf_put(k, s, KMAP_EGRESS_ALLOW, &key, &trust, 1, e);
+	return kbpf_put(k, s, KMAP_EGRESS_ALLOW, &key, &one, 1, e);
 }
 
 /* At most one entry a living sandbox: short enough to walk. */
@@ -168,11 +168,9 @@ void kbpf_clear(struct kbpf *k, const struct kbpf_sandbox *s)
 	memset(sb, 0, sizeof(*sb));
 }
 
-/* Entries with a generation in the key, and the egress' permissions, which have it in the value. */
 void kbpf_clear_old(struct kbpf *k, const struct kbpf_sandbox *s)
 {
 	for (int m = 0; m < KMAP_MAX; m++)
 		if (kbpf_maps[m].gen_at >= 0)
 			kbpf_drop(k, s, m, s->generation);
-	kbpf_drop_value(k, s, KMAP_EGRESS_ALLOW, s->generation);
 }

@@ -301,12 +301,11 @@ static int fill_binaries(const struct fill *f)
 
 static void upstream_add(const struct fill *f, struct rows *r, const uint8_t *addr, uint32_t bits)
 {
-	struct osh_upstream_key key = { .bits = 64 + bits, .id = f->s->id };
-	uint32_t was;
+	struct osh_upstream_key key = { .bits = 96 + bits, .id = f->s->id,
+					.generation = f->s->generation };
 
 	memcpy(key.addr_be, addr, sizeof(key.addr_be));
-	if (bpf_map_lookup_elem(f->k->map[KMAP_EGRESS_ALLOW], &key, &was) || was != OSH_TRUST)
-		row_add_u32(r, &key, f->s->generation);
+	row_add_u32(r, &key, 1);
 }
 
 /* What the egress may dial although it is private: allowed_ips, and addresses that are endpoints. */
