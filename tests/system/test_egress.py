@@ -345,6 +345,7 @@ def cpu(pid):
 
 
 def t_cage():
+    rig.until(lambda: status(rig.pid)["Seccomp"] == "2")        # the last step of its start
     s, zero = status(rig.pid), "0000000000000000"
     uid = 1900014000
     t.ok(s["Uid"].split() == [str(uid)] * 4 and s["Gid"].split() == [str(uid)] * 4 and

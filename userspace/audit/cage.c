@@ -19,6 +19,9 @@ static const int calls[] = {
 	SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(exit_group), SCMP_SYS(exit),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(getrandom), SCMP_SYS(writev), SCMP_SYS(getpid),
+#ifdef __SANITIZE_ADDRESS__
+	SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(sched_yield),
+#endif
 };
 
 /* Look-ups only, and no code but what is loaded. */

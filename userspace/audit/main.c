@@ -265,5 +265,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "osh-audit: %s\n", e.text);
 		return 1;
 	}
-	return serve(&l);
+	_exit(serve(&l));		/* exit handlers have no place behind the filter */
 }

@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 	l.arg = &fs;
 	if (read_inputs(&fs, &b, &e) < 0 || flows_start(&fs, FD(LISTENER), &e) < 0) {
 		report(&fs, &e);
-		return 1;
+		_exit(1);	/* here and below: exit handlers have no place behind the filter */
 	}
 	(void)dup2(0, 2);	/* nothing that is said from here on reaches a terminal */
 	r = loop_watch(&l, &init, EPOLLIN);
@@ -150,5 +150,5 @@ int main(int argc, char **argv)
 	else
 		(void)loop_run(&l, &e);
 	report(&fs, &e);
-	return 1;
+	_exit(1);
 }
