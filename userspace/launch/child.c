@@ -21,6 +21,7 @@
 #include "netns.h"
 #include "own.h"
 #include "paths.h"
+#include "programs.h"
 #include "view.h"
 
 enum { CONTROL = 3, CHANNEL, INIT, FIRST_FREE };	/* descriptors at the end */
@@ -61,8 +62,7 @@ static int session(struct child *c, struct err *e)
 
 	umask(0);			/* modes below are meant as written */
 	sigemptyset(&none);
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);	/* fails for the ones that cannot change: fine */
+	signal(SIGPIPE, SIG_DFL);	/* the only one that osh-launch changes */
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0)
 		return fail(e, errno, "new session: %s", strerror(errno));
 	if (setrlimit(RLIMIT_NOFILE, &c->a->nofile) < 0)
@@ -87,7 +87,7 @@ static int open_paths(struct child *c, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = paths_open(&c->paths, c->a->m, &c->b, c->a->fds[OSH_LFD_WORKDIR], e);
+	r = paths_open(&c->paths, c->a->m, &c->b, c->a->fds[OSH_LFD_WORKDIR], c->a->windows, e);
 	x = cred_as_root(r < 0 ? NULL : e);
 	return r < 0 ? r : x;
 }
@@ -155,6 +155,12 @@ static int descriptors(struct child *c, struct err *e)
 	return 0;
 }
 
+/* Before the credentials go: the caller's programs may lie where only root still gets. */
+static int programs(struct child *c, struct err *e)
+{
+	return off(c, OSH_OFF_VIEW) ? 0 : programs_send(CHANNEL, c->a->m->id, &c->paths, &c->b, e);
+}
+
 static int credentials(struct child *c, struct err *e)
 {
 	return cred_drop(c->a->m->run_uid, c->a->m->run_gid, e);
@@ -217,7 +223,7 @@ static int go(struct child *c, struct err *e)
 static int (*const steps[])(struct child *, struct err *) = {
 	/* clang-format off */
 	session, namespaces, policy, open_paths, network, view, descriptors,
-	credentials, landlock, filter, report, go,
+	programs, credentials, landlock, filter, report, go,
 	/* clang-format on */
 };
 
@@ -231,7 +237,7 @@ _Noreturn void child_run(const struct child_args *a)
 	c.a = a;
 	c.view.root_fd = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		if (steps[i] == credentials)
+		if (steps[i] == programs)
 			channel = CHANNEL;	/* descriptors() has moved it */
 		if (steps[i](&c, &e) < 0)
 			break;

@@ -9,6 +9,7 @@
 
 #include "osh/msg.h"
 #include "seccomp.h"
+#include "windows.h"
 
 struct child_args {
 	const struct osh_msg_launch *m;	/* checked by the receiver */
@@ -16,6 +17,7 @@ struct child_args {
 	int channel;			/* to osh-launch: reports up, OSH_MSG_GO down */
 	int init_fd;			/* osh-init, executable and unreadable */
 	const struct seccomp_set *filters;
+	const struct windows *windows;	/* just refreshed */
 	struct rlimit nofile;		/* what osh-launch was started with */
 };
 

@@ -243,16 +243,22 @@ static int proc_ro_part(int proc, const char *name, struct err *e)
 	return mnt_bind(fd, fd, MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, e);
 }
 
-/* Masked by an empty directory or an empty file that nobody may read. */
+/*
+ * Masked by an empty directory or an empty file that nobody may read. What is root's alone needs no
+ * mount: there is no root inside, and no capability that would make up for it.
+ */
 static int proc_mask(int proc, const char *name, int empty_dir, int empty_file, struct err *e)
 {
-	_close_ int fd = open_at(proc, name, O_PATH, INSIDE);
+	_close_ int fd = -1;
 	struct stat st;
 
-	if (fd < 0)
+	if (fstatat(proc, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "stat /proc/%s: %s", name, strerror(errno));
+	if (!st.st_uid && !st.st_gid && !(st.st_mode & 0007))
 		return 0;
-	if (fstat(fd, &st) < 0)
-		return fail(e, errno, "stat /proc/%s: %s", name, strerror(errno));
+	fd = open_at(proc, name, O_PATH, INSIDE);
+	if (fd < 0)
+		return fail(e, -fd, "open /proc/%s: %s", name, strerror(-fd));
 	return mnt_bind(S_ISDIR(st.st_mode) ? empty_dir : empty_file, fd,
 			MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, e);
 }
@@ -296,10 +302,15 @@ static int proc(struct view *v, const struct view_args *a, struct err *e)
 	return r;
 }
 
-static int etc(struct view *v, const struct view_args *a, struct err *e)
+/* The files are made before a listed /etc covers them; then copies of them go on top again. */
+static int etc(struct view *v, const struct paths *p, const struct view_args *a, struct err *e)
 {
-	_close_ int dir = -1;		/* the files are made before a listed /etc covers them */
+	bool covered = paths_tree_of(p, "/etc/hosts");
+	_close_ int dir = -1;
 	int r = furnish_dir(v->root_fd, "/etc", 0755, &dir, e);
+
+	if (!r && !covered)
+		r = add_rule(v, fcntl(dir, F_DUPFD_CLOEXEC, 3), LANDLOCK_READ, e);
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(etc_files); i++) {
 		_close_ int fd = openat(dir, etc_files[i].name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
@@ -312,6 +323,8 @@ static int etc(struct view *v, const struct view_args *a, struct err *e)
 		if (fd < 0 || write(fd, f.text, n) != (ssize_t)n)
 			return fail(e, errno, "write own /etc/%s: %s", etc_files[i].name,
 				    strerror(errno));
+		if (!covered)
+			continue;
 		r = mnt_copy(fd, false, &etc_trees[i], e);
 		if (!r)
 			r = mnt_attr(etc_trees[i], MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC,
@@ -354,6 +367,6 @@ int furnish(struct view *v, const struct paths *p, const struct view_args *a, st
 	if (!r)
 		r = proc(v, a, e);
 	if (!r)
-		r = etc(v, a, e);
+		r = etc(v, p, a, e);
 	return r;
 }

@@ -19,6 +19,7 @@ enum landlock_kind {			/* what may be done below a path */
 	LANDLOCK_ALL,			/* read, write, execute */
 	LANDLOCK_DEVICE,		/* read, write, ioctl on device nodes */
 	LANDLOCK_SOCKET,		/* connect to this socket, made outside */
+	LANDLOCK_EXEC,			/* execute, nothing else */
 	LANDLOCK_KINDS
 };
 

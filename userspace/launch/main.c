@@ -44,6 +44,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	umask(022);
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);	/* whatever we were started with; KILL and STOP cannot change */
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_DUMPABLE, 0);	/* holds descriptors of every sandbox */
 	(void)hash_bytes("", 0, digest);	/* libcrypto sets itself up now, not in every child */

@@ -14,6 +14,7 @@
 
 #include "own.h"
 #include "resolve.h"
+#include "windows.h"
 
 enum place {
 	HOST,				/* shown as it is */
@@ -49,19 +50,6 @@ static const struct {
 	{ "/etc/nsswitch.conf",  false, OWN },   { "/tmp",             true,  OVER },
 	{ "/sandbox",            true,  OVER },  { "/dev",             true,  OVER },
 	/* clang-format on */
-};
-
-/* File systems that are windows on the kernel or on other processes, wherever they are mounted. */
-static const struct {
-	long magic;
-	const char *name;
-} windows[] = {
-	{ PROC_SUPER_MAGIC, "proc" },	      { CGROUP_SUPER_MAGIC, "cgroup" },
-	{ CGROUP2_SUPER_MAGIC, "cgroup2" },   { BPF_FS_MAGIC, "bpf" },
-	{ DEBUGFS_MAGIC, "debugfs" },	      { TRACEFS_MAGIC, "tracefs" },
-	{ SECURITYFS_MAGIC, "securityfs" },   { DEVPTS_SUPER_MAGIC, "devpts" },
-	{ NSFS_MAGIC, "nsfs" },		      { EFIVARFS_MAGIC, "efivarfs" },
-	{ BINFMTFS_MAGIC, "binfmt_misc" },    { SELINUX_MAGIC, "selinuxfs" },
 };
 
 static const char *const engines[] = {
@@ -131,7 +119,7 @@ static enum place place_of(const char *path)
 	return HOST;
 }
 
-static void warn(struct paths *p, const char *path, const char *why)
+void paths_warn(struct paths *p, const char *path, const char *why)
 {
 	size_t n = strlen(p->warning);
 
@@ -164,19 +152,28 @@ static int check_engines(const struct entry *en, struct err *e)
 	return 0;
 }
 
-static int check_filesystem(const struct entry *en, struct err *e)
+/* Neither the tree nor what is mounted below it may show other processes or the kernel. */
+static int check_filesystem(const struct paths *p, const struct entry *en, struct err *e)
 {
+	const char *what, *below;
 	struct statfs fs;
 
 	if (fstatfs(en->fd, &fs) < 0)
 		return fail(e, errno, "'%s': statfs: %s", en->listed, strerror(errno));
-	for (size_t i = 0; i < ARRAY_SIZE(windows); i++)
-		if ((long)fs.f_type == windows[i].magic)
-			return fail(e, EPERM, "'%s' lies on %s, which shows the host's processes or "
-				    "kernel: never part of a sandbox", en->listed, windows[i].name);
-	if ((long)fs.f_type == SYSFS_MAGIC && en->write)
-		return fail(e, EPERM, "'%s' lies on sysfs: it can only be listed for reading",
-			    en->listed);
+	what = window_name((long)fs.f_type);
+	if ((long)fs.f_type == SYSFS_MAGIC) {	/* copied without the mounts below it */
+		if (en->write)
+			return fail(e, EPERM, "'%s' lies on sysfs: it can only be listed for reading",
+				    en->listed);
+		return 0;
+	}
+	if (what)
+		return fail(e, EPERM, "'%s' lies on %s, which shows the host's processes or "
+			    "kernel: never part of a sandbox", en->listed, what);
+	below = S_ISDIR(en->st.st_mode) ? windows_below(p->windows, en->path) : NULL;
+	if (below)
+		return fail(e, EPERM, "'%s' holds the mount '%s', which shows the host's processes or "
+			    "kernel: list the directories that are needed instead", en->listed, below);
 	return 0;
 }
 
@@ -204,10 +201,10 @@ static int check(struct paths *p, const struct entry *en, bool hard, bool truste
 	if (S_ISCHR(en->st.st_mode) || S_ISBLK(en->st.st_mode)) {
 		if (hard)
 			return fail(e, ENODEV, "'%s': devices are not granted by path", en->listed);
-		warn(p, en->listed, "devices are not granted by path; left out");
+		paths_warn(p, en->listed, "devices are not granted by path; left out");
 		return 0;
 	}
-	r = check_filesystem(en, e);
+	r = check_filesystem(p, en, e);
 	if (!r && !trusted)
 		r = check_access(en, e);
 	if (!r && S_ISDIR(en->st.st_mode))
@@ -254,7 +251,7 @@ static int missing(struct paths *p, const char *path, enum place place, bool har
 	if (hard)
 		return fail(e, code, "'%s': %s (landlock.compatibility: hard_requirement)", path,
 			    strerror(code));
-	warn(p, path, strerror(code));
+	paths_warn(p, path, strerror(code));
 	return 0;
 }
 
@@ -299,7 +296,7 @@ static int open_workdir(struct paths *p, const struct osh_msg_launch *m, int fd,
 		return fail(e, -x, "working directory '%s': not a plain absolute path", m->workdir);
 	if (place_of(path) == OWN) {
 		note_own(p, path, true);
-		warn(p, m->workdir, "the working directory is the sandbox's own, not the host's");
+		paths_warn(p, m->workdir, "the working directory is the sandbox's own, not the host's");
 		return 0;
 	}
 	if (fstat(fd, &a) < 0 || !S_ISDIR(a.st_mode))
@@ -405,11 +402,11 @@ static bool listed_ro(const struct bundle *b, const char *own)
 }
 
 int paths_open(struct paths *p, const struct osh_msg_launch *m, const struct bundle *b,
-	       int workdir_fd, struct err *e)
+	       int workdir_fd, const struct windows *w, struct err *e)
 {
 	int r = 0;
 
-	*p = (struct paths){ .tmp_ro = listed_ro(b, "/tmp"), .home_ro = listed_ro(b, "/sandbox") };
+	*p = (struct paths){ .windows = w, .tmp_ro = listed_ro(b, "/tmp"), .home_ro = listed_ro(b, "/sandbox") };
 	p->entries = calloc((size_t)b->n_fs + b->n_unix + 1, sizeof(*p->entries));
 	p->deny = calloc((size_t)b->n_fs + 1, sizeof(*p->deny));
 	if (!p->entries || !p->deny)

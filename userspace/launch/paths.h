@@ -35,7 +35,10 @@ struct deny {
 	const char *listed;
 };
 
+struct windows;
+
 struct paths {
+	const struct windows *windows;	/* of the host, borrowed */
 	struct entry *entries;		/* sorted: a tree comes before what lies in it */
 	size_t n;
 	struct link links[PATHS_LINKS];
@@ -49,12 +52,14 @@ struct paths {
 
 /* Runs with the caller's rights. -errno with the refused path and the reason. */
 int paths_open(struct paths *p, const struct osh_msg_launch *m, const struct bundle *b,
-	       int workdir_fd, struct err *e);
+	       int workdir_fd, const struct windows *w, struct err *e);
 void paths_done(struct paths *p);
 
 /* Pure text: "/a//b/./c/" -> "/a/b/c"; -EINVAL for relative paths and "..". */
 int path_clean(const char *path, char *ret, size_t n);
 bool path_within(const char *path, const char *tree);	/* equal or below */
+
+void paths_warn(struct paths *p, const char *path, const char *why);	/* left out, and said so */
 
 /* The entry whose tree holds `path` (equal or below) most closely, or NULL. */
 struct entry *paths_tree_of(const struct paths *p, const char *path);

@@ -104,7 +104,7 @@ static int keep_cgroup(struct server *s, struct kin *k, int fd)
 static int start(struct server *s, const struct osh_msg_launch *m, const int *fds, struct err *e)
 {
 	struct start_args a = { .m = m, .fds = fds, .init_fd = s->init_fd, .filters = &s->filters,
-				.nofile = s->nofile };
+				.windows = &s->windows, .nofile = s->nofile };
 	struct kin *k;
 	int r = start_check(m, e);
 
@@ -423,7 +423,7 @@ int server_init(struct server *s, int peer, bool embedded, const char *listen_pa
 {
 	int r;
 
-	*s = (struct server){ .embedded = embedded, .peer = -1, .listener = -1, .init_fd = -1,
+	*s = (struct server){ .embedded = embedded, .peer = -1, .listener = -1, .init_fd = -1, .windows = { .fd = -1 },
 			      .on_peer = { SOURCE_PEER, NULL }, .on_listen = { SOURCE_LISTEN, NULL } };
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0)

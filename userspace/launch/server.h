@@ -12,6 +12,7 @@
 #include "family.h"
 #include "seccomp.h"
 #include "store.h"
+#include "windows.h"
 
 struct server {
 	bool embedded;			/* ends everything when the peer goes */
@@ -21,6 +22,7 @@ struct server {
 	int init_fd;			/* osh-init, in a sealed memfd */
 	struct rlimit nofile;		/* as inherited; children get it back */
 	struct seccomp_set filters;
+	struct windows windows;
 	struct family family;
 	struct store store;
 	struct source on_peer, on_listen;

@@ -75,6 +75,8 @@ int start_sandbox(const struct start_args *a, pid_t *ret_pid, int *ret_pidfd, in
 				.cgroup = (uint64_t)a->fds[OSH_LFD_CGROUP] };
 	pid_t pid;
 
+	if (!r)
+		r = windows_refresh(a->windows, e);
 	if (r < 0)
 		return r;
 	r = chan_pair(pair);
@@ -84,7 +86,7 @@ int start_sandbox(const struct start_args *a, pid_t *ret_pid, int *ret_pidfd, in
 	if (pid == 0)
 		child_run(&(struct child_args){ .m = a->m, .fds = a->fds, .channel = pair[1],
 						.init_fd = a->init_fd, .filters = a->filters,
-						.nofile = a->nofile });
+						.windows = a->windows, .nofile = a->nofile });
 	r = errno;
 	close(pair[1]);
 	if (pid < 0) {

@@ -177,7 +177,7 @@ static enum landlock_kind kind_of(const struct entry *en, const struct view_args
 	if (en->socket)
 		return LANDLOCK_SOCKET;
 	if (!en->write)
-		return LANDLOCK_RUN;
+		return a->bundle->n_exec ? LANDLOCK_READ : LANDLOCK_RUN;
 	return a->strict ? LANDLOCK_WRITE : LANDLOCK_ALL;
 }
 
@@ -282,6 +282,54 @@ static int deny(struct view *v, const struct paths *p, const struct deny *d, str
 	return r;
 }
 
+/* What the kernel itself opens to start a dynamic program. */
+static const char *const loaders[] = {
+	"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux.so.2", "/lib/ld-musl-x86_64.so.1",
+};
+
+/*
+ * process.exec.allow as Landlock can say it: files, and whole trees. A pattern that stops at one level
+ * would have to be widened, and that is not what the policy says.
+ */
+static int allow_exec(struct view *v, struct paths *p, const char *listed, bool hard, struct err *e)
+{
+	char path[PATH_MAX];
+	size_t n = (size_t)snprintf(path, sizeof(path), "%s", listed);
+	int fd;
+
+	if (n >= sizeof(path))
+		return fail(e, ENAMETOOLONG, "exec.allow '%s': too long", listed);
+	if (n > 3 && !strcmp(path + n - 3, "/**"))
+		path[n - 3] = 0;
+	if (strpbrk(path, "*?["))
+		return fail(e, EOPNOTSUPP, "exec.allow '%s': without the BPF LSM layer only paths and "
+			    "whole trees ('DIR/**') can be kept", listed);
+	fd = open_at(v->root_fd, *path ? path : "/", O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd >= 0)
+		return add_rule(v, fd, LANDLOCK_EXEC, e);
+	if (hard)
+		return fail(e, -fd, "exec.allow '%s': %s", listed, strerror(-fd));
+	paths_warn(p, listed, strerror(-fd));
+	return 0;
+}
+
+static int allow_execs(struct view *v, struct paths *p, const struct view_args *a, struct err *e)
+{
+	const struct bundle *b = a->bundle;
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < b->n_exec; i++)
+		r = allow_exec(v, p, bundle_str(b, b->exec[i].pattern),
+			       b->meta->compat == OSH_COMPAT_HARD, e);
+	for (size_t i = 0; !r && b->n_exec && i < ARRAY_SIZE(loaders); i++) {
+		int fd = open_at(v->root_fd, loaders[i], O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+
+		if (fd >= 0)
+			r = add_rule(v, fd, LANDLOCK_EXEC, e);
+	}
+	return r;
+}
+
 /* An initramfs root cannot be pivoted away; there, and only there, the new root is moved over it. */
 static int enter(int root, struct err *e)
 {
@@ -320,12 +368,22 @@ static int make_root(struct view *v, struct err *e)
 	return 0;
 }
 
+/* Listed for reading below a tree that is listed for reading: it is there already. */
+static bool is_there(const struct paths *p, const struct entry *en)
+{
+	const struct entry *in = parent_tree(p, en);
+
+	return in && !in->write && !en->write && !en->socket && !en->given &&
+	       in->st.st_dev == en->st.st_dev;
+}
+
 int view_enter(struct view *v, struct paths *p, const struct view_args *a, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < p->n; i++)
-		r = copy_tree(&p->entries[i], a, e);
+		if (!is_there(p, &p->entries[i]))
+			r = copy_tree(&p->entries[i], a, e);
 	if (!r)
 		r = make_root(v, e);
 	if (!r)
@@ -333,7 +391,8 @@ int view_enter(struct view *v, struct paths *p, const struct view_args *a, struc
 	if (!r)
 		r = links(v, p, e);
 	for (size_t i = 0; !r && i < p->n; i++)
-		r = place(v, p, &p->entries[i], a, e);
+		if (!is_there(p, &p->entries[i]))
+			r = place(v, p, &p->entries[i], a, e);
 	if (!r)
 		r = furnish_etc_over(v, p, e);
 	for (size_t i = 0; !r && i < p->n_deny; i++)
@@ -343,6 +402,8 @@ int view_enter(struct view *v, struct paths *p, const struct view_args *a, struc
 		r = fail(e, -r, "close the new root: %s", strerror(-r));
 	if (!r)
 		r = enter(v->root_fd, e);
+	if (!r)
+		r = allow_execs(v, p, a, e);
 	if (!r)
 		r = add_rule(v, v->root_fd, LANDLOCK_LIST, e);
 	return r;

@@ -14,7 +14,7 @@
 #include "landlock.h"
 #include "paths.h"
 
-#define VIEW_RULES (OSH_FS_PATHS + 1024 + 16)
+#define VIEW_RULES (OSH_FS_PATHS + 2 * OSH_LIST_MAX + 32)
 
 struct view_args {
 	uid_t run_uid;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listed programs that lie in writable trees: there a path proves nothing, so their inodes are
+ * registered before the sandbox runs (OSH_MSG_PROGRAMS).
+ */
+#pragma once
+
+#include "bundle.h"
+#include "paths.h"
+
+/* Inside the finished view. Programs that do not exist simply get no identity. */
+int programs_send(int channel, uint32_t id, const struct paths *p, const struct bundle *b,
+		  struct err *e);
