@@ -129,7 +129,7 @@ class Result:
         return any(e.kind == kind and e.why == why for e in self.events)
 
     def __str__(self):
-        ev = "\n".join(json.dumps(e) for e in self.events[-12:])
+        ev = "".join(f"\n  {e} {e.name} {e.get('actor', {}).get('process', {}).get('name', '')} aux {e.get('osh', {}).get('aux')}" for e in self.events[-15:])
         return f"exit status {self.rc}\nstdout: {self.out[-1500:]}\nstderr: {self.err[-1500:]}\nevents: {ev}"
 
 
@@ -216,11 +216,15 @@ class World:
         return p
 
     # -- sandboxes -------------------------------------------------------------------------------
-    def policy(self, rules, fs="", more=""):
-        """Text of a policy: system directories read only, the working directory, `rules` (YAML)."""
+    @staticmethod
+    def policy(rules, more=""):
+        """Text of a policy: system directories read only, the working directory, `rules` by rule()."""
         ro = ", ".join(p for p in SYSTEM if os.path.exists(p))
-        return (f"version: 1\nfilesystem_policy:\n  include_workdir: true\n  read_only: [{ro}]\n"
-                f"  read_write: [/tmp, /dev/null]\n{fs}network_policies:\n{rules}{more}")
+        lines = rules.splitlines(keepends=True)
+        short = "".join(ln for ln in lines if ln.startswith("  - "))
+        named = "".join(ln for ln in lines if not ln.startswith("  - "))
+        return (f"version: 1\nfilesystem_policy:\n  include_workdir: true\n  read_only: [{ro}]\n  read_write: [/tmp, /dev/null]\n"
+                + ("network:\n" + short if short else "") + ("network_policies:\n" + named if named else "") + more)
 
     def run(self, policy, argv, timeout=60, options=(), env=None):
         self.n += 1
@@ -260,10 +264,12 @@ class World:
 
 
 def rule(name, hosts, binaries=()):
-    """YAML of one network policy: hosts are "name" or "name:port"."""
+    """YAML of one network policy: hosts are "name" or "name:port"; no binaries: any program, the short form."""
     pairs = [h.rsplit(":", 1) if ":" in h else (h, 443) for h in hosts]
     ends = ", ".join(f"{{host: '{h}', port: {p}}}" for h, p in pairs)
-    bins = "    binaries: [" + ", ".join("{path: %s}" % b for b in binaries) + "]\n" if binaries else ""
+    if not binaries:
+        return "".join(f"  - {{host: '{h}', ports: [{p}]}}\n" for h, p in pairs)
+    bins = "    binaries: [" + ", ".join("{path: %s}" % b for b in binaries) + "]\n"
     return f"  {name}:\n    endpoints: [{ends}]\n{bins}"
 
 

@@ -54,7 +54,7 @@ def cases(w):
         yield f"python urllib, {fam}", "python3", f"SSL_CERT_FILE={w.ca} /usr/bin/python3 -c \"{PYTHON.format(url=url)}\"", hello
         yield f"node fetch, {fam}", "node", f"NODE_EXTRA_CA_CERTS={w.ca} node -e \"{NODE.format(url=url)}\"", hello
     yield "curl, plain HTTP", "curl", "curl -sS http://plain.example/hello", hello
-    yield "git clone over https", "git", (f"git -c http.sslCAInfo={w.ca} clone -q https://git.example/repo.git /tmp/r"
+    yield "git clone over https", "git", (f"GIT_SSL_CAINFO={w.ca} git clone -q https://git.example/repo.git /tmp/r"
                                           " && git -C /tmp/r log --oneline"), " one"
     yield "npm install from a registry", "npm", (
         f"mkdir -p /tmp/p && cd /tmp/p && echo '{{}}' > package.json && npm install --cafile={w.ca} --no-audit --no-fund "
