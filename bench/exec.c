@@ -17,7 +17,8 @@
 #include "own.h"
 
 #define ROUNDS 60
-#define BLOCK 20
+#define BLOCK 4			/* short, so that a busy moment falls on one sample */
+#define PAIRS 10			/* a round */
 #define VARS 60
 #define SLOT 1
 #define ID 9
@@ -81,7 +82,8 @@ static void note(struct kbpf *k, enum osh_hook hook, const char *what)
 	_close_ int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
 
 	(void)bpf_obj_get_info_by_fd(kbpf_prog_fd(k, hook), &before, &size);
-	block();
+	for (int i = 0; i < PAIRS; i++)
+		block();
 	(void)bpf_obj_get_info_by_fd(kbpf_prog_fd(k, hook), &after, &size);
 	if (stats >= 0 && after.run_cnt > before.run_cnt)
 		printf("note %s: %.2f us in BPF\n", what,
@@ -94,7 +96,7 @@ static int measure(struct kbpf *k, uint64_t cgroup, int rounds)
 	printf("a start of a program in a sandbox, %d variables\nb the same outside any\nmax 1.10\n", VARS);
 	inside(k, cgroup, true);
 	block();
-	for (int i = 0; i < rounds; i++) {
+	for (int i = 0; i < rounds * PAIRS; i++) {
 		inside(k, cgroup, i & 1);
 		printf("%c %.2f\n", i & 1 ? 'A' : 'B', block());
 		inside(k, cgroup, !(i & 1));
