@@ -74,8 +74,12 @@ static long taint_step(__u32 i, struct taint_scan *t)
 	if (t->at >= t->end)
 		return 1;
 	n = bpf_probe_read_user_str(t->chunk, TAINT_CHUNK, (const void *)t->at);
-	if (n <= 0)
+	if (n < 0)
 		goto unread;
+	if (!n) {			/* before 6.13: an empty string is 0 bytes, its NUL not counted */
+		t->chunk[0] = 0;
+		n = 1;
+	}
 	if (!t->count->run) {
 		hit = taint_name_at(w[0], w[1], w[2]);
 		if (hit && !taint_exempt(t, n)) {

@@ -420,7 +420,8 @@ static int world_main(int argc, char **argv, void (*prepare)(void), int (*tests)
 	if (argc > 2 && !strcmp(argv[1], "--probe"))
 		return probe(argv[2]);
 	strcpy(w.dir, "/tmp/osh-ident-XXXXXX");
-	strcpy(w.disk, "/var/tmp/osh-ident-XXXXXX");
+	/* Wherever the disk is: /tmp may be a tmpfs. A guest has no disk and no /var/tmp. */
+	strcpy(w.disk, access("/var/tmp", W_OK) ? "/tmp/osh-disk-XXXXXX" : "/var/tmp/osh-disk-XXXXXX");
 	must(mkdtemp(w.dir) && mkdtemp(w.disk), "scratch directories");
 	chmod(w.disk, 0755);
 	world_cgroup();
