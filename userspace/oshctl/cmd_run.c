@@ -185,29 +185,32 @@ static int fill_stdio(void)
 	return 0;
 }
 
+/* Everything after the options: an exit status. */
+static int run_in_sandbox(const struct run_opts *o)
+{
+	struct bus_client bus = { 0 };
+	struct run_files f;
+	struct err e = { 0 };
+	int r = run_open(o, &f, &e);
+
+	if (r == 0)
+		r = run(o, &f, &bus, &e);
+	run_close(&f);
+	bus_client_close(&bus);
+	if (r >= 0)
+		return r;
+	say_error("%s", e.text);
+	return RUN_FAILED;
+}
+
 int cmd_run(int argc, char **argv)
 {
-	struct run_opts o = { 0 };
-	struct run_files f;
-	struct bus_client bus = { 0 };
-	struct err e = { 0 };
+	_free_ char **given = calloc((size_t)argc + 1, sizeof(*given));
+	struct run_opts o = { .env = given };
 	int r;
 
-	o.env = calloc((size_t)argc + 1, sizeof(*o.env));
-	if (!o.env || fill_stdio() < 0)
+	if (!given || fill_stdio() < 0)
 		return RUN_FAILED;
 	r = read_options(argc, argv, &o);
-	if (r < 0) {
-		r = run_open(&o, &f, &e);
-		if (r == 0)
-			r = run(&o, &f, &bus, &e);
-		run_close(&f);
-		bus_client_close(&bus);
-		if (r < 0) {
-			say_error("%s", e.text);
-			r = RUN_FAILED;
-		}
-	}
-	free(o.env);
-	return r;
+	return r < 0 ? run_in_sandbox(&o) : r;
 }
