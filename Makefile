@@ -1,6 +1,7 @@
 # osh: one page, not recursive. `make help` lists the targets. Variants: V=1 loud, SAN=1 ASan+UBSan
 # (build/san), TEST=1 with switches that leave out single layers (build/test; never installed).
 B      := build$(if $(SAN),/san)$(if $(TEST),/test)
+VERSION := 0.1.0
 CC     ?= gcc
 CLANG  ?= clang
 Q      := $(if $(V),,@)
@@ -12,7 +13,6 @@ CFLAGS ?= -O2 -g
 ALLFL  := -std=gnu17 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(if $(SAN),$(SANFL),$(HARDEN)) -DOSH_VERSION='"$(VERSION)"' $(if $(TEST),-DOSH_TEST)
 CPPFLAGS += -Iinclude -Iuserspace/base -Iuserspace/ipc -Ipolicy-compiler -I$B/gen -MMD -MP
 LDFLAGS  += $(if $(SAN),$(SANFL),-pie -Wl,-z,relro,-z,now,-z,noexecstack) -Wl,--as-needed
-VERSION := 0.1.0
 PREFIX ?= /usr
 
 # One row a program: what it may link. `make check-links` holds the built files against these rows.

@@ -34,10 +34,13 @@ static int pin_fd(int fd, const char *dir, const char *kind, const char *name, s
 	return 0;
 }
 
-/* The steering template is not pinned: every daemon loads its own. */
-static int is_template(const char *name)
+/*
+ * The steering template and constants (.rodata) are not pinned: every daemon loads its own, and a
+ * bpffs takes no name with a dot.
+ */
+static int is_own(const struct bpf_map *map)
 {
-	return !strcmp(name, "steer");
+	return !strcmp(bpf_map__name(map), "steer") || bpf_map__is_internal(map);
 }
 
 int kbpf_pin(struct kbpf *k, const char *dir, struct err *e)
@@ -46,7 +49,7 @@ int kbpf_pin(struct kbpf *k, const char *dir, struct err *e)
 	int r = 0;
 
 	bpf_object__for_each_map(map, k->obj) {
-		if (bpf_map__fd(map) < 0 || is_template(bpf_map__name(map)))
+		if (bpf_map__fd(map) < 0 || is_own(map))
 			continue;
 		r = pin_fd(bpf_map__fd(map), dir, "map", bpf_map__name(map), e);
 		if (r < 0)
@@ -105,7 +108,7 @@ static int adopt_maps(struct kbpf *k, const char *dir, struct err *e)
 		char path[PATH_MAX];
 		_close_ int fd = -1;
 
-		if (is_template(name) || !bpf_map__autocreate(map))
+		if (is_own(map) || !bpf_map__autocreate(map))
 			continue;
 		if (pin_path(path, sizeof(path), dir, "map", name) < 0)
 			return fail(e, ENAMETOOLONG, "pin directory '%.100s' is too long", dir);
