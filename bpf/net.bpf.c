@@ -70,9 +70,9 @@ static __always_inline __u32 addr_index(const struct ask *q)
 }
 
 /* Host number of the destination under this generation; 0 = not in the policy. */
-static __always_inline __u32 host_find(const struct ask *q)
+static __always_inline __u32 host_find(const struct ask *q, __u32 index)
 {
-	struct osh_addr_key ak = { .id = q->sb->id, .addr = addr_index(q) };
+	struct osh_addr_key ak = { .id = q->sb->id, .addr = index };
 	struct osh_cidr_key ck;
 	struct osh_addr *addr;
 	struct osh_cidr *cidr;
@@ -158,7 +158,7 @@ static __always_inline __u32 judge_connect(struct bpf_sock_addr *ctx, struct ask
 	struct osh_endpoint *ep;
 	__u32 why;
 
-	q->host = host_find(q);
+	q->host = host_find(q, addr_index(q));
 	if (!q->host)
 		return OSH_WHY_DEST_UNKNOWN;
 	ek.id = q->sb->id;
@@ -181,32 +181,30 @@ static __always_inline __u32 judge_connect(struct bpf_sock_addr *ctx, struct ask
  * hook, but the address is local to `lo`, there is no other device, and only a program of the same
  * sandbox could be bound there: the packet is the sandbox talking to itself.
  */
-static __always_inline int is_sorting(const struct bpf_sock_addr *ctx, const struct ask *q)
+static __always_inline int is_sorting(const struct ask *q)
 {
-	return ctx->protocol == IPPROTO_UDP && q->sb && addr_index(q);
+	return q->sb && addr_index(q);
 }
 
 static __always_inline int hook_connect(struct bpf_sock_addr *ctx, struct ask *q)
 {
+	__u32 protocol = ctx->protocol, why;
+
+	if (is_loopback(q->addr_be) && (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP))
+		return 1;
 	q->kind = OSH_EV_CONNECT;
 	q->aux = ctx->type;
 	q->port = bpf_ntohs(ctx->user_port);
 	q->host = 0;
 	q->rule = 0;
-	if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_UDP) {
-		ask_subject(q);
-		return cgroup_ret(decide(q, OSH_WHY_FAMILY));
-	}
-	if (is_loopback(q->addr_be))
-		return 1;
 	ask_subject(q);
-	if (is_sorting(ctx, q))
+	if (protocol == IPPROTO_UDP && is_sorting(q))
 		return 1;
-	if (!q->sb)
-		return cgroup_ret(decide(q, OSH_WHY_NO_SANDBOX));
-	if (ctx->protocol != IPPROTO_TCP)
-		return cgroup_ret(decide(q, OSH_WHY_UDP));
-	return cgroup_ret(decide(q, judge_connect(ctx, q)));
+	if (protocol != IPPROTO_TCP)
+		why = protocol == IPPROTO_UDP ? OSH_WHY_UDP : OSH_WHY_FAMILY;
+	else
+		why = q->sb ? judge_connect(ctx, q) : OSH_WHY_NO_SANDBOX;
+	return cgroup_ret(decide(q, why));
 }
 
 SEC("cgroup/connect4")

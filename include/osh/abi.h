@@ -314,6 +314,8 @@ struct osh_denial {
 /* ARRAY `funnel`, one entry: the state of the two event lanes. */
 struct osh_funnel {
 	__u64 deny_woken_ns, allow_woken_ns;
+	__u64 allow_n;			/* allow records, about; says when to look at the ring's fill */
+	__u64 tick, tick_ns;		/* jiffies, and BOOTTIME at the tick's first allow */
 	__u64 seed;			/* random, set at load: names cannot be made to collide */
 };
 
