@@ -61,7 +61,7 @@ static const char *const engines[] = {
 /* Trees of programs and settings, where nobody puts sockets: not searched, for speed. */
 static const char *const plain[] = { "/usr", "/etc", "/opt", "/bin", "/lib", "/lib64", "/sbin" };
 
-int path_clean(const char *path, char *ret, size_t n)
+int paths_clean(const char *path, char *ret, size_t n)
 {
 	size_t k = 0;
 
@@ -91,7 +91,7 @@ int path_clean(const char *path, char *ret, size_t n)
 	return 0;
 }
 
-bool path_within(const char *path, const char *tree)
+bool paths_within(const char *path, const char *tree)
 {
 	size_t n = strlen(tree);
 
@@ -105,7 +105,7 @@ struct entry *paths_tree_of(const struct paths *p, const char *path)
 	struct entry *best = NULL;
 
 	for (size_t i = 0; i < p->n; i++)	/* sorted: a later match is a closer one */
-		if (path_within(path, p->entries[i].path))
+		if (paths_within(path, p->entries[i].path))
 			best = &p->entries[i];
 	return best;
 }
@@ -114,7 +114,7 @@ static enum place place_of(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		if (!strcmp(path, places[i].path) ||
-		    (places[i].below && path_within(path, places[i].path)))
+		    (places[i].below && paths_within(path, places[i].path)))
 			return places[i].place;
 	return HOST;
 }
@@ -140,7 +140,7 @@ static void note_own(struct paths *p, const char *path, bool write)
 static int check_engines(const struct entry *en, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
-		if (path_within(en->path, plain[i]))
+		if (paths_within(en->path, plain[i]))
 			return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
 		struct stat st;
@@ -261,7 +261,7 @@ static int open_listed(struct paths *p, const char *listed, bool write, bool soc
 	struct resolved r = { .fd = -1 };
 	char path[PATH_MAX];
 	enum place place;
-	int x = path_clean(listed, path, sizeof(path));
+	int x = paths_clean(listed, path, sizeof(path));
 
 	if (x < 0)
 		return fail(e, -x, "'%s': not an absolute path without '..'", listed);
@@ -290,7 +290,7 @@ static int open_workdir(struct paths *p, const struct osh_msg_launch *m, int fd,
 	struct resolved r = { .fd = -1 };
 	char path[PATH_MAX], real[PATH_MAX];
 	struct stat a, b;
-	int x = path_clean(m->workdir, path, sizeof(path));
+	int x = paths_clean(m->workdir, path, sizeof(path));
 
 	if (x < 0)
 		return fail(e, -x, "working directory '%s': not a plain absolute path", m->workdir);
@@ -331,7 +331,7 @@ static int check_links(const struct paths *p, struct err *e)
 		for (size_t j = 0; j < p->n; j++) {
 			const struct entry *en = &p->entries[j];
 
-			if (en->write && path_within(p->links[i].at, en->path))
+			if (en->write && paths_within(p->links[i].at, en->path))
 				return fail(e, ELOOP, "'%s' is a symbolic link in the writable tree "
 					    "'%s': list its target instead", p->links[i].at, en->path);
 		}
@@ -360,7 +360,7 @@ static int add_deny(struct paths *p, const char *listed, const char *workdir, st
 	if (strpbrk(text, "*?["))
 		return fail(e, EOPNOTSUPP, "deny '%s': a pattern needs the BPF LSM layer, which does not "
 			    "live on this kernel", listed);
-	if (path_clean(text, path, sizeof(path)) < 0)
+	if (paths_clean(text, path, sizeof(path)) < 0)
 		return fail(e, EINVAL, "deny '%s': not a path without '..'", listed);
 	p->deny[p->n_deny].listed = listed;
 	p->deny[p->n_deny].path = strdup(path);
@@ -393,7 +393,7 @@ static bool listed_ro(const struct bundle *b, const char *own)
 	char path[PATH_MAX];
 
 	for (uint32_t i = 0; i < b->n_fs; i++)
-		if (!path_clean(bundle_str(b, b->fs[i].path), path, sizeof(path)) && !strcmp(path, own)) {
+		if (!paths_clean(bundle_str(b, b->fs[i].path), path, sizeof(path)) && !strcmp(path, own)) {
 			if (b->fs[i].mode == OSH_FS_RW)
 				return false;
 			ro |= b->fs[i].mode == OSH_FS_RO;

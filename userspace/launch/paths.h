@@ -56,8 +56,8 @@ int paths_open(struct paths *p, const struct osh_msg_launch *m, const struct bun
 void paths_done(struct paths *p);
 
 /* Pure text: "/a//b/./c/" -> "/a/b/c"; -EINVAL for relative paths and "..". */
-int path_clean(const char *path, char *ret, size_t n);
-bool path_within(const char *path, const char *tree);	/* equal or below */
+int paths_clean(const char *path, char *ret, size_t n);
+bool paths_within(const char *path, const char *tree);	/* equal or below */
 
 void paths_warn(struct paths *p, const char *path, const char *why);	/* left out, and said so */
 

@@ -23,7 +23,7 @@ static int open_program(const struct paths *p, const struct osh_b_binary *bin, c
 	struct stat st;
 	int fd;
 
-	if ((bin->flags & OSH_BIN_GLOB) || path_clean(listed, path, sizeof(path)) < 0)
+	if ((bin->flags & OSH_BIN_GLOB) || paths_clean(listed, path, sizeof(path)) < 0)
 		return -1;
 	in = paths_tree_of(p, path);
 	if (!in || !in->write)

@@ -14,7 +14,7 @@ struct resolved {
 	int fd;				/* O_PATH of exactly that path */
 };
 
-/* `path` is clean (path_clean). 0, or -errno as open(2); links met are added to p->links. */
+/* `path` is clean (paths_clean). 0, or -errno as open(2); links met are added to p->links. */
 int resolve(struct paths *p, const char *path, struct resolved *ret);
 void resolved_done(struct resolved *r);
 

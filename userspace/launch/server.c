@@ -82,7 +82,7 @@ static void tell_failed(struct server *s, uint32_t id, const struct err *e)
 static void give_up(struct server *s, struct kin *k)
 {
 	if (k->kind == KIN_SANDBOX)
-		store_forget(&s->store, k->id);
+		keep_forget(&s->keep, k->id);
 	kin_kill(k);
 	drop(s, k);
 }
@@ -188,13 +188,13 @@ static void on_store(struct server *s, struct chan_in *in)
 
 	for (int i = 0; i < OSH_SFD_MAX; i++)
 		fds[i] = chan_take(in, i);
-	if (store_sandbox(&s->store, (const void *)in->bytes, fds) < 0)
+	if (keep_sandbox(&s->keep, (const void *)in->bytes, fds) < 0)
 		peer_lost(s);		/* out of memory: better no oshd than one that counts on us */
 }
 
 static void on_forget(struct server *s, struct chan_in *in)
 {
-	store_forget(&s->store, ((const struct osh_msg_id *)(const void *)in->bytes)->id);
+	keep_forget(&s->keep, ((const struct osh_msg_id *)(const void *)in->bytes)->id);
 }
 
 static const struct {
@@ -252,7 +252,7 @@ static void on_listen(struct server *s)
 	if (adopt_peer(s, fd) < 0)
 		return;
 	fd = -1;
-	if (store_tell(&s->store, s->peer) < 0)
+	if (keep_tell(&s->keep, s->peer) < 0)
 		peer_lost(s);
 }
 
@@ -288,7 +288,7 @@ static int on_programs(struct server *s, struct kin *k, struct chan_in *in)
 	for (uint32_t i = 0; i < p.n; i++)
 		fds[i] = chan_take(in, (int)i);
 	tell(s, OSH_MSG_PROGRAMS, &p, sizeof(p), fds, (int)p.n);
-	return store_programs(&s->store, k->id, fds, (int)p.n);
+	return keep_programs(&s->keep, k->id, fds, (int)p.n);
 }
 
 /* One message of a child, or its silence: after GO a closed channel means that osh-init runs. */
@@ -367,7 +367,7 @@ static void on_event(struct server *s, struct source *src)
 int server_run(struct server *s)
 {
 	/* Without a peer a resident one stays only while it has something to keep. */
-	while (s->peer >= 0 || (!s->embedded && (s->family.n || s->store.first))) {
+	while (s->peer >= 0 || (!s->embedded && (s->family.n || s->keep.first))) {
 		struct epoll_event ev;
 		int n = epoll_wait(s->epoll, &ev, 1, s->family.n_starting ? 1000 : -1);
 

@@ -11,7 +11,7 @@
 #include "err.h"
 #include "family.h"
 #include "seccomp.h"
-#include "store.h"
+#include "keep.h"
 #include "windows.h"
 
 struct server {
@@ -24,7 +24,7 @@ struct server {
 	struct seccomp_set filters;
 	struct windows windows;
 	struct family family;
-	struct store store;
+	struct keep keep;
 	struct source on_peer, on_listen;
 };
 

@@ -92,7 +92,7 @@ static int copy_tree(struct entry *en, const struct view_args *a, struct err *e)
 
 static bool own_place(const char *path)
 {
-	return path_within(path, "/tmp") || path_within(path, "/sandbox") || path_within(path, "/dev");
+	return paths_within(path, "/tmp") || paths_within(path, "/sandbox") || paths_within(path, "/dev");
 }
 
 /* A new file or directory on our own file systems, for a tree to lie on. */
@@ -167,7 +167,7 @@ static const struct entry *parent_tree(const struct paths *p, const struct entry
 	const struct entry *best = NULL;
 
 	for (const struct entry *x = p->entries; x < en; x++)
-		if (path_within(en->path, x->path))
+		if (paths_within(en->path, x->path))
 			best = x;
 	return best;
 }
@@ -236,8 +236,8 @@ static int links(struct view *v, const struct paths *p, struct err *e)
 
 	for (size_t i = 0; !r && i < p->n_links; i++)
 		if (!paths_tree_of(p, p->links[i].at) && strcmp(p->links[i].at, "/sandbox") &&
-		    strcmp(p->links[i].at, "/tmp") && !path_within(p->links[i].at, "/dev") &&
-		    !path_within(p->links[i].at, "/proc"))
+		    strcmp(p->links[i].at, "/tmp") && !paths_within(p->links[i].at, "/dev") &&
+		    !paths_within(p->links[i].at, "/proc"))
 			r = make_link(v, p->links[i].at, p->links[i].target, e);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(merged); i++) {
 		char target[64] = "", path[80];

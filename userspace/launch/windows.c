@@ -166,7 +166,7 @@ int windows_refresh(struct windows *w, struct err *e)
 const char *windows_below(const struct windows *w, const char *tree)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (path_within(w->at[i], tree))
+		if (paths_within(w->at[i], tree))
 			return w->at[i];
 	return NULL;
 }

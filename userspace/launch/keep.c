@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A list: a host has tens of sandboxes, and what is looked up is looked up once in a life. */
-#include "store.h"
+#include "keep.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -10,8 +10,8 @@
 
 #include "chan.h"
 
-struct stored {
-	struct stored *next;
+struct kept {
+	struct kept *next;
 	uint32_t id;
 	bool whole;			/* m and fds are filled */
 	struct osh_msg_stored m;
@@ -27,9 +27,9 @@ static void close_all(const int *fds, int n)
 			close(fds[i]);
 }
 
-static struct stored *find(struct store *s, uint32_t id, bool make)
+static struct kept *find(struct keep *s, uint32_t id, bool make)
 {
-	struct stored *x = s->first;
+	struct kept *x = s->first;
 
 	while (x && x->id != id)
 		x = x->next;
@@ -44,9 +44,9 @@ static struct stored *find(struct store *s, uint32_t id, bool make)
 	return x;
 }
 
-int store_sandbox(struct store *s, const struct osh_msg_stored *m, const int fds[OSH_SFD_MAX])
+int keep_sandbox(struct keep *s, const struct osh_msg_stored *m, const int fds[OSH_SFD_MAX])
 {
-	struct stored *x = find(s, m->id, true);
+	struct kept *x = find(s, m->id, true);
 
 	if (!x) {
 		close_all(fds, OSH_SFD_MAX);
@@ -60,9 +60,9 @@ int store_sandbox(struct store *s, const struct osh_msg_stored *m, const int fds
 	return 0;
 }
 
-int store_programs(struct store *s, uint32_t id, const int *fds, int n)
+int keep_programs(struct keep *s, uint32_t id, const int *fds, int n)
 {
-	struct stored *x = find(s, id, true);
+	struct kept *x = find(s, id, true);
 	int *more = x ? realloc(x->programs, sizeof(int) * (size_t)(x->n_programs + n)) : NULL;
 
 	if (!more) {
@@ -75,10 +75,10 @@ int store_programs(struct store *s, uint32_t id, const int *fds, int n)
 	return 0;
 }
 
-void store_forget(struct store *s, uint32_t id)
+void keep_forget(struct keep *s, uint32_t id)
 {
-	for (struct stored **at = &s->first; *at; at = &(*at)->next) {
-		struct stored *x = *at;
+	for (struct kept **at = &s->first; *at; at = &(*at)->next) {
+		struct kept *x = *at;
 
 		if (x->id != id)
 			continue;
@@ -92,12 +92,12 @@ void store_forget(struct store *s, uint32_t id)
 	}
 }
 
-int store_tell(const struct store *s, int peer)
+int keep_tell(const struct keep *s, int peer)
 {
 	struct osh_msg_id all = { 0 };
 	int r = 0;
 
-	for (const struct stored *x = s->first; !r && x; x = x->next) {
+	for (const struct kept *x = s->first; !r && x; x = x->next) {
 		struct osh_msg_stored m = x->m;
 
 		if (x->whole)
