@@ -62,8 +62,9 @@ static const struct arg_rule {
  * not ENOSYS, the well-known ones that `allowed` leaves out.
  */
 static const struct arg_rule refused[] = {
+/* EACCES as the socket hook says it; the kernel's own EPERM would hide which layer answered. */
 #define SOCK_IS(family, what, mask, value) \
-	{ __NR_socket, 2, { EQ(0, LOW, family), EQ(what, mask, value) }, EPERM, true }
+	{ __NR_socket, 2, { EQ(0, LOW, family), EQ(what, mask, value) }, EACCES, true }
 #define INET_SOCK(what, mask, value) \
 	SOCK_IS(AF_INET, what, mask, value), SOCK_IS(AF_INET6, what, mask, value)
 #define NEW(flag) { __NR_clone, 1, { EQ(0, flag, flag) }, EPERM, false }
