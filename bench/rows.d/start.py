@@ -43,7 +43,7 @@ def main():
     with open(policy, "w") as f:
         f.write("version: 1\nfilesystem_policy:\n  include_workdir: true\n"
                 f"  read_only: [{', '.join(READ)}]\n  read_write: [/tmp]\nnetwork:\n  - host: allowed.example\n")
-    osh = [f"{BUILD}/oshctl", "run", "-p", policy, "--workdir", work, "--log", "/dev/null"]
+    osh = [f"{BUILD}/oshctl", "run", "-p", policy, "--workdir", work, "--log", os.path.join(d, "log")]
     bwrap = ["bwrap", "--unshare-all", "--die-with-parent"]
     for p in READ:
         bwrap += ["--symlink", os.readlink(p), p] if os.path.islink(p) else ["--ro-bind", p, p]
