@@ -3,6 +3,7 @@
 web servers on IPv4 and IPv6 under stand-in names (`--upstream-hosts`), canaries that count what
 reaches them, and `run()`, which starts a command under a policy and reads its log.
 """
+import contextlib
 import functools
 import http.server
 import io
@@ -18,6 +19,7 @@ import threading
 import time
 
 from lib import BUILD, ROOT, run
+from osh import Daemon
 
 NAMES = ["allowed.example", "denied.example", "git.example", "registry.example", "v4.example", "v6.example",
          "api.wild.example", "plain.example"]
@@ -148,6 +150,7 @@ class World:
         self.attempt = os.path.join(self.work, "attempt")
         shutil.copy(os.path.join(BUILD, "tests/tools/attempt"), self.attempt)
         self.procs = []
+        self.daemon = None
         self._certificates()
         self._servers()
         self.canary = Canary()
@@ -228,13 +231,24 @@ class World:
 
     def run(self, policy, argv, timeout=60, options=(), env=None):
         self.n += 1
+        if self.daemon:
+            where = ["--socket", self.daemon.bus]
+        else:
+            where = ["--upstream-hosts", self.hosts]
         p, log = (os.path.join(self.dir, f"{what}-{self.n}") for what in ("policy.yaml", "log.jsonl"))
         with open(p, "w") as f:
             f.write(policy)
         rc, out, err = run([os.path.join(BUILD, "oshctl"), "run", "-p", p, "--workdir", self.work, "--log", log,
-                            "--upstream-hosts", self.hosts, *options, "--", *argv], timeout,
-                           env=dict(os.environ, **(env or {})), cwd=self.work)
+                            *where, *options, "--", *argv], timeout, env=dict(os.environ, **(env or {})), cwd=self.work)
         return Result(rc, out, err, self.read_log(log))
+
+    @contextlib.contextmanager
+    def resident(self, env=None):
+        """run() inside uses a resident oshd of this world, which starts sandboxes in milliseconds."""
+        with Daemon(self, "--upstream-hosts", self.hosts, env=env) as self.daemon:
+            yield self.daemon
+        self.daemon = None
+        shutil.rmtree(os.path.join(self.dir, "state"), ignore_errors=True)
 
     @staticmethod
     def read_log(path):

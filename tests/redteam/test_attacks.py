@@ -15,7 +15,7 @@ from world import World  # noqa: E402
 
 def main():
     t = Tap()
-    with World() as w:
+    with World() as w, w.resident():
         for a in attacks.all_attacks(sys.argv[1:]):
             worked, text = a.control(w)
             if not worked and "SKIP" in text:
