@@ -12,6 +12,7 @@ from lib import BUILD
 
 OSHCTL = os.path.join(BUILD, "oshctl")
 OSHD = os.path.join(BUILD, "oshd")
+REAL = os.path.realpath(BUILD)
 
 BASE_POLICY = """version: 1
 filesystem_policy:
@@ -27,16 +28,29 @@ def policy(*endpoints):
     return BASE_POLICY + (("network:\n" + net) if net else "")
 
 
+def exe(pid):
+    try:
+        state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+        return "" if state[0] == "Z" else os.readlink(f"/proc/{pid}/exe"), int(state[1])
+    except OSError:
+        return "", 0
+
+
+OURS = set()    # every osh-init seen below this build's osh-launch: it may be reparented later
+
+
 def pids_of(name):
-    """Living processes whose executable is this build's NAME."""
-    want, found = os.path.join(BUILD, name), []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            state = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0]
-            if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(want) and state != "Z":
-                found.append(int(pid))
-        except OSError:
-            pass
+    """Living processes of this build's NAME; others may run osh on this machine too."""
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        path, parent = exe(pid)
+        if name == "osh-init":      # executed from a memfd
+            if path.startswith("/memfd:osh-init") and \
+                    (pid in OURS or exe(parent)[0] == os.path.join(REAL, "osh-launch")):
+                OURS.add(pid)
+                found.append(pid)
+        elif path == os.path.join(REAL, name):
+            found.append(pid)
     return sorted(found)
 
 
@@ -105,6 +119,13 @@ class Daemon:
         if not until(self.answers, 20):
             raise RuntimeError("oshd does not answer: " + self.errors())
         return self
+
+    def instance(self):
+        """The name of its cgroup and pins: FNV-1a of the directory (userspace/oshd/daemon.c)."""
+        h = 2166136261
+        for c in os.path.realpath(self.state).encode():
+            h = (h ^ c) * 16777619 & 0xffffffff
+        return f"oshd-{h:08x}"
 
     def answers(self):
         if self.p.poll() is not None:

@@ -21,6 +21,7 @@
 #include "sandbox.h"
 
 #define BPFFS "/sys/fs/bpf"
+#define BPFFS_OURS "osh"		/* source of the mount where we made it */
 #define BPFFS_MAGIC 0xcafe4a11		/* BPF_FS_MAGIC, include/uapi/linux/magic.h */
 #define STOP_US 5000000			/* how long a stop waits for sandboxes to go */
 
@@ -109,9 +110,8 @@ static int make_pins(struct daemon *d, struct err *e)
 	if (statfs(BPFFS, &fs) < 0)
 		return fail(e, errno, "'%s': %s", BPFFS, strerror(errno));
 	if ((uint32_t)fs.f_type != BPFFS_MAGIC) {
-		if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+		if (mount(BPFFS_OURS, BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
 			return fail(e, errno, "mount bpffs on '%s': %s", BPFFS, strerror(errno));
-		d->mounted_bpffs = true;
 	}
 	snprintf(abi, sizeof(abi), BPFFS "/osh/%d", OSH_ABI);
 	snprintf(d->pins, sizeof(d->pins), "%s/%s", abi, d->instance);
@@ -121,6 +121,18 @@ static int make_pins(struct daemon *d, struct err *e)
 		if (mkdir(parts[i], 0700) < 0 && errno != EEXIST)
 			return fail(e, errno, "make '%s': %s", parts[i], strerror(errno));
 	return 0;
+}
+
+/* The source of a mount is only a name: ours says that some oshd made it, this one or a dead one. */
+static bool bpffs_is_ours(void)
+{
+	_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[1024];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, " " BPFFS " ") && strstr(line, " - bpf " BPFFS_OURS " "))
+			return true;
+	return false;
 }
 
 static void remove_pins(struct daemon *d)
@@ -134,7 +146,7 @@ static void remove_pins(struct daemon *d)
 	snprintf(abi, sizeof(abi), BPFFS "/osh/%d", OSH_ABI);
 	if (rmdir(abi) < 0 || rmdir(BPFFS "/osh") < 0)
 		return;			/* another daemon's pins */
-	if (d->mounted_bpffs)
+	if (bpffs_is_ours())
 		umount2(BPFFS, MNT_DETACH);
 }
 

@@ -32,7 +32,6 @@ struct daemon {
 	char bus_path[256];
 	char instance[64];		/* our directory below osh.slice and below the pins */
 	char pins[320];			/* "" = nothing is pinned */
-	bool mounted_bpffs;
 	bool stopping;			/* ends when the last sandbox has gone */
 	int lock_fd;
 	int libexec_fd;			/* directory of our own binary */
