@@ -106,36 +106,38 @@ static const struct osh_b_endpoint *endpoint_of(const struct bundle *b, uint32_t
 	return NULL;
 }
 
-/* Does the program's own path stand in this binaries group? Globs and helpers are the kernel's. */
-static bool in_group(const struct bundle *b, uint32_t group, const char *path)
+/*
+ * The rules that let this program through, once more: its groups are what the exec hook found, never
+ * its path, since a replaced file keeps its path. Names the program's own rule before one for any.
+ */
+static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_endpoint *ep,
+				   bool tainted, struct target *t)
 {
-	for (uint32_t i = 0; *path && i < b->n_binaries; i++)
-		if (b->binaries[i].group == group && !(b->binaries[i].flags & OSH_BIN_GLOB) &&
-		    !strcmp(bundle_str(b, b->binaries[i].path), path))
-			return true;
-	return false;
-}
-
-/* The rule to name in the record: the program's own first, then one for any program, then the first. */
-static void choose_rule(const struct table *tb, const struct osh_b_endpoint *ep, struct target *t)
-{
-	const struct bundle *b = tb->bundle;
-	const struct osh_b_alt *alts = &b->alts[ep->first_alt];
+	const struct osh_b_alt *alts = &tb->bundle->alts[ep->first_alt];
 	struct osh_ident_key key = { tb->id, t->ident };
 	struct osh_ident who = { 0 };
+	const struct osh_ident_in *in = &who.by[tb->generation & 1];
 	uint32_t any = 0, own = 0;
 
-	if (!t->ident || maps_lookup(tb->idents_fd, &key, &who) < 0)
-		who.path[0] = 0;
-	who.path[sizeof(who.path) - 1] = 0;
+	if (!t->ident || maps_lookup(tb->idents_fd, &key, &who) < 0 ||
+	    in->generation != tb->generation)
+		memset(&who, 0, sizeof(who));
 	for (uint32_t i = ep->n_alts; i-- > 0;) {
-		t->flags |= alts[i].flags;
-		if (!alts[i].group)
+		uint32_t g = alts[i].group;
+
+		if (!g)
 			any = alts[i].rule + 1;
-		else if (in_group(b, alts[i].group, who.path))
+		else if ((in->groups[g / 64] >> g % 64 & 1) &&
+			 (!tainted || (alts[i].flags & OSH_ALT_TAINT_OK)))
 			own = alts[i].rule + 1;
+		else
+			continue;
+		t->flags |= alts[i].flags;
 	}
-	t->rule = own ? own : any ? any : alts[0].rule + 1;
+	t->rule = own ? own : any;
+	if (t->rule)
+		return OSH_WHY_ALLOWED;
+	return !t->ident ? OSH_WHY_NO_IDENTITY : tainted ? OSH_WHY_TAINTED : OSH_WHY_BINARY;
 }
 
 static enum osh_reason find_host(const struct table *tb, const struct ip *dst, struct target *t)
@@ -174,7 +176,9 @@ enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16
 	ep = endpoint_of(tb->bundle, t->host, port);
 	if (!ep || !ep->n_alts)
 		return OSH_WHY_PORT;
-	choose_rule(tb, ep, t);
+	why = choose_rule(tb, ep, mark & OSH_MARK_TAINT, t);
+	if (why != OSH_WHY_ALLOWED)
+		return why;
 	if (addr_port_forbidden(port))
 		return OSH_WHY_PORT_FORBIDDEN;
 	return t->literal ? addr_judge(tb->bundle, t->host, port, dst) : OSH_WHY_ALLOWED;

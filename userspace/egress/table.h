@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The second judgement of a connection. The kernel's connect hook decided already, program included;
- * here (destination, port) must be in this process' own copy of the bundle, or the flow is closed.
+ * The second judgement of a connection. The kernel's connect hook decided already; here (destination,
+ * port, program) must be in this process' own copy of the bundle too, or the flow is closed.
  */
 #pragma once
 

@@ -147,7 +147,7 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, struct err
 	return launcher_launch(s->d, &m, fds, e);
 }
 
-static int fill(struct sandbox *s, struct err *e)
+static int fill(struct sandbox *s, const char *workdir, struct err *e)
 {
 	/* git sets these for every helper that it starts; they name the place where it finds them anyway. */
 	static const char *const harmless[] = {
@@ -155,6 +155,10 @@ static int fill(struct sandbox *s, struct err *e)
 	};
 	struct kbpf *k = s->d->kernel;
 	int r = kbpf_fill(k, &s->k, &s->bundle, e);
+
+	/* Host sockets may lie in the work directory, even where it is mounted below /tmp. */
+	if (!r)
+		r = kbpf_unix_outside(k, &s->k, workdir, e);
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(harmless); i++)
 		r = kbpf_env_exempt(k, &s->k, harmless[i], e);
@@ -186,7 +190,7 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 		x = ask_launch(s, r, e);
 	if (!x) {
 		s->state = SB_PREPARING;
-		x = fill(s, e);
+		x = fill(s, r->workdir, e);
 	}
 	if (!x)
 		x = kbpf_egress_cgroup(d->kernel, &s->k, s->egress_cgroup, e);
