@@ -17,6 +17,7 @@
 #define CHANGE_NS 0x7fffffff		/* i_ctime_nsec without the "was read" flag that 6.13 put above */
 #define UNLISTED_IDENTS (OSH_IDENTS / 4 * 3)	/* so that unlisted programs cannot use up all idents */
 #define EEXIST 17
+#define PID_LEVELS 32			/* pid namespaces below each other, as the kernel bounds them */
 
 /* One exec in work. Per CPU: the kernel never runs this program twice at once on a CPU. */
 struct exec {
@@ -30,6 +31,7 @@ struct exec {
 	__u32 generation;
 	__u32 ident, why;
 	__u32 first;			/* the ident was made by this exec */
+	__u32 starter;			/* osh-init: first exec of the sandbox, process 1 of its namespace */
 	__u32 len;			/* of the path text; 0 = the file has none */
 	char walk[PATH_BUF];
 	char chunk[TAINT_CHUNK];
@@ -50,8 +52,26 @@ struct {
 	__type(value, __u64);
 } views SEC(".maps");
 
-/* The sandbox's own mount namespace, if the task is in it; a nested one could hold any path. */
-static __always_inline struct mnt_namespace *view_of(struct task_struct *task, __u32 slot, __u32 id)
+/* Process 1 of a pid namespace below the host's. */
+static __always_inline int is_ns_init(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct upid *in = &pid->numbers[0];
+	int nr = 0;
+
+	if (!level || level > PID_LEVELS)
+		return 0;
+	in = (void *)in + level * bpf_core_type_size(struct upid);
+	return !bpf_core_read(&nr, sizeof(nr), &in->nr) && nr == 1;
+}
+
+/*
+ * The sandbox's own mount namespace, if the task is in it; a nested one could hold any path. The
+ * first to ask is osh-init, which the launcher executes before anything of the agent's runs.
+ */
+static __always_inline struct mnt_namespace *view_of(struct task_struct *task, __u32 slot, __u32 id,
+						     __u32 *ret_starter)
 {
 	struct mnt_namespace *ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
 	__u64 mine = (__u64)id << 32 | BPF_CORE_READ(ns, ns.inum), had;
@@ -60,8 +80,14 @@ static __always_inline struct mnt_namespace *view_of(struct task_struct *task, _
 	if (!seen)
 		return NULL;
 	had = *seen;
-	if (had >> 32 != id)
-		had = __sync_val_compare_and_swap(seen, had, mine) == had ? mine : *seen;
+	if (had >> 32 != id) {
+		if (__sync_val_compare_and_swap(seen, had, mine) != had) {
+			had = *seen;
+		} else {
+			had = mine;
+			*ret_starter = is_ns_init(task);
+		}
+	}
 	return had == mine ? ns : NULL;
 }
 
@@ -306,6 +332,8 @@ static __always_inline void exec_record(struct exec *x, struct task_struct *task
 		.kind = OSH_EV_EXEC, .aux = t->tainted,
 	};
 
+	if (x->starter)
+		return;			/* a part of osh, without a name by design: nothing lost */
 	if (t->why)
 		record(&q, OSH_AUDIT, t->why, x->path.path, OSH_NAME_MAX, x->len);
 	else if (x->first)
@@ -321,9 +349,9 @@ static __always_inline void exec_judge(struct task_struct *task, struct linux_bi
 	if (!x)
 		return;
 	x->generation = *(volatile __u32 *)&sb->generation;
-	x->ident = x->why = x->first = x->len = 0;
+	x->ident = x->why = x->first = x->starter = x->len = 0;
 	__builtin_memset(x->groups, 0, sizeof(x->groups));
-	identify(x, sb, BPF_CORE_READ(bprm, file), view_of(task, slot, sb->id));
+	identify(x, sb, BPF_CORE_READ(bprm, file), view_of(task, slot, sb->id, &x->starter));
 	t->slot = slot;
 	t->id = sb->id;
 	t->generation = x->generation;

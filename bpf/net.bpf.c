@@ -117,6 +117,14 @@ static __always_inline const __u64 *groups_now(const struct ask *q)
 	return ident->by[0].generation == q->generation ? ident->by[0].groups : NULL;
 }
 
+/* No rule lists the program: because of what exec found, such as a replaced file, or simply so. */
+static __always_inline __u32 unlisted_why(const struct osh_task *task)
+{
+	__u32 why = task->why;
+
+	return why > OSH_WHY_ALLOWED && why != OSH_WHY_TAINTED ? why : OSH_WHY_BINARY;
+}
+
 /* Is the asking program among those that the endpoint lists? */
 static __always_inline __u32 judge_program(const struct ask *q, const struct osh_endpoint *ep)
 {
@@ -134,7 +142,7 @@ static __always_inline __u32 judge_program(const struct ask *q, const struct osh
 	if (!groups)
 		return OSH_WHY_NO_IDENTITY;
 	if (!groups_meet(groups, ep->groups))
-		return OSH_WHY_BINARY;
+		return unlisted_why(task);
 	if (!task->tainted)
 		return OSH_WHY_ALLOWED;
 	for (int i = 0; i < OSH_GROUP_WORDS; i++)

@@ -50,7 +50,7 @@ struct world {
 };
 static struct world w;
 
-enum how { BY_PATH, BY_FD, BY_MEMFD, BY_THREAD, BY_VFORK, BY_NEWNS, BY_CHROOT };
+enum how { BY_PATH, BY_FD, BY_MEMFD, BY_INIT, BY_THREAD, BY_VFORK, BY_NEWNS, BY_CHROOT };
 
 struct start {
 	const char *path;
@@ -134,7 +134,7 @@ static void start_exec(const struct start *s)
 
 	if (s->argv)
 		execve(s->path, s->argv, env);
-	else if (s->how == BY_FD || s->how == BY_MEMFD)
+	else if (s->how == BY_FD || s->how == BY_MEMFD || s->how == BY_INIT)
 		syscall(SYS_execveat, s->fd, "", argv, env, AT_EMPTY_PATH);
 	else
 		execve(s->path, argv, env);
@@ -153,12 +153,20 @@ static void start_child(struct start *s)
 
 	if (write(w.procs_fd, "0", 1) != 1)
 		_exit(98);
-	if (s->how == BY_MEMFD) {
+	if (s->how == BY_MEMFD || s->how == BY_INIT) {
 		int from = open(s->path, O_RDONLY | O_CLOEXEC);
 
 		s->fd = memfd_create("tool", MFD_CLOEXEC);
 		while (sendfile(s->fd, from, NULL, 1 << 20) > 0)
 			;
+	}
+	if (s->how == BY_INIT) {	/* from memory, as process 1 of a pid namespace */
+		pid_t pid = unshare(CLONE_NEWPID) ? -1 : fork();
+
+		if (!pid)
+			start_exec(s);
+		waitpid(pid, NULL, 0);
+		_exit(0);
 	}
 	if (s->how == BY_VFORK) {
 		pid_t pid = vfork();

@@ -349,6 +349,53 @@ static void events(void **state)
 	assert_int_equal(n[1], 1);
 }
 
+static int on_loss(void *ctx, void *data, size_t size)
+{
+	const struct osh_event *ev = data;
+
+	(void)size;
+	if (ev->kind == OSH_EV_EXEC && ev->why == OSH_WHY_PATH_LONG)
+		++*(int *)ctx;
+	return 0;
+}
+
+/* osh-init is no program of the agent's: one exec, the sandbox's first, and only as process 1. */
+static void starter_is_no_event(void **state)
+{
+	static const struct {
+		enum how how;
+		uint32_t id;
+		int losses;
+	} cases[] = {
+		{ BY_INIT, ID + 1, 0 },
+		{ BY_INIT, ID + 1, 1 },		/* the same once more */
+		{ BY_MEMFD, ID + 2, 1 },	/* first, but not process 1 */
+		{ BY_INIT, ID + 2, 1 },
+	};
+	struct osh_sandbox *sb = &w.k->sandboxes[SLOT];
+	uint32_t losses = 0, id = sb->id;
+	struct ring_buffer *rb;
+
+	(void)state;
+	rb = ring_buffer__new(kbpf_map_fd(w.k, "ring_deny"), on_loss, &losses, NULL);
+	assert_non_null(rb);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kbpf_sandbox s = { .slot = SLOT, .id = cases[i].id };
+		struct running r;
+
+		kbpf_drop(w.k, &s, KMAP_DENIALS, 0);
+		sb->id = cases[i].id;
+		losses = 0;
+		start(&r, (struct start){ .path = "/ro/probe", .how = cases[i].how });
+		stop(&r);
+		ring_buffer__consume(rb);
+		if (losses != (uint32_t)cases[i].losses)
+			fail_msg("case %zu: %u events, want %d", i, losses, cases[i].losses);
+	}
+	sb->id = id;
+	ring_buffer__free(rb);
+}
+
 static void outside_the_sandbox(void **state)
 {
 	struct osh_task t;
@@ -389,6 +436,7 @@ static int tests(void)
 		cmocka_unit_test(missed_exec_shows_in_the_count),
 		cmocka_unit_test(too_many_programs),
 		cmocka_unit_test(events),
+		cmocka_unit_test(starter_is_no_event),
 		cmocka_unit_test(outside_the_sandbox),
 	};
 

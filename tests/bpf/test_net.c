@@ -298,6 +298,14 @@ static void programs(void **state)
 	at443.why = WHY(PATH_LONG);
 	check(&at443, &t, "the tracker's own reason");
 
+	t = program(0);
+	t.why = WHY(REPLACED);
+	at443.why = WHY(REPLACED);
+	check(&at443, &t, "a name without groups, and why");
+	t.tainted = 1, t.why = WHY(TAINTED);
+	at443.why = WHY(BINARY);
+	check(&at443, &t, "tainted, and not listed either");
+
 	t = program(1 << 1 | 1 << 2);
 	t.tainted = 1;
 	at443.why = WHY(TAINTED);
