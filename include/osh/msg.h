@@ -220,7 +220,7 @@ struct osh_msg_audit_add {
 	uint32_t uid;			/* owner */
 	uint32_t slot;
 	uint32_t has_log, has_summary;	/* which of the two optional descriptors follow */
-	uint32_t pad;
+	uint32_t again;			/* 1 = it lives already: osh-audit or oshd was restarted */
 	char name[OSH_SANDBOX_NAME];
 };
 

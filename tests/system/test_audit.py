@@ -138,7 +138,7 @@ class Audit:
             for i, fd in enumerate(high):
                 os.dup2(fd, 3 + i, inheritable=True)
             os.closerange(10, 200)
-        self.p = subprocess.Popen([os.path.join(BUILD, "osh-audit"), "1900020000"], preexec_fn=arrange,
+        self.p = subprocess.Popen([os.path.join(BUILD, "osh-audit"), "1900020000", "embedded"], preexec_fn=arrange,
                                   close_fds=False, stdin=subprocess.DEVNULL, stderr=self.err)
         theirs.close()
 
@@ -182,9 +182,16 @@ def log_file():
     return tempfile.NamedTemporaryFile(mode="r", prefix="osh-audit-test-")
 
 
+def life(f):
+    """What the log says of the sandbox itself."""
+    f.seek(0)
+    return [x["osh"]["reason"] for x in map(json.loads, f.read().splitlines())
+            if x.get("osh", {}).get("event") == "life"]
+
+
 def lines(f):
     f.seek(0)
-    return [json.loads(x) for x in f.read().splitlines()]
+    return [x for x in map(json.loads, f.read().splitlines()) if x.get("osh", {}).get("event") != "life"]
 
 
 def until(cond, secs=10):
@@ -243,6 +250,7 @@ def t_lines():
     a.emit(event(7))
     rc, err = a.stop()
     t.ok(rc == 0 and len(lines(f)) == 4, "what comes after the end is nobody's", rc, err)
+    t.ok(life(f) == ["STARTED", "ENDED"], "the log says when the sandbox started and ended", life(f))
 
 
 def t_order():

@@ -58,6 +58,9 @@ void asandbox_free(struct audit *a, struct asandbox *s);
 void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
 		    bool kernel);
 
+/* A line about the sandbox itself: STARTED, ENDED, or RESTARTED when its log changes hands. */
+void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why);
+
 /* Exact counts, findings, the summary. The rings must have been drained. */
 void asandbox_close(struct audit *a, struct asandbox *s);
 

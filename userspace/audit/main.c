@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * osh-audit UID: drains the kernel's two rings and the egresses' records into the sandboxes' logs.
+ * osh-audit UID embedded|resident: drains the kernel's two rings and the egresses' records into the sandboxes' logs.
  * Started by oshd with the descriptors of enum audit_fd; ends when oshd closes its socket, after a
  * last drain. The deny ring wakes it; the allow ring is read by timer.
  */
@@ -27,6 +27,7 @@ struct loop {
 	int epoll_fd;
 	uint32_t peer_of[PEER_FDS];	/* descriptor -> sandbox of an egress' record socket */
 	int top_peer;			/* no peer above it */
+	bool embedded;			/* when oshd goes, so do its sandboxes */
 	bool end;
 };
 
@@ -115,6 +116,7 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 		out_init(&s->log, chan_take(in, n++));
 	if (m->has_summary)
 		out_init(&s->summary, chan_take(in, n++));
+	asandbox_life(&l->a, s, m->again ? OSH_WHY_RESTARTED : OSH_WHY_STARTED);
 	strays_claim(l->a.strays, m->id, claimed, &(struct claim){ &l->a, s });
 	return add_peer(l, m->id, chan_take(in, 1));
 }
@@ -230,7 +232,8 @@ static int serve(struct loop *l)
 		drain(l, BATCH, RECORDS);
 	}
 	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
-	for (struct asandbox *s = l->a.sandboxes; s; s = s->next)
+	/* A resident oshd has a successor, and the sandboxes live on: their end is not ours to tell. */
+	for (struct asandbox *s = l->embedded ? l->a.sandboxes : NULL; s; s = s->next)
 		asandbox_close(&l->a, s);
 	return 0;
 }
@@ -255,12 +258,13 @@ int main(int argc, char **argv)
 	static struct loop l;
 	struct err e = { 0 };
 	char *end;
-	unsigned long uid = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
+	unsigned long uid = argc == 3 ? strtoul(argv[1], &end, 10) : 0;
 
 	if (!uid || *end) {
 		fprintf(stderr, "osh-audit is started by oshd\n");
 		return 2;
 	}
+	l.embedded = !strcmp(argv[2], "embedded");
 	if (start(&l, &e) < 0 || cage_enter((uid_t)uid, &e) < 0) {
 		fprintf(stderr, "osh-audit: %s\n", e.text);
 		return 1;

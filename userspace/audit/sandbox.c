@@ -196,6 +196,17 @@ static void finding(struct audit *a, struct asandbox *s, const char *title, uint
 	buf_done(&out);
 }
 
+void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why)
+{
+	struct osh_event_named e = { .ev = { .id = s->id, .kind = OSH_EV_LIFE, .verdict = OSH_ALLOW,
+					     .why = (uint8_t)why } };
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	line(a, s, &e, 1, false);
+}
+
 void asandbox_close(struct audit *a, struct asandbox *s)
 {
 	struct walk w = { a, s };
@@ -217,6 +228,7 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 	finding(a, s, "denials beyond the sandbox's budget were counted without a record of their own",
 		k.id == s->id ? k.deny_overflow : 0);
 	finding(a, s, "log lines could not be written", s->lost);
+	asandbox_life(a, s, OSH_WHY_ENDED);
 	if (s->summary.fd >= 0)
 		summary_write(s, k.id == s->id ? k.deny_overflow + s->unremembered : s->unremembered);
 }

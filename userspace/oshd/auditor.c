@@ -78,7 +78,7 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 	static const char *const maps[] = { "ring_deny", "ring_allow", "denials", "idents", "addrs",
 					    "sandboxes" };
 	char uid[16];
-	char *argv[] = { "osh-audit", uid, NULL };
+	char *argv[] = { "osh-audit", uid, d->config.embedded ? "embedded" : "resident", NULL };
 	int fds[1 + ARRAY_SIZE(maps)], pair[2], r;
 
 	snprintf(uid, sizeof(uid), "%u", OSH_UID_AUDIT);
@@ -124,6 +124,7 @@ void auditor_stop(struct daemon *d)
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	struct osh_msg_audit_add m = { .id = s->k.id, .uid = s->uid, .slot = s->k.slot,
+				       .again = s->state == SB_RUNNING,
 				       .has_log = s->log_fd >= 0, .has_summary = s->summary_fd >= 0 };
 	int fds[4] = { s->bundle_fd, s->records_in_fd }, n = 2, r;
 
