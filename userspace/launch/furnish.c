@@ -14,6 +14,7 @@
 #include "resolve.h"
 
 #define INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+#define STEP (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 /* Pages are charged to the sandbox's cgroup as well; this bound holds where it has no memory limit. */
 static const char *const scratch_options[] = { "mode", "0755", "size", "50%", NULL };
@@ -89,25 +90,37 @@ static const struct {
 };
 static int etc_trees[ARRAY_SIZE(etc_files)];	/* detached copies, one child one sandbox */
 
+/*
+ * Every step is taken from the directory before it and follows nothing: links from the host lie in the
+ * root too, and through one of them mkdir would reach the host itself, as root.
+ */
 int furnish_dir(int root, const char *path, mode_t mode, int *ret_fd, struct err *e)
 {
-	char part[PATH_MAX];
-	size_t n = 0;
-	int fd;
+	_close_ int at = fcntl(root, F_DUPFD_CLOEXEC, 3);
+	char part[NAME_MAX + 1];
 
-	while (path[n]) {
-		n += 1 + strcspn(path + n + 1, "/");
+	for (;;) {
+		size_t n;
+		int fd;
+
+		path += strspn(path, "/");
+		n = strcspn(path, "/");
+		if (!n)
+			break;
 		if (n >= sizeof(part))
-			return fail(e, ENAMETOOLONG, "'%s': too long", path);
+			return fail(e, ENAMETOOLONG, "'%.60s': too long", path);
 		memcpy(part, path, n);
 		part[n] = 0;
-		if (mkdirat(root, part + 1, path[n] ? 0755 : mode) < 0 && errno != EEXIST)
+		path += n;
+		if (mkdirat(at, part, *path ? 0755 : mode) < 0 && errno != EEXIST)
 			return fail(e, errno, "make '%s' inside: %s", part, strerror(errno));
+		fd = open_at(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW, STEP);
+		if (fd < 0)
+			return fail(e, -fd, "open '%s' inside: %s", part, strerror(-fd));
+		close(at);
+		at = fd;
 	}
-	fd = open_at(root, path, O_PATH | O_DIRECTORY, INSIDE);
-	if (fd < 0)
-		return fail(e, -fd, "open '%s' inside: %s", path, strerror(-fd));
-	*ret_fd = fd;
+	*ret_fd = take_fd(&at);
 	return 0;
 }
 
