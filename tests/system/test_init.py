@@ -283,11 +283,12 @@ def read_line(fd):
 
 
 def t_pty_resize_and_keys():
-    # no shell loop: dash starts programs by vfork, and one stopped in between cannot be waited for
+    # os.write: a handler may come in the middle of a print. No shell loop: dash starts programs by
+    # vfork, and one stopped in between cannot be waited for.
     i, m = pty_init(["/usr/bin/python3", "-c", "import os, signal\n"
-                     "signal.signal(signal.SIGWINCH, lambda *a: print(*reversed(os.get_terminal_size(1))))\n"
+                     "signal.signal(signal.SIGWINCH, lambda *a: os.write(1, b'%d %d\\n' % tuple(os.get_terminal_size(1))[::-1]))\n"
                      "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
-                     "print('up')\nwhile 1: signal.pause()"])
+                     "os.write(1, b'up\\n')\nwhile 1: signal.pause()"])
     assert read_line(m) == b"up\r\n"
     fcntl.ioctl(m, termios.TIOCSWINSZ, struct.pack("4H", 5, 66, 0, 0))
     assert read_line(m) == b"5 66\r\n"
