@@ -49,7 +49,13 @@ static bool off(const struct child *c, uint64_t layer)
 /* In the child, so that osh-launch does not wait for the kernel to build a network stack. */
 static int namespaces(struct child *c, struct err *e)
 {
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+	int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+	if (c->a->netns_fd < 0)
+		flags |= CLONE_NEWNET;
+	else if (setns(c->a->netns_fd, CLONE_NEWNET) < 0)
+		return fail(e, errno, "enter the network namespace: %s", strerror(errno));
+	if (unshare(flags) < 0)
 		return fail(e, errno, "new namespaces: %s", strerror(errno));
 	if (sethostname(c->a->m->name, strlen(c->a->m->name)) < 0 || setdomainname("", 0) < 0)
 		return fail(e, errno, "host name: %s", strerror(errno));

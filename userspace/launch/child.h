@@ -17,6 +17,7 @@ struct child_args {
 	int channel;			/* to osh-launch: reports up, OSH_MSG_GO down */
 	int init_fd;			/* osh-init, executable and unreadable */
 	const struct seccomp_set *filters;
+	int netns_fd;			/* a fresh network namespace, or -1: make one */
 	const struct windows *windows;	/* just refreshed */
 	struct rlimit nofile;		/* what osh-launch was started with */
 };

@@ -38,7 +38,7 @@ static const struct {
 };
 
 /* Parts of /proc that speak for the whole machine. Landlock and the missing capabilities come first. */
-static const char *const proc_ro[] = { "sys", "bus", "fs", "irq" };
+static const char *const proc_ro[] = { "sys" };
 static const char *const proc_masked[] = {
 	"kcore", "keys", "key-users", "kmsg", "kallsyms", "latency_stats", "sched_debug",
 	"slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo", "acpi", "scsi",

@@ -25,6 +25,7 @@ static struct {
 	int fd;				/* 0 = empty slot */
 } cache[CACHED];
 static unsigned next_slot;
+static struct idmap_key ahead;		/* run_uid 0 = nothing to guess from */
 
 /* The pid as this process' /proc shows it: the helper may live in a nested pid namespace. */
 static int pid_in_proc(int pidfd)
@@ -96,14 +97,18 @@ static int make(const struct idmap_key *k, int *ret_fd, struct err *e)
 	return r;
 }
 
-int idmap_get(const struct idmap_key *k, struct err *e)
+static int find(const struct idmap_key *k)
 {
-	int fd = -1, r;
-
 	for (unsigned i = 0; i < CACHED; i++)
 		if (cache[i].fd && !memcmp(&cache[i].k, k, sizeof(*k)))
 			return cache[i].fd;
-	r = make(k, &fd, e);
+	return -1;
+}
+
+static int add(const struct idmap_key *k, struct err *e)
+{
+	int fd = -1, r = make(k, &fd, e);
+
 	if (r < 0)
 		return r;
 	if (cache[next_slot].fd)
@@ -112,4 +117,25 @@ int idmap_get(const struct idmap_key *k, struct err *e)
 	cache[next_slot].fd = fd;
 	next_slot = (next_slot + 1) % CACHED;
 	return fd;
+}
+
+int idmap_get(const struct idmap_key *k, struct err *e)
+{
+	int fd = find(k);
+
+	ahead = *k;
+	ahead.run_uid++;
+	ahead.run_gid++;
+	return fd >= 0 ? fd : add(k, e);
+}
+
+bool idmap_wanted(void)
+{
+	return ahead.run_uid && find(&ahead) < 0;
+}
+
+void idmap_ahead(void)
+{
+	if (add(&ahead, NULL) < 0)
+		ahead.run_uid = 0;
 }

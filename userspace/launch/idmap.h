@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "err.h"
@@ -16,3 +17,10 @@ struct idmap_key {
 
 /* A descriptor that stays the cache's; -errno with the reason. */
 int idmap_get(const struct idmap_key *k, struct err *e);
+
+/*
+ * When there is time: the map that the next sandbox of the same owner will ask for. oshd gives its
+ * users in turn, so that is the last key with the next number. idmap_wanted: is there one to make?
+ */
+bool idmap_wanted(void);
+void idmap_ahead(void);

@@ -183,15 +183,41 @@ static int compile(struct sock_fprog *ret, uint32_t otherwise, enum seccomp_vari
 	return r;
 }
 
+/*
+ * One program of two, since loading costs by the piece: where the first would allow, it jumps to the
+ * beginning of the second. Classic BPF jumps forward only, and the second lies behind.
+ */
+static int chain(const struct sock_fprog *first, const struct sock_fprog *second,
+		 struct sock_fprog *ret)
+{
+	size_t n = (size_t)first->len + second->len;
+	struct sock_filter *p = n > BPF_MAXINSNS ? NULL : malloc(n * sizeof(*p));
+
+	if (!p)
+		return n > BPF_MAXINSNS ? -E2BIG : -ENOMEM;
+	memcpy(p, first->filter, first->len * sizeof(*p));
+	memcpy(p + first->len, second->filter, second->len * sizeof(*p));
+	for (unsigned i = 0; i < first->len; i++)
+		if (p[i].code == (BPF_RET | BPF_K) && p[i].k == SECCOMP_RET_ALLOW)
+			p[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, first->len - i - 1);
+	*ret = (struct sock_fprog){ (unsigned short)n, p };
+	return 0;
+}
+
 int seccomp_compile(struct seccomp_set *ret, struct err *e)
 {
 	struct seccomp_set s = { 0 };
 
 	for (enum seccomp_variant v = 0; v < SECCOMP_VARIANTS; v++) {
-		int r = compile(&s.list[v], SCMP_ACT_ERRNO(ENOSYS), v, fill_list);
+		struct sock_fprog list = { 0 }, refine = { 0 };
+		int r = compile(&list, SCMP_ACT_ERRNO(ENOSYS), v, fill_list);
 
 		if (!r)
-			r = compile(&s.refine[v], SCMP_ACT_ALLOW, v, fill_refine);
+			r = compile(&refine, SCMP_ACT_ALLOW, v, fill_refine);
+		if (!r)
+			r = chain(&refine, &list, &s.program[v]);
+		free(list.filter);
+		free(refine.filter);
 		if (r < 0) {
 			seccomp_set_done(&s);
 			return fail(e, -r, "compile the system call filter: %s", strerror(-r));
@@ -203,23 +229,16 @@ int seccomp_compile(struct seccomp_set *ret, struct err *e)
 
 void seccomp_set_done(struct seccomp_set *s)
 {
-	for (int v = 0; v < SECCOMP_VARIANTS; v++) {
-		free(s->list[v].filter);
-		free(s->refine[v].filter);
-	}
+	for (int v = 0; v < SECCOMP_VARIANTS; v++)
+		free(s->program[v].filter);
 	*s = (struct seccomp_set){ 0 };
 }
 
 int seccomp_enter(const struct seccomp_set *s, enum seccomp_variant v, struct err *e)
 {
-	/* The later program's errno wins where both refuse: EPERM is the truer word. */
-	const struct sock_fprog *p[] = { &s->list[v], &s->refine[v] };
-
-	for (size_t i = 0; i < ARRAY_SIZE(p); i++) {
-		if (!p[i]->filter)
-			return fail(e, EINVAL, "seccomp: the filter was never compiled");
-		if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, p[i]) < 0)
-			return fail(e, errno, "seccomp: load a filter: %s", strerror(errno));
-	}
+	if (!s->program[v].filter)
+		return fail(e, EINVAL, "seccomp: the filter was never compiled");
+	if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &s->program[v]) < 0)
+		return fail(e, errno, "seccomp: load the filter: %s", strerror(errno));
 	return 0;
 }

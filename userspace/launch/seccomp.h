@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sandbox's system call filters. Compiled once when osh-launch starts; every child loads the same
- * bytes. Two stacked programs: `list` allows what syscalls.def lists and answers ENOSYS to the rest;
- * `refine` then says EPERM to arguments of listed calls. The kernel takes the stricter answer.
+ * bytes. Two filters in one program: `refine` says EPERM to arguments of calls that are allowed
+ * otherwise; whatever it lets pass goes on to `list`, which allows what syscalls.def lists and answers
+ * ENOSYS to the rest.
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 enum seccomp_variant { SECCOMP_PLAIN, SECCOMP_NESTED, SECCOMP_VARIANTS };
 
 struct seccomp_set {
-	struct sock_fprog list[SECCOMP_VARIANTS], refine[SECCOMP_VARIANTS];
+	struct sock_fprog program[SECCOMP_VARIANTS];
 };
 
 int seccomp_compile(struct seccomp_set *ret, struct err *e);

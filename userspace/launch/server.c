@@ -15,12 +15,14 @@
 
 #include "chan.h"
 #include "egress.h"
+#include "idmap.h"
 #include "own.h"
 #include "program.h"
 #include "start.h"
 
 #define STARTING_MAX 64			/* sandboxes being built at once */
 #define START_MS 30000			/* longest that one may take, oshd's part included */
+#define IDLE_MS 10			/* without an event: time to make spare namespaces */
 #define SEND_S 5			/* an oshd that does not read for so long is as good as dead */
 
 static uint64_t now_ms(void)
@@ -103,6 +105,7 @@ static int keep_cgroup(struct server *s, struct kin *k, int fd)
 
 static int start(struct server *s, const struct osh_msg_launch *m, const int *fds, struct err *e)
 {
+	_close_ int netns = -1;
 	struct start_args a = { .m = m, .fds = fds, .init_fd = s->init_fd, .filters = &s->filters,
 				.windows = &s->windows, .nofile = s->nofile };
 	struct kin *k;
@@ -118,6 +121,7 @@ static int start(struct server *s, const struct osh_msg_launch *m, const int *fd
 	if (!k)
 		return fail(e, ENOMEM, "out of memory");
 	k->deadline_ms = now_ms() + START_MS;
+	a.netns_fd = netns = spares_take(&s->spares);
 	r = start_sandbox(&a, &k->pid, &k->pidfd, &k->channel, e);
 	if (!r && ((r = keep_cgroup(s, k, fds[OSH_LFD_CGROUP])) < 0 ||
 		   (r = watch(s, k->pidfd, &k->on_exit)) < 0 ||
@@ -364,17 +368,41 @@ static void on_event(struct server *s, struct source *src)
 		on_exit_of(s, src->kin);
 }
 
+/* A resident one uses its free time for the next sandbox. */
+static bool has_chores(const struct server *s)
+{
+	return !s->embedded && s->peer >= 0 && (spares_wanted(&s->spares) || idmap_wanted());
+}
+
+static void do_chore(struct server *s)
+{
+	if (spares_wanted(&s->spares))
+		spares_add(&s->spares);
+	else if (idmap_wanted())
+		idmap_ahead();
+}
+
+/* Milliseconds to wait for an event, -1 = for ever. */
+static int patience(const struct server *s)
+{
+	if (has_chores(s))
+		return IDLE_MS;
+	return s->family.n_starting ? 1000 : -1;
+}
+
 int server_run(struct server *s)
 {
 	/* Without a peer a resident one stays only while it has something to keep. */
 	while (s->peer >= 0 || (!s->embedded && (s->family.n || s->keep.first))) {
 		struct epoll_event ev;
-		int n = epoll_wait(s->epoll, &ev, 1, s->family.n_starting ? 1000 : -1);
+		int wait = patience(s), n = epoll_wait(s->epoll, &ev, 1, wait);
 
 		if (n < 0 && errno != EINTR)
 			break;
 		if (n > 0)
 			on_event(s, ev.data.ptr);
+		else if (n == 0 && wait == IDLE_MS)
+			do_chore(s);
 		if (s->family.n_starting)
 			on_deadlines(s);
 	}

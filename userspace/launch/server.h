@@ -12,6 +12,7 @@
 #include "family.h"
 #include "seccomp.h"
 #include "keep.h"
+#include "spare.h"
 #include "windows.h"
 
 struct server {
@@ -23,6 +24,7 @@ struct server {
 	struct rlimit nofile;		/* as inherited; children get it back */
 	struct seccomp_set filters;
 	struct windows windows;
+	struct spares spares;
 	struct family family;
 	struct keep keep;
 	struct source on_peer, on_listen;

@@ -12,6 +12,7 @@ struct start_args {
 	const int *fds;			/* enum osh_launch_fd */
 	int init_fd;
 	const struct seccomp_set *filters;
+	int netns_fd;			/* a fresh network namespace, or -1 */
 	struct windows *windows;
 	struct rlimit nofile;
 };
