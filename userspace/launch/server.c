@@ -80,7 +80,7 @@ static void tell_failed(struct server *s, uint32_t id, const struct err *e)
 	tell(s, OSH_MSG_FAILED, &f, sizeof(f), NULL, 0);
 }
 
-/* The child is to end; its reason has been told. */
+/* The child is to end, whatever it is doing. */
 static void give_up(struct server *s, struct kin *k)
 {
 	if (k->kind == KIN_SANDBOX)
@@ -89,10 +89,13 @@ static void give_up(struct server *s, struct kin *k)
 	drop(s, k);
 }
 
+/* Told when it is undone: oshd may remove the cgroup at once. */
 static void fail_kin(struct server *s, struct kin *k, const struct err *e)
 {
-	tell_failed(s, k->id, e);
+	uint32_t id = k->id;
+
 	give_up(s, k);
+	tell_failed(s, id, e);
 }
 
 static int keep_cgroup(struct server *s, struct kin *k, int fd)
@@ -347,12 +350,15 @@ static void on_deadlines(struct server *s)
 	struct err e = { 0 };
 	uint64_t now = now_ms();
 
-	for (struct kin *k = s->family.first, *next; k; k = next) {
-		next = k->next;
+	for (struct kin *k = s->family.first; k; k = k->next) {
 		if (k->state == KIN_RUNNING || now < k->deadline_ms)
 			continue;
 		(void)fail(&e, ETIMEDOUT, "not ready after %d s", START_MS / 1000);
-		fail_kin(s, k, &e);
+		kin_kill(k);		/* it may hang in a dead file server: not waited for here */
+		unwatch(s, &k->channel);
+		kin_running(&s->family, k);
+		keep_forget(&s->keep, k->id);
+		tell_failed(s, k->id, &e);
 	}
 }
 

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * osh-launch as oshd sees it: the whole protocol with a real osh-init behind it, what a finished
+ * sandbox holds, failures with their reasons, and what is left when either side goes.
+ */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../userspace/oshd/kernel/cgroup.h"
+#include "chan.h"
+#include "own.h"
+#include "policy.h"
+
+#include <cmocka.h>
+
+#define RUN_UID 1900009999u
+#define WAIT_MS 20000
+
+struct rig {
+	pid_t pid;			/* osh-launch */
+	int peer;
+	int control;			/* our end of the last sandbox' control socket */
+	char socket[128];		/* where a resident one listens */
+};
+
+static struct cgroup_base cgroups;
+static char dir[64], program[512], instance[64];
+static int dns_fd, steer_fd, map_fd;
+static uint32_t next_id = 1;
+
+static int program_of(enum bpf_prog_type type, enum bpf_attach_type attach, int ret)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = ret },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = attach);
+
+	return bpf_prog_load(type, "osh_test", "GPL", code, ARRAY_SIZE(code), &o);
+}
+
+/* A program of our own in a process with descriptor 3 as its peer. */
+static void rig_start(struct rig *r, bool resident)
+{
+	struct err e = { 0 };
+	int pair[2];
+
+	/* Its watcher takes the whole instance away at the end: a new one for each. */
+	cgroup_close(&cgroups);
+	assert_int_equal(cgroup_open(&cgroups, instance, &e), 0);
+	*r = (struct rig){ .control = -1 };
+	snprintf(r->socket, sizeof(r->socket), "%s/launch", dir);
+	assert_int_equal(chan_pair(pair), 0);
+	r->pid = fork();
+	if (r->pid == 0) {
+		if (dup2(pair[1], 3) < 0)
+			_exit(1);
+		fcntl(3, F_SETFD, 0);
+		if (resident)
+			execl(program, "osh-launch", "--listen", r->socket, NULL);
+		else
+			execl(program, "osh-launch", "--embedded", NULL);
+		_exit(127);
+	}
+	close(pair[1]);
+	r->peer = pair[0];
+}
+
+static int rig_end(struct rig *r)
+{
+	int st = -1;
+
+	own_close(&r->peer);
+	for (int i = 0; i < WAIT_MS / 10; i++) {
+		if (waitpid(r->pid, &st, WNOHANG) == r->pid)
+			break;
+		usleep(10000);
+	}
+	own_close(&r->control);
+	return st;
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return poll(&p, 1, WAIT_MS) == 1;
+}
+
+static int bundle_fd(const char *policy)
+{
+	int fd = memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct diags d = { 0 };
+	struct buf b = { 0 };
+
+	assert_int_equal(policy_compile(slice_of(policy), &d, &b), 0);
+	assert_int_equal(write(fd, b.p, b.n), (ssize_t)b.n);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL), 0);
+	buf_done(&b);
+	diags_done(&d);
+	return fd;
+}
+
+static const char usual[] = "version: 1\nfilesystem_policy:\n  include_workdir: true\n"
+			    "  read_only: [/usr, /etc]\n";
+
+/* Sends a request; the sandbox's cgroup is its own. */
+static uint32_t launch(struct rig *r, const char *policy, void (*spoil)(struct osh_msg_launch *))
+{
+	struct osh_msg_launch m = { .id = next_id++, .run_uid = RUN_UID, .run_gid = RUN_UID,
+				    .flags = OSH_LAUNCH_IDMAP, .net6 = { 0xfd } };
+	int fds[OSH_LFD_MAX] = { [OSH_LFD_DNS] = dns_fd, [OSH_LFD_STEER] = steer_fd,
+				 [OSH_LFD_STEER_MAP] = map_fd };
+	struct err e = { 0 };
+	uint64_t cgroup;
+	int pair[2];
+
+	snprintf(m.name, sizeof(m.name), "test-%u", m.id);
+	snprintf(m.workdir, sizeof(m.workdir), "%s/work", dir);
+	assert_int_equal(chan_pair(pair), 0);
+	fds[OSH_LFD_BUNDLE] = bundle_fd(policy);
+	fds[OSH_LFD_CONTROL] = pair[1];
+	fds[OSH_LFD_WORKDIR] = open(m.workdir, O_PATH | O_CLOEXEC);
+	assert_int_equal(cgroup_make(cgroups.box_fd, m.id, &fds[OSH_LFD_CGROUP], &cgroup, &e), 0);
+	if (spoil)
+		spoil(&m);
+	assert_int_equal(chan_send(r->peer, OSH_MSG_LAUNCH, &m, sizeof(m), fds, OSH_LFD_MAX), 0);
+	for (int i = 0; i <= OSH_LFD_CGROUP; i++)
+		close(fds[i]);
+	own_close(&r->control);
+	r->control = pair[0];
+	return next_id - 1;
+}
+
+static void next(struct rig *r, struct chan_in *in)
+{
+	assert_true(readable(r->peer));
+	assert_int_equal(chan_recv(r->peer, in), 1);
+}
+
+/* The reason that osh-launch gives for a request; "" if it prepared it. */
+static const char *reason(struct rig *r, const char *policy, void (*spoil)(struct osh_msg_launch *))
+{
+	static char text[240];
+	struct osh_msg_failed f;
+	struct chan_in in;
+	uint32_t id = launch(r, policy, spoil);
+
+	next(r, &in);
+	*text = 0;
+	if (in.h.type == OSH_MSG_FAILED) {
+		memcpy(&f, in.bytes, sizeof(f));
+		assert_true(f.id == id || spoil);
+		assert_true(f.code > 0);
+		memcpy(text, f.text, sizeof(text));
+	}
+	chan_in_done(&in);
+	return text;
+}
+
+static void prepared(struct rig *r, uint32_t id, struct osh_msg_prepared *p, struct chan_in *in)
+{
+	next(r, in);
+	if (in->h.type == OSH_MSG_FAILED)
+		print_error("%s\n", ((struct osh_msg_failed *)(void *)in->bytes)->text);
+	assert_non_null(chan_is(in, OSH_MSG_PREPARED, sizeof(*p), OSH_PFD_MAX));
+	memcpy(p, in->bytes, sizeof(*p));
+	assert_int_equal(p->id, id);
+}
+
+static void go(struct rig *r, uint32_t id)
+{
+	struct osh_msg_id m = { .id = id };
+
+	assert_int_equal(chan_send(r->peer, OSH_MSG_GO, &m, sizeof(m), NULL, 0), 0);
+}
+
+/* The command for osh-init; its stdio is /dev/null of ours. */
+static void command(struct rig *r, const char *strings, size_t n, uint32_t argc)
+{
+	struct osh_msg_init_spec s = { .argc = argc, .bytes = (uint32_t)n, .flags = OSH_SPEC_FDS,
+				       .umask = 022 };
+	int fds[4] = { memfd_create("spec", MFD_CLOEXEC | MFD_ALLOW_SEALING) };
+
+	assert_int_equal(write(fds[0], strings, n), (ssize_t)n);
+	assert_int_equal(fcntl(fds[0], F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL), 0);
+	for (int i = 1; i < 4; i++)
+		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(chan_send(r->control, OSH_MSG_INIT_SPEC, &s, sizeof(s), fds, 4), 0);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+/* Wait status of the command. */
+static int exited(struct rig *r)
+{
+	for (int i = 0; i < 10; i++) {
+		struct osh_msg_status s = { 0 };
+		struct chan_in in;
+
+		assert_true(readable(r->control));
+		assert_int_equal(chan_recv(r->control, &in), 1);
+		memcpy(&s, in.bytes, sizeof(s));
+		chan_in_done(&in);
+		if (in.h.type == OSH_MSG_INIT_EXITED)
+			return s.value;
+		assert_int_equal(in.h.type, OSH_MSG_INIT_STARTED);
+	}
+	return -1;
+}
+
+static bool cgroup_there(uint32_t id)
+{
+	char name[16];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%u", id);
+	return !fstatat(cgroups.box_fd, name, &st, 0);
+}
+
+static int fds_of(uint32_t pid, char *ret, size_t n)
+{
+	char path[64];
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd", pid);
+	d = opendir(path);
+	*ret = 0;
+	for (struct dirent *x; d && (x = readdir(d));)
+		if (x->d_name[0] != '.' && strlen(ret) + strlen(x->d_name) + 2 < n)
+			strcat(strcat(ret, x->d_name), " ");
+	return d ? closedir(d) : -1;
+}
+
+static void test_run(void **state)
+{
+	static const char sh[] = "/bin/sh\0-c\0test $$ = 2 && test -r /etc/hosts && exit 7\0/sandbox";
+	struct osh_msg_prepared p;
+	struct chan_in in;
+	char text[256], path[64];
+	struct rig r;
+	uint32_t id;
+	int fd;
+
+	(void)state;
+	rig_start(&r, false);
+	id = launch(&r, usual, NULL);
+	prepared(&r, id, &p, &in);
+	assert_int_not_equal(p.netns_cookie, 0);
+	assert_int_equal(p.warnings, 0);
+	go(&r, id);
+	command(&r, sh, sizeof(sh), 3);
+	assert_int_equal(exited(&r), 7 << 8);
+	assert_true(readable(in.fds[OSH_PFD_PIDFD]));
+	chan_in_done(&in);
+
+	/* A second one, looked at while osh-init waits for its command. */
+	id = launch(&r, usual, NULL);
+	prepared(&r, id, &p, &in);
+	go(&r, id);
+	snprintf(path, sizeof(path), "/proc/%u/environ", p.pid);
+	for (int i = 0; i < 200; i++) {	/* until it has executed */
+		fds_of(p.pid, text, sizeof(text));
+		if (!strcmp(text, "0 1 2 3 "))
+			break;
+		usleep(10000);
+	}
+	assert_string_equal(text, "0 1 2 3 ");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, text, sizeof(text)), 0);
+	close(fd);
+	assert_true(cgroup_there(id));
+	assert_int_equal(rig_end(&r), 0);	/* embedded: everything goes with us */
+	assert_true(readable(in.fds[OSH_PFD_PIDFD]));
+	assert_false(cgroup_there(id));
+	chan_in_done(&in);
+	cgroup_remove(cgroups.box_fd, id - 1);
+}
+
+static void as_root(struct osh_msg_launch *m)
+{
+	m->run_uid = 0;
+}
+
+static void as_another(struct osh_msg_launch *m)
+{
+	m->uid = 60001;
+}
+
+static void bad_name(struct osh_msg_launch *m)
+{
+	strcpy(m->name, "a b\nnameserver 1.2.3.4");
+}
+
+static void long_name(struct osh_msg_launch *m)
+{
+	memset(m->name, 'a', sizeof(m->name));
+}
+
+static void elsewhere(struct osh_msg_launch *m)
+{
+	strcpy(m->workdir, "/usr");
+}
+
+static void layers_off(struct osh_msg_launch *m)
+{
+	m->off = OSH_OFF_SECCOMP;
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		void (*spoil)(struct osh_msg_launch *);
+		const char *text;
+	} cases[] = {
+		{ as_root, "never runs as root" }, { as_another, "may only run a sandbox as itself" },
+		{ bad_name, "a sandbox's name" },  { long_name, "a sandbox's name" },
+		{ elsewhere, "is now another one" }, { layers_off, "test builds only" },
+	};
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, false);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *got = reason(&r, usual, cases[i].spoil);
+
+		if (!strstr(got, cases[i].text))
+			print_error("wanted '%s', got '%s'\n", cases[i].text, got);
+		assert_non_null(strstr(got, cases[i].text));
+		cgroup_remove(cgroups.box_fd, next_id - 1);
+	}
+	assert_non_null(strstr(reason(&r, "version: 1\nfilesystem_policy:\n  read_only: [/run]\n", NULL),
+			       "never shown"));
+	cgroup_remove(cgroups.box_fd, next_id - 1);
+	/* after all that it still works */
+	assert_string_equal(reason(&r, usual, NULL), "");
+	assert_int_equal(rig_end(&r), 0);
+	assert_false(cgroup_there(next_id - 1));
+}
+
+/* Many at once, none told to go: all are prepared side by side, and all go with the peer. */
+static void test_many(void **state)
+{
+	enum { N = 12 };
+	struct chan_in in;
+	struct rig r;
+	uint32_t first = next_id;
+	int pidfds[N];
+
+	(void)state;
+	rig_start(&r, false);
+	for (int i = 0; i < N; i++)
+		launch(&r, usual, NULL);
+	for (int i = 0; i < N; i++) {
+		next(&r, &in);
+		assert_non_null(chan_is(&in, OSH_MSG_PREPARED, sizeof(struct osh_msg_prepared), OSH_PFD_MAX));
+		pidfds[i] = chan_take(&in, OSH_PFD_PIDFD);
+		chan_in_done(&in);
+	}
+	assert_int_equal(rig_end(&r), 0);
+	for (int i = 0; i < N; i++) {
+		assert_true(readable(pidfds[i]));
+		close(pidfds[i]);
+		assert_false(cgroup_there(first + (uint32_t)i));
+	}
+}
+
+static void test_nonsense(void **state)
+{
+	struct osh_msg_id m = { .id = 1 };
+	struct chan_in in;
+	struct rig r;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	rig_start(&r, false);
+	assert_int_equal(chan_send(r.peer, OSH_MSG_GO, &m, sizeof(m), &null, 1), 0);
+	assert_true(readable(r.peer));
+	assert_true(chan_recv(r.peer, &in) <= 0);	/* the sender is dropped, not the message */
+	assert_int_equal(rig_end(&r), 0);
+	close(null);
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	assert_true(strlen(path) < sizeof(a.sun_path));
+	strcpy(a.sun_path, path);
+	if (connect(fd, (void *)&a, sizeof(a)) < 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+/* The daemon dies; the sandbox lives, the next daemon gets back what the first one stored. */
+static void test_resident(void **state)
+{
+	static const char sleeper[] = "/bin/sleep\0" "1000\0/sandbox";
+	struct osh_msg_stored st = { .generation = 5, .name = "test" };
+	struct osh_msg_prepared p;
+	struct osh_msg_id f = { 0 };
+	int fds[OSH_SFD_MAX], pidfd;
+	struct chan_in in;
+	struct rig r;
+	uint32_t id;
+
+	(void)state;
+	rig_start(&r, true);
+	id = launch(&r, usual, NULL);
+	prepared(&r, id, &p, &in);
+	pidfd = chan_take(&in, OSH_PFD_PIDFD);
+	chan_in_done(&in);
+	st.id = id;
+	for (int i = 0; i < OSH_SFD_MAX; i++)
+		fds[i] = pidfd;
+	assert_int_equal(chan_send(r.peer, OSH_MSG_STORE, &st, sizeof(st), fds, OSH_SFD_MAX), 0);
+	go(&r, id);
+	command(&r, sleeper, sizeof(sleeper), 2);
+	assert_true(readable(r.control));
+
+	own_close(&r.peer);
+	for (int i = 0; i < 200 && (r.peer = dial(r.socket)) < 0; i++)
+		usleep(10000);
+	assert_true(r.peer >= 0);
+	next(&r, &in);
+	assert_non_null(chan_is(&in, OSH_MSG_STORED, sizeof(st), OSH_SFD_MAX));
+	assert_memory_equal(in.bytes + sizeof(st.h), (char *)&st + sizeof(st.h), sizeof(st) - sizeof(st.h));
+	assert_int_equal(syscall(SYS_pidfd_send_signal, in.fds[OSH_SFD_PIDFD], 0, NULL, 0), 0);
+	chan_in_done(&in);
+	next(&r, &in);
+	assert_non_null(chan_is(&in, OSH_MSG_STORED_ALL, sizeof(f), 0));
+
+	f.id = id;
+	assert_int_equal(chan_send(r.peer, OSH_MSG_FORGET, &f, sizeof(f), NULL, 0), 0);
+	assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0), 0);
+	assert_true(readable(pidfd));
+	close(pidfd);
+	assert_int_equal(rig_end(&r), 0);	/* nothing to keep: it leaves */
+	assert_int_not_equal(access(r.socket, F_OK), 0);
+	for (int i = 0; i < 200 && cgroup_remove(cgroups.box_fd, id) == -EBUSY; i++)
+		usleep(10000);
+	assert_false(cgroup_there(id));
+}
+
+static int setup(void **state)
+{
+	char name[64], *slash;
+	struct err e = { 0 };
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	(void)state;
+	if (getuid()) {
+		print_message("1..0 # SKIP needs root\n");
+		exit(77);
+	}
+	program[n] = 0;
+	for (int i = 0; i < 3 && (slash = strrchr(program, '/')); i++)
+		*slash = 0;		/* build/tests/system/test_launch -> build */
+	strcat(program, "/osh-launch");
+	snprintf(instance, sizeof(instance), "test-launch-%d", getpid());
+	strcpy(dir, "/var/tmp/osh-launch-XXXXXX");
+	if (!mkdtemp(dir) || chmod(dir, 0755) || cgroup_open(&cgroups, instance, &e)) {
+		print_message("# %s\n", e.text);
+		return -1;
+	}
+	snprintf(name, sizeof(name), "%s/work", dir);
+	dns_fd = program_of(BPF_PROG_TYPE_SCHED_CLS, 0, 0);
+	steer_fd = program_of(BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, 1);
+	map_fd = bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "steer", 4, 8, 1, NULL);
+	return mkdir(name, 0755) || dns_fd < 0 || steer_fd < 0 || map_fd < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	cgroup_close(&cgroups);
+	return system(cmd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_run),	 cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_many),	 cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_resident),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
