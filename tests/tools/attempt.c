@@ -479,6 +479,41 @@ static int try_host6(char **a)
 	return host(a, AF_INET6);
 }
 
+/* Every way to a set-uid file; the first that works counts. */
+static int try_suid(char **a)
+{
+	struct {
+		unsigned long long flags, mode, resolve;
+	} how = { O_CREAT | O_WRONLY, 04755, 0 };
+	char path[4096];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/suid-%d", a[0], getpid());
+	for (int way = 0; way < 9; way++) {
+		int fd = way < 4 ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755) : -1;
+
+		switch (way) {
+		case 0: (void)!chmod(path, 04755); break;
+		case 1: (void)!fchmod(fd, 04755); break;
+		case 2: syscall(SYS_fchmodat, AT_FDCWD, path, 04755); break;
+		case 3: syscall(452 /* fchmodat2 */, AT_FDCWD, path, 04755, 0); break;
+		case 4: fd = (int)syscall(SYS_creat, path, 04755); break;
+		case 5: fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 04755); break;
+		case 6: fd = open(a[0], O_TMPFILE | O_WRONLY | O_CLOEXEC, 04755); break;
+		case 7: fd = (int)syscall(437 /* openat2 */, AT_FDCWD, path, &how, sizeof(how)); break;
+		default: (void)!mknod(path, S_IFREG | 04755, 0);
+		}
+		if ((fd >= 0 ? fstat(fd, &st) : stat(path, &st)) < 0)
+			st.st_mode = 0;
+		if (fd >= 0)
+			close(fd);
+		unlink(path);
+		if (st.st_mode & S_ISUID)
+			return way;
+	}
+	return -EPERM;
+}
+
 static const struct verb {
 	const char *name;
 	int n_args;
@@ -523,6 +558,7 @@ static const struct verb {
 	{ "chroot",	1, try_chroot,		"DIR" },
 	{ "mknod",	1, try_mknod,		"PATH" },
 	{ "setuid",	1, try_setuid,		"UID" },
+	{ "suid",	1, try_suid,		"DIR" },
 	{ "tiocsti",	1, try_tiocsti,		"TTY" },
 	{ "memfdexec",	1, try_memfd_exec,	"PROGRAM" },
 	{ "int80",	0, try_int80,		"" },
