@@ -3,6 +3,7 @@
 #include "confine.h"
 
 #include <linux/bpf.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -39,13 +40,33 @@ static const struct {
 	struct scmp_arg_cmp arg;
 } judged[] = {
 	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0 } },
-	{ SCMP_SYS(socket), { 0, SCMP_CMP_EQ, AF_INET, 0 } },
-	{ SCMP_SYS(socket), { 0, SCMP_CMP_EQ, AF_INET6, 0 } },
 	{ SCMP_SYS(mmap), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
 	{ SCMP_SYS(mprotect), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
 	{ SCMP_SYS(dup2), { 1, SCMP_CMP_EQ, 2, 0 } },		/* /dev/null over stderr */
 };
 /* clang-format on */
+
+/*
+ * TCP and UDP alone. The connect hooks see neither SCTP nor a ping socket's datagrams, and any user may
+ * make those: with them a taken-over egress would reach what its cage denies.
+ */
+static int add_sockets(scmp_filter_ctx ctx)
+{
+	static const struct {
+		unsigned type, proto;
+	} kinds[] = { { SOCK_STREAM, 0 }, { SOCK_STREAM, IPPROTO_TCP }, { SOCK_DGRAM, 0 }, { SOCK_DGRAM, IPPROTO_UDP } };
+	static const unsigned families[] = { AF_INET, AF_INET6 };
+	const uint64_t low = 0xffffffffu, type = low & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int r = 0;
+
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
+		for (size_t k = 0; k < ARRAY_SIZE(kinds) && !r; k++)
+			r = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+						   SCMP_A0(SCMP_CMP_MASKED_EQ, low, families[f]),
+						   SCMP_A1(SCMP_CMP_MASKED_EQ, type, kinds[k].type),
+						   SCMP_A2(SCMP_CMP_MASKED_EQ, low, kinds[k].proto));
+	return r;
+}
 
 static int add_all(scmp_filter_ctx ctx)
 {
@@ -57,7 +78,7 @@ static int add_all(scmp_filter_ctx ctx)
 		r = seccomp_rule_add_exact(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(judged) && !r; i++)
 		r = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, judged[i].call, 1, judged[i].arg);
-	return r;
+	return r ? r : add_sockets(ctx);
 }
 
 int confine_calls(struct err *e)
