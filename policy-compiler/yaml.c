@@ -289,7 +289,8 @@ const struct node *yaml_read(struct slice text, struct arena *a, struct diags *d
 		return NULL;
 	}
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
+	/* libyaml asserts that the text is not NULL, and an empty file gives that. */
+	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
 	while (!b.stop && !failed) {
 		failed = !yaml_parser_parse(&parser, &ev);
 		if (failed) {
