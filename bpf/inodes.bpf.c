@@ -6,6 +6,7 @@
  */
 #include "maps.bpf.h"
 
+#define FUSE_SUPER_MAGIC 0x65735546
 #define CHANGE_NS 0x7fffffff		/* i_ctime_nsec without the "was read" flag that 6.13 put above */
 
 SEC("iter/task_file")
@@ -27,6 +28,8 @@ int osh_inodes(struct bpf_iter__task_file *ctx)
 	f->ctime_s = inode->i_ctime_sec;
 	f->ctime_ns = inode->i_ctime_nsec & CHANGE_NS;
 	f->writers = inode->i_writecount.counter > 0;
+	if (inode->i_sb->s_magic == FUSE_SUPER_MAGIC || inode->i_sb->s_user_ns->level)
+		f->flags |= OSH_FD_USERS;
 	f->inode = (__u64)inode;
 	return 0;
 }

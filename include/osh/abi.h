@@ -185,8 +185,9 @@ struct osh_fd_inode {
 	__s64 mtime_s, ctime_s;
 	__u32 mtime_ns, ctime_ns;
 	__u32 writers;			/* open for writing somewhere: never an identity */
-	__u32 pad;
+	__u32 flags;			/* OSH_FD_* */
 };
+#define OSH_FD_USERS 1u			/* on a file system that a user runs: FUSE, or of a user namespace */
 
 /* HASH `globs`: key {id, generation, n} -> pattern among the binaries. `*` stays inside a segment. */
 struct osh_glob_key {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,13 @@ void kin_kill(const struct kin *k)
 		(void)!write(kill_fd, "1", 1);	/* the pidfd below does for pid 1, which takes the rest */
 	if (k->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, k->pidfd, SIGKILL, NULL, 0);
+}
+
+bool kin_gone(const struct kin *k, int ms)
+{
+	struct pollfd p = { .fd = k->pidfd, .events = POLLIN };
+
+	return k->pidfd < 0 || poll(&p, 1, ms) > 0;
 }
 
 void kin_reap(const struct kin *k)

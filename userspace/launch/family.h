@@ -43,6 +43,7 @@ struct kin *kin_new(struct family *f, enum kin_kind kind, uint32_t id);
 struct kin *kin_find(const struct family *f, enum kin_kind kind, uint32_t id);
 void kin_running(struct family *f, struct kin *k);
 void kin_kill(const struct kin *k);
+bool kin_gone(const struct kin *k, int ms);	/* waits so long at most */
 void kin_reap(const struct kin *k);		/* waits; the process is dead or dying */
 void kin_free(struct family *f, struct kin *k);	/* closes its descriptors */
 

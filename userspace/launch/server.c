@@ -23,6 +23,7 @@
 #define STARTING_MAX 64			/* sandboxes being built at once */
 #define START_MS 30000			/* longest that one may take, oshd's part included */
 #define IDLE_MS 10			/* without an event: time to make spare namespaces */
+#define GONE_MS 200			/* a killed process is gone in one, nearly always */
 #define SEND_S 5			/* an oshd that does not read for so long is as good as dead */
 
 static uint64_t now_ms(void)
@@ -89,12 +90,22 @@ static void give_up(struct server *s, struct kin *k)
 	drop(s, k);
 }
 
-/* Told when it is undone: oshd may remove the cgroup at once. */
+/*
+ * Told when it is undone: oshd may remove the cgroup at once. One that sits in a file system of its
+ * caller's which never answers cannot even be killed; its pidfd says when it has gone, and nobody waits.
+ */
 static void fail_kin(struct server *s, struct kin *k, const struct err *e)
 {
 	uint32_t id = k->id;
 
-	give_up(s, k);
+	kin_kill(k);
+	if (kin_gone(k, GONE_MS)) {
+		give_up(s, k);
+	} else {
+		keep_forget(&s->keep, id);
+		unwatch(s, &k->channel);
+		kin_running(&s->family, k);
+	}
 	tell_failed(s, id, e);
 }
 

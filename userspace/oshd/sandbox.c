@@ -108,6 +108,10 @@ static int adopt_request(struct sandbox *s, const struct run_request *r, struct 
 	if (!x)
 		x = dup_into(&s->hosts_fd, r->hosts_fd >= 0 ? r->hosts_fd : s->d->hosts_fd, e);
 	if (!x)
+		x = kbpf_fd_check(s->d->kernel, s->log_fd, "the log", e);
+	if (!x)
+		x = kbpf_fd_check(s->d->kernel, s->summary_fd, "the summary", e);
+	if (!x)
 		x = identity(s, r, e);
 	if (r->name[0])
 		snprintf(s->name, sizeof(s->name), "%s", r->name);

@@ -72,6 +72,13 @@ int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const str
 			 const int *fds, const uint32_t *binary, int n, struct err *e);
 
 /*
+ * May a process that serves everybody write to a caller's descriptor? Not where the caller himself
+ * answers for the file system. Pipes and no descriptor (-1) are fine. Asks the kernel's structures and
+ * never the file system: fstat(2) would already wait.
+ */
+int kbpf_fd_check(struct kbpf *k, int fd, const char *what, struct err *e);
+
+/*
  * What programs that were executed or registered under earlier generations mean in s->generation:
  * carries inode entries over, and fills `by` of every ident. kbpf_fill() and kbpf_flip() call it;
  * idempotent. A program of a writable tree that only the new policy lists is not registered by it.

@@ -6,6 +6,8 @@
  */
 #include "kbpf.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,9 +21,9 @@
  * fstat() makes a kernel with fine timestamps stamp the next change apart from this one. Others stamp
  * by the tick: a file changed within the last one could change again unseen, so let the tick pass.
  */
-static int settle(int fd, const char *path, struct err *e)
+static int is_young(int fd, const char *path, bool *young, struct err *e)
 {
-	struct timespec now, wait = { .tv_nsec = TICK_NS };
+	struct timespec now;
 	struct stat st;
 	long long age;
 
@@ -31,8 +33,7 @@ static int settle(int fd, const char *path, struct err *e)
 		return fail(e, EINVAL, "program '%s' is not a regular file", path);
 	clock_gettime(CLOCK_REALTIME, &now);
 	age = (now.tv_sec - st.st_ctim.tv_sec) * 1000000000ll + now.tv_nsec - st.st_ctim.tv_nsec;
-	if (age > -TICK_NS && age < TICK_NS)
-		nanosleep(&wait, NULL);
+	*young |= age > -TICK_NS && age < TICK_NS;
 	return 0;
 }
 
@@ -92,16 +93,20 @@ static void forget(int map, const int *fds, int n)
 int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b,
 			 const int *fds, const uint32_t *binary, int n, struct err *e)
 {
+	const struct timespec tick = { .tv_nsec = TICK_NS };
 	int map = kbpf_map_fd(k, "fd_inodes"), r = 0;
+	bool young = false;
 
 	if (n < 0 || n > FDS_MAX)
 		return fail(e, E2BIG, "%d programs to register at once, at most %d", n, FDS_MAX);
 	for (int i = 0; i < n && !r; i++)
 		r = binary[i] < b->n_binaries ?
-			    settle(fds[i], bundle_str(b, b->binaries[binary[i]].path), e) :
+			    is_young(fds[i], bundle_str(b, b->binaries[binary[i]].path), &young, e) :
 			    fail(e, EINVAL, "program %u is not in the policy", binary[i]);
 	if (r < 0)
 		return r;
+	if (young)
+		nanosleep(&tick, NULL);	/* once for all: a caller may list hundreds */
 	for (int i = 0; i < n; i++) {
 		struct osh_fd_inode zero = { 0 };
 
@@ -118,5 +123,23 @@ int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const str
 		r = enter(k, s, b, bundle_str(b, b->binaries[binary[i]].path), &f, e);
 	}
 	forget(map, fds, n);
+	return r;
+}
+
+int kbpf_fd_check(struct kbpf *k, int fd, const char *what, struct err *e)
+{
+	int map = kbpf_map_fd(k, "fd_inodes"), r;
+	struct osh_fd_inode f = { 0 };
+
+	if (fd < 0 || fcntl(fd, F_GETPIPE_SZ) > 0)
+		return 0;
+	if (bpf_map_update_elem(map, &fd, &f, BPF_ANY))
+		return fail(e, errno, "map 'fd_inodes': %s", strerror(errno));
+	r = visit(k, e);
+	(void)bpf_map_lookup_elem(map, &fd, &f);	/* absent = not visited */
+	forget(map, &fd, 1);
+	if (!r && (!f.inode || (f.flags & OSH_FD_USERS)))
+		r = fail(e, EPERM, "%s lies on a file system that a user runs (FUSE): whoever writes there "
+			 "may have to wait for ever", what);
 	return r;
 }
