@@ -36,7 +36,7 @@ struct box {
 	uid_t caller;			/* 0 = root */
 	bool idmap;
 	/* What the compiler does not let through yet goes into the bundle here. "@" as above. */
-	const char *deny[4], *allow[4];
+	const char *deny[4], *allow[4], *sock;
 	bool strict;
 	unsigned layers;		/* 0 = all */
 	int (*inside)(void);		/* 0, or the line of the check that failed */
@@ -87,6 +87,7 @@ static inline void box_amend(const struct box *x, struct bundle *b)
 {
 	static struct osh_b_fs fs[OSH_FS_PATHS];
 	static struct osh_b_exec exec[4];
+	static struct osh_b_unix unix_path;
 	static struct osh_b_meta meta;
 	struct buf text = { 0 };
 

@@ -254,6 +254,7 @@ static void test_run(void **state)
 	struct osh_msg_prepared p;
 	struct chan_in in;
 	char text[256], path[64];
+	struct stat st;
 	struct rig r;
 	uint32_t id;
 	int fd;
@@ -284,6 +285,8 @@ static void test_run(void **state)
 	assert_string_equal(text, "0 1 2 3 ");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(read(fd, text, sizeof(text)), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_uid, 0);		/* the kernel's sign that it is not dumpable */
 	close(fd);
 	assert_true(cgroup_there(id));
 	assert_int_equal(rig_end(&r), 0);	/* embedded: everything goes with us */

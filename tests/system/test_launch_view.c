@@ -289,6 +289,26 @@ static void test_refused_trees(void **state)
 	refused(BASE "  read_only: [/usr, '@/holder/proc']\n", EPERM, "lies on proc");
 }
 
+static int see_socket(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", at("sock/mine"));
+	CHECK(holds(at("sock"), "mine"));
+	CHECK(connect(s, (void *)&a, sizeof(a)) == 0);
+	return 0;
+}
+
+static void test_listed_socket(void **state)
+{
+	(void)state;
+	good(&(struct box){ .policy = USUAL, .sock = "@/sock/mine", .inside = see_socket });
+	refused_box((struct box){ .policy = USUAL, .sock = "@/sock/docker.sock" }, EPERM,
+		    "privileged service");
+	refused_box((struct box){ .policy = USUAL, .sock = "@/ro/file" }, ENOTSOCK, "no socket");
+}
+
 static int see_sys(void)
 {
 	CHECK(access("/sys/class/net/lo", F_OK) == 0 || access("/sys/devices", F_OK) == 0);
@@ -619,7 +639,11 @@ static int setup(void **state)
 		return -1;
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", at("sock/docker.sock"));
 	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return bind(s, (void *)&a, sizeof(a)) ? -1 : close(s);
+	if (bind(s, (void *)&a, sizeof(a)) || close(s))
+		return -1;
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", at("sock/mine"));
+	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return bind(s, (void *)&a, sizeof(a)) || listen(s, 1) || chmod(a.sun_path, 0666);
 }
 
 static int teardown(void **state)
@@ -639,6 +663,7 @@ int main(void)
 		cmocka_unit_test(test_only_listed),	cmocka_unit_test(test_each_layer_alone),
 		cmocka_unit_test(test_own_directories), cmocka_unit_test(test_tmp_for_reading),
 		cmocka_unit_test(test_no_rights),	cmocka_unit_test(test_refused_trees),
+		cmocka_unit_test(test_listed_socket),
 		cmocka_unit_test(test_sys_without_its_mounts), cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_callers_rights),	cmocka_unit_test(test_links),
 		cmocka_unit_test(test_escapes),		cmocka_unit_test(test_reading_inside_writing),

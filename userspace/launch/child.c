@@ -185,7 +185,8 @@ static int landlock(struct child *c, struct err *e)
 	if (c->b.n_exec)
 		return fail(e, EOPNOTSUPP, "process.exec.allow needs Landlock, which does not live on this "
 			    "kernel");
-	c->paths.warnings++;		/* the mount view alone keeps the promise: said, not hidden */
+	/* The mount view alone keeps the promise: said, not hidden. */
+	paths_warn(&c->paths, "Landlock", "does not live on this kernel; the mount view alone holds");
 	return 0;
 }
 

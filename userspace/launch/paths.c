@@ -136,6 +136,21 @@ static void note_own(struct paths *p, const char *path, bool write)
 		*ro = !write && *ro;
 }
 
+/* A listed socket that is an engine's, whatever the policy calls it. */
+static int check_socket(const struct entry *en, struct err *e)
+{
+	size_t n = strlen(en->path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		size_t k = strlen(engines[i]);
+
+		if (n > k && en->path[n - k - 1] == '/' && !strcmp(en->path + n - k, engines[i]))
+			return fail(e, EPERM, "'%s' is the control socket of a privileged service: "
+				    "never part of a sandbox", en->listed);
+	}
+	return S_ISSOCK(en->st.st_mode) ? 0 : fail(e, ENOTSOCK, "'%s' is no socket", en->listed);
+}
+
 /* A socket of an engine directly in a listed tree. */
 static int check_engines(const struct entry *en, struct err *e)
 {
@@ -182,7 +197,8 @@ static int check_access(const struct entry *en, struct err *e)
 {
 	int flags = AT_EMPTY_PATH | AT_EACCESS;
 
-	if (!faccessat(en->fd, "", R_OK, flags) || !faccessat(en->fd, "", X_OK, flags))
+	if (!faccessat(en->fd, "", R_OK, flags) || !faccessat(en->fd, "", X_OK, flags) ||
+	    (en->socket && !faccessat(en->fd, "", W_OK, flags)))
 		return 0;
 	return fail(e, EACCES, "'%s': the caller may not open it", en->listed);
 }
@@ -207,6 +223,8 @@ static int check(struct paths *p, const struct entry *en, bool hard, bool truste
 	r = check_filesystem(p, en, e);
 	if (!r && !trusted)
 		r = check_access(en, e);
+	if (!r && en->socket)
+		r = check_socket(en, e);
 	if (!r && S_ISDIR(en->st.st_mode))
 		r = check_engines(en, e);
 	return r < 0 ? r : 1;
