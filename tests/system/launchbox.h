@@ -108,7 +108,16 @@ static inline void box_amend(const struct box *x, struct bundle *b)
 		}
 		free(deny);
 	}
-	b->strings = text.p;		/* lives as long as the test */
+	if (x->sock) {
+		char *sock = box_expand(x->sock);
+
+		unix_path = (struct osh_b_unix){ (uint32_t)text.n, 0 };
+		buf_put(&text, sock, strlen(sock) + 1);
+		b->unix_paths = &unix_path;
+		b->n_unix = 1;
+		free(sock);
+	}
+	b->strings = text.p;
 	b->meta = &meta;
 	b->fs = fs;
 	b->exec = exec;
