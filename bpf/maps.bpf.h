@@ -52,8 +52,8 @@ MAP_HASH(endpoints, struct osh_endpoint_key, struct osh_endpoint, 1 << 20, BPF_F
 MAP_HASH(programs, struct osh_program_key, struct osh_program, 1 << 20, BPF_F_NO_PREALLOC);
 MAP_HASH(inodes, struct osh_inode_key, struct osh_inode, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(globs, struct osh_glob_key, struct osh_glob, 1 << 16, BPF_F_NO_PREALLOC);
-MAP_HASH(idents, struct osh_ident_key, struct osh_ident, 1 << 18, BPF_F_NO_PREALLOC);
-MAP_HASH(paths, struct osh_path_key, __u32, 1 << 18, BPF_F_NO_PREALLOC);
+MAP_HASH(idents, struct osh_ident_key, struct osh_ident, 1 << 19, BPF_F_NO_PREALLOC);
+MAP_HASH(paths, struct osh_path_key, __u32, 1 << 19, BPF_F_NO_PREALLOC);
 MAP_HASH(fd_inodes, __u32, struct osh_fd_inode, 4096, BPF_F_NO_PREALLOC);
 MAP_HASH(env_exempt, struct osh_env_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(unix_allow, struct osh_unix_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);

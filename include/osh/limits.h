@@ -5,6 +5,10 @@
 #define OSH_ABI 1			/* kernel <-> user layout; pins live under /sys/fs/bpf/osh/<OSH_ABI> */
 
 #define OSH_SLOTS 4096			/* sandboxes alive at once on one host */
+#define OSH_SLOTS_EACH 64		/* of one caller who is not root: shared tables last for several */
+#define OSH_STARTS_EACH 16		/* of them being built at once */
+#define OSH_CALLS_EACH 32		/* connections of such a caller to oshd */
+#define OSH_SANDBOX_NPROC 8192		/* tasks of a sandbox that has a uid of its own */
 #define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
 #define OSH_PATH_MAX 256		/* program path as the kernel keys it; longer = no identity */
@@ -42,7 +46,7 @@
 
 #define OSH_RING_ALLOW (4u << 20)	/* bytes; ring of allowed decisions */
 #define OSH_RING_DENY (4u << 20)	/* bytes; ring of denials: a lane of its own */
-#define OSH_DENIALS 65536		/* distinct denials being aggregated on the host */
+#define OSH_DENIALS (1 << 18)		/* distinct denials being aggregated on the host */
 #define OSH_DENIALS_EACH 2048		/* of them, at most this many for one sandbox */
 
 #define OSH_EGRESS_CONNS 1024		/* relayed connections of one sandbox at once */

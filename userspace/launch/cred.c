@@ -101,6 +101,10 @@ int cred_drop(uid_t uid, gid_t gid, struct err *e)
 		return r;
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return fail(e, errno, "core limit: %s", strerror(errno));
+	/* Counted by uid: a caller's own would count what he does outside, too. */
+	if (uid >= OSH_UID_SANDBOX && uid < OSH_UID_SANDBOX + OSH_SLOTS &&
+	    setrlimit(RLIMIT_NPROC, &(struct rlimit){ OSH_SANDBOX_NPROC, OSH_SANDBOX_NPROC }) < 0)
+		return fail(e, errno, "task limit: %s", strerror(errno));
 	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
 		return fail(e, errno, "lock securebits: %s", strerror(errno));
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

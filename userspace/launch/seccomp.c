@@ -80,6 +80,7 @@ static const struct arg_rule refused[] = {
 	/* clang-format off */
 	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSTI) }, EPERM, true },
 	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCLINUX) }, EPERM, true },
+	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSETD) }, EPERM, true },	/* would load kernel modules */
 	{ __NR_prctl, 1, { EQ(0, LOW, PR_SET_MM) }, EPERM, true },
 	{ __NR_personality, 1, { EQ(0, 0x0040000, 0x0040000) }, EPERM, true },	/* ADDR_NO_RANDOMIZE */
 	{ __NR_personality, 1, { EQ(0, LOW, 8) }, EPERM, true },		/* PER_LINUX32 */

@@ -26,13 +26,31 @@ struct conn {
 	uint32_t n_groups;
 };
 
-static unsigned n_conns(const struct daemon *d)
+static unsigned n_conns(const struct daemon *d, uid_t uid)
 {
 	unsigned n = 0;
 
 	for (const struct conn *c = d->conns; c; c = c->next)
-		n++;
+		n += uid == (uid_t)-1 || c->cred.uid == uid;
 	return n;
+}
+
+/* Nobody but root takes what belongs to all: slots, and turns of the one that builds. */
+static int fair_share(const struct daemon *d, uid_t uid, struct err *e)
+{
+	unsigned all = 0, starting = 0;
+
+	for (uint32_t i = 0; uid && i < OSH_SLOTS; i++)
+		if (d->slots[i] && d->slots[i]->uid == uid) {
+			all++;
+			starting += d->slots[i]->state <= SB_PREPARING;
+		}
+	if (all >= OSH_SLOTS_EACH)
+		return fail(e, EAGAIN, "uid %u has %u sandboxes, no more than %d: end one first", uid, all,
+			    OSH_SLOTS_EACH);
+	if (starting >= OSH_STARTS_EACH)
+		return fail(e, EAGAIN, "uid %u: %u sandboxes are being built already", uid, starting);
+	return 0;
 }
 
 static void conn_free(struct conn *c)
@@ -150,6 +168,8 @@ static int on_run(sd_bus_message *m, void *data, sd_bus_error *error)
 	x = read_request(m, &r, &e);
 	if (!x && r.hosts_fd >= 0 && r.uid != 0)
 		x = fail(&e, EPERM, "--upstream-hosts: only root may trust addresses on this daemon");
+	if (!x)
+		x = fair_share(c->d, r.uid, &e);
 	for (uint32_t i = 0; !x && r.name[0] && i < OSH_SLOTS; i++)
 		if (c->d->slots[i] && !strcmp(c->d->slots[i]->name, r.name))
 			x = fail(&e, EEXIST, "a sandbox named '%s' is alive; choose another name", r.name);
@@ -209,7 +229,7 @@ static int conn_start(struct conn *c, int fd)
 
 int bus_serve(struct daemon *d, int fd, struct err *e)
 {
-	struct conn *c = n_conns(d) < MAX_CONNS ? calloc(1, sizeof(*c)) : NULL;
+	struct conn *c = n_conns(d, (uid_t)-1) < MAX_CONNS ? calloc(1, sizeof(*c)) : NULL;
 	int r;
 
 	if (!c) {
@@ -218,6 +238,8 @@ int bus_serve(struct daemon *d, int fd, struct err *e)
 	}
 	c->d = d;
 	r = peer_credentials(c, fd, e);
+	if (!r && c->cred.uid && n_conns(d, c->cred.uid) >= OSH_CALLS_EACH)
+		r = fail(e, EBUSY, "uid %u calls too often at once", c->cred.uid);
 	if (r < 0) {
 		close(fd);
 		free(c);

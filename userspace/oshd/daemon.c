@@ -61,16 +61,24 @@ static int name_instance(struct daemon *d, struct err *e)
 		if (r < 0)
 			return fail(e, -r, "read /proc/self/stat: %s", strerror(-r));
 		snprintf(d->instance, sizeof(d->instance), "run-%d-%llu", getpid(), start);
+		/* Ids, slots and so uids: two runs side by side should not share one. */
+		d->next_id = (uint32_t)getpid();
 		return 0;
 	}
 	if (!d->config.state) {
 		strcpy(d->run, "/run/osh");
 		strcpy(d->instance, "oshd");
 	} else {
+		struct stat st;
+
 		if (mkdir(d->config.state, 0755) < 0 && errno != EEXIST)
 			return fail(e, errno, "make '%s': %s", d->config.state, strerror(errno));
 		if (!realpath(d->config.state, real) || strlen(real) >= sizeof(d->run) - 16)
 			return fail(e, errno, "state directory '%s': %s", d->config.state, strerror(errno));
+		/* Our sockets and osh-launch's lie there: whoever can write it is root by it. */
+		if (stat(real, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 022))
+			return fail(e, EPERM, "state directory '%s': must be root's, and nobody else's to "
+				    "write", real);
 		snprintf(d->run, sizeof(d->run), "%.200s", real);
 		snprintf(d->instance, sizeof(d->instance), "oshd-%08x", hash(real));
 	}
