@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "audit.h"
@@ -42,6 +43,7 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 	if (*p)
 		*p = s->next;
 	out_done(&s->log);
+	(void)shutdown(s->summary.fd, SHUT_WR);	/* others hold it too; this was the last word */
 	out_done(&s->summary);
 	bundle_done(&s->bundle);
 	free(s->denials);

@@ -58,8 +58,9 @@ static int open_pairs(struct run_files *f, struct err *e)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	f->control = pair[0];
 	f->init_control = pair[1];
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return fail(e, errno, "pipe: %s", strerror(errno));
+	/* Not a pipe: osh-audit ends it for every holder at once, and several keep the other end. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(e, errno, "socketpair: %s", strerror(errno));
 	f->summary = pair[0];
 	f->summary_in = pair[1];
 	return 0;
