@@ -280,6 +280,8 @@ static void forget(struct sandbox *s)
 	d->slots[s->k.slot] = NULL;
 	d->n_sandboxes--;
 	free(s);
+	if (!d->config.embedded)
+		kbpf_steer_ahead(d->kernel);
 	daemon_gone(d);
 }
 

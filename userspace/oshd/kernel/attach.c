@@ -69,7 +69,7 @@ int kbpf_attach_global(struct kbpf *k, struct err *e)
  * The loaded program's instructions once more, with the descriptor of another sockmap in place of the
  * template's. A copy costs one verification of a dozen instructions.
  */
-int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e)
+static int steer_copy(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e)
 {
 	const struct bpf_map *template = bpf_object__find_map_by_name(k->obj, "steer");
 	const struct bpf_program *p = kbpf_program(k, OSH_HOOK_STEER);
@@ -101,4 +101,21 @@ int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err
 	*ret_prog_fd = take_fd(&prog);
 	*ret_map_fd = take_fd(&map);
 	return 0;
+}
+
+int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e)
+{
+	if (k->steer_prog < 0)
+		return steer_copy(k, ret_prog_fd, ret_map_fd, e);
+	*ret_prog_fd = take_fd(&k->steer_prog);
+	*ret_map_fd = take_fd(&k->steer_map);
+	return 0;
+}
+
+void kbpf_steer_ahead(struct kbpf *k)
+{
+	struct err e = { 0 };
+
+	if (k->steer_prog < 0)		/* a failure shows, with its reason, when one is needed */
+		(void)steer_copy(k, &k->steer_prog, &k->steer_map, &e);
 }

@@ -115,6 +115,7 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 	if (!k)
 		return fail(e, ENOMEM, "BPF object: out of memory");
 	k->sandboxes = MAP_FAILED;
+	k->steer_prog = k->steer_map = -1;
 	for (int i = 0; i < OSH_HOOK_MAX; i++)
 		k->prog[i] = -1;
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
@@ -242,6 +243,8 @@ void kbpf_free(struct kbpf *k)
 		if (k->own_progs && k->prog[h] >= 0 && h != OSH_HOOK_STEER)
 			close(k->prog[h]);
 	}
+	own_close(&k->steer_prog);
+	own_close(&k->steer_map);
 	if (k->sandboxes != MAP_FAILED)
 		munmap(k->sandboxes, OSH_SLOTS * sizeof(*k->sandboxes));
 	osh_bpf__destroy(k->skel);

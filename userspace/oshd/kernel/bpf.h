@@ -41,6 +41,7 @@ int kbpf_prog_fd(const struct kbpf *k, enum osh_hook hook);	/* borrowed */
 
 /* A copy of the sk_lookup program with a sockmap of its own; both descriptors become the caller's. */
 int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e);
+void kbpf_steer_ahead(struct kbpf *k);	/* makes the next one while nobody waits */
 
 /*
  * Tables of one (sandbox, generation), from a bundle. kbpf_fill() writes everything a generation
