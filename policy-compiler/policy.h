@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "buf.h"
 #include "diag.h"
 #include "err.h"
@@ -25,6 +27,14 @@ int policy_compile(struct slice text, struct diags *d, struct buf *ret);
  * other error is in *e. *d also holds warnings; free it with diags_done().
  */
 int policy_compile_fd(int policy_fd, struct diags *d, int *ret_bundle_fd, struct err *e);
+
+/* The same in two steps, with other work between them. The second one always follows a first that gave 0. */
+struct policy_job {
+	pid_t pid;
+	int said, bundle;		/* what the child says; where it writes */
+};
+int policy_compile_start(int policy_fd, struct policy_job *ret, struct err *e);
+int policy_compile_end(struct policy_job *j, struct diags *d, int *ret_bundle_fd, struct err *e);
 
 /* Drops everything that reading text does not need; for a process about to read a policy. */
 int policy_confine(struct err *e);

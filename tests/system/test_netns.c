@@ -56,13 +56,17 @@ static int setup(void **state)
 {
 	struct netns_args a;
 	struct err e = { 0 };
+	_close_ int ahead = -1;
 
 	(void)state;
 	bundle.cidrs = cidrs;
 	bundle.n_cidrs = ARRAY_SIZE(cidrs);
-	if (rig_load(&rig) || unshare(CLONE_NEWNET))
+	/* As a resident osh-launch does it: half in advance, the rest by whoever enters. */
+	if (rig_load(&rig) || unshare(CLONE_NEWNET) || netns_prepare(0, &ahead, &e) ||
+	    unshare(CLONE_NEWNET) || setns(ahead, CLONE_NEWNET))
 		return -1;
 	a = args();
+	a.prepared = true;
 	if (netns_setup(&a, &made, &e)) {
 		print_message("# %s\n", e.text);
 		return -1;
@@ -314,8 +318,11 @@ static void a_used_namespace_is_refused(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(netns_setup(&a, &r, &e), -EBUSY);
-	assert_non_null(strstr(e.text, "not fresh"));
+	for (int i = 0; i < 2; i++) {
+		a.prepared = i;
+		assert_int_equal(netns_setup(&a, &r, &e), -EBUSY);
+		assert_non_null(strstr(e.text, "not fresh"));
+	}
 }
 
 static void cookie_and_descriptor(void **state)

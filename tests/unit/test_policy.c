@@ -8,6 +8,7 @@
 #include <string.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -354,21 +355,57 @@ static void confined_compile_bounds_its_answer(void **state)
 	buf_done(&text);
 }
 
-static void confinement_kills_other_calls(void **state)
+static void open_a_file(void)
+{
+	(void)open("/etc/passwd", O_RDONLY);
+}
+
+static void map_code(void)
+{
+	(void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void x32_read(void)
+{
+	(void)syscall(0x40000000 | SYS_read, 0, NULL, 0);
+}
+
+static void read_and_map(void)
+{
+	char c;
+
+	if (read(-1, &c, 1) < 0 &&
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		_exit(5);
+}
+
+static int confined(void (*act)(void))
 {
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0) {
 		if (policy_confine(NULL) < 0)
 			_exit(3);
-		(void)open("/etc/passwd", O_RDONLY);
+		act();
 		_exit(4);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGSYS);
+	return status;
+}
+
+static void confinement_kills_other_calls(void **state)
+{
+	void (*const forbidden[])(void) = { open_a_file, map_code, x32_read };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++) {
+		int status = confined(forbidden[i]);
+
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+	assert_int_equal(confined(read_and_map), 5 << 8);
 }
 
 static void preset_compiles(void **state)

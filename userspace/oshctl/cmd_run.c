@@ -93,20 +93,42 @@ static int read_options(int argc, char **argv, struct run_opts *o)
 	return help_usage("run");
 }
 
-static int compile(const struct run_opts *o, struct run_files *f, int *ret_bundle, struct err *e)
+static int compile_start(const struct run_opts *o, struct run_files *f, struct policy_job *j, struct err *e)
 {
-	struct diags d = { 0 };
 	int r = o->policy ? 0 : policy_preset_fd("default", &f->policy, e);
 
-	if (r < 0)
-		return r;
-	r = policy_compile_fd(f->policy, &d, ret_bundle, e);
+	return r < 0 ? r : policy_compile_start(f->policy, j, e);
+}
+
+static int compile_end(const struct run_opts *o, struct run_files *f, struct policy_job *j,
+		       int *ret_bundle, struct err *e)
+{
+	struct diags d = { 0 };
+	int r = policy_compile_end(j, &d, ret_bundle, e);
+
 	if (d.n)
 		policy_print_diags(&d, stderr, o->policy ? o->policy : "default preset", f->policy);
 	if (r < 0 && !e->text[0])
 		r = fail(e, -r, "the policy has errors; nothing was started");
 	diags_done(&d);
 	return r;
+}
+
+/* The policy becomes a bundle while the bus is being opened. */
+static int prepare(const struct run_opts *o, struct run_files *f, struct run_stdio *stdio,
+		   struct bus_client *bus, int *ret_bundle, struct err *e)
+{
+	struct err more = { 0 };
+	struct policy_job job;
+	int r = compile_start(o, f, &job, e), x;
+
+	if (r < 0)
+		return r;
+	r = run_stdio_open(stdio, e);
+	if (r == 0)
+		r = bus_client_open(bus, o->socket, e);
+	x = compile_end(o, f, &job, ret_bundle, r < 0 ? &more : e);
+	return r < 0 ? r : x;
 }
 
 static int build_env(const struct run_opts *o, int bundle, const char *cwd, struct env *env, struct err *e)
@@ -150,12 +172,8 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	struct run_stdio stdio;
 	struct env env = { 0 };
 	_close_ int bundle = -1;
-	int r = run_stdio_open(&stdio, e);
+	int r = prepare(o, f, &stdio, bus, &bundle, e);
 
-	if (r == 0)
-		r = bus_client_open(bus, o->socket, e);
-	if (r == 0)
-		r = compile(o, f, &bundle, e);
 	if (r == 0)
 		r = bus_client_run(bus, o->name, bundle, f, e);
 	if (r == 0) {			/* oshd works on it; meanwhile, the rest */
@@ -164,13 +182,18 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 		r = build_env(o, bundle, f->cwd, &env, e);
 	}
 	if (r == 0)
-		r = run_send_spec(o, f, &stdio, env.v, e);
-	env_done(&env);
-	if (r == 0 || r == -EPIPE)	/* EPIPE: oshd has already said no, and why */
 		r = bus_client_answer(bus, e);
+	if (r == 0)
+		r = run_relay_start(f->control, &stdio, e);
+	if (r == 0) {			/* osh-init is being executed meanwhile */
+		r = run_send_spec(o, f, &stdio, env.v, e);
+		if (r == -EPIPE)
+			r = 0;		/* it has ended already; run_relay() says so */
+	}
+	env_done(&env);
 	if (r < 0)
 		return r;
-	r = run_relay(f->control, &stdio);
+	r = run_relay();
 	own_close(&f->control);
 	print_summary(f->summary);
 	return r;

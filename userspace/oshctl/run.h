@@ -20,7 +20,7 @@ struct run_files {
 	int policy, log, hosts, ca, workdir;
 	char cwd[1024];			/* path of `workdir` */
 	int control, init_control;	/* seqpacket pair: ours, and osh-init's until it is sent */
-	int summary, summary_in;	/* pipe: ours to read, and the auditor's until it is sent */
+	int summary, summary_in;	/* stream sockets: ours to read, and the auditor's until it is sent */
 };
 
 /* What becomes of a stdio descriptor of ours. */
@@ -47,5 +47,9 @@ int run_stdio_open(struct run_stdio *s, struct err *e);
 int run_send_spec(const struct run_opts *o, const struct run_files *f, struct run_stdio *s,
 		  char *const *envp, struct err *e);
 
-/* Relays until the sandbox is gone; the exit status for oshctl. */
-int run_relay(int control, const struct run_stdio *s);
+/*
+ * Signals are the sandbox's from run_relay_start() on, so that goes before the command is sent.
+ * run_relay() returns when the sandbox is gone, with the exit status for oshctl.
+ */
+int run_relay_start(int control, const struct run_stdio *s, struct err *e);
+int run_relay(void);

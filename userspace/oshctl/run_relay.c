@@ -37,6 +37,8 @@ struct relay {
 	struct flow flow[FLOW_MAX];
 };
 
+static struct relay the_relay;		/* its buffers are too large for a stack */
+
 static const int relayed[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT };
 
 static void send_signal(struct relay *r, int sig)
@@ -257,20 +259,23 @@ static int exit_status(const struct relay *r)
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 
-int run_relay(int control, const struct run_stdio *s)
+int run_relay_start(int control, const struct run_stdio *s, struct err *e)
 {
-	static struct relay r;		/* its buffers are too large for a stack */
+	struct relay *r = &the_relay;
 
-	r = (struct relay){ .control = control, .signals = -1, .master = -1, .stdio = s };
-	init_flows(&r);
-	if (take_signals(&r) < 0) {
-		say_error("signals: %s", strerror(errno));
-		return RUN_FAILED;
-	}
-	while (turn(&r))
+	*r = (struct relay){ .control = control, .signals = -1, .master = -1, .stdio = s };
+	init_flows(r);
+	return take_signals(r) < 0 ? fail(e, errno, "signals: %s", strerror(errno)) : 0;
+}
+
+int run_relay(void)
+{
+	struct relay *r = &the_relay;
+
+	while (turn(r))
 		;
 	tty_restore();
-	own_close(&r.master);
-	own_close(&r.signals);
-	return exit_status(&r);
+	own_close(&r->master);
+	own_close(&r->signals);
+	return exit_status(r);
 }
