@@ -106,6 +106,7 @@ static int network(struct child *c, struct err *e)
 				      .b = &c->b,
 				      .net6 = { c->a->m->net6[0], c->a->m->net6[1], c->a->m->net6[2],
 						c->a->m->net6[3] },
+				      .prepared = c->a->netns_fd >= 0,
 				      .off = c->a->m->off };
 
 #ifdef OSH_TEST

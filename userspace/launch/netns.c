@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of the set-up: nftables before lo comes up, the listener last. */
+/* The order of the set-up: nftables before lo comes up, the listener last. What no policy changes comes first. */
 #include "netns.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "left_out.h"
 #include "nft.h"
@@ -39,6 +41,24 @@ static int netns_links(const struct netns_args *a, struct rtnl *r, struct err *e
 	return ret ? ret : rtnl_flush(r, e);
 }
 
+int netns_prepare(uint64_t off, int *ret_fd, struct err *e)
+{
+	struct rtnl r = { 0 };
+	int err = rtnl_open(&r, e);
+
+	(void)off;
+	if (!err)
+		err = rtnl_check_fresh(&r, e);
+	for (size_t i = 0; !err && i < ARRAY_SIZE(sysctls); i++)
+		err = sysctl_write(sysctls[i].path, sysctls[i].value, e);
+	if (!err && !LEFT_OUT(off, OSH_OFF_NFT))
+		err = nft_install(e);
+	if (!err && ret_fd && (*ret_fd = ioctl(mnl_socket_get_fd(r.nl), SIOCGSKNS)) < 0)
+		err = fail(e, errno, "descriptor of the namespace: %s", strerror(errno));
+	rtnl_done(&r);
+	return err;
+}
+
 int netns_setup(const struct netns_args *a, struct netns_result *ret, struct err *e)
 {
 	struct rtnl r = { 0 };
@@ -48,13 +68,11 @@ int netns_setup(const struct netns_args *a, struct netns_result *ret, struct err
 	if (a->off)
 		return fail(e, EINVAL, "layers can be left out in test builds only");
 #endif
-	err = rtnl_open(&r, e);
+	err = a->prepared ? 0 : netns_prepare(a->off, NULL, e);
 	if (!err)
+		err = rtnl_open(&r, e);
+	if (!err && a->prepared)
 		err = rtnl_check_fresh(&r, e);
-	for (size_t i = 0; !err && i < ARRAY_SIZE(sysctls); i++)
-		err = sysctl_write(sysctls[i].path, sysctls[i].value, e);
-	if (!err && !LEFT_OUT(a->off, OSH_OFF_NFT))
-		err = nft_install(e);
 	if (!err)
 		err = netns_links(a, &r, e);
 	if (!err)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bundle.h"
@@ -18,6 +19,7 @@ struct netns_args {
 	int steer_map_fd;		/* its sockmap, OSH_LFD_STEER_MAP */
 	const struct bundle *b;
 	uint32_t net6[4];		/* network order, /48 */
+	bool prepared;			/* netns_prepare() has been here */
 	uint64_t off;			/* OSH_OFF_*; must be 0 unless built with OSH_TEST */
 };
 
@@ -27,6 +29,12 @@ struct netns_result {
 	int netns_fd;
 	uint64_t cookie;		/* of the netns: key of `by_netns` */
 };
+
+/*
+ * The part that is the same for every sandbox, in the current namespace: sysctls and the nftables
+ * table. lo stays down. `off` as below; *ret_fd, when asked for, is the namespace.
+ */
+int netns_prepare(uint64_t off, int *ret_fd, struct err *e);
 
 /*
  * Refuses to touch a namespace that has any device up, so that a caller in the wrong namespace does

@@ -22,7 +22,7 @@
 
 #define STARTING_MAX 64			/* sandboxes being built at once */
 #define START_MS 30000			/* longest that one may take, oshd's part included */
-#define IDLE_MS 10			/* without an event: time to make spare namespaces */
+#define IDLE_MS 2			/* without an event: time for a chore, which takes less */
 #define GONE_MS 200			/* a killed process is gone in one, nearly always */
 #define SEND_S 5			/* an oshd that does not read for so long is as good as dead */
 
@@ -135,7 +135,8 @@ static int start(struct server *s, const struct osh_msg_launch *m, const int *fd
 	if (!k)
 		return fail(e, ENOMEM, "out of memory");
 	k->deadline_ms = now_ms() + START_MS;
-	a.netns_fd = netns = spares_take(&s->spares);
+	/* Its nftables table is made: a test that leaves a layer out needs one without. */
+	a.netns_fd = netns = m->off ? -1 : spares_take(&s->spares);
 	r = start_sandbox(&a, &k->pid, &k->pidfd, &k->channel, e);
 	if (!r && ((r = keep_cgroup(s, k, fds[OSH_LFD_CGROUP])) < 0 ||
 		   (r = watch(s, k->pidfd, &k->on_exit)) < 0 ||
@@ -385,40 +386,44 @@ static void on_event(struct server *s, struct source *src)
 		on_exit_of(s, src->kin);
 }
 
-/* A resident one uses its free time for the next sandbox. */
+/* A resident one uses its free time for the next sandbox, not the time of one that is being built. */
 static bool has_chores(const struct server *s)
 {
-	return !s->embedded && s->peer >= 0 && (spares_wanted(&s->spares) || idmap_wanted());
+	return !s->embedded && s->peer >= 0 && !s->family.n_starting &&
+	       (spares_wanted(&s->spares) || idmap_wanted());
 }
 
 static void do_chore(struct server *s)
 {
-	if (spares_wanted(&s->spares))
-		spares_add(&s->spares);
-	else if (idmap_wanted())
+	if (idmap_wanted())		/* the quicker one first */
 		idmap_ahead();
+	else
+		spares_add(&s->spares);
 }
 
-/* Milliseconds to wait for an event, -1 = for ever. */
-static int patience(const struct server *s)
+/* Milliseconds to wait for an event, -1 = for ever. One chore follows another while none comes. */
+static int patience(const struct server *s, bool idle)
 {
 	if (has_chores(s))
-		return IDLE_MS;
+		return idle ? 0 : IDLE_MS;
 	return s->family.n_starting ? 1000 : -1;
 }
 
 int server_run(struct server *s)
 {
+	bool idle = false;
+
 	/* Without a peer a resident one stays only while it has something to keep. */
 	while (s->peer >= 0 || (!s->embedded && (s->family.n || s->keep.first))) {
 		struct epoll_event ev;
-		int wait = patience(s), n = epoll_wait(s->epoll, &ev, 1, wait);
+		int n = epoll_wait(s->epoll, &ev, 1, patience(s, idle));
 
 		if (n < 0 && errno != EINTR)
 			break;
+		idle = n == 0;
 		if (n > 0)
 			on_event(s, ev.data.ptr);
-		else if (n == 0 && wait == IDLE_MS)
+		else if (idle && has_chores(s))
 			do_chore(s);
 		if (s->family.n_starting)
 			on_deadlines(s);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "netns.h"
+
 static const char self[] = "/proc/self/ns/net";
 
 int spares_take(struct spares *s)
@@ -21,7 +23,8 @@ bool spares_wanted(const struct spares *s)
 
 void spares_add(struct spares *s)
 {
-	int fd;
+	struct err e = { 0 };
+	int fd = -1;
 
 	if (!s->home)
 		s->home = open(self, O_RDONLY | O_CLOEXEC);
@@ -29,7 +32,7 @@ void spares_add(struct spares *s)
 		s->off = true;
 		return;
 	}
-	fd = open(self, O_RDONLY | O_CLOEXEC);
+	(void)netns_prepare(0, &fd, &e);	/* what fails here fails in a child, and is said there */
 	if (setns(s->home, CLONE_NEWNET) < 0)
 		abort();		/* an egress started from here would have no network */
 	if (fd < 0)

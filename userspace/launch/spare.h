@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Network namespaces made ahead, while nothing else is to be done: the kernel needs longer for one
- * than for everything else that a sandbox is made of. They are as fresh as any: nothing is set up.
+ * than for everything else that a sandbox is made of. Set up is what no policy changes (netns_prepare);
+ * lo is down and nobody lives there.
  */
 #pragma once
 
