@@ -157,11 +157,14 @@ static int scratch_on(struct view *v, int scratch, const char *name, const char 
 	return r;
 }
 
-/* One file system for everything that the sandbox may fill, so that one limit holds for all. */
+/*
+ * One file system for everything that the sandbox may fill, so that one limit holds for all. It lies on
+ * /tmp, and its own part "tmp" covers it at last: Linux before 6.15 copies no mount that lies nowhere.
+ */
 static int scratch(struct view *v, const struct paths *p, const struct view_args *a, struct err *e)
 {
 	uint64_t attr = MNT_BASE | (a->strict ? MOUNT_ATTR_NOEXEC : 0);
-	_close_ int fd = -1;
+	_close_ int fd = -1, on = -1;
 	int r = mnt_new("tmpfs", scratch_options, MNT_BASE, &fd, e);
 
 	if (r < 0)
@@ -169,11 +172,15 @@ static int scratch(struct view *v, const struct paths *p, const struct view_args
 	if (mkdirat(fd, "tmp", 01777) < 0 || mkdirat(fd, "home", 0700) < 0 ||
 	    mkdirat(fd, "shm", 01777) < 0 || fchownat(fd, "home", a->run_uid, a->run_gid, 0) < 0)
 		return fail(e, errno, "make own directories: %s", strerror(errno));
-	r = scratch_on(v, fd, "tmp", "/tmp", attr, p->tmp_ro, e);
+	r = furnish_dir(v->root_fd, "/tmp", 0755, &on, e);
+	if (!r && (r = mnt_move(fd, on)) < 0)
+		r = fail(e, -r, "mount own file system: %s", strerror(-r));
 	if (!r)
 		r = scratch_on(v, fd, "home", "/sandbox", attr, p->home_ro, e);
 	if (!r)
 		r = scratch_on(v, fd, "shm", "/dev/shm", attr | MOUNT_ATTR_NOEXEC, false, e);
+	if (!r)
+		r = scratch_on(v, fd, "tmp", "/tmp", attr, p->tmp_ro, e);
 	return r;
 }
 
