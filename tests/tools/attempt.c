@@ -232,6 +232,13 @@ static int try_write(char **a)
 	return sys(write(fd, "attempt\n", 8));
 }
 
+static int try_open_write(char **a)
+{
+	_close_ int fd = open(a[0], O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : 0;
+}
+
 static int try_list(char **a)
 {
 	return sys(open(a[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -539,6 +546,7 @@ static const struct verb {
 	{ "unixdgram",	1, try_unix_dgram,	"PATH|@NAME" },
 	{ "open",	1, try_open,		"PATH" },
 	{ "write",	1, try_write,		"PATH" },
+	{ "openw",	1, try_open_write,	"PATH" },
 	{ "list",	1, try_list,		"DIR" },
 	{ "kill",	1, try_kill,		"PID" },
 	{ "tgkill",	1, try_tgkill,		"PID" },

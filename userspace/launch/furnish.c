@@ -315,7 +315,13 @@ static int proc(struct view *v, const struct view_args *a, struct err *e)
 		r = proc_ro_part(fd, proc_ro[i], e);
 	unlinkat(v->root_fd, ".empty", AT_REMOVEDIR);
 	unlinkat(v->root_fd, ".none", 0);
-	if (!r)				/* no writing: that closes /proc/PID/mem of the agent's own uid */
+	/*
+	 * No writing, twice over: /proc/PID/mem of another program of the agent's uid is that program's
+	 * identity, and Landlock may be missing.
+	 */
+	if (!r && !a->nested && (r = mnt_attr(fd, MNT_BASE | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, false, -1)) < 0)
+		r = fail(e, -r, "close /proc for writing: %s", strerror(-r));
+	if (!r)
 		r = add_rule(v, fd, a->nested ? LANDLOCK_WRITE : LANDLOCK_READ, e);
 	if (!r)
 		fd = -1;
