@@ -20,7 +20,7 @@ programs      := oshctl oshd osh-launch osh-init osh-egress osh-audit
 dir_oshctl    := oshctl
 # oshctl starts once a run: small archives instead of shared objects halve that (no relocations, and
 # of libcrypto nothing but SHA-256).
-libs_oshctl   := -Wl,-Bstatic -lyaml -ljansson -lseccomp -lcrypto -Wl,-Bdynamic -lsystemd
+libs_oshctl   := -Wl,-Bstatic -lyaml -ljansson -lcrypto -Wl,-Bdynamic -lsystemd
 dir_oshd      := oshd
 libs_oshd     := -lsystemd -lbpf -lelf -lz -lcrypto
 dir_osh-launch  := launch
