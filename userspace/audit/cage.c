@@ -19,7 +19,8 @@ static const int calls[] = {
 	SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(exit_group), SCMP_SYS(exit),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(getrandom), SCMP_SYS(writev), SCMP_SYS(getpid),
-	SCMP_SYS(sysinfo),		/* qsort(3) of more than a kilobyte asks how much memory there is */ SCMP_SYS(shutdown),
+	SCMP_SYS(shutdown),
+	SCMP_SYS(sysinfo),		/* qsort(3) of more than a kilobyte asks how much memory there is */
 #ifdef __SANITIZE_ADDRESS__
 	SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(sched_yield),
 #endif
