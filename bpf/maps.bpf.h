@@ -13,6 +13,12 @@
 
 #include "osh/abi.h"
 
+/*
+ * Set by the loader after a trial. verifier: a constant, so the branch for other kernels is never
+ * looked at, and one object loads on all of them.
+ */
+const volatile __u8 task_storage __weak = 0;
+
 #define MAP_HASH(name_, key_, value_, max_, flags_)                                                \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
@@ -39,6 +45,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct osh_sandbox);
 } sandboxes __weak SEC(".maps");
+
+/* Where the kernel lets every program use it (`task_storage`), instead of `tasks`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct osh_task);
+} task_data __weak SEC(".maps");
 
 MAP_HASH(tasks, __u32, struct osh_task, OSH_TASKS, BPF_F_NO_PREALLOC);
 MAP_HASH(by_cgroup, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Who asks: from the running task to its sandbox. `tasks` (written by the exec tracker) comes
+ * Who asks: from the running task to its sandbox. What the exec tracker wrote of the task comes
  * first, the cgroup second. Trusts only maps that the daemon or the exec tracker wrote; an id that
  * no longer matches its slot is a former tenant and counts as nobody.
  */
@@ -44,24 +44,34 @@ static __always_inline struct osh_sandbox *sandbox_by_cgroup(void *map, __u64 cg
 	return slot ? sandbox_get(*slot) : NULL;
 }
 
-/* Entry of `t` in `tasks`, or NULL. */
+/* What the exec tracker keeps of `t`, or NULL. */
 static __always_inline struct osh_task *task_get(struct task_struct *t)
 {
-	__u32 tid = t->pid;
-	struct osh_task *task = bpf_map_lookup_elem(&tasks, &tid);
+	struct osh_task *task;
+	__u32 tid;
 
+	if (task_storage)
+		return bpf_task_storage_get(&task_data, t, NULL, 0);
+	tid = t->pid;
+	task = bpf_map_lookup_elem(&tasks, &tid);
 	return task && task->start_ns == t->start_boottime ? task : NULL;
 }
 
-/* A new entry for `t`: a copy of `from`, or zeroes. NULL when the table is full. */
+/* A new entry for `t`: a copy of `from`, or zeroes. NULL when there is no room. */
 static __always_inline struct osh_task *task_new(struct task_struct *t, const struct osh_task *from)
 {
-	struct osh_task fresh = { 0 };
+	struct osh_task fresh = { 0 }, *task;
 	__u32 tid = t->pid;
 
 	if (from)
 		fresh = *from;
 	fresh.start_ns = t->start_boottime;
+	if (task_storage) {
+		task = bpf_task_storage_get(&task_data, t, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (task)
+			*task = fresh;	/* there may have been one, of a former sandbox */
+		return task;
+	}
 	if (bpf_map_update_elem(&tasks, &tid, &fresh, BPF_ANY))
 		return NULL;
 	return bpf_map_lookup_elem(&tasks, &tid);
@@ -69,15 +79,13 @@ static __always_inline struct osh_task *task_new(struct task_struct *t, const st
 
 /*
  * A number that no task has any more. At exit; and at exec for `old_pid` where a thread that is not
- * the leader took the leader's number, since nothing exits under the old one.
+ * the leader took the leader's number, since nothing exits under the old one. Storage goes by itself.
  */
 static __always_inline void task_drop(__u32 tid)
 {
-	bpf_map_delete_elem(&tasks, &tid);
+	if (!task_storage)
+		bpf_map_delete_elem(&tasks, &tid);
 }
-
-/* Cgroup and tc programs may not use task storage on Linux 6.12: task_get() and task_new() instead. */
-#pragma GCC poison bpf_task_storage_get
 
 /* What is known of `t`, only while its sandbox is alive under the same id. */
 static __always_inline struct osh_task *task_of(struct task_struct *t, struct osh_sandbox **ret_sb)

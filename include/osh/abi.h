@@ -68,9 +68,9 @@ struct osh_sandbox {
 /* HASH `by_cgroup` (key: __u64 cgroup id) and `by_netns` (key: __u64 netns cookie) -> __u32 slot. */
 
 /*
- * HASH `tasks` (key: __u32 tid in the initial pid namespace): set at exec, copied at fork, removed at
- * exit. Counts only while start_ns is the task's own: a number may be given out again. Not task
- * storage, which cgroup and tc programs may not use on Linux 6.12.
+ * TASK_STORAGE `task_data`, or, where cgroup and tc programs may not use that (Linux 6.12), HASH
+ * `tasks` (key: __u32 tid in the initial pid namespace): set at exec, copied at fork, removed at exit.
+ * An entry of `tasks` counts only while start_ns is the task's own: a number may be given out again.
  */
 struct osh_task {
 	__u32 slot;

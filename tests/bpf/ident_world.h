@@ -35,6 +35,7 @@
 #include "../../userspace/oshd/kernel/kbpf.h"
 #include "osh/abi.h"
 #include "own.h"
+#include "tasks.h"
 
 #include <cmocka.h>			/* last: it has a macro fail() */
 
@@ -230,7 +231,7 @@ static void stop(struct running *r)
 
 static int task_read(pid_t pid, struct osh_task *t)
 {
-	return bpf_map_lookup_elem(kbpf_map_fd(w.k, "tasks"), &pid, t) ? -errno : 0;
+	return tasks_access(w.k, pid, t, 0);
 }
 
 static struct osh_task run_start(struct start s)

@@ -23,6 +23,7 @@
 
 #include "../../userspace/oshd/kernel/cgroup.h"
 #include "../../userspace/oshd/kernel/kbpf.h"
+#include "tasks.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -216,13 +217,12 @@ static inline int rig_task_read(int prog, uint64_t *ret)
 static inline int rig_pose_as(struct rig *g, struct osh_task task)
 {
 	uint64_t exec_id = 0, start_ns = 0;
-	uint32_t tid = getpid();
 
 	if (rig_task_read(g->read_start, &start_ns) < 0 || rig_task_read(g->read_exec, &exec_id) < 0)
 		return -1;
 	task.start_ns = start_ns;
 	task.exec_id += exec_id;	/* the caller's number is an offset: 0 = as it should be */
-	return bpf_map_update_elem(kbpf_map_fd(g->k, "tasks"), &tid, &task, BPF_ANY);
+	return tasks_access(g->k, getpid(), &task, 1);
 }
 
 static inline int rig_start(struct rig *g)

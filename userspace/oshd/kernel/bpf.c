@@ -129,6 +129,7 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 		return fail(e, code, "BPF object: %s", complaint[0] ? complaint : strerror(code));
 	}
 	k->obj = k->skel->obj;
+	k->skel->rodata->task_storage = kbpf_has_task_storage();
 	leave_out(k);
 	for (size_t i = 0; i < ARRAY_SIZE(unix_hooks); i++) {
 		struct bpf_program *p = kbpf_program(k, unix_hooks[i].hook);

@@ -17,7 +17,7 @@ enum kmap {
 	KMAP_SANDBOXES, KMAP_BY_CGROUP, KMAP_BY_NETNS, KMAP_BY_EGRESS, KMAP_NAMES, KMAP_ADDRS, KMAP_SUFFIXES,
 	KMAP_CIDRS, KMAP_ENDPOINTS, KMAP_PROGRAMS, KMAP_INODES, KMAP_GLOBS, KMAP_IDENTS, KMAP_PATHS, KMAP_ENV_EXEMPT,
 	KMAP_UNIX_ALLOW, KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_DENIALS, KMAP_FUNNEL, KMAP_RING_ALLOW,
-	KMAP_RING_DENY, KMAP_TASKS,
+	KMAP_RING_DENY, KMAP_TASK_DATA, KMAP_TASKS,
 	KMAP_MAX
 };
 
@@ -55,6 +55,9 @@ struct kbpf {
 	int steer_prog, steer_map;	/* a copy for the next sandbox; -1 = none */
 	uint64_t off;
 };
+
+/* May every program of ours use task storage here (trial.c)? */
+int kbpf_has_task_storage(void);
 
 enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_ITER };
 enum kwhere kbpf_hook_where(enum osh_hook hook);

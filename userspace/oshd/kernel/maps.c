@@ -55,6 +55,7 @@ const struct kmap_info kbpf_maps[KMAP_MAX] = {
 	[KMAP_FUNNEL]       = { "funnel",       4, sizeof(struct osh_funnel), -1, -1, 0, 0 },
 	[KMAP_RING_ALLOW]   = { "ring_allow",   0, 0, -1, -1, 1 << 20, 0 },
 	[KMAP_RING_DENY]    = { "ring_deny",    0, 0, -1, -1, 1 << 20, 0 },
+	[KMAP_TASK_DATA]    = { "task_data",    4, sizeof(struct osh_task), -1, -1, 0, 0 },
 	[KMAP_TASKS]        = { "tasks",        4, sizeof(struct osh_task), -1, -1, 1 << 14, 0 },
 };
 /* clang-format on */

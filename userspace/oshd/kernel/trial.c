@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What this kernel can do beyond the oldest one, found by trying. Runs in oshd before each load. A
+ * trial that fails for whatever reason means "no", and the way of the oldest kernel is taken.
+ */
+#include "kbpf.h"
+#include "own.h"
+
+#include <bpf/btf.h>
+
+static int storage_map(void)
+{
+	struct btf *btf = btf__new_empty();
+	int word = btf ? btf__add_int(btf, "int", 4, BTF_INT_SIGNED) : -1, map = -1;
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC, .btf_key_type_id = word,
+		    .btf_value_type_id = word);
+
+	if (word > 0 && !btf__load_into_kernel(btf)) {
+		opts.btf_fd = btf__fd(btf);
+		map = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "trial", 4, 4, 0, &opts);
+	}
+	btf__free(btf);
+	return map;
+}
+
+/* The one call, on the running task, as the socket and DNS hooks make it. */
+static int storage_used_by(enum bpf_prog_type type, enum bpf_attach_type attach, int map)
+{
+	const struct bpf_insn insns[] = {
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_current_task_btf },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_0, 0, 0 },
+		{ BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map },
+		{ 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, 0 },
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_task_storage_get },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 1 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
+	_close_ int prog = bpf_prog_load(type, "trial", "GPL", insns, ARRAY_SIZE(insns), &opts);
+
+	return prog >= 0;
+}
+
+int kbpf_has_task_storage(void)
+{
+	_close_ int map = storage_map();
+
+	return map >= 0 &&
+	       storage_used_by(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, map) &&
+	       storage_used_by(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE, map) &&
+	       storage_used_by(BPF_PROG_TYPE_SCHED_CLS, 0, map);
+}
