@@ -160,22 +160,36 @@ static __always_inline int mark_set(struct bpf_sock_addr *ctx, const struct ask 
 	return bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 }
 
+/* The endpoint that is asked for, or NULL; q->host stays 0 where the host is not in the policy. */
+static __always_inline struct osh_endpoint *endpoint_find(struct ask *q)
+{
+	__u32 index = addr_index(q);
+	struct osh_endpoint_key key = {
+		.id = q->sb->id, .generation = q->generation, .host = OSH_EP_ADDR | index, .port = q->port
+	};
+	struct osh_endpoint *ep;
+
+	if (index && index < OSH_ADDR_EXACT) {
+		ep = bpf_map_lookup_elem(&endpoints, &key);
+		if (ep) {
+			q->host = ep->host;
+			return ep;
+		}
+	}
+	q->host = host_find(q, index);
+	if (!q->host)
+		return NULL;
+	key.host = q->host;
+	return bpf_map_lookup_elem(&endpoints, &key);
+}
+
 static __always_inline __u32 judge_connect(struct bpf_sock_addr *ctx, struct ask *q)
 {
-	struct osh_endpoint_key ek;
-	struct osh_endpoint *ep;
+	struct osh_endpoint *ep = endpoint_find(q);
 	__u32 why;
 
-	q->host = host_find(q, addr_index(q));
-	if (!q->host)
-		return OSH_WHY_DEST_UNKNOWN;
-	ek.id = q->sb->id;
-	ek.generation = q->generation;
-	ek.host = q->host;
-	ek.port = q->port;
-	ep = bpf_map_lookup_elem(&endpoints, &ek);
 	if (!ep)
-		return OSH_WHY_PORT;
+		return q->host ? OSH_WHY_PORT : OSH_WHY_DEST_UNKNOWN;
 	q->rule = ep->rule;
 	why = judge_program(q, ep);
 	if (why == OSH_WHY_ALLOWED && mark_set(ctx, q))

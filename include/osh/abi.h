@@ -138,7 +138,12 @@ struct osh_cidr {
 	__u32 host;
 };
 
-/* HASH `endpoints`: may (host, port) be connected, and by which groups? Host numbers start at 1. */
+/*
+ * HASH `endpoints`: may (host, port) be connected, and by which groups? Host numbers start at 1. A
+ * listed name whose address is below OSH_ADDR_EXACT is keyed by OSH_EP_ADDR | address instead, and by
+ * that alone: the hook then knows from one look-up what else takes two, by way of `addrs`.
+ */
+#define OSH_EP_ADDR 0x80000000u
 struct osh_endpoint_key {
 	__u32 id, generation, host;
 	__u32 port;			/* host order */
@@ -148,6 +153,7 @@ struct osh_endpoint {
 	__u64 taint_ok[OSH_GROUP_WORDS]; /* groups whose rule says `taint: ignore`; bit 0: any program */
 	__u32 rule;			/* first rule + 1, for the event */
 	__u32 flags;			/* OSH_EP_* */
+	__u32 host, pad;		/* number of the host, whatever the key */
 };
 #define OSH_EP_L7 1u			/* some rule needs a look inside */
 
@@ -325,5 +331,5 @@ _Static_assert(sizeof(struct osh_task) == 64, "osh_task is ABI");
 _Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");
 _Static_assert(sizeof(struct osh_name) == 24, "osh_name is ABI");
-_Static_assert(sizeof(struct osh_endpoint) == 72, "osh_endpoint is ABI");
+_Static_assert(sizeof(struct osh_endpoint) == 80, "osh_endpoint is ABI");
 _Static_assert(sizeof(struct osh_denial_key) == 40, "osh_denial_key is ABI");

@@ -84,8 +84,9 @@ void kbpf_drop_generation(struct kbpf *k, const struct kbpf_sandbox *s, enum kma
 void kbpf_delete(struct kbpf *k, enum kmap m, const void *keys, uint32_t n);
 void kbpf_journal_free(struct kbpf *k, uint32_t slot);
 
-/* Names and addresses of one generation (names.c). */
-int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
+/* Names and addresses of one generation (names.c). ret_addr[host - 1] = address index, where it is exact. */
+int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, uint32_t *ret_addr,
+		    struct err *e);
 void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b);
 void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
 

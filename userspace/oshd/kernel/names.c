@@ -54,7 +54,7 @@ static int chunk_write(struct kbpf *k, const struct kbpf_sandbox *s, struct name
 
 /* One exact name: its former entry with this generation's host, or a new one at *next. */
 static int name_add(struct kbpf *k, const struct kbpf_sandbox *s, struct name_chunk *c,
-		    const char *text, uint32_t host, uint32_t *next, struct err *e)
+		    const char *text, uint32_t host, uint32_t *next, uint32_t *ret_addr, struct err *e)
 {
 	struct osh_name_in in = { .host = host, .generation = s->generation };
 	struct osh_name_key *nk = &c->name_keys[c->n];
@@ -83,11 +83,13 @@ static int name_add(struct kbpf *k, const struct kbpf_sandbox *s, struct name_ch
 	name->by[s->generation & 1] = in;
 	addr->by[s->generation & 1] = in;
 	strcpy(addr->name, text);
+	*ret_addr = name->addr;
 	c->n++;
 	return 0;
 }
 
-int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e)
+int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, uint32_t *ret_addr,
+		    struct err *e)
 {
 	_free_ struct name_chunk *c = calloc(1, sizeof(*c));
 	uint32_t next = s->generation > 1 ? first_free(k, s->id, 1, OSH_ADDR_EXACT) : 1;
@@ -98,7 +100,7 @@ int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct b
 	for (uint32_t i = 0; !r && i < b->n_hosts; i++) {
 		if (b->hosts[i].kind != OSH_HOST_EXACT)
 			continue;
-		r = name_add(k, s, c, bundle_str(b, b->hosts[i].name), i + 1, &next, e);
+		r = name_add(k, s, c, bundle_str(b, b->hosts[i].name), i + 1, &next, &ret_addr[i], e);
 		if (!r && c->n == CHUNK)
 			r = chunk_write(k, s, c, e);
 	}

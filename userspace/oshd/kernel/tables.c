@@ -12,6 +12,7 @@ struct fill {
 	const struct kbpf_sandbox *s;
 	const struct bundle *b;
 	struct err *e;
+	uint32_t *addr;			/* by host number - 1: index of a listed name, else 0 */
 };
 
 /* Arrays of n keys and values; the caller fills them and calls put(). */
@@ -110,9 +111,18 @@ static int fill_cidrs(const struct fill *f)
 	return rows_put(f, &r);
 }
 
+/* How the connect hook will ask for this host. */
+static uint32_t endpoint_host(const struct fill *f, uint32_t host)
+{
+	uint32_t addr = host && host <= f->b->n_hosts ? f->addr[host - 1] : 0;
+
+	return addr && addr < OSH_ADDR_EXACT ? OSH_EP_ADDR | addr : host;
+}
+
 static int endpoint_from(const struct fill *f, const struct osh_b_endpoint *from,
 			 struct osh_endpoint *to)
 {
+	to->host = from->host;
 	for (uint32_t i = 0; i < from->n_alts; i++) {
 		const struct osh_b_alt *alt = &f->b->alts[from->first_alt + i];
 
@@ -148,7 +158,7 @@ static int fill_endpoints(const struct fill *f)
 		if (!from->port || from->port > 65535)
 			return fail(f->e, EINVAL, "endpoint has port %u", from->port);
 		*key = (struct osh_endpoint_key){ .id = f->s->id, .generation = f->s->generation,
-						  .host = from->host, .port = from->port };
+						  .host = endpoint_host(f, from->host), .port = from->port };
 		x = endpoint_from(f, from, row_value(&r, r.n++));
 		if (x < 0)
 			return x;
@@ -366,7 +376,7 @@ static int fill_unix(const struct fill *f)
 
 static int fill_names(const struct fill *f)
 {
-	return kbpf_names_fill(f->k, f->s, f->b, f->e);
+	return kbpf_names_fill(f->k, f->s, f->b, f->addr, f->e);
 }
 
 int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e)
@@ -374,9 +384,12 @@ int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 	static int (*const steps[])(const struct fill *) = {
 		fill_names, fill_suffixes, fill_cidrs, fill_endpoints, fill_binaries, fill_upstream, fill_unix,
 	};
-	struct fill f = { k, s, b, e };
+	_free_ uint32_t *addr = calloc((size_t)b->n_hosts + 1, sizeof(*addr));
+	struct fill f = { k, s, b, e, addr };
 	int r = 0;
 
+	if (!addr)
+		return fail(e, ENOMEM, "tables: out of memory");
 	if (s->slot >= OSH_SLOTS || !s->id || !s->generation)
 		return fail(e, EINVAL, "sandbox slot %u, id %u, generation %u", s->slot, s->id, s->generation);
 	if (k->sandboxes[s->slot].id && k->sandboxes[s->slot].id != s->id)
