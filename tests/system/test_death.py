@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of each process: what then holds (docs/architecture.md, "What dies and what then holds")."""
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -112,6 +113,23 @@ def resident(t, w, echo):
         t.ok(rc == 0, "the agent ends well", err)
 
 
+def stopped(t, w):
+    """A process that is stopped looks alive: nothing may hang on it for good."""
+    with Daemon(w) as d:
+        rc, _, err = run(d.command("true"))
+        t.ok(rc == 0, "a run before osh-audit is stopped", err)
+        audit = pids_of("osh-audit")
+        for pid in audit:
+            os.kill(pid, signal.SIGSTOP)
+        rc, _, err = run(d.command("true"), timeout=20)
+        t.ok(rc == 0, "osh-audit stopped: a run still ends", rc, err)
+        t.ok(until(lambda: pids_of("osh-audit") and not set(audit) & set(pids_of("osh-audit")), 25),
+             "osh-audit stopped: it is replaced", d.errors())
+        before = len(w.lines())
+        rc, _, err = run(d.command("true"))
+        t.ok(rc == 0 and until(lambda: len(w.lines()) > before, 3), "and the next run is on record", err)
+
+
 def adopted(t, w, echo):
     d = Daemon(w, "--upstream-hosts", w.write("hosts", f"127.0.0.1:{echo.port} echo.test\n"))
     with d:
@@ -157,6 +175,7 @@ def main():
         echo = Echo()
         embedded(t, w)
         resident(t, w, echo)
+        stopped(t, w)
         adopted(t, w, echo)
         all_at_once(t, w)
     t.done()

@@ -165,9 +165,20 @@ void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_
 struct walk {
 	struct audit *a;
 	struct asandbox *s;
+	uint32_t known;			/* denials that we had events of */
 };
 
-/* An entry whose event found no room in the ring is itself the record. */
+static bool is_key_of(const struct osh_event *e, const struct osh_denial_key *k)
+{
+	return e->kind == k->kind && e->why == k->why && e->ident == k->ident && e->host == k->host &&
+	       e->aux == k->aux && e->port == k->port &&
+	       !memcmp(e->addr_be, k->addr_be, sizeof(k->addr_be));
+}
+
+/*
+ * An entry that we never had an event of is itself the record: the ring was full, or a former
+ * osh-audit wrote the first line and died before it could tell the count.
+ */
 static void unseen(void *data, const struct osh_denial_key *k, const struct osh_denial *d)
 {
 	struct walk *w = data;
@@ -175,9 +186,10 @@ static void unseen(void *data, const struct osh_denial_key *k, const struct osh_
 					     .why = k->why, .ident = k->ident, .host = k->host,
 					     .aux = k->aux, .port = (uint16_t)k->port } };
 
+	for (uint32_t i = 0; d->first_ns && i < w->known; i++)
+		if (w->s->denials[i].kernel && is_key_of(&w->s->denials[i].first.ev, k))
+			return;
 	memcpy(e.ev.addr_be, k->addr_be, sizeof(e.ev.addr_be));
-	if (d->first_ns)
-		return;
 	(void)remember(w->s, &e, true);
 	line(w->a, w->s, &e, d->count, true);
 }
@@ -224,6 +236,7 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 		if (d->count > 1)
 			line(a, s, &d->first, d->count, true);
 	}
+	w.known = s->n_denials;
 	if (map_sandbox(s->slot, &k) && k.id == s->id && k.denials > from_kernel)
 		map_denials(s->id, unseen, &w);
 	finding(a, s, "allow records were lost: the ring was full", k.id == s->id ? k.allow_drops : 0);

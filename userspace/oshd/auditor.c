@@ -6,6 +6,7 @@
 #include "auditor.h"
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -15,6 +16,9 @@
 #include "spawn.h"
 
 #define RESTARTS_PER_MINUTE 20
+#define STOP_MS 5000
+#define SEND_SECONDS 2			/* oshd waits no longer for room in osh-audit's socket */
+#define ANSWER_US 15000000		/* an END drains full rings first: seconds, not more */
 
 struct auditor {
 	int fd, pidfd;
@@ -22,9 +26,12 @@ struct auditor {
 	sd_event_source *io;
 	time_t window;
 	unsigned restarts;
+	int unanswered;			/* ENDs that wait for their ENDED */
+	sd_event_source *timer;
 };
 
 static int spawn(struct daemon *d, struct auditor *a, struct err *e);
+static void watch_answers(struct daemon *d, int more);
 
 static void lost(struct daemon *d)
 {
@@ -33,6 +40,8 @@ static void lost(struct daemon *d)
 	struct err e = { 0 };
 
 	a->io = sd_event_source_disable_unref(a->io);
+	a->unanswered = 0;
+	watch_answers(d, 0);
 	own_close(&a->fd);
 	own_close(&a->pidfd);
 	kill(a->pid, SIGKILL);		/* our child, not yet reaped: the pid is still its own */
@@ -49,6 +58,27 @@ static void lost(struct daemon *d)
 		return;
 	}
 	sandbox_announce_all(d);
+}
+
+static int on_no_answer(sd_event_source *s, uint64_t usec, void *data)
+{
+	(void)s;
+	(void)usec;
+	fprintf(stderr, "oshd: osh-audit does not answer\n");
+	lost(data);
+	return 0;
+}
+
+/* A stopped osh-audit looks alive. One that leaves an END unanswered for so long is replaced. */
+static void watch_answers(struct daemon *d, int more)
+{
+	struct auditor *a = d->auditor;
+
+	a->unanswered += more;
+	a->timer = sd_event_source_disable_unref(a->timer);
+	if (a->unanswered > 0 && sd_event_add_time_relative(d->event, &a->timer, CLOCK_MONOTONIC,
+							   ANSWER_US, 0, on_no_answer, d) < 0)
+		fprintf(stderr, "oshd: no timer to watch osh-audit\n");
 }
 
 static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
@@ -69,6 +99,7 @@ static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
 		lost(d);
 		return 0;
 	}
+	watch_answers(d, -1);
 	sandbox_reported(d, m->id);
 	return 0;
 }
@@ -79,6 +110,7 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 					    "sandboxes" };
 	char uid[16];
 	char *argv[] = { "osh-audit", uid, d->config.embedded ? "embedded" : "resident", NULL };
+	struct timeval patience = { .tv_sec = SEND_SECONDS };
 	int fds[1 + ARRAY_SIZE(maps)], pair[2], r;
 
 	snprintf(uid, sizeof(uid), "%u", OSH_UID_AUDIT);
@@ -86,13 +118,17 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 	if (r < 0)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	fds[0] = pair[1];
-	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
-		fds[1 + i] = kbpf_map_fd(d->kernel, maps[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)	/* a ring's reader writes how far it is */
+		fds[1 + i] = i < 2 ? kbpf_map_fd(d->kernel, maps[i]) : kbpf_map_fd_ro(d->kernel, maps[i]);
 	r = spawn_role(d->libexec_fd, "osh-audit", argv, fds, ARRAY_SIZE(fds), &a->pid, &a->pidfd, e);
+	for (size_t i = 3; i < ARRAY_SIZE(fds); i++)
+		own_close(&fds[i]);
 	close(pair[1]);
 	a->fd = pair[0];
 	if (r < 0)
 		return r;
+	if (setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+		return fail(e, errno, "osh-audit's socket: %s", strerror(errno));
 	r = sd_event_add_io(d->event, &a->io, a->fd, EPOLLIN, on_message, d);
 	return r < 0 ? fail(e, -r, "watch osh-audit: %s", strerror(-r)) : 0;
 }
@@ -113,10 +149,9 @@ void auditor_stop(struct daemon *d)
 	if (!a)
 		return;
 	a->io = sd_event_source_disable_unref(a->io);
+	a->timer = sd_event_source_disable_unref(a->timer);
 	own_close(&a->fd);		/* end of input: it drains and exits */
-	if (a->pid > 0)
-		waitpid(a->pid, NULL, 0);
-	own_close(&a->pidfd);
+	spawn_reap(a->pid, &a->pidfd, STOP_MS);
 	free(a);
 	d->auditor = NULL;
 }
@@ -141,5 +176,6 @@ int auditor_end(struct daemon *d, uint32_t id)
 {
 	struct osh_msg_id m = { .id = id };
 
+	watch_answers(d, 1);		/* also where the send fails: a full socket is no answer */
 	return chan_send(d->auditor->fd, OSH_MSG_AUDIT_END, &m, sizeof(m), NULL, 0);
 }

@@ -17,6 +17,8 @@
 #include "spawn.h"
 #include "store.h"
 
+#define STOP_MS 10000			/* an embedded one removes its cgroups first */
+
 struct launcher {
 	int fd;
 	pid_t pid;			/* 0 when it is not our child */
@@ -194,9 +196,7 @@ void launcher_stop(struct daemon *d)
 	own_close(&l->fd);
 	if (l->pid > 0 && !d->config.embedded)
 		kill(l->pid, SIGTERM);
-	if (l->pid > 0)
-		waitpid(l->pid, NULL, 0);
-	own_close(&l->pidfd);
+	spawn_reap(l->pid, &l->pidfd, STOP_MS);
 	unlink(l->path);
 	free(l);
 	d->launcher = NULL;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -72,4 +73,16 @@ int spawn_role(int dir_fd, const char *program, char *const argv[], const int *f
 	*ret_pid = pid;
 	*ret_pidfd = pidfd;
 	return 0;
+}
+
+void spawn_reap(pid_t pid, int *pidfd, int ms)
+{
+	struct pollfd p = { .fd = *pidfd, .events = POLLIN };
+
+	if (pid > 0 && *pidfd >= 0) {
+		if (poll(&p, 1, ms) <= 0)
+			syscall(SYS_pidfd_send_signal, *pidfd, SIGKILL, NULL, 0);
+		waitpid(pid, NULL, 0);
+	}
+	own_close(pidfd);
 }

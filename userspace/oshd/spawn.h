@@ -12,3 +12,6 @@
  */
 int spawn_role(int dir_fd, const char *program, char *const argv[], const int *fds, int n_fds,
 	       pid_t *ret_pid, int *ret_pidfd, struct err *e);
+
+/* Waits for a child that was asked to end; after `ms` milliseconds it is killed. Closes *pidfd. */
+void spawn_reap(pid_t pid, int *pidfd, int ms);

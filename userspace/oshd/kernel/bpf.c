@@ -260,6 +260,21 @@ int kbpf_map_fd(const struct kbpf *k, const char *name)
 	return bpf_object__find_map_fd_by_name(k->obj, name);
 }
 
+int kbpf_map_fd_ro(const struct kbpf *k, const char *name)
+{
+	LIBBPF_OPTS(bpf_get_fd_by_id_opts, opts, .open_flags = BPF_F_RDONLY);
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+	int fd = kbpf_map_fd(k, name);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return -errno;
+	fd = bpf_map_get_fd_by_id_opts(info.id, &opts);
+	return fd < 0 ? -errno : fd;
+}
+
 int kbpf_prog_fd(const struct kbpf *k, enum osh_hook hook)
 {
 	return (unsigned)hook < OSH_HOOK_MAX && k->prog[hook] >= 0 ? k->prog[hook] : -ENOENT;

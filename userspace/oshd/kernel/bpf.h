@@ -37,6 +37,8 @@ void kbpf_unpin(const char *dir);
 void kbpf_free(struct kbpf *k);
 
 int kbpf_map_fd(const struct kbpf *k, const char *name);	/* borrowed; -ENOENT */
+/* One that can only be looked up in, for the unprivileged roles; the caller's to close. */
+int kbpf_map_fd_ro(const struct kbpf *k, const char *name);
 int kbpf_prog_fd(const struct kbpf *k, enum osh_hook hook);	/* borrowed */
 
 /* A copy of the sk_lookup program with a sockmap of its own; both descriptors become the caller's. */
