@@ -9,7 +9,7 @@
 #define OSH_STARTS_EACH 16		/* of them being built at once */
 #define OSH_CALLS_EACH 32		/* connections of such a caller to oshd */
 #define OSH_SANDBOX_NPROC 8192		/* tasks of a sandbox that has a uid of its own */
-#define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once; more = no identity */
+#define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once, at least; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
 #define OSH_PATH_MAX 256		/* program path as the kernel keys it; longer = no identity */
 #define OSH_GROUPS 256			/* distinct `binaries` lists in a policy; group 0 = any program */

@@ -17,6 +17,7 @@
 
 #define KERNEL_MAJOR 6
 #define KERNEL_MINOR 12
+#define PIDS_MAX (1u << 22)		/* PID_MAX_LIMIT: no kernel has more threads */
 
 /* Newer than the libbpf that we build with; the kernel has them since 6.7. */
 #define CGROUP_UNIX_CONNECT 49
@@ -195,6 +196,38 @@ static int size_maps(struct kbpf *k, struct err *e)
 	return 0;
 }
 
+static uint32_t threads_max(void)
+{
+	_fclose_ FILE *f = fopen("/proc/sys/kernel/threads-max", "re");
+	unsigned n = 0;
+
+	return f && fscanf(f, "%u", &n) == 1 ? n : 0;
+}
+
+/*
+ * Without task storage the table must hold every thread that the kernel lets exist, or the forks of
+ * one sandbox could use it up for the others. With it, the table is never used.
+ */
+static int size_tasks(struct kbpf *k, int small, struct err *e)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(k->obj, kbpf_maps[KMAP_TASKS].name);
+	uint32_t n = threads_max();
+
+	if (!map)
+		return 0;		/* kbpf_bind() says so */
+	if (k->skel->rodata->task_storage)
+		n = 1;
+	else if (small)
+		return 0;		/* of one sandbox, which harms itself alone */
+	else if (n < OSH_TASKS)
+		n = OSH_TASKS;
+	else if (n > PIDS_MAX)
+		n = PIDS_MAX;
+	if (bpf_map__set_max_entries(map, n) < 0)
+		return fail(e, EINVAL, "map '%s' cannot be resized", kbpf_maps[KMAP_TASKS].name);
+	return 0;
+}
+
 static int seed_funnel(struct kbpf *k, struct err *e)
 {
 	struct osh_funnel f = { 0 };
@@ -218,6 +251,8 @@ int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
 		r = kbpf_open(&k, e);
 	if (!r && small)
 		r = size_maps(k, e);
+	if (!r)
+		r = size_tasks(k, small, e);
 	if (!r)
 		r = kbpf_load_object(k, e);
 	if (!r)
