@@ -93,6 +93,7 @@ struct osh_msg_launch {
 	uint32_t run_uid, run_gid;	/* the sandbox's identity on the host */
 	uint32_t flags;			/* OSH_LAUNCH_* */
 	uint32_t net6[4];
+	uint32_t next_net6[4];		/* probably of the next one, to make ahead; 0 = unknown */
 	char name[OSH_SANDBOX_NAME];	/* also the host name inside */
 	char workdir[1024];		/* absolute path of OSH_LFD_WORKDIR as the caller names it */
 	uint64_t off;			/* test builds only: layers to leave out, OSH_OFF_* */

@@ -5,6 +5,7 @@
  */
 #include "../bpf/dnsrig.h"
 #include "own.h"
+#include "spare.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -62,10 +63,11 @@ static int setup(void **state)
 	bundle.cidrs = cidrs;
 	bundle.n_cidrs = ARRAY_SIZE(cidrs);
 	/* As a resident osh-launch does it: half in advance, the rest by whoever enters. */
-	if (rig_load(&rig) || unshare(CLONE_NEWNET) || netns_prepare(0, &ahead, &e) ||
-	    unshare(CLONE_NEWNET) || setns(ahead, CLONE_NEWNET))
+	if (rig_load(&rig) || unshare(CLONE_NEWNET))
 		return -1;
 	a = args();
+	if (netns_prepare(&a, &ahead, &e) || unshare(CLONE_NEWNET) || setns(ahead, CLONE_NEWNET))
+		return -1;
 	a.prepared = true;
 	if (netns_setup(&a, &made, &e)) {
 		print_message("# %s\n", e.text);
@@ -318,11 +320,37 @@ static void a_used_namespace_is_refused(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		a.prepared = i;
-		assert_int_equal(netns_setup(&a, &r, &e), -EBUSY);
-		assert_non_null(strstr(e.text, "not fresh"));
-	}
+	assert_int_equal(netns_setup(&a, &r, &e), -EBUSY);
+	assert_non_null(strstr(e.text, "not fresh"));
+	assert_int_equal(netns_prepare(&a, NULL, &e), -EBUSY);
+}
+
+/* Made for one prefix, given to one sandbox; whoever made it is at home again. */
+static void a_spare_is_for_one_sandbox(void **state)
+{
+	const uint32_t next[4] = { htonl(0xfd000001) }, other[4] = { htonl(0xfd000002) };
+	struct stat before, after, got;
+	struct spare s = { 0 };
+	int fd;
+
+	(void)state;
+	assert_false(spare_wanted(&s));
+	spare_hint(&s, next, args().dns_prog_fd);
+	assert_true(spare_wanted(&s));
+	assert_int_equal(stat("/proc/self/ns/net", &before), 0);
+	spare_make(&s);
+	assert_int_equal(stat("/proc/self/ns/net", &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_false(spare_wanted(&s));
+	assert_int_equal(spare_take(&s, other), -1);
+	fd = spare_take(&s, next);
+	assert_int_equal(fstat(fd, &got), 0);
+	assert_true(got.st_ino != before.st_ino);
+	assert_int_equal(spare_take(&s, next), -1);
+	assert_true(spare_wanted(&s));
+	close(fd);
+	close(s.home);
+	close(s.dns_prog_fd);
 }
 
 static void cookie_and_descriptor(void **state)
@@ -390,6 +418,7 @@ int main(void)
 		cmocka_unit_test(another_device_is_useless),
 		cmocka_unit_test(a_used_namespace_is_refused),
 		cmocka_unit_test(cookie_and_descriptor),
+		cmocka_unit_test(a_spare_is_for_one_sandbox),
 		cmocka_unit_test(a_failing_step_is_named),
 	};
 

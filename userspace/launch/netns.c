@@ -30,29 +30,23 @@ static int sysctl_write(const char *path, const char *value, struct err *e)
 	return 0;
 }
 
-static int netns_links(const struct netns_args *a, struct rtnl *r, struct err *e)
-{
-	int ret;
-
-	route_add_base(r, a->net6);
-	if (!LEFT_OUT_HOOK(a->off, DNS))
-		tc_add_dns(r, a->dns_prog_fd);
-	ret = route_add_cidrs(r, a->b, e);
-	return ret ? ret : rtnl_flush(r, e);
-}
-
-int netns_prepare(uint64_t off, int *ret_fd, struct err *e)
+int netns_prepare(const struct netns_args *a, int *ret_fd, struct err *e)
 {
 	struct rtnl r = { 0 };
 	int err = rtnl_open(&r, e);
 
-	(void)off;
 	if (!err)
 		err = rtnl_check_fresh(&r, e);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(sysctls); i++)
 		err = sysctl_write(sysctls[i].path, sysctls[i].value, e);
-	if (!err && !LEFT_OUT(off, OSH_OFF_NFT))
+	if (!err && !LEFT_OUT(a->off, OSH_OFF_NFT))
 		err = nft_install(e);
+	if (!err) {
+		route_add_base(&r, a->net6);
+		if (!LEFT_OUT_HOOK(a->off, DNS))
+			tc_add_dns(&r, a->dns_prog_fd);
+		err = rtnl_flush(&r, e);
+	}
 	if (!err && ret_fd && (*ret_fd = ioctl(mnl_socket_get_fd(r.nl), SIOCGSKNS)) < 0)
 		err = fail(e, errno, "descriptor of the namespace: %s", strerror(errno));
 	rtnl_done(&r);
@@ -61,22 +55,14 @@ int netns_prepare(uint64_t off, int *ret_fd, struct err *e)
 
 int netns_setup(const struct netns_args *a, struct netns_result *ret, struct err *e)
 {
-	struct rtnl r = { 0 };
 	int err;
 
 #ifndef OSH_TEST
 	if (a->off)
 		return fail(e, EINVAL, "layers can be left out in test builds only");
 #endif
-	err = a->prepared ? 0 : netns_prepare(a->off, NULL, e);
-	if (!err)
-		err = rtnl_open(&r, e);
-	if (!err && a->prepared)
-		err = rtnl_check_fresh(&r, e);
-	if (!err)
-		err = netns_links(a, &r, e);
-	if (!err)
-		err = listener_open(a, ret, e);
-	rtnl_done(&r);
-	return err;
+	err = a->prepared ? 0 : netns_prepare(a, NULL, e);
+	if (!err && a->b && a->b->n_cidrs)
+		err = netns_route_cidrs(a->b, e);
+	return err ? err : listener_open(a, ret, e);
 }

@@ -31,14 +31,16 @@ struct netns_result {
 };
 
 /*
- * The part that is the same for every sandbox, in the current namespace: sysctls and the nftables
- * table. lo stays down. `off` as below; *ret_fd, when asked for, is the namespace.
+ * Everything in the current namespace that no policy changes: sysctls, the nftables table, lo with the
+ * sandbox' own addresses and the DNS program. Reads dns_prog_fd, net6 and off; *ret_fd, when asked
+ * for, is the namespace. Refuses to touch a namespace that has any device up, so that a caller in the
+ * wrong one does no harm.
  */
-int netns_prepare(uint64_t off, int *ret_fd, struct err *e);
+int netns_prepare(const struct netns_args *a, int *ret_fd, struct err *e);
 
 /*
- * Refuses to touch a namespace that has any device up, so that a caller in the wrong namespace does
- * no harm. 0 with *ret filled, its descriptors the caller's; or -errno with the step named in *e.
+ * The rest, and the first part where it was not done ahead. 0 with *ret filled, its descriptors the
+ * caller's; or -errno with the step named in *e.
  */
 int netns_setup(const struct netns_args *a, struct netns_result *ret, struct err *e);
 

@@ -94,7 +94,7 @@ static int route_add_cidr(struct rtnl *r, const struct osh_b_cidr *c, struct err
 	return 0;
 }
 
-int route_add_cidrs(struct rtnl *r, const struct bundle *b, struct err *e)
+static int route_add_cidrs(struct rtnl *r, const struct bundle *b, struct err *e)
 {
 	int ret = 0;
 

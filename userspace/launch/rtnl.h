@@ -38,7 +38,6 @@ int rtnl_check_fresh(struct rtnl *r, struct err *e);
 
 /* Appends to a batch: lo up, the routes of the synthetic ranges and an address in each (5 requests). */
 void route_add_base(struct rtnl *r, const uint32_t net6[4]);
-int route_add_cidrs(struct rtnl *r, const struct bundle *b, struct err *e);
 
 /* Appends clsact and the DNS program on egress of lo (2 requests). */
 void tc_add_dns(struct rtnl *r, int prog_fd);

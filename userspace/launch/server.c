@@ -135,8 +135,9 @@ static int start(struct server *s, const struct osh_msg_launch *m, const int *fd
 	if (!k)
 		return fail(e, ENOMEM, "out of memory");
 	k->deadline_ms = now_ms() + START_MS;
-	/* Its nftables table is made: a test that leaves a layer out needs one without. */
-	a.netns_fd = netns = m->off ? -1 : spares_take(&s->spares);
+	/* A test that leaves a layer out needs one without. */
+	a.netns_fd = netns = m->off ? -1 : spare_take(&s->spare, m->net6);
+	spare_hint(&s->spare, m->next_net6, fds[OSH_LFD_DNS]);
 	r = start_sandbox(&a, &k->pid, &k->pidfd, &k->channel, e);
 	if (!r && ((r = keep_cgroup(s, k, fds[OSH_LFD_CGROUP])) < 0 ||
 		   (r = watch(s, k->pidfd, &k->on_exit)) < 0 ||
@@ -390,7 +391,7 @@ static void on_event(struct server *s, struct source *src)
 static bool has_chores(const struct server *s)
 {
 	return !s->embedded && s->peer >= 0 && !s->family.n_starting &&
-	       (spares_wanted(&s->spares) || idmap_wanted());
+	       (spare_wanted(&s->spare) || idmap_wanted());
 }
 
 static void do_chore(struct server *s)
@@ -398,7 +399,7 @@ static void do_chore(struct server *s)
 	if (idmap_wanted())		/* the quicker one first */
 		idmap_ahead();
 	else
-		spares_add(&s->spares);
+		spare_make(&s->spare);
 }
 
 /* Milliseconds to wait for an event, -1 = for ever. One chore follows another while none comes. */

@@ -24,7 +24,7 @@ struct server {
 	struct rlimit nofile;		/* as inherited; children get it back */
 	struct seccomp_set filters;
 	struct windows windows;
-	struct spares spares;
+	struct spare spare;
 	struct family family;
 	struct keep keep;
 	struct source on_peer, on_listen;

@@ -11,32 +11,62 @@
 
 static const char self[] = "/proc/self/ns/net";
 
-int spares_take(struct spares *s)
+static bool same(const uint32_t a[4], const uint32_t b[4])
 {
-	return s->n ? s->fds[--s->n] : -1;
+	return !memcmp(a, b, 4 * sizeof(*a));
 }
 
-bool spares_wanted(const struct spares *s)
+static void forget(struct spare *s)
 {
-	return !s->off && s->n < SPARES;
+	if (s->made[0])
+		close(s->fd);
+	s->made[0] = 0;
 }
 
-void spares_add(struct spares *s)
+void spare_hint(struct spare *s, const uint32_t next_net6[4], int dns_prog_fd)
 {
+	int fd = next_net6[0] ? fcntl(dns_prog_fd, F_DUPFD_CLOEXEC, 3) : -1;
+
+	if (fd < 0)
+		return;
+	if (s->dns_prog_fd)
+		close(s->dns_prog_fd);
+	s->dns_prog_fd = fd;
+	memcpy(s->next, next_net6, sizeof(s->next));
+}
+
+int spare_take(struct spare *s, const uint32_t net6[4])
+{
+	if (!s->made[0] || !same(s->made, net6))
+		return -1;
+	s->made[0] = 0;
+	return s->fd;
+}
+
+bool spare_wanted(const struct spare *s)
+{
+	return !s->off && s->dns_prog_fd && !same(s->made, s->next);
+}
+
+void spare_make(struct spare *s)
+{
+	struct netns_args a = { .dns_prog_fd = s->dns_prog_fd };
 	struct err e = { 0 };
-	int fd = -1;
+	int r;
 
+	forget(s);
+	memcpy(a.net6, s->next, sizeof(a.net6));
 	if (!s->home)
 		s->home = open(self, O_RDONLY | O_CLOEXEC);
 	if (s->home < 0 || unshare(CLONE_NEWNET) < 0) {
 		s->off = true;
 		return;
 	}
-	(void)netns_prepare(0, &fd, &e);	/* what fails here fails in a child, and is said there */
+	r = netns_prepare(&a, &s->fd, &e);	/* what fails here fails in a child, and is said there */
 	if (setns(s->home, CLONE_NEWNET) < 0)
 		abort();		/* an egress started from here would have no network */
-	if (fd < 0)
+	if (r < 0)
 		s->off = true;
 	else
-		s->fds[s->n++] = fd;
+		memcpy(s->made, s->next, sizeof(s->made));
 }

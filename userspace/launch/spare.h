@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Network namespaces made ahead, while nothing else is to be done: the kernel needs longer for one
- * than for everything else that a sandbox is made of. Set up is what no policy changes (netns_prepare);
- * lo is down and nobody lives there.
+ * The network namespace of the next sandbox, made while nothing else is to be done: the kernel needs
+ * longer for one than for everything else that a sandbox is made of, and building it waits for a lock
+ * that namespaces which end hold for milliseconds. Nobody lives in it. It is for the sandbox whose
+ * prefix it has, which oshd alone knows beforehand: so it has this oshd's DNS program too.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
-#define SPARES 2
-
-struct spares {
+struct spare {
 	int home;			/* our own network namespace; 0 before the first */
-	int fds[SPARES];
-	int n;
+	int dns_prog_fd;		/* 0 before the first hint */
+	uint32_t next[4];		/* prefix of the next sandbox */
+	int fd;				/* valid where `made` is not zero */
+	uint32_t made[4];		/* prefix of the one that is ready */
 	bool off;			/* this kernel or its limits give none: children make their own */
 };
 
-int spares_take(struct spares *s);	/* a descriptor that becomes the caller's, -1 = none left */
+void spare_hint(struct spare *s, const uint32_t next_net6[4], int dns_prog_fd);
+int spare_take(struct spare *s, const uint32_t net6[4]);	/* becomes the caller's; -1 = not there */
 
 /*
  * Makes one, or turns itself off where none can be made. Aborts the process if it could not come back
  * into its own namespace.
  */
-void spares_add(struct spares *s);
-bool spares_wanted(const struct spares *s);
+void spare_make(struct spare *s);
+bool spare_wanted(const struct spare *s);

@@ -43,6 +43,7 @@ struct daemon {
 	struct sandbox *slots[OSH_SLOTS];
 	unsigned n_sandboxes;
 	uint32_t next_id;
+	uint32_t next_net6[4];		/* of the next sandbox; 0 before the first */
 	int listen_fd;
 	sd_event_source *listen_source;
 	struct conn *conns;

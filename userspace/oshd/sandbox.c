@@ -63,6 +63,15 @@ static int random_prefix(uint32_t net6[4], struct err *e)
 	return 0;
 }
 
+/* Known one ahead, so that osh-launch can have the namespace ready. */
+static int take_prefix(struct daemon *d, uint32_t net6[4], struct err *e)
+{
+	int r = d->next_net6[0] ? 0 : random_prefix(d->next_net6, e);
+
+	memcpy(net6, d->next_net6, sizeof(d->next_net6));
+	return r ? r : random_prefix(d->next_net6, e);
+}
+
 static int dup_into(int *to, int from, struct err *e)
 {
 	*to = from < 0 ? -1 : fcntl(from, F_DUPFD_CLOEXEC, 3);
@@ -146,6 +155,7 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, struct err
 
 	memcpy(m.groups, r->groups, sizeof(m.groups));
 	memcpy(m.net6, s->k.net6, sizeof(m.net6));
+	memcpy(m.next_net6, s->d->next_net6, sizeof(m.next_net6));
 	memcpy(m.name, s->name, sizeof(m.name));
 	memcpy(m.workdir, r->workdir, sizeof(m.workdir));
 	return launcher_launch(s->d, &m, fds, e);
@@ -180,7 +190,7 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	int x = adopt_request(s, r, e);
 
 	if (!x)
-		x = random_prefix(s->k.net6, e);
+		x = take_prefix(d, s->k.net6, e);
 	if (!x)
 		x = make_records(s, e);
 	if (!x)
