@@ -5,7 +5,7 @@
  */
 #include "../bpf/dnsrig.h"
 #include "own.h"
-#include "spare.h"
+#include "../../userspace/launch/spare.h"
 
 #include <fcntl.h>
 #include <poll.h>
