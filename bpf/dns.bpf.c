@@ -287,8 +287,9 @@ static __noinline int name_allocate(struct query *q, __u32 host)
 	struct osh_name_key *key = &q->s->key;
 	long r;
 
+	/* The last index may have gone to this very name, on another CPU, since we looked. */
 	if (*(volatile __u32 *)&t.sb->wild_used >= t.sb->wild_budget)
-		return OSH_WHY_NAME_BUDGET;
+		return bpf_map_lookup_elem(&names, key) ? name_wait(q) : OSH_WHY_NAME_BUDGET;
 	*pair_of(fresh.by, q->ask->generation) = name_pair(q, host);
 	r = bpf_map_update_elem(&names, key, &fresh, BPF_NOEXIST);
 	if (r)
