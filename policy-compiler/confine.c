@@ -184,7 +184,16 @@ static int send_diags(const struct diags *d)
 	return r < 0 ? r : write_all(CHILD_DIAGS, d->v, d->n * sizeof(*d->v));
 }
 
-static int child_compile(void)
+/* What the child does with the text: policy_compile() or only_check(). */
+typedef int what_fn(struct slice text, struct diags *d, struct buf *ret);
+
+static int only_check(struct slice text, struct diags *d, struct buf *ret)
+{
+	(void)ret;
+	return policy_check(text, d);
+}
+
+static int child_work(what_fn *what)
 {
 	struct buf text = { 0 }, bundle = { 0 };
 	struct diags d = { 0 };
@@ -192,7 +201,7 @@ static int child_compile(void)
 
 	if (r < 0)
 		return -r;
-	r = policy_compile((struct slice){ text.p, text.n }, &d, &bundle);
+	r = what((struct slice){ text.p, text.n }, &d, &bundle);
 	if (r == 0)
 		r = write_all(CHILD_BUNDLE, bundle.p, bundle.n);
 	if (r == 0 || r == -EINVAL) {
@@ -204,7 +213,7 @@ static int child_compile(void)
 }
 
 /* Never returns. Exit status: 0, or the errno of what failed. */
-static void child(const int fds[CHILD_FDS])
+static void child(const int fds[CHILD_FDS], what_fn *what)
 {
 	int high[CHILD_FDS];
 
@@ -220,7 +229,7 @@ static void child(const int fds[CHILD_FDS])
 		_exit(EMFILE);
 	if (policy_confine(NULL) < 0)
 		_exit(EPERM);
-	_exit(child_compile() & 0x7f);
+	_exit(child_work(what) & 0x7f);
 }
 
 /* Everything that the child said, until it closed the pipe; more than it may say is an error. */
@@ -279,7 +288,8 @@ static int seal(int fd, struct err *e)
 	return 0;
 }
 
-static int start_child(int policy_fd, int bundle_fd, struct policy_job *j, struct err *e)
+static int start_child(int policy_fd, int bundle_fd, what_fn *what, struct policy_job *j,
+		       struct err *e)
 {
 	int pipe_fds[2];
 
@@ -287,7 +297,7 @@ static int start_child(int policy_fd, int bundle_fd, struct policy_job *j, struc
 		return fail(e, errno, "pipe: %s", strerror(errno));
 	j->pid = fork();
 	if (j->pid == 0)
-		child((int[CHILD_FDS]){ policy_fd, bundle_fd, pipe_fds[1] });
+		child((int[CHILD_FDS]){ policy_fd, bundle_fd, pipe_fds[1] }, what);
 	close(pipe_fds[1]);
 	if (j->pid < 0) {
 		close(pipe_fds[0]);
@@ -310,7 +320,7 @@ static int end_child(struct policy_job *j, struct diags *d, struct err *e)
 	return r < 0 ? r : said;
 }
 
-int policy_compile_start(int policy_fd, struct policy_job *ret, struct err *e)
+static int start(int policy_fd, what_fn *what, struct policy_job *ret, struct err *e)
 {
 	_close_ int fd = memfd_create("osh-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	struct stat st;
@@ -322,9 +332,26 @@ int policy_compile_start(int policy_fd, struct policy_job *ret, struct err *e)
 		return fail(e, errno, "stat policy: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return fail(e, EINVAL, "policy is not a regular file");
-	r = start_child(policy_fd, fd, ret, e);
+	r = start_child(policy_fd, fd, what, ret, e);
 	if (r == 0)
 		ret->bundle = take_fd(&fd);
+	return r;
+}
+
+int policy_compile_start(int policy_fd, struct policy_job *ret, struct err *e)
+{
+	return start(policy_fd, policy_compile, ret, e);
+}
+
+int policy_check_fd(int policy_fd, struct diags *d, struct err *e)
+{
+	struct policy_job j;
+	int r = start(policy_fd, only_check, &j, e);
+
+	if (r < 0)
+		return r;
+	r = end_child(&j, d, e);
+	close(j.bundle);		/* a check writes none */
 	return r;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The meaning of a policy. Slow, plain, pure: walks every rule for every question and shares no code
- * with the tables that the runtime uses, so that one can be tested against the other.
+ * with the tables that the runtime uses, so that one can be tested against the other. One file a
+ * question: eval_dns.c, eval_connect.c, eval_addr.c, eval_request.c, eval_file.c, eval_exec.c.
  */
 #pragma once
 
@@ -12,7 +13,8 @@ struct decision {
 	enum osh_verdict verdict;
 	enum osh_reason why;
 	const char *rule;		/* smallest name of those that allow, or that name the host; or NULL */
-	uint32_t line;			/* of its endpoint */
+	uint32_t line;			/* of its endpoint; of the deny rule where one decided */
+	bool audit;			/* requests: the denial is recorded and the request forwarded */
 };
 
 /* Is this name answered? Who asks does not matter. */
@@ -23,13 +25,67 @@ struct eval_connect {
 	uint32_t port;
 	const char *binary;		/* absolute path; NULL = no identity */
 	bool tainted;
+	const char *const *ancestors;	/* nearest first; count only for programs with inherit: true */
+	uint32_t n_ancestors;
+	const char *sha256;		/* of the binary's file, or NULL */
 };
 struct decision eval_connect(const struct policy *p, const struct eval_connect *c);
 
-/* What may be done below this path, whose ".." and links are resolved: none, OSH_FS_RO or _RW. */
+/* After eval_connect(): may the host be dialled at all of these addresses? */
+struct decision eval_addr(const struct policy *p, const struct eval_connect *c,
+			  const char *const *addrs, uint32_t n_addrs);
+
+/* Does some rule that lets this connection through look into it? Then eval_request() decides too. */
+bool eval_inspects(const struct policy *p, const struct eval_connect *c);
+
+struct eval_param {			/* one key of a query with all its values, decoded */
+	const char *key;
+	const char *const *values;
+	uint32_t n;
+};
+
+struct eval_operation {			/* one operation of a GraphQL document */
+	const char *type, *name;	/* name NULL or "" = anonymous */
+	const char *const *fields;	/* root fields */
+	uint32_t n_fields;
+	bool persisted;			/* by hash alone */
+	const char *hash;
+};
+
+struct eval_graphql {
+	bool error;			/* could not be read */
+	const struct eval_operation *operations;
+	uint32_t n;
+};
+
+struct eval_call {			/* one JSON-RPC message */
+	const char *method;		/* NULL = none */
+	const char *tool;		/* params.name, NULL = none or not text */
+	bool error, response, stream;	/* unreadable; answers the server; GET that only listens */
+};
+
+struct eval_request {
+	struct eval_connect connect;
+	const char *method;		/* "WEBSOCKET_TEXT" for a client's text message */
+	const char *path;		/* canonical (canon.h), without query */
+	const struct eval_param *query;
+	uint32_t n_query;
+	const struct eval_graphql *graphql;	/* NULL = not read as GraphQL */
+	const struct eval_call *calls;	/* a batch holds several */
+	uint32_t n_calls;
+};
+
+/* Rules alone: audit mode shows in decision.audit and changes no verdict. */
+struct decision eval_request(const struct policy *p, const struct eval_request *q);
+
+/* What may be done to this path, whose ".." and links are resolved: none, OSH_FS_RO or _RW. */
 enum eval_access { EVAL_NONE, EVAL_READ, EVAL_WRITE };
 enum eval_access eval_file(const struct policy *p, const char *path, const char *workdir,
-			   struct decision *ret);
+			   const char *binary, struct decision *ret);
 
-/* `?` one byte, `*` a run, neither crossing '/'; `**` a run that does. */
+/* May this program, by its resolved path, be executed? */
+struct decision eval_exec(const struct policy *p, const char *path, const char *workdir);
+
+/* Globs: glob.c. sep 0 = `*` crosses everything. */
 bool glob_match(const char *pattern, const char *text);
+bool pattern_match(const struct pattern *p, const char *text, char sep);

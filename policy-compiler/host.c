@@ -151,12 +151,21 @@ const char *net_unallowable(const struct net *n)
 	return n->bits == 128 && net_class(n) == ADDR_FORBIDDEN ? net_why(n) : NULL;
 }
 
-/* Lower case, no trailing dot, labels of 1..63 of [a-z0-9_-]. The text may hold `*`, counted apart. */
-static bool canonical(const char *text, char out[OSH_NAME_MAX], unsigned *ret_stars)
+bool port_forbidden(uint32_t port)
+{
+	static const uint32_t never[] = { 2379, 2380, 6443, 10250, 10255 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (port == never[i])
+			return true;
+	return false;
+}
+
+/* Lower case, no trailing dot, labels of 1..63 of [a-z0-9_-] and, where `glob`, of pattern bytes. */
+static bool canonical(const char *text, bool glob, char out[OSH_NAME_MAX])
 {
 	size_t n = strlen(text), label = 0;
 
-	*ret_stars = 0;
 	if (n && text[n - 1] == '.')
 		n--;
 	if (!n || n > 253)
@@ -168,43 +177,68 @@ static bool canonical(const char *text, char out[OSH_NAME_MAX], unsigned *ret_st
 			if (!label)
 				return false;
 			label = 0;
-		} else if (!isalnum((unsigned char)c) && c != '-' && c != '_' && c != '*') {
+		} else if (!isalnum((unsigned char)c) && c != '-' && c != '_' &&
+			   !(glob && strchr("*?[]{},!", c))) {
 			return false;
 		} else if (++label > 63) {
 			return false;
 		}
-		*ret_stars += c == '*';
 		out[i] = c;
 	}
 	out[n] = 0;
 	return label > 0;
 }
 
-/* A name with `*` that is neither `*.rest` nor `**.rest`: a pattern for later, or no pattern. */
-static enum host_error odd_wildcard(const char *s)
+/*
+ * Where wildcards may stand: anything in the first label, `*` as a whole middle label, nothing in the
+ * last; `**` is the whole first label or nowhere.
+ */
+static enum host_error wildcard_place(const char *s)
 {
 	const char *last = strrchr(s, '.');
 	bool first = true;
 
-	if (!last || strchr(last, '*'))
+	if (!last)
+		return strspn(s, "*") == strlen(s) ? HOST_TLD : HOST_WILDCARD;
+	if (strpbrk(last, "*?[{"))
 		return HOST_WILDCARD;
-	while (*s) {
+	if ((!strncmp(s, "*.", 2) && last == s + 1) || (!strncmp(s, "**.", 3) && last == s + 2))
+		return HOST_TLD;
+	for (; *s; first = false) {
 		size_t n = strcspn(s, ".");
-		bool star = memchr(s, '*', n) != NULL, whole = n == 1 && *s == '*';
+		bool odd = strcspn(s, "*?[]{}") < n, whole = n == 1 && *s == '*';
 		bool deep = n >= 2 && memmem(s, n, "**", 2) != NULL;
 
-		if (star && !whole && (!first || (deep && n != 2)))
+		if (odd && !whole && (!first || (deep && n != 2)))
 			return HOST_WILDCARD;
-		first = false;
 		s += n + (s[n] == '.');
 	}
-	return HOST_LATER;
+	return HOST_OK;
+}
+
+static enum host_error wildcard_parse(struct arena *a, const char *name, struct host *ret)
+{
+	size_t lead = strspn(name, "*");
+	enum host_error e = wildcard_place(name);
+	const char *text = arena_text(a, name, strlen(name));
+
+	if (e == HOST_OK && (lead == 1 || lead == 2) && name[lead] == '.' &&
+	    !pattern_special(name + lead) && strlen(name + lead) <= OSH_SUFFIX_LEN) {
+		ret->kind = lead == 1 ? HOST_ONE : HOST_DEEP;
+		ret->text = text ? text + lead : NULL;
+		return HOST_OK;
+	}
+	ret->kind = HOST_GLOB;
+	ret->text = text;
+	if (!text || pattern_parse(a, text, &ret->glob) != PATTERN_OK)
+		return HOST_BAD;
+	return e;
 }
 
 enum host_error host_parse(struct arena *a, const char *text, struct host *ret)
 {
 	char name[OSH_NAME_MAX], net[64];
-	unsigned stars, lead;
+	const char *dot, *tail;
 
 	*ret = (struct host){ 0 };
 	if (net_parse(text, &ret->net)) {
@@ -213,28 +247,17 @@ enum host_error host_parse(struct arena *a, const char *text, struct host *ret)
 		ret->text = arena_text(a, net, strlen(net));
 		return HOST_OK;
 	}
-	if (strpbrk(text, "?[]{}") && !strchr(text, '/'))
-		return HOST_LATER;
-	if (!canonical(text, name, &stars))
+	if (!canonical(text, true, name))
 		return HOST_BAD;
-	lead = (unsigned)strspn(name, "*");
-	if (!stars) {
-		/* "127.1" and "0x7f.1" are addresses to a C library: never a name. */
-		const char *dot = strrchr(name, '.');
-		const char *tail = dot ? dot + 1 : name;
-
-		if (isdigit((unsigned char)*tail) && !tail[strspn(tail, "0123456789abcdefx")])
-			return HOST_BAD;
-		ret->text = arena_text(a, name, strlen(name));
-		return HOST_OK;
-	}
-	if (stars != lead || lead > 2 || name[lead] != '.')
-		return lead == strlen(name) ? HOST_TLD : odd_wildcard(name);
-	if (!strchr(name + lead + 1, '.'))
-		return HOST_TLD;
-	if (strlen(name + lead) > OSH_SUFFIX_LEN)
+	if (pattern_special(name))
+		return wildcard_parse(a, name, ret);
+	/* "127.1" and "0x7f.1" are addresses to a C library: never a name. */
+	dot = strrchr(name, '.');
+	tail = dot ? dot + 1 : name;
+	if (isdigit((unsigned char)*tail) && !tail[strspn(tail, "0123456789abcdefx")])
 		return HOST_BAD;
-	ret->kind = lead == 1 ? HOST_ONE : HOST_DEEP;
-	ret->text = arena_text(a, name + lead, strlen(name + lead));
+	if (!canonical(text, false, name))
+		return HOST_BAD;
+	ret->text = arena_text(a, name, strlen(name));
 	return HOST_OK;
 }

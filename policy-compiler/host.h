@@ -19,13 +19,17 @@ enum addr_class net_class(const struct net *n);		/* the worst that any part of i
 const char *net_why(const struct net *n);		/* name of the special range it touches, or NULL */
 const char *net_unallowable(const struct net *n);	/* why allowed_ips may not hold it, or NULL */
 
+bool port_forbidden(uint32_t port);	/* of a control plane */
+
 enum host_error {
 	HOST_OK,
 	HOST_BAD,			/* no host at all */
 	HOST_TLD,			/* "*.com" */
 	HOST_WILDCARD,			/* a wildcard where none may be */
-	HOST_LATER,			/* a wildcard that is not enforced yet */
 };
 
-/* Canonical form of one `host:` value; texts live in the arena. */
+/*
+ * Canonical form of one `host:` value; texts live in the arena. HOST_TLD and HOST_WILDCARD fill *ret
+ * too, with what the text would mean.
+ */
 enum host_error host_parse(struct arena *a, const char *text, struct host *ret);

@@ -82,39 +82,8 @@ static bool too_large(struct merge *m)
 	return false;
 }
 
-/* Two endpoints that one connection can mean must want the same of it. */
-static void check_pair(struct merge *m, const struct endpoint *a, const struct endpoint *b)
+static void push_claim(struct claim *to, uint32_t *n, const struct claim *c)
 {
-	const char *what = NULL;
-
-	if (a == b)
-		return;
-	if (a->tls_skip != b->tls_skip)
-		what = "tls";
-	else if (a->tcp != b->tcp)
-		what = "protocol";
-	else if (a->n_allowed != b->n_allowed ||
-		 (a->n_allowed && memcmp(a->allowed, b->allowed, a->n_allowed * sizeof(*a->allowed))))
-		what = "allowed_ips";
-	if (!what)
-		return;
-	if (a->at.line > b->at.line) {
-		const struct endpoint *swap = a;
-
-		a = b;
-		b = swap;
-	}
-	m->failed = true;
-	diag_add(m->d, DIAG_AMBIGUOUS, b->at, "give both the same value, or make them distinct",
-		 "network endpoint ambiguity validation failed: differs in %s from the overlapping "
-		 "endpoint on line %u",
-		 what, a->at.line);
-}
-
-static void push_claim(struct merge *m, struct claim *to, uint32_t *n, const struct claim *c)
-{
-	if (*n && to[*n - 1].port == c->port)
-		check_pair(m, to[*n - 1].e, c->e);
 	if (*n && !claim_order(&to[*n - 1], c)) {
 		if (c->rule < to[*n - 1].rule)
 			to[*n - 1] = *c;
@@ -140,7 +109,7 @@ static struct claims join(struct merge *m, struct claims a, struct claims b)
 	while (i < a.n || k < b.n) {
 		bool left = k == b.n || (i < a.n && claim_order(&a.v[i], &b.v[k]) <= 0);
 
-		push_claim(m, to, &n, left ? &a.v[i++] : &b.v[k++]);
+		push_claim(to, &n, left ? &a.v[i++] : &b.v[k++]);
 	}
 	return (struct claims){ to, n };
 }
@@ -172,6 +141,12 @@ static struct table_host *host_new(struct merge *m, enum osh_b_host_kind kind, c
 	return h;
 }
 
+/* Addresses that are never dialled (OSH208) are left out, so that nothing of theirs reaches a table. */
+static bool never(const struct endpoint *e)
+{
+	return e->host.kind == HOST_NET && net_class(&e->host.net) >= ADDR_FORBIDDEN;
+}
+
 /* One item per endpoint and port; the rules table falls out in order, as rules are sorted by name. */
 static bool collect(struct merge *m, const uint32_t *group)
 {
@@ -183,8 +158,16 @@ static bool collect(struct merge *m, const uint32_t *group)
 		uint32_t flags = rule->taint_ok || rule->any_program ? OSH_ALT_TAINT_OK : 0;
 
 		for EACH (struct endpoint, e, &rule->endpoints) {
-			struct table_rule *tr = list_push(&m->p->arena, &out, sizeof(*tr));
+			struct table_rule *tr;
 
+			if (never(e))
+				continue;
+			if (endpoint_inspected(e) || e->host.kind > HOST_NET) {
+				diag_add(m->d, DIAG_INTERNAL, e->at, NULL,
+					 "an endpoint that is not enforced yet came this far");
+				return false;
+			}
+			tr = list_push(&m->p->arena, &out, sizeof(*tr));
 			if (!tr)
 				return false;
 			*tr = (struct table_rule){ rule->name, e->at.line };
@@ -222,7 +205,7 @@ static struct claims take_claims(struct merge *m, uint32_t *at)
 		return (struct claims){ 0 };
 	}
 	for (; *at < end; (*at)++)
-		push_claim(m, to, &n, &m->items[*at].c);
+		push_claim(to, &n, &m->items[*at].c);
 	return (struct claims){ to, n };
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A policy after reading: typed, canonical, every default filled in, nothing merged. eval.c takes its
+ * A policy after reading: typed, canonical, every default filled in, nothing merged. eval_*.c take its
  * meaning from here; merge.c turns it into tables. Lives in one arena, const after policy_read().
  */
 #pragma once
@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "diag.h"
 #include "osh/bundle.h"
+#include "pattern.h"
 
 struct net {
 	uint8_t addr[16];		/* v4 as v4-mapped; bits past the prefix are zero */
@@ -19,12 +20,82 @@ enum host_kind {
 	HOST_ONE,			/* "*.example.com": one more label */
 	HOST_DEEP,			/* "**.example.com": one or more */
 	HOST_NET,			/* address or network */
+	HOST_GLOB,			/* any other pattern: "*-x.example.com", "*.s3.*.example.com" */
+	HOST_ANY,			/* no host: any name or address on these ports, within allowed_ips */
 };
 
 struct host {
 	enum host_kind kind;
-	const char *text;		/* name; suffix ".example.com" for wildcards; "10.0.0.0/8" */
+	const char *text;		/* name; suffix ".example.com" for wildcards; "10.0.0.0/8"; "" for ANY */
 	struct net net;			/* HOST_NET */
+	struct pattern glob;		/* HOST_GLOB: labels are separated by '.' */
+};
+
+enum protocol {				/* what is spoken; from REST on osh looks inside */
+	PROTO_NONE,			/* not said: a plain connection */
+	PROTO_TCP,
+	PROTO_REST,
+	PROTO_WEBSOCKET,
+	PROTO_GRAPHQL,
+	PROTO_JSONRPC,
+	PROTO_MCP,
+	PROTO_SQL,			/* always refused; read so that its rules have places */
+	PROTO_MAX
+};
+
+enum access { ACCESS_NONE, ACCESS_READ_ONLY, ACCESS_READ_WRITE, ACCESS_FULL, ACCESS_UNKNOWN };
+
+enum signing { SIGN_NONE, SIGN_SIGV4, SIGN_SIGV4_BODY, SIGN_SIGV4_NO_BODY };
+
+enum operation { OP_QUERY = 1, OP_MUTATION = 2, OP_SUBSCRIPTION = 4, OP_ANY = 7 };	/* mask */
+
+struct query_match {
+	struct place at;
+	const char *key;		/* case-sensitive */
+	struct list any;		/* struct pattern; '.' separates */
+};
+
+/* One entry of `rules` or `deny_rules`. What is absent restricts nothing. */
+struct l7_rule {
+	struct place at;
+	const char *method;		/* HTTP in upper case, or "*"; RPC as written; NULL = absent */
+	struct pattern method_glob;	/* mcp: the method as a pattern */
+	bool has_path;
+	struct pattern path;		/* '/' separates */
+	struct list query;		/* struct query_match */
+	unsigned operations;		/* enum operation, 0 = no GraphQL rule */
+	bool has_name;
+	struct pattern name;		/* operation_name; '.' separates */
+	struct list fields;		/* struct pattern; '.' separates; none = any */
+	struct list tools;		/* struct pattern; '.' separates; none = any */
+};
+
+struct persisted {			/* a registered GraphQL query */
+	struct place at;
+	const char *hash, *name;	/* name NULL = absent */
+	unsigned operations;
+	struct list fields;		/* const char * */
+};
+
+/* Everything that is about the inside of a connection. */
+struct l7 {
+	bool audit;			/* enforcement: audit */
+	struct pattern path;		/* selects requests; text "" = all */
+	uint32_t weight;		/* of `path`: characters other than '*'; the heaviest decides the protocol */
+	enum access access;
+	struct place access_at;
+	bool has_rules, has_deny;
+	struct list rules, deny;	/* struct l7_rule */
+	bool encoded_slash;
+	bool ws_rewrite, body_rewrite, uninspected;
+	enum signing signing;
+	const char *signing_service, *signing_region;
+	const char *binding, *credential;	/* NULL = absent */
+	bool persisted_registered;	/* persisted_queries: allow_registered */
+	struct list persisted;		/* struct persisted, sorted by hash */
+	uint32_t max_body;		/* graphql, json-rpc, mcp */
+	bool loose_tools;		/* mcp.strict_tool_names: false */
+	bool known_methods;		/* mcp.allow_all_known_mcp_methods: true */
 };
 
 struct endpoint {
@@ -34,13 +105,21 @@ struct endpoint {
 	uint32_t n_ports;
 	const struct net *allowed;	/* allowed_ips; ascending, distinct */
 	uint32_t n_allowed;
-	bool tcp;			/* said `protocol: tcp` */
+	enum protocol protocol;
 	bool tls_skip;
+	struct l7 l7;
 };
+
+static inline bool endpoint_inspected(const struct endpoint *e)
+{
+	return e->protocol >= PROTO_REST;
+}
 
 struct program {
 	const char *path;		/* canonical; braces expanded */
+	const char *sha256;		/* 64 hex digits, or NULL */
 	bool glob;
+	bool inherit;			/* its descendants too */
 };
 
 struct rule {
@@ -53,9 +132,11 @@ struct rule {
 };
 
 struct fs_entry {
-	const char *path;
+	const char *path;		/* DENY: may be relative to the working directory, and a glob */
 	enum osh_b_fs_mode mode;
 	struct place at;
+	struct pattern glob;		/* DENY */
+	struct list programs;		/* struct program that it is for; none = all */
 };
 
 struct identity {
@@ -68,16 +149,72 @@ struct env_entry {
 	enum osh_b_env_kind kind;
 };
 
+struct exec_policy {
+	struct place at;
+	enum osh_b_execmode mode;
+	struct list allow;		/* struct program */
+};
+
+struct resources {			/* 0 = no limit asked for */
+	struct place at;
+	uint32_t cpu_milli;		/* thousandths of a processor */
+	uint64_t memory;		/* bytes */
+	uint32_t pids, files;
+	uint32_t wall_s;
+};
+
+struct gpu {
+	struct place at;
+	uint32_t count;
+	struct list devices;		/* const char *: UUID, index or CDI name */
+	bool share;
+};
+
+struct credential {
+	struct place at;
+	const char *name, *provider;
+};
+
+struct route {
+	struct place at;
+	const char *name, *provider, *model;
+};
+
+enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND };
+
+struct assertion {
+	struct place at;
+	enum claim_kind kind;
+	struct host host;		/* kind ANY where none is named */
+	uint32_t port;			/* 0 = any */
+	struct list methods;		/* const char * */
+	struct pattern path, read;	/* text NULL = absent */
+	struct list programs;		/* struct program */
+};
+
+/* Something that the policy asks for and that the runtime cannot keep yet. */
+struct unkept {
+	struct place at;
+	const char *what;
+};
+
 struct policy {
 	struct arena arena;
 	struct place fs_at;
 	bool include_workdir;
-	struct list fs;			/* struct fs_entry, sorted by path, one per path */
+	struct list fs;			/* struct fs_entry, sorted by path, one per path and mode */
 	enum osh_b_compat compat;
 	struct identity user, group;
 	struct list env;		/* struct env_entry */
+	struct exec_policy exec;
 	uint32_t wildcard_names;
 	struct list rules;		/* struct rule, sorted by name */
+	struct resources resources;
+	struct gpu gpu;
+	struct list credentials;	/* struct credential */
+	struct list routes;		/* struct route */
+	struct list asserts;		/* struct assertion */
+	struct list unkept;		/* struct unkept: check warns, compile refuses (OSH150) */
 };
 
 #define EACH(type, var, list_) \

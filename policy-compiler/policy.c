@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ambiguity.h"
 #include "emit.h"
 #include "merge.h"
 #include "osh/limits.h"
@@ -48,6 +49,7 @@ int policy_read(struct policy *p, struct slice text, struct diags *d)
 		(void)read_map(&r, root, policy_fields, "policy", p);
 		if (p->rules.n)
 			qsort(p->rules.v, p->rules.n, sizeof(struct rule), by_name);
+		check_ambiguity(p, d);
 	}
 	if (p->arena.bad) {
 		diag_add(d, DIAG_INTERNAL, (struct place){ 0 }, NULL, "out of memory");
@@ -62,6 +64,38 @@ void policy_done(struct policy *p)
 	*p = (struct policy){ 0 };
 }
 
+bool policy_complete(const struct diags *d)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (diag_severity(d->v[i].code) == DIAG_ERROR && d->v[i].code != DIAG_AMBIGUOUS &&
+		    d->v[i].code != DIAG_WILDCARD && d->v[i].code != DIAG_ALLOWED_IPS &&
+		    d->v[i].code != DIAG_RPC_METHOD)
+			return false;
+	return !d->more;
+}
+
+/* Never ignored: what is not kept is said, by `check` as a warning and by `compile` as an error. */
+static void say_unkept(const struct policy *p, struct diags *d, enum diag_code code)
+{
+	for EACH (struct unkept, u, &p->unkept)
+		diag_add(d, code, u->at,
+			 code == DIAG_LATER ? "osh refuses what it cannot keep; remove the key" : NULL,
+			 code == DIAG_LATER ? "not enforced yet: '%s'"
+					    : "'%s' is not enforced yet: run and compile refuse this policy",
+			 u->what);
+}
+
+int policy_check(struct slice text, struct diags *d)
+{
+	struct policy p;
+	int r = policy_read(&p, text, d);
+
+	say_unkept(&p, d, DIAG_RUNTIME);
+	policy_done(&p);
+	diags_sort(d);
+	return r;
+}
+
 int policy_compile(struct slice text, struct diags *d, struct buf *ret)
 {
 	struct tables t = { 0 };
@@ -69,6 +103,9 @@ int policy_compile(struct slice text, struct diags *d, struct buf *ret)
 	int r;
 
 	r = policy_read(&p, text, d);
+	say_unkept(&p, d, DIAG_LATER);
+	if (r == 0 && p.unkept.n)
+		r = -EINVAL;
 	if (r == 0)
 		r = merge_policy(&p, &t, d);
 	if (r == 0)

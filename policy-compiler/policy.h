@@ -13,11 +13,23 @@
 #include "model.h"
 #include "slice.h"
 
-/* Reads and checks. 0, -EINVAL with errors in *d, or -ENOMEM. Free with policy_done() either way. */
+/*
+ * Reads and checks the whole language. 0, -EINVAL with errors in *d, or -ENOMEM. Free with
+ * policy_done() either way. What the runtime cannot keep is in p->unkept, without a diagnostic.
+ */
 int policy_read(struct policy *p, struct slice text, struct diags *d);
 void policy_done(struct policy *p);
 
-/* policy_read() and everything after it; the bundle is appended to *ret. */
+/*
+ * Did every error leave the model complete, so that it still says what the rules would decide? Such
+ * are contradictions between endpoints and patterns in the wrong place. For eval alone.
+ */
+bool policy_complete(const struct diags *d);
+
+/* policy_read(), with a warning for whatever the runtime would refuse. */
+int policy_check(struct slice text, struct diags *d);
+
+/* policy_read() and everything after it; the bundle is appended to *ret. Unkept keys are errors. */
 int policy_compile(struct slice text, struct diags *d, struct buf *ret);
 
 /*
@@ -35,6 +47,9 @@ struct policy_job {
 };
 int policy_compile_start(int policy_fd, struct policy_job *ret, struct err *e);
 int policy_compile_end(struct policy_job *j, struct diags *d, int *ret_bundle_fd, struct err *e);
+
+/* policy_check() in the same kind of child. 0, -EINVAL with errors in *d, or what *e says. */
+int policy_check_fd(int policy_fd, struct diags *d, struct err *e);
 
 /* Drops everything that reading text does not need; for a process about to read a policy. */
 int policy_confine(struct err *e);

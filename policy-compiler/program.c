@@ -13,14 +13,21 @@
 #include "own.h"
 #include "path.h"
 
-#define BRACE_MAX 64			/* alternatives of one path */
+struct adding {
+	struct reader *r;
+	const struct program_in *in;
+	struct list *to;
+};
 
-static void push(struct reader *r, struct rule *rule, const char *path)
+static void push(const struct adding *ad, const char *path, const char *sha256)
 {
-	struct program *p = path ? list_push(r->a, &rule->programs, sizeof(*p)) : NULL;
+	struct program *p = path ? list_push(ad->r->a, ad->to, sizeof(*p)) : NULL;
 
 	if (p)
-		*p = (struct program){ .path = path, .glob = strpbrk(path, "*?") != NULL };
+		*p = (struct program){ .path = path,
+				       .sha256 = sha256,
+				       .inherit = ad->in->inherit,
+				       .glob = pattern_special(path) };
 }
 
 static const struct node *helpers(struct reader *r)
@@ -34,9 +41,9 @@ static const struct node *helpers(struct reader *r)
 }
 
 /* Every helper of `binary`, from the registry compiled into this program. */
-static void push_helpers(struct reader *r, struct rule *rule, const char *binary)
+static void push_helpers(const struct adding *ad, const char *binary)
 {
-	const struct node *list = helpers(r);
+	const struct node *list = helpers(ad->r);
 
 	for (const struct node *v = list ? list->first : NULL; v; v = v->next) {
 		const struct node *of = map_get(v, "binary"), *runs = map_get(v, "runs");
@@ -44,116 +51,83 @@ static void push_helpers(struct reader *r, struct rule *rule, const char *binary
 		if (!of || !runs || strcmp(of->text, binary))
 			continue;
 		for (const struct node *h = runs->first; h; h = h->next)
-			push(r, rule, h->text);
+			push(ad, h->text, NULL);
 	}
 }
 
-static void push_spellings(struct reader *r, struct rule *rule, const char *path)
+static void push_spellings(const struct adding *ad, const char *path)
 {
 	static const char *const merged[] = { "/bin/", "/sbin/", "/lib/", "/lib64/" };
 	const char *usr = NULL;
 
-	push(r, rule, path);
+	push(ad, path, ad->in->sha256);
 	for (size_t i = 0; i < ARRAY_SIZE(merged); i++)
 		if (!strncmp(path, merged[i], strlen(merged[i])))
-			usr = arena_printf(r->a, "/usr%s", path);
+			usr = arena_printf(ad->r->a, "/usr%s", path);
 	if (usr)
-		push(r, rule, usr);
-	push_helpers(r, rule, usr ? usr : path);
+		push(ad, usr, ad->in->sha256);
+	push_helpers(ad, usr ? usr : path);
 }
 
-static bool bad(struct reader *r, const struct node *n, enum diag_code code, const char *what)
+static bool bad(const struct adding *ad, enum diag_code code, const char *what)
 {
-	diag_add(r->d, code, n->at, NULL, "%s: %.120s", what, n->text);
+	diag_add(ad->r->d, code, ad->in->path->at, NULL, "%s: %.120s", what, ad->in->path->text);
 	return false;
 }
 
-static bool push_clean(struct reader *r, const struct node *n, struct rule *rule, const char *text)
+static bool push_clean(const struct adding *ad, const char *text)
 {
 	const char *path = NULL;
 
-	switch (path_clean(r->a, text, OSH_PATH_MAX, false, &path)) {
+	switch (path_clean(ad->r->a, text, OSH_PATH_MAX, false, &path)) {
 	case PATH_OK:
 		break;
 	case PATH_RELATIVE:
-		return bad(r, n, DIAG_PROGRAM, "program path must be absolute");
+		return bad(ad, DIAG_PROGRAM, "program path must be absolute");
 	case PATH_DOTDOT:
-		return bad(r, n, DIAG_PROGRAM, "program path contains '..'");
+		return bad(ad, DIAG_PROGRAM, "program path contains '..'");
 	case PATH_LONG:
-		return bad(r, n, DIAG_PROGRAM, "program path is longer than 255 bytes");
+		return bad(ad, DIAG_PROGRAM, "program path is longer than 255 bytes");
 	case PATH_CONTROL:
-		return bad(r, n, DIAG_PROGRAM, "program path contains a control byte");
+		return bad(ad, DIAG_PROGRAM, "program path contains a control byte");
 	}
 	if (!strcmp(path, "/"))
-		return bad(r, n, DIAG_PROGRAM, "program path names no file");
-	push_spellings(r, rule, path);
+		return bad(ad, DIAG_PROGRAM, "program path names no file");
+	push_spellings(ad, path);
 	return true;
 }
 
-/* End of the group that opens at *p, or NULL; commas at its own level end alternatives. */
-static const char *brace_end(const char *p)
+void program_add(struct reader *r, const struct program_in *in, struct list *ret)
 {
-	unsigned depth = 0;
-
-	for (; *p; p++) {
-		depth += *p == '{';
-		depth -= *p == '}';
-		if (!depth)
-			return p;
-	}
-	return NULL;
-}
-
-/* Expands the first group and goes on with each result; `left` bounds all of it together. */
-static bool expand(struct reader *r, const struct node *n, struct rule *rule, const char *text,
-		   unsigned *left)
-{
-	const char *open = strchr(text, '{'), *end, *from;
-	unsigned depth = 0;
-
-	if (!open && strchr(text, '}'))
-		return bad(r, n, DIAG_PROGRAM, "unbalanced braces");
-	if (!*left || !(*left)--)
-		return bad(r, n, DIAG_LIMIT, "braces stand for too many paths");
-	if (!open)
-		return push_clean(r, n, rule, text);
-	end = brace_end(open);
-	if (!end)
-		return bad(r, n, DIAG_PROGRAM, "unbalanced braces");
-	from = open + 1;
-	for (const char *p = from; p <= end; p++) {
-		if (p == end || (*p == ',' && !depth)) {
-			const char *one = arena_printf(r->a, "%.*s%.*s%s", (int)(open - text), text,
-						       (int)(p - from), from, end + 1);
-
-			if (!one || !expand(r, n, rule, one, left))
-				return false;
-			from = p + 1;
-		}
-		depth += *p == '{';
-		depth -= *p == '}' && p < end;
-	}
-	return true;
-}
-
-void program_add(struct reader *r, const struct node *path, struct rule *rule)
-{
-	unsigned left = BRACE_MAX;
+	struct adding ad = { r, in, ret };
+	struct list alts = { 0 };
+	enum pattern_error why;
 	const char *text;
 
-	if (!read_text(r, path, &text))
+	if (!read_text(r, in->path, &text))
 		return;
-	if (strpbrk(text, "[]\\"))
-		(void)bad(r, path, DIAG_LATER, "not enforced yet: [] and \\ in program paths");
-	else
-		(void)expand(r, path, rule, text, &left);
+	why = braces_expand(r->a, text, &alts);
+	if (why != PATTERN_OK)
+		(void)bad(&ad, why == PATTERN_MANY ? DIAG_LIMIT : DIAG_PROGRAM, pattern_why(why));
+	else if (strpbrk(text, "[]\\"))
+		unkept(r, in->path->at, "[] and \\ in program paths");
+	for (uint32_t i = 0; why == PATTERN_OK && i < alts.n; i++)
+		if (!push_clean(&ad, ((const char **)alts.v)[i]))
+			return;
 }
 
 static int by_path(const void *pa, const void *pb)
 {
 	const struct program *a = pa, *b = pb;
 
-	return strcmp(a->path, b->path);
+	int order = strcmp(a->path, b->path);
+
+	/* Of two entries for one path the wider one comes first, as either allows. */
+	if (!order)
+		order = (int)b->inherit - (int)a->inherit;
+	if (!order && (!a->sha256 || !b->sha256))
+		return (a->sha256 != NULL) - (b->sha256 != NULL);
+	return order ? order : strcasecmp(a->sha256, b->sha256);
 }
 
 /* Programs that do what their arguments or input say: a rule for one is a rule for every caller. */
@@ -173,21 +147,27 @@ static bool interpreter(const char *path)
 	return false;
 }
 
-void programs_finish(struct reader *r, struct rule *rule)
+void programs_sort(struct list *programs)
 {
-	struct program *p = rule->programs.v;
-	const char *warned = NULL;
+	struct program *p = programs->v;
 	uint32_t n = 0;
 
-	if (rule->programs.n)
-		qsort(p, rule->programs.n, sizeof(*p), by_path);
-	for (uint32_t i = 0; i < rule->programs.n; i++)
-		if (!n || strcmp(p[n - 1].path, p[i].path))
+	if (programs->n)
+		qsort(p, programs->n, sizeof(*p), by_path);
+	for (uint32_t i = 0; i < programs->n; i++)
+		if (!n || by_path(&p[n - 1], &p[i]))
 			p[n++] = p[i];
-	rule->programs.n = n;
-	for (uint32_t i = 0; i < n && !warned; i++)
-		if (interpreter(p[i].path))
-			warned = p[i].path;
+	programs->n = n;
+}
+
+void programs_finish(struct reader *r, struct rule *rule)
+{
+	const char *warned = NULL;
+
+	programs_sort(&rule->programs);
+	for EACH (struct program, p, &rule->programs)
+		if (!warned && interpreter(p->path))
+			warned = p->path;
 	if (warned)
 		diag_add(r->d, DIAG_INTERPRETER, rule->at, NULL,
 			 "rule '%.60s' lists %.100s, which runs whatever its caller gives it",

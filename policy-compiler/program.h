@@ -4,11 +4,20 @@
 
 #include "schema.h"
 
-/*
- * Adds every program that one `path:` stands for to rule->programs: each alternative of its braces,
- * for /bin/x also /usr/bin/x, and the helpers that registry/helpers.yaml names.
- */
-void program_add(struct reader *r, const struct node *path, struct rule *rule);
+struct program_in {
+	const struct node *path;
+	const char *sha256;		/* NULL = any content */
+	bool inherit;
+};
 
-/* Sorts and drops repeats; warns of interpreters. After the last program_add(). */
+/*
+ * Appends every struct program that one entry stands for: each alternative of its braces, for /bin/x
+ * also /usr/bin/x, and the helpers that registry/helpers.yaml names.
+ */
+void program_add(struct reader *r, const struct program_in *in, struct list *ret);
+
+/* Sorts and drops repeats. After the last program_add() of a list. */
+void programs_sort(struct list *programs);
+
+/* The same for a rule, with a warning of interpreters. */
 void programs_finish(struct reader *r, struct rule *rule);

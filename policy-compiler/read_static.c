@@ -7,7 +7,7 @@
 #include "osh/limits.h"
 #include "own.h"
 #include "path.h"
-#include "schema.h"
+#include "program.h"
 
 static void bad_path(struct reader *r, const struct node *n, enum path_error why, const char *text)
 {
@@ -21,33 +21,63 @@ static void bad_path(struct reader *r, const struct node *n, enum path_error why
 	diag_add(r->d, DIAG_PATH, n->at, NULL, "%s: %.120s", says[why], text);
 }
 
-static void read_fs_path(struct reader *r, const struct node *n, enum osh_b_fs_mode mode)
+/* An entry of filesystem_policy: a path, or a mapping. */
+struct fs_in {
+	const struct node *path;
+	const struct node *binaries;
+};
+
+static void push_fs(struct reader *r, const struct fs_in *in, enum osh_b_fs_mode mode)
 {
-	const char *text, *path;
+	struct fs_entry *f, one = { .mode = mode, .at = in->path->at };
+	const struct node *n = in->path;
 	enum path_error why;
-	struct fs_entry *f;
+	const char *text;
 
 	if (!read_text(r, n, &text))
 		return;
-	why = path_clean(r->a, text, OSH_FS_PATH_LEN, mode == OSH_FS_DENY, &path);
+	why = path_clean(r->a, text, OSH_FS_PATH_LEN, mode == OSH_FS_DENY, &one.path);
 	if (why != PATH_OK) {
 		bad_path(r, n, why, text);
 		return;
 	}
-	if (mode == OSH_FS_RW && !strcmp(path, "/")) {
+	if (mode == OSH_FS_RW && !strcmp(one.path, "/")) {
 		diag_add(r->d, DIAG_PATH, n->at, "list the directories that are meant",
 			 "read-write path is overly broad: /");
 		return;
 	}
+	if (mode == OSH_FS_DENY && pattern_parse(r->a, one.path, &one.glob) != PATTERN_OK) {
+		diag_add(r->d, DIAG_PATTERN, n->at, NULL, "malformed pattern: %.120s", text);
+		return;
+	}
+	for (const struct node *v = in->binaries ? in->binaries->first : NULL; v; v = v->next)
+		program_add(r, &(struct program_in){ .path = v }, &one.programs);
+	programs_sort(&one.programs);
 	f = list_push(r->a, &r->p->fs, sizeof(*f));
 	if (f)
-		*f = (struct fs_entry){ .path = path, .mode = mode, .at = n->at };
+		*f = one;
+}
+
+static void read_entry_path(struct reader *r, const struct node *n, void *obj)
+{
+	(void)r;
+	((struct fs_in *)obj)->path = n;
+}
+
+static void read_entry_binaries(struct reader *r, const struct node *n, void *obj)
+{
+	if (!want_kind(r, n, NODE_LIST))
+		return;
+	((struct fs_in *)obj)->binaries = n;
+	if (!n->n)
+		diag_add(r->d, DIAG_VALUE, n->at, "remove the entry",
+			 "an empty list of programs is for nobody");
 }
 
 /* osh's own form of an entry: a path for some programs only. */
 static const struct field fs_object_fields[] = {
-	{ "path", want_text, FIELD_REQUIRED, "path", "what the entry is about" },
-	{ "binaries", want_list, FIELD_LATER, "[path]", "programs that it is for" },
+	{ "path", read_entry_path, FIELD_KEPT, FIELD_REQUIRED, "path", "what the entry is about" },
+	{ "binaries", read_entry_binaries, FIELD_JUDGED, 0, "[path | glob]", "programs that it is for" },
 	{ 0 },
 };
 
@@ -56,15 +86,14 @@ static void read_paths(struct reader *r, const struct node *n, enum osh_b_fs_mod
 	if (!want_kind(r, n, NODE_LIST))
 		return;
 	for (const struct node *v = n->first; v; v = v->next) {
-		const struct node *path;
+		struct fs_in in = { .path = v };
 
-		if (v->kind == NODE_SCALAR) {
-			read_fs_path(r, v, mode);
-			continue;
+		if (v->kind != NODE_SCALAR) {
+			in.path = NULL;
+			if (!read_map(r, v, fs_object_fields, "path entry", &in) || !in.path)
+				continue;
 		}
-		path = map_get(v, "path");
-		if (read_map(r, v, fs_object_fields, "path entry", NULL) && path)
-			read_fs_path(r, path, mode);
+		push_fs(r, &in, mode);
 	}
 }
 
@@ -95,10 +124,10 @@ static void read_workdir(struct reader *r, const struct node *n, void *obj)
 
 /* clang-format off */
 static const struct field fs_fields[] = {
-	{ "include_workdir", read_workdir, 0,                       "bool",   "the working directory is readable and writable" },
-	{ "read_only",       read_ro,      0,                       "[path]", "may be read and executed" },
-	{ "read_write",      read_rw,      0,                       "[path]", "may be read, executed and written" },
-	{ "deny",            read_deny,    FIELD_OWN | FIELD_LATER, "[glob]", "holes in writable trees" },
+	{ "include_workdir", read_workdir, FIELD_KEPT,   0,         "bool",   "the working directory is readable and writable" },
+	{ "read_only",       read_ro,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read and executed" },
+	{ "read_write",      read_rw,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read, executed and written" },
+	{ "deny",            read_deny,    FIELD_JUDGED, FIELD_OWN, "[glob]", "holes; relative = below the working directory" },
 	{ 0 }
 };
 /* clang-format on */
@@ -121,7 +150,7 @@ static void merge_paths(struct reader *r)
 		qsort(f, r->p->fs.n, sizeof(*f), by_path);
 	for (uint32_t i = 0; i < r->p->fs.n; i++) {
 		if (n && !strcmp(f[n - 1].path, f[i].path) && f[i].mode != OSH_FS_DENY &&
-		    f[n - 1].mode != OSH_FS_DENY) {
+		    f[n - 1].mode != OSH_FS_DENY && !f[i].programs.n && !f[n - 1].programs.n) {
 			if (f[n - 1].mode != f[i].mode)
 				diag_add(r->d, DIAG_OVERLAP, f[i].at, NULL,
 					 "'%.120s' is also in read_write (line %u), so it is writable",
@@ -159,7 +188,7 @@ static void read_compat(struct reader *r, const struct node *n, void *obj)
 }
 
 static const struct field landlock_fields[] = {
-	{ "compatibility", read_compat, 0, "best_effort | hard_requirement",
+	{ "compatibility", read_compat, FIELD_KEPT, 0, "best_effort | hard_requirement",
 	  "a listed path that is missing is skipped, or an error" },
 	{ 0 },
 };
@@ -255,8 +284,8 @@ static void read_env_set(struct reader *r, const struct node *n, void *obj)
 }
 
 static const struct field env_fields[] = {
-	{ "pass", read_env_pass, FIELD_OWN, "[name]", "variables taken over from the caller" },
-	{ "set", read_env_set, FIELD_OWN, "name -> text", "variables with a value of their own" },
+	{ "pass", read_env_pass, FIELD_KEPT, FIELD_OWN, "[name]", "variables taken over from the caller" },
+	{ "set", read_env_set, FIELD_KEPT, FIELD_OWN, "name -> text", "variables with a value of their own" },
 	{ 0 },
 };
 
@@ -267,10 +296,10 @@ static void read_env(struct reader *r, const struct node *n, void *obj)
 
 /* clang-format off */
 static const struct field process_fields[] = {
-	{ "run_as_user",  read_user,  0,                       "sandbox | uid", "whose identity the agent has" },
-	{ "run_as_group", read_group, 0,                       "sandbox | gid", "likewise" },
-	{ "env",          read_env,   FIELD_OWN,               "mapping",       "environment of the agent" },
-	{ "exec",         want_map,   FIELD_OWN | FIELD_LATER, "mapping",       "programs that may run" },
+	{ "run_as_user",  read_user,  FIELD_KEPT, 0,         "sandbox | uid", "whose identity the agent has" },
+	{ "run_as_group", read_group, FIELD_KEPT, 0,         "sandbox | gid", "likewise" },
+	{ "env",          read_env,   FIELD_KEPT, FIELD_OWN, "mapping",       "environment of the agent" },
+	{ "exec",         read_exec,  FIELD_KEPT, FIELD_OWN, "mapping",       "programs that may run" },
 	{ 0 }
 };
 /* clang-format on */
@@ -288,7 +317,7 @@ static void read_wild(struct reader *r, const struct node *n, void *obj)
 }
 
 static const struct field dns_fields[] = {
-	{ "wildcard_names", read_wild, FIELD_OWN, "number",
+	{ "wildcard_names", read_wild, FIELD_KEPT, FIELD_OWN, "number",
 	  "distinct names under wildcards in one sandbox's life" },
 	{ 0 },
 };

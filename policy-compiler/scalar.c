@@ -150,40 +150,25 @@ bool read_word(struct reader *r, const struct node *n, const char *const words[]
 	return false;
 }
 
+bool read_pattern(struct reader *r, const struct node *n, struct pattern *ret)
+{
+	enum pattern_error why;
+	const char *s;
+
+	if (!read_text(r, n, &s))
+		return false;
+	why = pattern_parse(r->a, s, ret);
+	if (why != PATTERN_OK)
+		diag_add(r->d, DIAG_PATTERN, n->at, NULL, "%s: %.120s", pattern_why(why), s);
+	return why == PATTERN_OK;
+}
+
 void want_text(struct reader *r, const struct node *n, void *obj)
 {
 	const char *s;
 
 	(void)obj;
 	(void)read_text(r, n, &s);
-}
-
-void want_bool(struct reader *r, const struct node *n, void *obj)
-{
-	bool v;
-
-	(void)obj;
-	(void)read_bool(r, n, &v);
-}
-
-void want_number(struct reader *r, const struct node *n, void *obj)
-{
-	uint32_t v;
-
-	(void)obj;
-	(void)read_uint(r, n, 0, UINT32_MAX, &v);
-}
-
-void want_list(struct reader *r, const struct node *n, void *obj)
-{
-	(void)obj;
-	(void)want_kind(r, n, NODE_LIST);
-}
-
-void want_map(struct reader *r, const struct node *n, void *obj)
-{
-	(void)obj;
-	(void)want_kind(r, n, NODE_MAP);
 }
 
 void want_any(struct reader *r, const struct node *n, void *obj)

@@ -16,19 +16,19 @@ static void read_version(struct reader *r, const struct node *n, void *obj)
 
 /* clang-format off */
 const struct field policy_fields[] = {
-	{ "version",             read_version,          0,                       "1", "language version; required beside OpenShell's keys" },
-	{ "filesystem_policy",   read_filesystem,       0,                       "mapping", "paths in the sandbox's view" },
-	{ "landlock",            read_landlock,         0,                       "mapping", "what to do where a path or a kernel feature is missing" },
-	{ "process",             read_process,          0,                       "mapping", "identity, environment, programs" },
-	{ "network_policies",    read_network_policies, 0,                       "name -> rule", "hosts, ports and programs" },
-	{ "network_middlewares", want_map,              FIELD_LATER,             "name -> middleware", "request filters" },
-	{ "network",             read_network,          FIELD_OWN,               "list", "short form of network_policies" },
-	{ "dns",                 read_dns,              FIELD_OWN,               "mapping", "names under wildcards" },
-	{ "resources",           want_map,              FIELD_OWN | FIELD_LATER, "mapping", "cpu, memory, processes, files, time" },
-	{ "gpu",                 want_map,              FIELD_OWN | FIELD_LATER, "mapping", "devices" },
-	{ "credentials",         want_map,              FIELD_OWN | FIELD_LATER, "name -> credential", "secrets that the egress adds" },
-	{ "inference",           want_map,              FIELD_OWN | FIELD_LATER, "mapping", "model routes" },
-	{ "assert",              want_list,             FIELD_OWN | FIELD_LATER, "list", "what the prover must show" },
+	{ "version",             read_version,          FIELD_KEPT,   0,         "1", "language version; required beside OpenShell's keys" },
+	{ "filesystem_policy",   read_filesystem,       FIELD_KEPT,   0,         "mapping", "paths in the sandbox's view" },
+	{ "landlock",            read_landlock,         FIELD_KEPT,   0,         "mapping", "what to do where a path or a kernel feature is missing" },
+	{ "process",             read_process,          FIELD_KEPT,   0,         "mapping", "identity, environment, programs" },
+	{ "network_policies",    read_network_policies, FIELD_KEPT,   0,         "name -> rule", "hosts, ports, programs, requests" },
+	{ "network_middlewares", read_middlewares,      FIELD_KEPT,   0,         "name -> middleware", "request filters: refused" },
+	{ "network",             read_network,          FIELD_KEPT,   FIELD_OWN, "list", "short form of network_policies" },
+	{ "dns",                 read_dns,              FIELD_KEPT,   FIELD_OWN, "mapping", "names under wildcards" },
+	{ "resources",           read_resources,        FIELD_PARSED, FIELD_OWN, "mapping", "cpu, memory, processes, files, time" },
+	{ "gpu",                 read_gpu,              FIELD_PARSED, FIELD_OWN, "mapping", "devices" },
+	{ "credentials",         read_credentials,      FIELD_PARSED, FIELD_OWN, "name -> credential", "secrets that the egress adds" },
+	{ "inference",           read_inference,        FIELD_PARSED, FIELD_OWN, "mapping", "model routes" },
+	{ "assert",              read_asserts,          FIELD_PARSED, FIELD_OWN, "list", "what the prover must show" },
 	{ 0 }
 };
 /* clang-format on */
@@ -104,24 +104,25 @@ static void unknown_key(struct reader *r, const struct node *key, const struct f
 		 "unknown key '%.80s' in %s", key->text, what);
 }
 
-static bool is_true(const struct node *n)
+void unkept(struct reader *r, struct place at, const char *what)
 {
-	return n->kind == NODE_SCALAR && n->plain && (n->text[0] == 't' || n->text[0] == 'T');
+	struct unkept *u = what ? list_push(r->a, &r->p->unkept, sizeof(*u)) : NULL;
+
+	if (u)
+		*u = (struct unkept){ at, what };
 }
 
 static void read_field(struct reader *r, const struct node *value, const struct field *f, void *obj)
 {
-	uint32_t errors = r->d->n_errors;
+	uint32_t errors = r->d->n_errors, noted = r->p->unkept.n;
 
 	f->read(r, value, obj);
-	if (r->d->n_errors != errors)
-		return;
-	if (f->flags & FIELD_IGNORED)
+	if (f->stage != FIELD_KEPT) {
+		r->p->unkept.n = noted;	/* the section stands for what is inside */
+		unkept(r, value->key->at, f->key);
+	}
+	if (r->d->n_errors == errors && (f->flags & FIELD_IGNORED))
 		diag_add(r->d, DIAG_DEPRECATED, value->key->at, NULL, "'%s' has no effect", f->key);
-	if ((f->flags & FIELD_LATER) || ((f->flags & FIELD_LATER_TRUE) && is_true(value)))
-		diag_add(r->d, DIAG_LATER, value->key->at,
-			 "osh refuses what it cannot keep; remove the key", "not enforced yet: '%s'",
-			 f->key);
 }
 
 bool read_map(struct reader *r, const struct node *n, const struct field *fields, const char *what,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The policy language as tables: one row a key. The reader walks the rows, so a key that is in no row
- * is an error, and a row marked FIELD_LATER is known but refused until something enforces it.
+ * is an error. The stage of a row says how far the key has come; what is not FIELD_KEPT is noted in
+ * policy.unkept, of which `check` warns and which `compile` refuses (OSH150).
  */
 #pragma once
 
@@ -15,17 +16,22 @@ struct reader {
 	const struct node *helpers;	/* registry/helpers.yaml, read once */
 };
 
+enum field_stage {
+	FIELD_KEPT,			/* the runtime enforces it, save for values that its reader notes */
+	FIELD_JUDGED,			/* eval knows its meaning; the runtime cannot keep it yet */
+	FIELD_PARSED,			/* read and checked, nothing more */
+};
+
 enum field_flags {
 	FIELD_REQUIRED = 1,
-	FIELD_LATER = 2,		/* refused with OSH150, its shape is checked */
-	FIELD_LATER_TRUE = 4,		/* a bool: `false` changes nothing, `true` is refused likewise */
-	FIELD_OWN = 8,			/* osh's own key: no `version` needed */
-	FIELD_IGNORED = 16,		/* accepted with a warning */
+	FIELD_OWN = 2,			/* osh's own key: no `version` needed */
+	FIELD_IGNORED = 4,		/* accepted with a warning */
 };
 
 struct field {
 	const char *key;
 	void (*read)(struct reader *r, const struct node *value, void *obj);
+	enum field_stage stage;
 	unsigned flags;
 	const char *type, *doc;		/* for people: `policy schema`, docs */
 };
@@ -35,6 +41,8 @@ extern const struct field policy_fields[];	/* top level; ends in a row without k
 /* Reads a mapping by its table; `what` names it in messages. Gives false when it is no mapping. */
 bool read_map(struct reader *r, const struct node *n, const struct field *fields, const char *what,
 	      void *obj);
+/* Notes something that the runtime cannot keep yet. */
+void unkept(struct reader *r, struct place at, const char *what);
 const struct node *map_get(const struct node *map, const char *key);	/* value or NULL */
 
 /* Scalars. false = diagnosed. Nothing is guessed: `no` is no bool, 1.5 is no string. */
@@ -42,23 +50,27 @@ bool read_text(struct reader *r, const struct node *n, const char **ret);
 bool read_bool(struct reader *r, const struct node *n, bool *ret);
 bool read_uint(struct reader *r, const struct node *n, uint32_t min, uint32_t max, uint32_t *ret);
 bool read_word(struct reader *r, const struct node *n, const char *const words[], unsigned *ret);
+bool read_pattern(struct reader *r, const struct node *n, struct pattern *ret);
 bool want_kind(struct reader *r, const struct node *n, enum node_kind kind);
 
-/* Shape checks for rows that are refused later anyway. */
+/* Shape checks for rows of which nothing is kept. */
 void want_text(struct reader *r, const struct node *n, void *obj);
-void want_bool(struct reader *r, const struct node *n, void *obj);
-void want_number(struct reader *r, const struct node *n, void *obj);
-void want_list(struct reader *r, const struct node *n, void *obj);
-void want_map(struct reader *r, const struct node *n, void *obj);
 void want_any(struct reader *r, const struct node *n, void *obj);
 
 /* The closest of `words` to a misspelt one, or NULL when none is near. */
 const char *nearest(const char *text, const char *const words[], size_t n);
 
-/* Section readers, one file each. */
+/* Section readers. */
 void read_filesystem(struct reader *r, const struct node *n, void *obj);
 void read_landlock(struct reader *r, const struct node *n, void *obj);
 void read_process(struct reader *r, const struct node *n, void *obj);
 void read_dns(struct reader *r, const struct node *n, void *obj);
 void read_network(struct reader *r, const struct node *n, void *obj);
 void read_network_policies(struct reader *r, const struct node *n, void *obj);
+void read_middlewares(struct reader *r, const struct node *n, void *obj);
+void read_resources(struct reader *r, const struct node *n, void *obj);
+void read_gpu(struct reader *r, const struct node *n, void *obj);
+void read_credentials(struct reader *r, const struct node *n, void *obj);
+void read_inference(struct reader *r, const struct node *n, void *obj);
+void read_asserts(struct reader *r, const struct node *n, void *obj);
+void read_exec(struct reader *r, const struct node *n, void *obj);

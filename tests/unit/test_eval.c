@@ -138,7 +138,7 @@ static void decides_files(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		struct decision d;
-		enum eval_access got = eval_file(&p, files[i].path, "/w/p", &d);
+		enum eval_access got = eval_file(&p, files[i].path, "/w/p", NULL, &d);
 
 		if (got != files[i].access)
 			fail_msg("%s: %d", files[i].path, got);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oshctl policy check | compile. The file is read in a confined child (policy_compile_fd). */
+/* oshctl policy check | compile. The file is read in a confined child. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <sys/stat.h>
@@ -50,7 +50,7 @@ static void report_text(const char *file, int fd, const struct diags *d, const s
 
 static int check_one(const char *file, int as_json)
 {
-	_close_ int fd = -1, bundle = -1;
+	_close_ int fd = -1;
 	struct diags d = { 0 };
 	struct err e = { 0 };
 	int r = open_policy(file, &fd);
@@ -58,7 +58,7 @@ static int check_one(const char *file, int as_json)
 	if (r < 0 && as_json)
 		(void)fail(&e, -r, "cannot open policy: %s", strerror(-r));
 	if (r == 0)
-		r = policy_compile_fd(fd, &d, &bundle, &e);
+		r = policy_check_fd(fd, &d, &e);
 	if (as_json)
 		report_json(file, &d, &e);
 	else if (fd >= 0)

@@ -77,7 +77,7 @@ static struct answer on_file(const struct policy *p, const json_t *q)
 
 	if (!path || *path != '/' || (want && strcmp(want, "read") && strcmp(want, "write")))
 		return failed("file wants an absolute path, and access read or write");
-	got = eval_file(p, path, text_of(q, "workdir"), &d);
+	got = eval_file(p, path, text_of(q, "workdir"), text_of(q, "binary"), &d);
 	if (want && !strcmp(want, "write") && got != EVAL_WRITE) {
 		d.verdict = OSH_DENY;
 		d.why = OSH_WHY_FILE_DENIED;

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may be done to a path. */
+#include "eval_parts.h"
+
+#include <string.h>
+
+#include "osh/limits.h"
+
+static bool path_below(const char *path, const char *root)
+{
+	size_t n = strlen(root);
+
+	if (n == 1 && *root == '/')
+		return true;
+	return !strncmp(path, root, n) && (path[n] == '/' || !path[n]);
+}
+
+/* A pattern that ends in two stars after a slash means the directory itself too. */
+static bool denies_one(const struct fs_entry *f, const char *path)
+{
+	char slash[OSH_FS_PATH_LEN + 2];
+	size_t n = strlen(path);
+
+	if (pattern_match(&f->glob, path, '/'))
+		return true;
+	if (n + 2 > sizeof(slash) || !strcmp(f->glob.text, "**"))
+		return false;
+	memcpy(slash, path, n);
+	memcpy(slash + n, "/", 2);
+	n = strlen(f->glob.text);
+	return n > 3 && !strcmp(f->glob.text + n - 3, "/**") && pattern_match(&f->glob, slash, '/');
+}
+
+/* A denied directory takes everything below it along. */
+static bool denied(const struct fs_entry *f, const char *path, const char *workdir)
+{
+	char part[OSH_FS_PATH_LEN];
+	size_t n;
+
+	if (*f->path != '/') {
+		if (!workdir || !path_below(path, workdir) || !path[strlen(workdir)])
+			return false;
+		path += strlen(workdir) + (workdir[1] != 0);
+	}
+	n = strlen(path);
+	if (n >= sizeof(part))
+		return true;
+	memcpy(part, path, n + 1);
+	while (n) {
+		if (denies_one(f, part))
+			return true;
+		while (n && part[n - 1] != '/')
+			n--;
+		n -= n > 0;
+		part[n] = 0;
+	}
+	return false;
+}
+
+static bool concerns(const struct fs_entry *f, const char *binary)
+{
+	const struct eval_connect c = { .binary = binary };
+
+	return !f->programs.n || (binary && programs_list(&f->programs, &c));
+}
+
+static enum eval_access access_of(enum osh_b_fs_mode mode)
+{
+	return mode == OSH_FS_RW ? EVAL_WRITE : mode == OSH_FS_RO ? EVAL_READ : EVAL_NONE;
+}
+
+/* The most specific listed path decides, writable before readable; but a hole is a hole. */
+enum eval_access eval_file(const struct policy *p, const char *path, const char *workdir,
+			   const char *binary, struct decision *ret)
+{
+	enum eval_access access = EVAL_NONE;
+	size_t longest = 0;
+
+	*ret = (struct decision){ .why = OSH_WHY_FILE_DENIED };
+	for EACH (struct fs_entry, f, &p->fs) {
+		size_t n = strlen(f->path);
+
+		if (f->mode == OSH_FS_DENY && concerns(f, binary) && denied(f, path, workdir)) {
+			*ret = (struct decision){ .why = OSH_WHY_FILE_DENIED, .line = f->at.line,
+						  .rule = "filesystem_policy.deny" };
+			return EVAL_NONE;
+		}
+		if (f->mode == OSH_FS_DENY || !path_below(path, f->path) || n < longest ||
+		    !concerns(f, binary) || (n == longest && access_of(f->mode) < access))
+			continue;
+		longest = n;
+		access = access_of(f->mode);
+		ret->line = f->at.line;
+	}
+	if (p->include_workdir && workdir && path_below(path, workdir) &&
+	    strlen(workdir) >= longest) {
+		access = EVAL_WRITE;
+		ret->line = p->fs_at.line;
+	}
+	if (access != EVAL_NONE) {
+		ret->verdict = OSH_ALLOW;
+		ret->why = OSH_WHY_ALLOWED;
+		ret->rule = "filesystem_policy";
+	}
+	return access;
+}
