@@ -558,7 +558,7 @@ static __always_inline void ask_packet(struct __sk_buff *skb, struct ask *a)
 	struct osh_sandbox *sb = NULL;
 
 	a->kind = OSH_EV_DNS;
-	a->t = bpf_get_current_task_btf();
+	ask_task(a, bpf_get_current_task_btf());
 	a->sb = sandbox_by_netns(netns_cookie(skb));
 	a->task = task_of(a->t, &sb);
 	if (a->task && sb == a->sb)

@@ -95,7 +95,7 @@ static __always_inline __u32 judge_udp(const struct ask *q)
 
 static __always_inline void subject(struct ask *q, struct bpf_sock_addr *ctx)
 {
-	q->t = bpf_get_current_task_btf();
+	ask_task(q, bpf_get_current_task_btf());
 	q->task = NULL;
 	q->sb = sandbox_by_cgroup(&by_egress, bpf_get_current_cgroup_id());
 	q->generation = q->sb ? *(volatile __u32 *)&q->sb->generation : 0;

@@ -40,7 +40,7 @@ static __always_inline void event_fill(struct osh_event *e, const struct ask *q,
 	e->why = why;
 	e->pid = t->tgid;
 	e->tid = t->pid;
-	e->uid = t->cred->uid.val;
+	e->uid = q->uid;
 	e->ident = q->ident;
 	e->rule = q->rule;
 	e->aux = q->aux;

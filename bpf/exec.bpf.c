@@ -328,10 +328,11 @@ static __always_inline void exec_record(struct exec *x, struct task_struct *task
 					struct osh_sandbox *sb, const struct osh_task *t)
 {
 	struct ask q = {
-		.t = task, .sb = sb, .generation = x->generation, .ident = x->ident,
+		.sb = sb, .generation = x->generation, .ident = x->ident,
 		.kind = OSH_EV_EXEC, .aux = t->tainted,
 	};
 
+	ask_task(&q, task);
 	if (x->starter)
 		return;			/* a part of osh, without a name by design: nothing lost */
 	if (t->why)

@@ -10,7 +10,7 @@
 
 /* One question and who asks it. Hooks fill it, decide() answers it, the event repeats it. */
 struct ask {
-	struct task_struct *t;		/* the running task */
+	struct task_struct *t;		/* the running task; see ask_task() */
 	struct osh_sandbox *sb;		/* NULL = in no known sandbox */
 	struct osh_task *task;		/* NULL = never seen by the exec tracker */
 	__u32 generation;		/* read once, so that one answer never mixes two policies */
@@ -19,7 +19,18 @@ struct ask {
 	__u16 kind, family;
 	__u32 port;			/* host order */
 	__u32 addr_be[4];
+	__u32 uid;
 };
+
+/*
+ * verifier: for each way that it follows to this read of `cred` it searches the kernel's type names
+ * from end to end, so it is done once, early, and not where the events are written.
+ */
+static __always_inline void ask_task(struct ask *q, struct task_struct *t)
+{
+	q->t = t;
+	q->uid = t->cred->uid.val;
+}
 
 static __always_inline struct osh_sandbox *sandbox_get(__u32 slot)
 {
@@ -108,7 +119,7 @@ static __always_inline struct osh_task *task_of(struct task_struct *t, struct os
  */
 static __always_inline void ask_subject(struct ask *q)
 {
-	q->t = bpf_get_current_task_btf();
+	ask_task(q, bpf_get_current_task_btf());
 	q->sb = NULL;
 	q->ident = 0;
 	q->task = task_of(q->t, &q->sb);
