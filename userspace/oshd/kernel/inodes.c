@@ -7,7 +7,6 @@
 #include "kbpf.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -15,26 +14,45 @@
 #include "own.h"
 
 #define FDS_MAX 1024			/* in one call */
-#define TICK_NS 20000000ll		/* longer than a tick of the clock that stamps files */
+#define TICK_NS 5000000ll
+#define TICKS_MAX 200			/* until the clock that stamps files counts as stuck */
 
-/*
- * fstat() makes a kernel with fine timestamps stamp the next change apart from this one. Others stamp
- * by the tick: a file changed within the last one could change again unseen, so let the tick pass.
- */
-static int is_young(int fd, const char *path, bool *young, struct err *e)
+static long long ns_of(const struct timespec *t)
 {
-	struct timespec now;
+	return t->tv_sec * 1000000000ll + t->tv_nsec;
+}
+
+/* fstat() also makes a kernel with fine timestamps stamp the next change apart from this one. */
+static int last_change(int fd, const char *path, long long *newest, struct err *e)
+{
 	struct stat st;
-	long long age;
 
 	if (fstat(fd, &st) < 0)
 		return fail(e, errno, "program '%s': %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return fail(e, EINVAL, "program '%s' is not a regular file", path);
-	clock_gettime(CLOCK_REALTIME, &now);
-	age = (now.tv_sec - st.st_ctim.tv_sec) * 1000000000ll + now.tv_nsec - st.st_ctim.tv_nsec;
-	*young |= age > -TICK_NS && age < TICK_NS;
+	if (ns_of(&st.st_ctim) > *newest)
+		*newest = ns_of(&st.st_ctim);
 	return 0;
+}
+
+/*
+ * Other kernels stamp by the tick: a file changed in the tick that still lasts could change again
+ * unseen. So wait until that clock has gone on; it may lag, so a time alone would not do. A time that
+ * lies ahead needs no waiting: the next change gets another one.
+ */
+static int pass_tick(long long newest, struct err *e)
+{
+	const struct timespec tick = { .tv_nsec = TICK_NS };
+	struct timespec now;
+
+	for (int i = 0; i < TICKS_MAX; i++) {
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+		if (ns_of(&now) > newest || ns_of(&now) + TICKS_MAX * TICK_NS < newest)
+			return 0;
+		nanosleep(&tick, NULL);
+	}
+	return fail(e, EAGAIN, "the clock that stamps files does not go on");
 }
 
 /* One run of the iterator over this thread's descriptors. */
@@ -93,20 +111,19 @@ static void forget(int map, const int *fds, int n)
 int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b,
 			 const int *fds, const uint32_t *binary, int n, struct err *e)
 {
-	const struct timespec tick = { .tv_nsec = TICK_NS };
 	int map = kbpf_map_fd(k, "fd_inodes"), r = 0;
-	bool young = false;
+	long long newest = 0;
 
 	if (n < 0 || n > FDS_MAX)
 		return fail(e, E2BIG, "%d programs to register at once, at most %d", n, FDS_MAX);
 	for (int i = 0; i < n && !r; i++)
 		r = binary[i] < b->n_binaries ?
-			    is_young(fds[i], bundle_str(b, b->binaries[binary[i]].path), &young, e) :
+			    last_change(fds[i], bundle_str(b, b->binaries[binary[i]].path), &newest, e) :
 			    fail(e, EINVAL, "program %u is not in the policy", binary[i]);
+	if (!r && n)
+		r = pass_tick(newest, e);	/* once for all: a caller may list hundreds */
 	if (r < 0)
 		return r;
-	if (young)
-		nanosleep(&tick, NULL);	/* once for all: a caller may list hundreds */
 	for (int i = 0; i < n; i++) {
 		struct osh_fd_inode zero = { 0 };
 
