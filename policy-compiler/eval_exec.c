@@ -18,6 +18,6 @@ struct decision eval_exec(const struct policy *p, const char *path, const char *
 	if (programs_list(&p->exec.allow, &c))
 		return d;
 	d.verdict = OSH_DENY;
-	d.why = OSH_WHY_EXEC_TREE;
+	d.why = OSH_WHY_EXEC_STRICT;
 	return d;
 }

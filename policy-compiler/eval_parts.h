@@ -20,8 +20,25 @@ bool has_port(const struct endpoint *e, uint32_t port);
 enum osh_reason who(const struct rule *rule, const struct eval_connect *c);
 bool programs_list(const struct list *programs, const struct eval_connect *c);
 
-/* The protocols' part of eval_request(): does one rule of `e` allow or deny this request? */
-bool rest_rule(const struct l7_rule *rule, const struct eval_request *q, bool deny);
-struct decision graphql_judge(const struct endpoint *e, const struct eval_request *q);
-struct decision rpc_judge(const struct endpoint *e, const struct eval_request *q);
-struct decision http_judge(const struct endpoint *e, const struct eval_request *q);
+/*
+ * The protocols' part of eval_request(). Allowed by a rule of this endpoint, not by one, or refused
+ * whatever the rules say (`hard`). `line` is of the rule that decided, 0 = of the endpoint.
+ */
+struct ruling {
+	enum osh_reason why;		/* OSH_WHY_ALLOWED or what is in the way */
+	uint32_t line;
+	bool hard;
+};
+
+struct ruling http_allows(const struct endpoint *e, const struct eval_request *q);
+struct ruling ws_allows(const struct endpoint *e, const struct eval_request *q);
+struct ruling graphql_allows(const struct endpoint *e, const struct eval_request *q);
+struct ruling rpc_allows(const struct endpoint *e, const struct eval_request *q);
+
+/* The deny rule that is met, or NULL. */
+const struct l7_rule *http_denies(const struct endpoint *e, const struct eval_request *q);
+const struct l7_rule *graphql_denies(const struct endpoint *e, const struct eval_request *q);
+const struct l7_rule *rpc_denies(const struct endpoint *e, const struct eval_request *q);
+
+/* `any` holds a pattern for this text; in deny rules `*` crosses every separator. */
+bool any_match(const struct list *any, const char *text, bool deny);
