@@ -13,8 +13,9 @@
 static const struct {
 	uint32_t code;
 	enum diag_severity severity;
+	const char *text;
 } codes[] = {
-#define DIAG(number, severity, id, text) { number, DIAG_##severity },
+#define DIAG(number, severity, id, text) { number, DIAG_##severity, text },
 #include "diag.def"
 #undef DIAG
 };
@@ -33,6 +34,19 @@ enum diag_severity diag_severity(uint32_t code)
 		if (codes[i].code == code)
 			return codes[i].severity;
 	return DIAG_ERROR;
+}
+
+const char *diag_text(uint32_t code)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (codes[i].code == code)
+			return codes[i].text;
+	return "";
+}
+
+uint32_t diag_each(size_t i)
+{
+	return i < ARRAY_SIZE(codes) ? codes[i].code : 0;
 }
 
 void diags_done(struct diags *d)

@@ -49,6 +49,8 @@ bool diags_add_raw(struct diags *d, const struct diag *one);	/* false: unknown c
 void diags_sort(struct diags *d);	/* by place; exact repeats go */
 
 enum diag_severity diag_severity(uint32_t code);
+const char *diag_text(uint32_t code);	/* of diag.def */
+uint32_t diag_each(size_t i);		/* the code in row i of diag.def; 0 past the last */
 
 /* "FILE:LINE:COL: error[OSH105]: ...", the line with a caret, a hint. `source` may be empty. */
 void diags_print(const struct diags *d, FILE *out, const char *file, struct slice source,

@@ -7,6 +7,7 @@
 
 #include "ambiguity.h"
 #include "emit.h"
+#include "lint.h"
 #include "merge.h"
 #include "osh/limits.h"
 #include "schema.h"
@@ -91,6 +92,8 @@ int policy_check(struct slice text, struct diags *d)
 	int r = policy_read(&p, text, d);
 
 	say_unkept(&p, d, DIAG_RUNTIME);
+	if (r == 0)
+		lint_policy(&p, d);
 	policy_done(&p);
 	diags_sort(d);
 	return r;

@@ -26,7 +26,7 @@ void policy_done(struct policy *p);
  */
 bool policy_complete(const struct diags *d);
 
-/* policy_read(), with a warning for whatever the runtime would refuse. */
+/* policy_read(), with a warning for whatever the runtime would refuse, and the lints (lint.h). */
 int policy_check(struct slice text, struct diags *d);
 
 /* policy_read() and everything after it; the bundle is appended to *ret. Unkept keys are errors. */

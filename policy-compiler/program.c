@@ -130,23 +130,6 @@ static int by_path(const void *pa, const void *pb)
 	return order ? order : strcasecmp(a->sha256, b->sha256);
 }
 
-/* Programs that do what their arguments or input say: a rule for one is a rule for every caller. */
-static bool interpreter(const char *path)
-{
-	static const char *const names[] = {
-		"bash", "sh",  "dash", "zsh",  "fish", "ksh",  "busybox", "node", "nodejs", "deno",
-		"bun",  "perl", "ruby", "php",  "lua",	"java", "env",	   "xargs", "make",  "awk",
-	};
-	const char *base = strrchr(path, '/') + 1;
-
-	if (!strncmp(base, "python", 6))
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(base, names[i]))
-			return true;
-	return false;
-}
-
 void programs_sort(struct list *programs)
 {
 	struct program *p = programs->v;
@@ -158,18 +141,4 @@ void programs_sort(struct list *programs)
 		if (!n || by_path(&p[n - 1], &p[i]))
 			p[n++] = p[i];
 	programs->n = n;
-}
-
-void programs_finish(struct reader *r, struct rule *rule)
-{
-	const char *warned = NULL;
-
-	programs_sort(&rule->programs);
-	for EACH (struct program, p, &rule->programs)
-		if (!warned && interpreter(p->path))
-			warned = p->path;
-	if (warned)
-		diag_add(r->d, DIAG_INTERPRETER, rule->at, NULL,
-			 "rule '%.60s' lists %.100s, which runs whatever its caller gives it",
-			 rule->name, warned);
 }

@@ -18,6 +18,3 @@ void program_add(struct reader *r, const struct program_in *in, struct list *ret
 
 /* Sorts and drops repeats. After the last program_add() of a list. */
 void programs_sort(struct list *programs);
-
-/* The same for a rule, with a warning of interpreters. */
-void programs_finish(struct reader *r, struct rule *rule);

@@ -70,7 +70,7 @@ static void read_binaries(struct reader *r, const struct node *list, struct rule
 		}
 		program_add(r, &in, &rule->programs);
 	}
-	programs_finish(r, rule);
+	programs_sort(&rule->programs);
 }
 
 static void keep_rule(struct reader *r, struct rule_in *in)

@@ -23,6 +23,31 @@ check "unknown verb has a hint" grep -q "did you mean 'policy check'" "$TMP/verb
 check "no file exits 2" [ $? -eq 2 ]
 "$BUILD/oshctl" policy check /nonexistent >"$TMP/missing" 2>&1
 check "missing file exits 1" [ $? -eq 1 ]
+for o in "" --json --sarif; do
+	# shellcheck disable=SC2086
+	"$BUILD/oshctl" policy check $o lints.yaml >"$TMP/plain" 2>&1
+	check "warnings alone are no failure $o" [ $? -eq 0 ]
+	# shellcheck disable=SC2086
+	"$BUILD/oshctl" policy check $o --strict lints.yaml >"$TMP/strict" 2>&1
+	check "with --strict they are $o" [ $? -eq 1 ]
+	check "and nothing else changes $o" cmp "$TMP/plain" "$TMP/strict"
+done
+check "--strict and no warnings" "$BUILD/oshctl" policy check --strict "$ROOT/policy-compiler/presets/default.yaml"
+"$BUILD/oshctl" policy check --json --sarif lints.yaml >"$TMP/both" 2>&1
+check "--json and --sarif exclude each other" [ $? -eq 2 ]
+"$BUILD/oshctl" policy check --sarif lints.yaml mistakes.yaml /nonexistent >"$TMP/sarif" 2>/dev/null
+check "SARIF: one run, rules and places" python3 - "$TMP/sarif" <<'PY'
+import json, sys
+run, = json.load(open(sys.argv[1]))["runs"]
+rules = {r["id"] for r in run["tool"]["driver"]["rules"]}
+files = set()
+for r in run["results"]:
+    where = r["locations"][0]["physicalLocation"]
+    files.add(where["artifactLocation"]["uri"])
+    assert r["ruleId"] in rules and r["level"] in ("error", "warning") and r["message"]["text"], r
+    assert where["artifactLocation"]["uri"] == "/nonexistent" or where["region"]["startLine"] > 0, r
+assert files == {"lints.yaml", "mistakes.yaml", "/nonexistent"}, files
+PY
 printf '%s\n' '{"stage":"l4","request":{"host":"api.example.com","port":443}}' \
 	'{"stage":"l4","stage":"l4"}' 'x' '{"stage":"l9"}' |
 	"$BUILD/oshctl" policy eval -p fine.yaml >"$TMP/eval" 2>&1

@@ -143,7 +143,6 @@ static const struct {
 	{ "no inherit", "network: [{host: a.example.com, binaries: [{path: /a, inherit: false}]}]\n", "" },
 	{ "sha256", "network: [{host: a.example.com, binaries: [{path: /a, sha256: ab}]}]\n", "150:1:55 109:1:63" },
 	{ "harness", "network: [{host: a.example.com, binaries: [{path: /a, harness: x}]}]\n", "201:1:55" },
-	{ "interpreter", "network: [{host: a.example.com, binaries: [/usr/bin/python3.11]}]\n", "203:1:11" },
 	{ "taint", "network: [{host: a.example.com, binaries: [/a], taint: ignore}]\n", "204:1:56" },
 /* clang-format on */
 };

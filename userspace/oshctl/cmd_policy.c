@@ -2,6 +2,7 @@
 /* oshctl policy check | compile. The file is read in a confined child. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "json.h"
 #include "own.h"
 #include "policy.h"
+#include "sarif.h"
 #include "verbs.h"
 
 static int open_policy(const char *file, int *ret_fd)
@@ -48,40 +50,61 @@ static void report_text(const char *file, int fd, const struct diags *d, const s
 		fprintf(stderr, "%s: %u error%s\n", file, d->n_errors, d->n_errors == 1 ? "" : "s");
 }
 
-static int check_one(const char *file, int as_json)
+struct check_opts {
+	bool json, strict;
+	struct sarif *sarif;		/* NULL = not asked for */
+};
+
+static int check_one(const char *file, const struct check_opts *o)
 {
 	_close_ int fd = -1;
 	struct diags d = { 0 };
 	struct err e = { 0 };
 	int r = open_policy(file, &fd);
 
-	if (r < 0 && as_json)
+	if (r < 0)
 		(void)fail(&e, -r, "cannot open policy: %s", strerror(-r));
-	if (r == 0)
+	else
 		r = policy_check_fd(fd, &d, &e);
-	if (as_json)
+	if (o->sarif)
+		sarif_add(o->sarif, file, &d, &e);
+	else if (o->json)
 		report_json(file, &d, &e);
 	else if (fd >= 0)
 		report_text(file, fd, &d, &e);
+	if (o->strict && d.n_warnings)
+		r = -EINVAL;
 	diags_done(&d);
 	return r < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
 int cmd_policy_check(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
-	int as_json = 0, status = EXIT_DONE, c;
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "sarif", no_argument, NULL, 's' },
+						 { "strict", no_argument, NULL, 'S' },
+						 { 0 } };
+	struct sarif sarif;
+	struct check_opts o = { 0 };
+	int status = EXIT_DONE, c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
+		if (c != 'j' && c != 's' && c != 'S')
 			return help_usage("policy check");
-		as_json = 1;
+		o.json |= c == 'j';
+		o.strict |= c == 'S';
+		if (c == 's')
+			o.sarif = &sarif;
 	}
-	if (optind == argc)
+	if (optind == argc || (o.json && o.sarif))
 		return help_usage("policy check");
+	if (o.sarif)
+		sarif_open(o.sarif, stdout);
 	for (int i = optind; i < argc; i++)
-		if (check_one(argv[i], as_json) != EXIT_DONE)
+		if (check_one(argv[i], &o) != EXIT_DONE)
 			status = EXIT_REFUSED;
+	if (o.sarif && sarif_close(o.sarif) < 0)
+		status = EXIT_REFUSED;
 	return fflush(stdout) ? EXIT_REFUSED : status;
 }
 
