@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the candidates of flip.c have in common. Nothing outside of flip*.c includes this. */
+#pragma once
+
+#include "flip.h"
+
+#define FLIP_SNIPPETS 32
+
+struct work {
+	struct arena *a;
+	const struct ask *q;
+	struct policy now;		/* the copy; candidates write here */
+	struct decision d;		/* of `now` */
+	struct change c;		/* what the candidate did */
+	struct policy snippets[FLIP_SNIPPETS];	/* memory that `now` points into */
+	uint32_t n_snippets;
+};
+
+/* A candidate: false = it does not apply, and `now` is thrown away. */
+typedef bool edit_fn(struct work *w);
+
+extern edit_fn *const flip_allow[];	/* end in NULL */
+extern edit_fn *const flip_deny[];
+
+struct rule *flip_rule(struct work *w);			/* the one that w->d names, or NULL */
+struct endpoint *flip_endpoint(struct work *w, struct rule *rule);
+bool flip_copy(struct arena *a, struct list *l, size_t size);	/* its own, growable array */
+void flip_drop(struct list *l, size_t size, const void *one);
+
+/* Text that YAML reads as this very string. NULL = no memory. */
+const char *flip_quote(struct arena *a, const char *text);
+const char *flip_host(struct arena *a, const struct host *h);	/* as a policy writes it */
+
+/* Reads `yaml` as a policy of its own. NULL: it is wrong, or asks for what osh cannot keep. */
+const struct policy *flip_read(struct work *w, const char *yaml);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of docs/architecture.md, "Which layer keeps which promise", with a probe a row. A probe
+ * reads /proc and /sys or asks for a version. A BPF LSM that is listed may still refuse programs, and
+ * only loading one would tell, so it counts as unproved.
+ */
+#include "layers.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <linux/landlock.h>
+#include <linux/netlink.h>
+
+#include "own.h"
+
+#define KERNEL_MAJOR 6
+#define KERNEL_MINOR 12
+
+static bool file_says(const char *path, const char *word, const char *separators)
+{
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[65536], *save = NULL;
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	for (char *w = strtok_r(text, separators, &save); w; w = strtok_r(NULL, separators, &save))
+		if (!strcmp(w, word))
+			return true;
+	return false;
+}
+
+static enum layer_state kernel_bpf(char note[64])
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2 ||
+	    major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR)) {
+		snprintf(note, 64, "needs Linux %d.%d", KERNEL_MAJOR, KERNEL_MINOR);
+		return LAYER_MISSING;
+	}
+	if (access("/sys/kernel/btf/vmlinux", R_OK) == 0)
+		return LAYER_LIVES;
+	snprintf(note, 64, "kernel has no BTF");
+	return LAYER_MISSING;
+}
+
+static enum layer_state cgroup_bpf(char note[64])
+{
+	enum layer_state s = kernel_bpf(note);
+
+	if (s != LAYER_LIVES || file_says("/proc/self/mountinfo", "cgroup2", " \n"))
+		return s;
+	snprintf(note, 64, "no cgroup v2 hierarchy is mounted");
+	return LAYER_MISSING;
+}
+
+static enum layer_state netfilter(char note[64])
+{
+	_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+	if (fd >= 0)
+		return LAYER_LIVES;
+	snprintf(note, 64, "no netfilter socket");
+	return LAYER_MISSING;
+}
+
+static enum layer_state net_namespace(char note[64])
+{
+	(void)note;
+	return access("/proc/self/ns/net", F_OK) == 0 ? LAYER_LIVES : LAYER_MISSING;
+}
+
+static enum layer_state mount_namespace(char note[64])
+{
+	(void)note;
+	return access("/proc/self/ns/mnt", F_OK) == 0 ? LAYER_LIVES : LAYER_MISSING;
+}
+
+static enum layer_state landlock(char note[64])
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (abi < 1)
+		return LAYER_MISSING;
+	snprintf(note, 64, "ABI %ld", abi);
+	return LAYER_LIVES;
+}
+
+static enum layer_state bpf_lsm(char note[64])
+{
+	if (!file_says("/sys/kernel/security/lsm", "bpf", ",\n")) {
+		snprintf(note, 64, "bpf is not among the kernel's security modules");
+		return LAYER_MISSING;
+	}
+	snprintf(note, 64, "listed; whether programs load shows at the start");
+	return LAYER_UNPROVED;
+}
+
+static enum layer_state egress(char note[64])
+{
+	snprintf(note, 64, "after the kernel let the connection through");
+	return LAYER_LIVES;
+}
+
+#define ON(kind) (1u << ASK_##kind)
+#define REACH (ON(CONNECT) | ON(REQUEST))
+
+/* clang-format off */
+static struct layer layers[] = {
+	{ ON(DNS), "only listed names resolve", "tc program on lo", kernel_bpf, 0, "" },
+	{ ON(DNS), "only listed names resolve", "no resolver is reachable", net_namespace, 0, "" },
+	{ REACH, "only (host, port, program) connects", "cgroup connect4/connect6", cgroup_bpf, 0, "" },
+	{ REACH, "only (host, port, program) connects", "nft default drop", netfilter, 0, "" },
+	{ REACH, "only (host, port, program) connects", "bare lo, no route", net_namespace, 0, "" },
+	{ REACH, "who a program is", "identity set at exec", kernel_bpf, 0, "" },
+	{ REACH, "at which addresses", "egress, and its own cgroup hooks", egress, 0, "" },
+	{ ON(FILE) | ON(EXEC), "files", "mount view of listed paths", mount_namespace, 0, "" },
+	{ ON(FILE) | ON(EXEC), "files", "Landlock", landlock, 0, "" },
+	{ ON(FILE), "files", "BPF LSM file hooks", bpf_lsm, 0, "" },
+	{ ON(EXEC), "programs that may run", "BPF LSM bprm hook", bpf_lsm, 0, "" },
+	{ 0 },
+};
+/* clang-format on */
+
+const struct layer *layers_probe(void)
+{
+	for (struct layer *l = layers; l->name; l++) {
+		l->note[0] = 0;
+		l->state = l->probe(l->note);
+	}
+	return layers;
+}
+
+const char *layer_word(enum layer_state s)
+{
+	static const char *const words[] = { "missing", "unproved", "lives" };
+
+	return words[s];
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which layers keep the promise behind a request, and whether this kernel has them. */
+#pragma once
+
+#include "ask.h"
+
+enum layer_state { LAYER_MISSING, LAYER_UNPROVED, LAYER_LIVES };
+
+struct layer {
+	unsigned kinds;			/* 1 << enum ask_kind */
+	const char *promise, *name;
+	enum layer_state (*probe)(char note[64]);
+	enum layer_state state;		/* after layers_probe() */
+	char note[64];			/* "" or more about it */
+};
+
+/* Looks at this kernel, cheaply: loads and changes nothing. Ends in a row without name. */
+const struct layer *layers_probe(void);
+const char *layer_word(enum layer_state s);
