@@ -107,9 +107,10 @@ static int parse_exec(struct ask *q, char **w, struct err *e)
 
 static int parse_request(struct ask *q, const char *method, char **w, struct err *e)
 {
-	static char root[] = "/";
+	char root[] = "/";
 	uint32_t port = 443;
-	char *at = w[0], *slash;
+	char *at = w[0], *slash, *target = root;
+	int r;
 
 	if (!at || w[1] || (strncmp(at, "https://", 8) && strncmp(at, "http://", 7)))
 		return fail(e, EINVAL, "write '%.20s https://HOST[:PORT]/PATH'", method);
@@ -118,7 +119,6 @@ static int parse_request(struct ask *q, const char *method, char **w, struct err
 	at = strstr(at, "://") + 3;
 	slash = at + strcspn(at, "/?");
 	q->method = method;
-	q->target = root;
 	if (*slash == '?')
 		return fail(e, EINVAL, "write a '/' before '?'");
 	if (*slash) {		/* the path moves down by one byte to make room for the host's NUL */
@@ -126,11 +126,12 @@ static int parse_request(struct ask *q, const char *method, char **w, struct err
 
 		memmove(slash + 1, slash, n + 1);
 		*slash = 0;
-		q->target = slash + 1;
+		target = slash + 1;
 	}
 	if (strpbrk(at, "@"))
 		return fail(e, EINVAL, "a URL with a user name is not taken");
-	return place_of(q, at, port, e);
+	r = place_of(q, at, port, e);
+	return r < 0 ? r : ask_target(q, target, e);
 }
 
 static const struct {
@@ -191,6 +192,20 @@ static struct decision eval_reach(const struct policy *p, const struct eval_conn
 	return d;
 }
 
+/* The connection first, then what is asked inside it, where somebody looks. */
+static struct decision eval_inside(const struct policy *p, const struct ask *q)
+{
+	struct eval_request r = { .connect = q->connect, .method = q->method, .path = q->canonical,
+				  .query = q->query, .n_query = q->n_query };
+	struct decision d = eval_reach(p, &q->connect);
+
+	if (d.verdict != OSH_ALLOW || !eval_inspects(p, &q->connect))
+		return d;
+	if (q->bad_path != CANON_OK)
+		return (struct decision){ OSH_DENY, OSH_WHY_TARGET_BAD, d.rule, d.line, false };
+	return eval_request(p, &r);
+}
+
 static struct decision eval_open(const struct policy *p, const struct ask *q)
 {
 	struct decision d;
@@ -209,8 +224,9 @@ struct decision ask_eval(const struct policy *p, const struct ask *q)
 	case ASK_DNS:
 		return eval_dns(p, q->connect.host);
 	case ASK_CONNECT:
-	case ASK_REQUEST:
 		return eval_reach(p, &q->connect);
+	case ASK_REQUEST:
+		return eval_inside(p, q);
 	case ASK_FILE:
 		return eval_open(p, q);
 	case ASK_EXEC:

@@ -6,17 +6,24 @@
  */
 #pragma once
 
+#include "canon.h"
 #include "err.h"
 #include "eval.h"
 
 enum ask_kind { ASK_DNS, ASK_CONNECT, ASK_REQUEST, ASK_FILE, ASK_EXEC, ASK_KINDS };
 
 #define ASK_TEXT 4096
+#define ASK_PARAMS 64
 
 struct ask {
 	enum ask_kind kind;
 	struct eval_connect connect;	/* dns, connect, request; .binary for all */
-	const char *method, *target;	/* request; target "/path?query" */
+	const char *method;		/* request */
+	struct eval_param query[ASK_PARAMS];	/* one entry a key */
+	const char *values[ASK_PARAMS];
+	uint32_t n_query;
+	enum canon_error bad_path;	/* `canonical` holds nothing unless this is CANON_OK */
+	char canonical[CANON_MAX + 1];
 	const char *path, *workdir;	/* open, exec */
 	bool write;
 	char text[ASK_TEXT];		/* what the pointers above point into */
@@ -27,5 +34,8 @@ int ask_parse(struct ask *ret, const char *text, const char *binary, const char 
 	      struct err *e);
 struct decision ask_eval(const struct policy *p, const struct ask *q);
 
-/* Is the answer known only up to the connection, because what is inside decides too? */
+/* ask_url.c: "/path?query" into q; the text is cut and decoded in place. */
+int ask_target(struct ask *q, char *target, struct err *e);
+
+/* Does some rule look inside the connection? Then a request decides, not the connection alone. */
 bool ask_looks_inside(const struct policy *p, const struct ask *q);

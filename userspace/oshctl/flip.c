@@ -55,12 +55,14 @@ static bool copy_policy(struct arena *a, const struct policy *p, struct policy *
 
 struct endpoint *flip_endpoint(struct work *w, struct rule *rule)
 {
-	struct endpoint *e = rule ? rule->endpoints.v : NULL;
+	struct endpoint *e = rule ? rule->endpoints.v : NULL, *found = NULL;
 
+	/* A decision about a request may name a line inside the endpoint. */
 	for (uint32_t i = 0; rule && i < rule->endpoints.n; i++)
-		if (e[i].at.line == w->d.line)
-			return e + i;
-	return NULL;
+		if (e[i].at.line == w->d.line ||
+		    (w->q->kind == ASK_REQUEST && e[i].at.line < w->d.line))
+			found = e + i;
+	return found;
 }
 
 struct rule *flip_rule(struct work *w)
