@@ -101,7 +101,7 @@ static void print_text(const struct explain *x)
 		puts("  no rule speaks of it");
 	}
 	if (x->inside)
-		puts("  what is asked inside the connection is judged by the rule's own rules as well");
+		puts("  what is asked inside the connection is judged request by request");
 	text_layers(x);
 	text_flip(x);
 }
@@ -174,7 +174,7 @@ static bool explain_one(const struct policy_file *f, const struct layer *layers,
 	if (ask_parse(&q, said, o->binary, o->workdir, NULL) < 0)
 		return false;
 	x.d = ask_eval(&f->p, &q);
-	x.inside = x.d.verdict == OSH_ALLOW && ask_looks_inside(&f->p, &q);
+	x.inside = q.kind == ASK_CONNECT && x.d.verdict == OSH_ALLOW && ask_looks_inside(&f->p, &q);
 	flip_find(&f->p, &q, &a, &flip);
 	if (o->as_json)
 		print_json(&x);

@@ -130,7 +130,8 @@ const struct policy *flip_read(struct work *w, const char *yaml)
 	w->n_snippets++;
 	r = policy_read(p, slice_of(text), &d);
 	diags_done(&d);
-	return r == 0 && !p->unkept.n ? p : NULL;
+	/* Who asks about a request has a policy that looks inside, kept or not. */
+	return r == 0 && (!p->unkept.n || w->q->kind == ASK_REQUEST) ? p : NULL;
 }
 
 /* Endpoints that contradict each other make no policy. */

@@ -24,17 +24,17 @@ static bool path_covers(const char *root, const char *path)
 	return !strcmp(root, "/") || (!strncmp(path, root, n) && (path[n] == '/' || !path[n]));
 }
 
-static bool is_short(const struct rule *rule)
+bool flip_short(const struct rule *rule)
 {
 	return !strncmp(rule->name, "network[", 8);
 }
 
 /* "network_policies:\n  NAME:\n" and the indent below it; short form rules are list entries. */
-static const char *below_rule(struct work *w, const struct rule *rule, const char *what)
+const char *flip_below(struct work *w, const struct rule *rule, const char *what)
 {
 	const char *name = flip_quote(w->a, rule->name);
 
-	if (is_short(rule)) {
+	if (flip_short(rule)) {
 		struct endpoint *e = flip_endpoint(w, (struct rule *)rule);
 		const char *host = e ? flip_host(w->a, &e->host) : NULL;
 
@@ -64,7 +64,7 @@ static bool add_taint(struct work *w)
 	if (w->d.why != OSH_WHY_TAINTED || !rule)
 		return false;
 	rule->taint_ok = true;
-	w->c = (struct change){ "add", rule->at.line, below_rule(w, rule, "taint: ignore") };
+	w->c = (struct change){ "add", rule->at.line, flip_below(w, rule, "taint: ignore") };
 	return true;
 }
 
@@ -92,7 +92,7 @@ static bool add_program(struct work *w)
 				*to = *from;
 		}
 	w->c = (struct change){ "add", rule->at.line,
-				below_rule(w, rule, arena_printf(w->a, is_short(rule) ?
+				flip_below(w, rule, arena_printf(w->a, flip_short(rule) ?
 					"binaries: [%s]" : "binaries:\n      - {path: %s}", path)) };
 	return ok;
 }
@@ -116,9 +116,9 @@ static bool add_port(struct work *w)
 	e->ports = ports;
 	e->n_ports++;
 	list = arena_printf(w->a, "ports: [%s%s%u]", list, *list ? ", " : "", port);
-	if (list && !is_short(rule))
+	if (list && !flip_short(rule))
 		list = arena_printf(w->a, "endpoints:\n      - {host: %s, %s}", host, list);
-	w->c = (struct change){ "set", e->at.line, list ? below_rule(w, rule, list) : NULL };
+	w->c = (struct change){ "set", e->at.line, list ? flip_below(w, rule, list) : NULL };
 	return true;
 }
 
@@ -293,11 +293,11 @@ static bool drop_port(struct work *w)
 	if (!n || n == e->n_ports)
 		return false;
 	what = arena_printf(w->a, "ports: [%u]", w->q->connect.port);
-	if (what && !is_short(rule))
+	if (what && !flip_short(rule))
 		what = arena_printf(w->a, "endpoints:\n      - {host: %s, %s}", host, what);
 	e->ports = ports;
 	e->n_ports = n;
-	w->c = (struct change){ "remove", e->at.line, what ? below_rule(w, rule, what) : NULL };
+	w->c = (struct change){ "remove", e->at.line, what ? flip_below(w, rule, what) : NULL };
 	return true;
 }
 
@@ -311,7 +311,7 @@ static bool drop_endpoint(struct work *w)
 	if (!is_net_ask(w) || !host || !list || rule->endpoints.n < 2)
 		return false;
 	what = arena_printf(w->a, "endpoints:\n      - {host: %s, ports: [%s]}", host, list);
-	w->c = (struct change){ "remove", e->at.line, what ? below_rule(w, rule, what) : NULL };
+	w->c = (struct change){ "remove", e->at.line, what ? flip_below(w, rule, what) : NULL };
 	flip_drop(&rule->endpoints, sizeof(*e), e);
 	return true;
 }
@@ -324,17 +324,18 @@ static bool drop_rule(struct work *w)
 
 	if (!is_net_ask(w) || !list)
 		return false;
-	what = is_short(rule) ? arena_printf(w->a, "ports: [%s]", list) : "# the whole rule";
-	w->c = (struct change){ "remove", rule->at.line, what ? below_rule(w, rule, what) : NULL };
+	what = flip_short(rule) ? arena_printf(w->a, "ports: [%s]", list) : "# the whole rule";
+	w->c = (struct change){ "remove", rule->at.line, what ? flip_below(w, rule, what) : NULL };
 	flip_drop(&w->now.rules, sizeof(*rule), rule);
 	return true;
 }
 
 edit_fn *const flip_allow[] = {
-	add_taint, add_program, add_port, drop_hole, add_exec, add_rule, add_path, NULL,
+	add_taint, flip_drop_denial, flip_add_allow, flip_add_request, add_program, add_port, drop_hole,
+	add_exec, add_rule, add_path, NULL,
 };
 
 edit_fn *const flip_deny[] = {
-	drop_port, drop_endpoint, drop_rule, add_read_only, add_hole, drop_exec, drop_tree,
+	flip_add_denial, drop_port, drop_endpoint, drop_rule, add_read_only, add_hole, drop_exec, drop_tree,
 	drop_workdir, NULL,
 };

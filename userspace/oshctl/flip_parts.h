@@ -19,6 +19,14 @@ struct work {
 /* A candidate: false = it does not apply, and `now` is thrown away. */
 typedef bool edit_fn(struct work *w);
 
+/* flip_request.c: what is asked inside a connection */
+edit_fn flip_drop_denial, flip_add_allow, flip_add_request, flip_add_denial;
+
+/* flip_edits.c */
+bool flip_short(const struct rule *rule);	/* of the short form */
+/* `what` under the rule's key, lines after the first already indented. */
+const char *flip_below(struct work *w, const struct rule *rule, const char *what);
+
 extern edit_fn *const flip_allow[];	/* end in NULL */
 extern edit_fn *const flip_deny[];
 
