@@ -16,11 +16,24 @@
 
 EMBED(file_helpers, "registry/helpers.yaml");
 EMBED(file_default, "presets/default.yaml");
+EMBED(file_claude_code, "presets/claude_code.yaml");
+EMBED(file_codex, "presets/codex.yaml");
+EMBED(file_copilot, "presets/copilot.yaml");
+EMBED(file_cursor, "presets/cursor.yaml");
+EMBED(file_gemini, "presets/gemini.yaml");
+EMBED(file_opencode, "presets/opencode.yaml");
 
 static const struct {
 	const char *name, *start, *end;
 } presets[] = {
-	{ "default", embed_file_default, embed_file_default_end },
+#define PRESET(name) { #name, embed_file_##name, embed_file_##name##_end }
+	PRESET(default),
+	PRESET(claude_code),
+	PRESET(codex),
+	PRESET(copilot),
+	PRESET(cursor),
+	PRESET(gemini),
+	PRESET(opencode),
 };
 
 /* Two symbols of the assembler, not two C objects: the distance is taken of numbers. */
@@ -40,4 +53,9 @@ struct slice embed_preset(const char *name)
 		if (!strcmp(presets[i].name, name))
 			return between(presets[i].start, presets[i].end);
 	return (struct slice){ 0 };
+}
+
+const char *embed_preset_name(size_t i)
+{
+	return i < ARRAY_SIZE(presets) ? presets[i].name : NULL;
 }

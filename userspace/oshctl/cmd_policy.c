@@ -10,16 +10,18 @@
 #include "json.h"
 #include "own.h"
 #include "policy.h"
+#include "policy_source.h"
 #include "sarif.h"
 #include "verbs.h"
 
 static int open_policy(const char *file, int *ret_fd)
 {
-	*ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (*ret_fd >= 0)
-		return 0;
-	fprintf(stderr, "oshctl: cannot open policy '%s': %s\n", file, strerror(errno));
-	return -errno;
+	struct err e = { 0 };
+	int r = policy_source_open(file, ret_fd, &e);
+
+	if (r < 0)
+		fprintf(stderr, "oshctl: %s\n", e.text);
+	return r;
 }
 
 static void report_json(const char *file, const struct diags *d, const struct err *e)

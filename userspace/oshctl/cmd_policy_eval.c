@@ -14,6 +14,7 @@
 #include "osh/limits.h"
 #include "own.h"
 #include "policy.h"
+#include "policy_source.h"
 #include "verbs.h"
 
 static void print_answer(const struct question *q, const struct answer *a)
@@ -114,9 +115,8 @@ int cmd_policy_eval(int argc, char **argv)
 	}
 	if (!file || optind != argc)
 		return help_usage("policy eval");
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		fprintf(stderr, "oshctl: cannot open policy '%s': %s\n", file, strerror(errno));
+	if (policy_source_open(file, &fd, &e) < 0) {
+		fprintf(stderr, "oshctl: %s\n", e.text);
 		return EXIT_REFUSED;
 	}
 	json_object_seed(1);		/* jansson would open /dev/urandom behind the filter */

@@ -20,7 +20,7 @@
 #define SUMMARY_MS 2000			/* for the auditor to drain and to write */
 
 static const char details[] =
-	"  -p, --policy FILE       the policy; the default preset without it\n"
+	"  -p, --policy FILE       the policy, or preset:NAME; the default preset without it\n"
 	"  -n, --name NAME         name of the sandbox\n"
 	"  -w, --workdir DIR       working directory, the current one without it\n"
 	"  -e, --env NAME[=VALUE]  set a variable, or pass the caller's\n"

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy_file.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "osh/limits.h"
 #include "own.h"
+#include "policy_source.h"
 
 bool policy_file_open(struct policy_file *f, const char *name)
 {
+	struct err e = { 0 };
+
 	*f = (struct policy_file){ .name = name, .text.limit = OSH_POLICY_BYTES + 16384 };
-	f->fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (f->fd < 0)
-		fprintf(stderr, "oshctl: cannot open policy '%s': %s\n", name, strerror(errno));
+	f->fd = -1;
+	if (policy_source_open(name, &f->fd, &e) < 0)
+		fprintf(stderr, "oshctl: %s\n", e.text);
 	return f->fd >= 0;
 }
 

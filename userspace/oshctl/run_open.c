@@ -10,6 +10,7 @@
 
 #include "chan.h"
 #include "own.h"
+#include "policy_source.h"
 #include "run.h"
 
 static int open_regular(const char *what, const char *path, int flags, int *ret_fd, struct err *e)
@@ -72,7 +73,9 @@ int run_open(const struct run_opts *o, struct run_files *f, struct err *e)
 
 	*f = (struct run_files){ -1, -1, -1, -1, -1, "", -1, -1, -1, -1 };
 	r = open_workdir(o->workdir, f, e);
-	if (r == 0)
+	if (r == 0 && o->policy && policy_source_preset(o->policy))
+		r = policy_source_open(o->policy, &f->policy, e);
+	else if (r == 0)
 		r = open_regular("policy", o->policy, O_RDONLY, &f->policy, e);
 	if (r == 0)
 		r = open_regular("upstream hosts", o->hosts, O_RDONLY, &f->hosts, e);
