@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The egress' second judgement: a mark that the connect hook should never have given is refused here
+ * too. Real maps, a bundle of one host, no kernel program.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+
+#include "../../userspace/egress/table.h"
+#include "own.h"
+
+#include <cmocka.h>			/* last: it defines fail() */
+
+#define ID 7
+#define GEN 3
+#define MARK(ident) (OSH_MARK_JUDGED | GEN << 17 | (ident))
+#define CURL 11				/* ident in group 1 */
+#define GIT 12				/* ident in group 2, whose rule ignores taint */
+#define OLD 13				/* judged for another generation only */
+#define NOBODY 99
+
+static const char strings[] = "\0api.test\0rule";
+static const struct osh_b_host hosts[] = { { 1, OSH_HOST_EXACT } };
+static const struct osh_b_endpoint endpoints[] = { { 1, 80, 2, 1 }, { 1, 443, 0, 2 } };
+static const struct osh_b_alt alts[] = {
+	{ 1, 0, 0, 0 }, { 2, 1, OSH_ALT_TAINT_OK, 0 },	/* 443: two programs */
+	{ 0, 2, 0, 0 },					/* 80: any */
+};
+static const struct bundle bundle = {
+	.strings = strings, .n_strings = sizeof(strings), .hosts = hosts, .n_hosts = 1,
+	.endpoints = endpoints, .n_endpoints = 2, .alts = alts, .n_alts = 3,
+};
+static struct table table = { .bundle = &bundle, .id = ID, .generation = GEN };
+
+static void put_ident(uint32_t ident, uint32_t generation, uint64_t groups)
+{
+	struct osh_ident_key k = { ID, ident };
+	struct osh_ident v = { .path = "/usr/bin/curl" };	/* the same path: it must not matter */
+
+	v.by[generation & 1].generation = generation;
+	v.by[generation & 1].groups[0] = groups;
+	assert_int_equal(bpf_map_update_elem(table.idents_fd, &k, &v, BPF_ANY), 0);
+}
+
+static int setup(void **state)
+{
+	struct osh_addr_key k = { ID, 5 };
+	struct osh_addr a = { .name = "api.test" };
+
+	(void)state;
+	table.addrs_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "addrs", sizeof(k), sizeof(a), 8, NULL);
+	table.idents_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "idents", sizeof(struct osh_ident_key),
+					 sizeof(struct osh_ident), 8, NULL);
+	if (table.addrs_fd < 0 || table.idents_fd < 0)
+		return -1;
+	put_ident(CURL, GEN, 1 << 1);
+	put_ident(GIT, GEN, 1 << 2);
+	put_ident(OLD, GEN - 1, 1 << 1);
+	return bpf_map_update_elem(table.addrs_fd, &k, &a, BPF_ANY);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	own_close(&table.addrs_fd);
+	own_close(&table.idents_fd);
+	return 0;
+}
+
+static void marks(void **state)
+{
+	static const struct {
+		uint32_t index;
+		uint16_t port;
+		uint32_t mark;
+		enum osh_reason want;
+		uint32_t rule;
+	} cases[] = {
+		{ 5, 443, 0, OSH_WHY_MARK, 0 },
+		{ 5, 443, CURL, OSH_WHY_MARK, 0 },			/* never judged */
+		{ 5, 443, MARK(CURL) + (1 << 17), OSH_WHY_MARK, 0 },	/* another generation */
+		{ 6, 443, MARK(CURL), OSH_WHY_DEST_UNKNOWN, 0 },
+		{ 5, 22, MARK(CURL), OSH_WHY_PORT, 0 },
+		{ 5, 443, MARK(CURL), OSH_WHY_ALLOWED, 1 },
+		{ 5, 443, MARK(GIT), OSH_WHY_ALLOWED, 2 },
+		{ 5, 443, MARK(0), OSH_WHY_NO_IDENTITY, 0 },
+		{ 5, 443, MARK(NOBODY), OSH_WHY_BINARY, 0 },
+		{ 5, 443, MARK(OLD), OSH_WHY_BINARY, 0 },
+		{ 5, 443, MARK(CURL) | OSH_MARK_TAINT, OSH_WHY_TAINTED, 0 },
+		{ 5, 443, MARK(GIT) | OSH_MARK_TAINT, OSH_WHY_ALLOWED, 2 },
+		{ 5, 80, MARK(0), OSH_WHY_ALLOWED, 3 },
+		{ 5, 80, MARK(CURL) | OSH_MARK_TAINT, OSH_WHY_ALLOWED, 3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint32_t be = htonl(OSH_NET4 + cases[i].index);
+		struct ip dst = ip_from4(&be);
+		struct target t;
+		enum osh_reason why = table_judge(&table, &dst, cases[i].port, cases[i].mark, &t);
+
+		if (why != cases[i].want || (why == OSH_WHY_ALLOWED && t.rule != cases[i].rule))
+			fail_msg("case %zu: reason %d, rule %u", i, why, t.rule);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(marks) };
+
+	return cmocka_run_group_tests_name("second", tests, setup, teardown);
+}
