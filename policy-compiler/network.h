@@ -20,7 +20,7 @@ struct endpoint_in {
 	struct rule_in *rule;		/* short form: endpoint and rule are one mapping */
 };
 
-extern const struct field endpoint_fields[], short_fields[], binary_fields[];
+extern const struct field endpoint_fields[], binary_fields[];
 extern const struct field allow_fields[], deny_fields[];
 
 /* read_endpoint.c: the mapping `at` has been read; puts an endpoint into `rule`. */

@@ -74,7 +74,7 @@ static void read_claim_binaries(struct reader *r, const struct node *n, void *ob
 static const struct field claim_fields[] = {
 	{ "host",     read_claim_host,     FIELD_PARSED, 0, "name | pattern", "where to; absent = anywhere" },
 	{ "port",     read_claim_port,     FIELD_PARSED, 0, "1..65535",       "absent = any" },
-	{ "method",   read_claim_methods,  FIELD_PARSED, 0, "[method]",       "absent = any" },
+	{ "method",   read_claim_methods,  FIELD_PARSED, 0, "method | [method]", "absent = any" },
 	{ "path",     read_claim_path,     FIELD_PARSED, 0, "glob",           "absent = any" },
 	{ "read",     read_claim_read,     FIELD_PARSED, 0, "glob",           "files" },
 	{ "binaries", read_claim_binaries, FIELD_PARSED, 0, "[path | glob]",  "absent = any program" },
@@ -111,11 +111,11 @@ static void read_never_send(struct reader *r, const struct node *n, void *obj)
 	read_claim(r, n, obj, ASSERT_NEVER_READ_AND_SEND);
 }
 
-static const struct field assert_fields[] = {
-	{ "never", read_never, FIELD_PARSED, 0, "claim", "no such request" },
-	{ "never_reach", read_never_reach, FIELD_PARSED, 0, "claim", "no such connection" },
+const struct field assert_fields[] = {
+	{ "never", read_never, FIELD_PARSED, 0, "claim", "no such request", claim_fields },
+	{ "never_reach", read_never_reach, FIELD_PARSED, 0, "claim", "no such connection", claim_fields },
 	{ "never_read_and_send", read_never_send, FIELD_PARSED, 0, "claim",
-	  "no program reads such a file and reaches anywhere" },
+	  "no program reads such a file and reaches anywhere", claim_fields },
 	{ 0 },
 };
 

@@ -75,13 +75,13 @@ static void read_endpoints(struct reader *r, const struct node *n, void *obj)
 			 "middleware endpoints include must not be empty");
 }
 
-static const struct field middleware_fields[] = {
+const struct field middleware_fields[] = {
 	{ "name", want_text, FIELD_KEPT, 0, "text", "for people" },
 	{ "middleware", read_which, FIELD_KEPT, FIELD_REQUIRED, "name", "the service" },
 	{ "order", read_order, FIELD_KEPT, 0, "number", "smaller ones come first" },
 	{ "config", read_config, FIELD_KEPT, 0, "mapping", "for the service" },
 	{ "on_error", read_on_error, FIELD_KEPT, 0, "fail_closed | fail_open", "when it fails" },
-	{ "endpoints", read_endpoints, FIELD_KEPT, FIELD_REQUIRED, "{include, exclude}", "where" },
+	{ "endpoints", read_endpoints, FIELD_KEPT, FIELD_REQUIRED, "{include, exclude}", "where", selector_fields },
 	{ 0 },
 };
 

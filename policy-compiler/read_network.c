@@ -110,10 +110,10 @@ static void read_rule_binaries(struct reader *r, const struct node *n, void *obj
 		((struct rule_in *)obj)->binaries = n;
 }
 
-static const struct field rule_fields[] = {
+const struct field rule_fields[] = {
 	{ "name", want_text, FIELD_KEPT, 0, "text", "for people" },
-	{ "endpoints", read_rule_endpoints, FIELD_KEPT, FIELD_REQUIRED, "[endpoint]", "where to" },
-	{ "binaries", read_rule_binaries, FIELD_KEPT, FIELD_REQUIRED, "[{path}]", "programs that may" },
+	{ "endpoints", read_rule_endpoints, FIELD_KEPT, FIELD_REQUIRED, "[endpoint]", "where to", endpoint_fields },
+	{ "binaries", read_rule_binaries, FIELD_KEPT, FIELD_REQUIRED, "[path | {path}]", "programs that may", binary_fields },
 	{ "taint", read_taint, FIELD_KEPT, FIELD_OWN, "deny | ignore",
 	  "programs started with an injecting variable" },
 	{ 0 },

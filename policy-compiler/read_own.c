@@ -108,12 +108,12 @@ static void read_wall(struct reader *r, const struct node *n, void *obj)
 }
 
 /* clang-format off */
-static const struct field resource_fields[] = {
-	{ "cpu",    read_cpu,    FIELD_PARSED, 0, "\"2\" | \"0.5\" | 250m", "processors" },
-	{ "memory", read_memory, FIELD_PARSED, 0, "4Gi",                    "bytes" },
+const struct field resource_fields[] = {
+	{ "cpu",    read_cpu,    FIELD_PARSED, 0, "amount",                    "processors: 2, 0.5 or 250m" },
+	{ "memory", read_memory, FIELD_PARSED, 0, "amount",                 "bytes: 4Gi, 512Mi" },
 	{ "pids",   read_pids,   FIELD_PARSED, 0, "number",                 "tasks" },
 	{ "files",  read_files,  FIELD_PARSED, 0, "number",                 "open files of one process" },
-	{ "wall",   read_wall,   FIELD_PARSED, 0, "2h",                     "time until the sandbox ends" },
+	{ "wall",   read_wall,   FIELD_PARSED, 0, "amount",                 "time until the sandbox ends: 2h, 30m, 90s" },
 	{ 0 }
 };
 /* clang-format on */
@@ -151,9 +151,9 @@ static void read_share(struct reader *r, const struct node *n, void *obj)
 	(void)read_bool(r, n, &((struct gpu *)obj)->share);
 }
 
-static const struct field gpu_fields[] = {
+const struct field gpu_fields[] = {
 	{ "count", read_gpu_count, FIELD_PARSED, 0, "number", "any devices" },
-	{ "devices", read_devices, FIELD_PARSED, 0, "[UUID | index | CDI name]", "these devices" },
+	{ "devices", read_devices, FIELD_PARSED, 0, "[name | index]", "these devices: UUID, index or CDI name" },
 	{ "share", read_share, FIELD_PARSED, 0, "bool", "others may use them too; default false" },
 	{ 0 },
 };
@@ -171,7 +171,7 @@ static void read_credential_provider(struct reader *r, const struct node *n, voi
 	(void)read_text(r, n, &((struct credential *)obj)->provider);
 }
 
-static const struct field credential_fields[] = {
+const struct field credential_fields[] = {
 	{ "provider", read_credential_provider, FIELD_PARSED, FIELD_REQUIRED, "name", "provider record" },
 	{ 0 },
 };
@@ -234,8 +234,8 @@ static void read_routes(struct reader *r, const struct node *n, void *obj)
 	}
 }
 
-static const struct field inference_fields[] = {
-	{ "routes", read_routes, FIELD_PARSED, FIELD_REQUIRED, "[{name, provider, model}]", "models" },
+const struct field inference_fields[] = {
+	{ "routes", read_routes, FIELD_PARSED, FIELD_REQUIRED, "[{name, provider, model}]", "models", route_fields },
 	{ 0 },
 };
 
@@ -268,7 +268,7 @@ static void read_exec_allow(struct reader *r, const struct node *n, void *obj)
 	programs_sort(&to->allow);
 }
 
-static const struct field exec_fields[] = {
+const struct field exec_fields[] = {
 	{ "mode", read_exec_mode, FIELD_KEPT, 0, "open | strict", "strict: only what `allow` lists runs" },
 	{ "allow", read_exec_allow, FIELD_JUDGED, 0, "[path | glob]", "programs that may run" },
 	{ 0 },

@@ -135,16 +135,26 @@ static void read_command(struct reader *r, const struct node *n, void *obj)
 	keep_node(r, n, &((struct rule_keys *)obj)->command);
 }
 
+static void read_params_name(struct reader *r, const struct node *n, void *obj)
+{
+	read_matcher(r, n, obj);
+}
+
+static const struct field params_fields[] = {
+	{ "name", read_params_name, FIELD_KEPT, FIELD_REQUIRED, "glob | {any: [glob]}", "the tool", matcher_fields },
+	{ 0 },
+};
+
 /* clang-format off */
 const struct field deny_fields[] = {
 	{ "method",         read_method,    FIELD_KEPT, 0, "method", "HTTP, JSON-RPC or MCP method; * is any" },
 	{ "path",           read_rule_path, FIELD_KEPT, 0, "glob",   "HTTP path; every * is one segment" },
-	{ "query",          read_query,     FIELD_KEPT, 0, "key -> glob | {any: [glob]}", "HTTP query" },
+	{ "query",          read_query,     FIELD_KEPT, 0, "key -> glob | {any: [glob]}", "HTTP query", matcher_fields },
 	{ "operation_type", read_type,      FIELD_KEPT, 0, "query | mutation | subscription | *", "GraphQL" },
 	{ "operation_name", read_name,      FIELD_KEPT, 0, "glob",   "GraphQL" },
 	{ "fields",         read_fields,    FIELD_KEPT, 0, "[glob]", "GraphQL root fields" },
-	{ "tool",           read_tool,      FIELD_KEPT, 0, "glob | {any: [glob]}", "MCP tool" },
-	{ "params",         read_params,    FIELD_KEPT, 0, "{name: glob}", "MCP: as tool" },
+	{ "tool",           read_tool,      FIELD_KEPT, 0, "glob | {any: [glob]}", "MCP tool", matcher_fields },
+	{ "params",         read_params,    FIELD_KEPT, 0, "{name: glob}", "MCP: as tool", params_fields },
 	{ "command",        read_command,   FIELD_KEPT, 0, "text",   "SQL" },
 	{ 0 }
 };
@@ -156,17 +166,7 @@ static void read_allow(struct reader *r, const struct node *n, void *obj)
 }
 
 const struct field allow_fields[] = {
-	{ "allow", read_allow, FIELD_KEPT, FIELD_REQUIRED, "rule", "keys as in deny_rules" },
-	{ 0 },
-};
-
-static void read_params_name(struct reader *r, const struct node *n, void *obj)
-{
-	read_matcher(r, n, obj);
-}
-
-static const struct field params_fields[] = {
-	{ "name", read_params_name, FIELD_KEPT, FIELD_REQUIRED, "glob | {any: [glob]}", "the tool" },
+	{ "allow", read_allow, FIELD_KEPT, FIELD_REQUIRED, "rule", "keys as in deny_rules", deny_fields },
 	{ 0 },
 };
 

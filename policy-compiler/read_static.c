@@ -123,10 +123,10 @@ static void read_workdir(struct reader *r, const struct node *n, void *obj)
 }
 
 /* clang-format off */
-static const struct field fs_fields[] = {
+const struct field filesystem_fields[] = {
 	{ "include_workdir", read_workdir, FIELD_KEPT,   0,         "bool",   "the working directory is readable and writable" },
-	{ "read_only",       read_ro,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read and executed" },
-	{ "read_write",      read_rw,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read, executed and written" },
+	{ "read_only",       read_ro,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read and executed", fs_object_fields },
+	{ "read_write",      read_rw,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read, executed and written", fs_object_fields },
 	{ "deny",            read_deny,    FIELD_JUDGED, FIELD_OWN, "[glob]", "holes; relative = below the working directory" },
 	{ 0 }
 };
@@ -165,7 +165,7 @@ static void merge_paths(struct reader *r)
 void read_filesystem(struct reader *r, const struct node *n, void *obj)
 {
 	r->p->fs_at = n->at;
-	if (!read_map(r, n, fs_fields, "filesystem_policy", obj))
+	if (!read_map(r, n, filesystem_fields, "filesystem_policy", obj))
 		return;
 	if (r->p->fs.n > OSH_FS_PATHS)
 		diag_add(r->d, DIAG_LIMIT, n->at, NULL, "too many filesystem paths (%u > %u)",
@@ -187,7 +187,7 @@ static void read_compat(struct reader *r, const struct node *n, void *obj)
 		p->compat = (enum osh_b_compat)v;
 }
 
-static const struct field landlock_fields[] = {
+const struct field landlock_fields[] = {
 	{ "compatibility", read_compat, FIELD_KEPT, 0, "best_effort | hard_requirement",
 	  "a listed path that is missing is skipped, or an error" },
 	{ 0 },
@@ -295,11 +295,11 @@ static void read_env(struct reader *r, const struct node *n, void *obj)
 }
 
 /* clang-format off */
-static const struct field process_fields[] = {
+const struct field process_fields[] = {
 	{ "run_as_user",  read_user,  FIELD_KEPT, 0,         "sandbox | uid", "whose identity the agent has" },
 	{ "run_as_group", read_group, FIELD_KEPT, 0,         "sandbox | gid", "likewise" },
-	{ "env",          read_env,   FIELD_KEPT, FIELD_OWN, "mapping",       "environment of the agent" },
-	{ "exec",         read_exec,  FIELD_KEPT, FIELD_OWN, "mapping",       "programs that may run" },
+	{ "env",          read_env,   FIELD_KEPT, FIELD_OWN, "mapping",       "environment of the agent", env_fields },
+	{ "exec",         read_exec,  FIELD_KEPT, FIELD_OWN, "mapping",       "programs that may run", exec_fields },
 	{ 0 }
 };
 /* clang-format on */
@@ -316,7 +316,7 @@ static void read_wild(struct reader *r, const struct node *n, void *obj)
 	(void)read_uint(r, n, 0, OSH_WILD_MAX, &p->wildcard_names);
 }
 
-static const struct field dns_fields[] = {
+const struct field dns_fields[] = {
 	{ "wildcard_names", read_wild, FIELD_KEPT, FIELD_OWN, "number",
 	  "distinct names under wildcards in one sandbox's life" },
 	{ 0 },

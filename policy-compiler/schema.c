@@ -17,18 +17,18 @@ static void read_version(struct reader *r, const struct node *n, void *obj)
 /* clang-format off */
 const struct field policy_fields[] = {
 	{ "version",             read_version,          FIELD_KEPT,   0,         "1", "language version; required beside OpenShell's keys" },
-	{ "filesystem_policy",   read_filesystem,       FIELD_KEPT,   0,         "mapping", "paths in the sandbox's view" },
-	{ "landlock",            read_landlock,         FIELD_KEPT,   0,         "mapping", "what to do where a path or a kernel feature is missing" },
-	{ "process",             read_process,          FIELD_KEPT,   0,         "mapping", "identity, environment, programs" },
-	{ "network_policies",    read_network_policies, FIELD_KEPT,   0,         "name -> rule", "hosts, ports, programs, requests" },
-	{ "network_middlewares", read_middlewares,      FIELD_KEPT,   0,         "name -> middleware", "request filters: refused" },
-	{ "network",             read_network,          FIELD_KEPT,   FIELD_OWN, "list", "short form of network_policies" },
-	{ "dns",                 read_dns,              FIELD_KEPT,   FIELD_OWN, "mapping", "names under wildcards" },
-	{ "resources",           read_resources,        FIELD_PARSED, FIELD_OWN, "mapping", "cpu, memory, processes, files, time" },
-	{ "gpu",                 read_gpu,              FIELD_PARSED, FIELD_OWN, "mapping", "devices" },
-	{ "credentials",         read_credentials,      FIELD_PARSED, FIELD_OWN, "name -> credential", "secrets that the egress adds" },
-	{ "inference",           read_inference,        FIELD_PARSED, FIELD_OWN, "mapping", "model routes" },
-	{ "assert",              read_asserts,          FIELD_PARSED, FIELD_OWN, "list", "what the prover must show" },
+	{ "filesystem_policy",   read_filesystem,       FIELD_KEPT,   0,         "mapping", "paths in the sandbox's view", filesystem_fields },
+	{ "landlock",            read_landlock,         FIELD_KEPT,   0,         "mapping", "what to do where a path or a kernel feature is missing", landlock_fields },
+	{ "process",             read_process,          FIELD_KEPT,   0,         "mapping", "identity, environment, programs", process_fields },
+	{ "network_policies",    read_network_policies, FIELD_KEPT,   0,         "name -> rule", "hosts, ports, programs, requests", rule_fields },
+	{ "network_middlewares", read_middlewares,      FIELD_KEPT,   0,         "name -> middleware", "request filters: refused", middleware_fields },
+	{ "network",             read_network,          FIELD_KEPT,   FIELD_OWN, "[entry]", "short form of network_policies", short_fields },
+	{ "dns",                 read_dns,              FIELD_KEPT,   FIELD_OWN, "mapping", "names under wildcards", dns_fields },
+	{ "resources",           read_resources,        FIELD_PARSED, FIELD_OWN, "mapping", "cpu, memory, processes, files, time", resource_fields },
+	{ "gpu",                 read_gpu,              FIELD_PARSED, FIELD_OWN, "mapping", "devices", gpu_fields },
+	{ "credentials",         read_credentials,      FIELD_PARSED, FIELD_OWN, "name -> credential", "secrets that the egress adds", credential_fields },
+	{ "inference",           read_inference,        FIELD_PARSED, FIELD_OWN, "mapping", "model routes", inference_fields },
+	{ "assert",              read_asserts,          FIELD_PARSED, FIELD_OWN, "[entry]", "what the prover must show", assert_fields },
 	{ 0 }
 };
 /* clang-format on */

@@ -33,10 +33,17 @@ struct field {
 	void (*read)(struct reader *r, const struct node *value, void *obj);
 	enum field_stage stage;
 	unsigned flags;
-	const char *type, *doc;		/* for people: `policy schema`, docs */
+	const char *type, *doc;		/* for people, and for `policy schema`, which parses `type` */
+	const struct field *sub;	/* keys of the mapping that `type` holds */
 };
 
 extern const struct field policy_fields[];	/* top level; ends in a row without key */
+
+/* Of the sections, one a key of the top level; of lists and named entries, what one entry has. */
+extern const struct field filesystem_fields[], landlock_fields[], process_fields[], dns_fields[];
+extern const struct field exec_fields[], resource_fields[], gpu_fields[], credential_fields[];
+extern const struct field inference_fields[], rule_fields[], short_fields[], middleware_fields[];
+extern const struct field assert_fields[];
 
 /* Reads a mapping by its table; `what` names it in messages. Gives false when it is no mapping. */
 bool read_map(struct reader *r, const struct node *n, const struct field *fields, const char *what,

@@ -51,6 +51,23 @@ printf '%s\n' '{"stage":"l4","request":{"host":"api.openai.com","port":443,"bina
 	'{"stage":"l4","request":{"host":"api.openai.com","port":443,"binary":"/usr/bin/curl"}}' |
 	"$BUILD/oshctl" policy eval -p preset:codex >"$TMP/eval" 2>&1
 check "a preset can be asked" sh -c "grep -c '\"decision\":\"allow\"' '$TMP/eval' | grep -qx 1"
+"$BUILD/oshctl" policy schema >"$TMP/schema.json" 2>&1
+check "the schema is JSON Schema" python3 - "$TMP/schema.json" <<'PY'
+import json, sys
+s = json.load(open(sys.argv[1]))
+assert s["$schema"] == "https://json-schema.org/draft/2020-12/schema" and s["additionalProperties"] is False
+def walk(v, keyword=True):
+    """No keyword that is not JSON Schema's, no empty list of alternatives."""
+    known = {"$schema", "title", "type", "properties", "description", "additionalProperties", "required", "items",
+             "anyOf", "enum", "const", "minimum", "maximum", "minProperties", "dependentRequired", "deprecated"}
+    if isinstance(v, list):
+        assert v
+        [walk(x) for x in v]
+    elif isinstance(v, dict):
+        assert not keyword or set(v) <= known, set(v) - known
+        [walk(x, k not in ("properties", "dependentRequired")) for k, x in v.items()]
+walk(s)
+PY
 "$BUILD/oshctl" policy check --json --sarif lints.yaml >"$TMP/both" 2>&1
 check "--json and --sarif exclude each other" [ $? -eq 2 ]
 "$BUILD/oshctl" policy check --sarif lints.yaml mistakes.yaml /nonexistent >"$TMP/sarif" 2>/dev/null
