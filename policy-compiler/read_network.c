@@ -51,7 +51,7 @@ static void read_inherit(struct reader *r, const struct node *n, void *obj)
 /* clang-format off */
 const struct field binary_fields[] = {
 	{ "path",    read_path_text, FIELD_KEPT,   FIELD_REQUIRED, "path | glob", "the program" },
-	{ "sha256",  read_sha256,    FIELD_PARSED, FIELD_OWN,      "hex",  "of its file" },
+	{ "sha256",  read_sha256,    FIELD_JUDGED, FIELD_OWN,      "hex",  "of its file" },
 	{ "inherit", read_inherit,   FIELD_KEPT,   FIELD_OWN,      "bool", "its descendants too" },
 	{ "harness", want_any,       FIELD_KEPT,   FIELD_IGNORED,  "any",  "OpenShell's, deprecated" },
 	{ 0 }
