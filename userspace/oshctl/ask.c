@@ -9,13 +9,14 @@
 #include "host.h"
 #include "own.h"
 
-#define WORDS 3
+#define WORDS 6			/* and one more that nobody takes */
 
-/* Takes off one word; the text is cut in place. */
+/* Takes off one word, or one "text in quotes"; the text is cut in place. */
 static char *word(char **rest)
 {
 	char *at = *rest + strspn(*rest, " \t");
-	size_t n = strcspn(at, " \t");
+	bool quoted = *at == '"' && strchr(at + 1, '"');
+	size_t n = quoted ? strcspn(++at, "\"") : strcspn(at, " \t");
 
 	if (!n)
 		return NULL;
@@ -72,11 +73,25 @@ static int parse_dns(struct ask *q, char **w, struct err *e)
 
 static int parse_connect(struct ask *q, char **w, struct err *e)
 {
-	if (!w[0] || (w[1] && *w[0] != '/'))
-		return fail(e, EINVAL, "write 'connect [/PROGRAM] HOST:PORT'");
-	if (w[1])
-		q->connect.binary = w[0];
-	return place_of(q, w[1] ? w[1] : w[0], 0, e);
+	struct net addr;
+	char *where;
+
+	if (w[0] && *w[0] == '/')
+		q->connect.binary = *w++;
+	where = w[0];
+	if (w[0] && w[1] && !strcmp(w[1], "at") && w[2]) {
+		w += 2;
+		q->at = w[0];
+		if (!net_parse(q->at, &addr) || addr.bits != 128)
+			return fail(e, EINVAL, "'%.60s' is no address", q->at);
+	}
+	if (w[0] && w[1] && !strcmp(w[1], "tainted")) {
+		w++;
+		q->connect.tainted = true;
+	}
+	if (!w[0] || w[1])
+		return fail(e, EINVAL, "write 'connect [/PROGRAM] HOST:PORT [at ADDRESS] [tainted]'");
+	return place_of(q, where, 0, e);
 }
 
 /* Every path must be resolved already: eval knows no links, and ".." would mean what it does not say. */
@@ -92,7 +107,7 @@ static int parse_path(struct ask *q, const char *path, struct err *e)
 
 static int parse_open(struct ask *q, char **w, struct err *e)
 {
-	if (w[0] && w[1] && strcmp(w[1], "read") && strcmp(w[1], "write"))
+	if (w[0] && w[1] && (w[2] || (strcmp(w[1], "read") && strcmp(w[1], "write"))))
 		return fail(e, EINVAL, "write 'open PATH [read|write]'");
 	q->write = w[0] && w[1] && !strcmp(w[1], "write");
 	return parse_path(q, w[0], e);
@@ -162,7 +177,7 @@ int ask_parse(struct ask *ret, const char *text, const char *binary, const char 
 	verb = word(&rest);
 	for (int i = 0; i < WORDS; i++)
 		w[i] = word(&rest);
-	if (!verb || w[2])
+	if (!verb || w[WORDS - 1])
 		return fail(e, EINVAL, "'%.80s' is no request", text);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(verb, kinds[i].word)) {
@@ -224,7 +239,7 @@ struct decision ask_eval(const struct policy *p, const struct ask *q)
 	case ASK_DNS:
 		return eval_dns(p, q->connect.host);
 	case ASK_CONNECT:
-		return eval_reach(p, &q->connect);
+		return q->at ? eval_addr(p, &q->connect, &q->at, 1) : eval_reach(p, &q->connect);
 	case ASK_REQUEST:
 		return eval_inside(p, q);
 	case ASK_FILE:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One question about a policy, as `policy explain` takes it and `policy diff` shows it:
- * "connect /usr/bin/curl api.github.com:443", "dns NAME", "open PATH [write]", "exec PATH",
- * "POST https://HOST/PATH". Answered by eval alone.
+ * "connect /usr/bin/curl api.github.com:443 [at ADDRESS] [tainted]", "dns NAME", "open PATH [write]",
+ * "exec PATH", "POST https://HOST/PATH". Answered by eval alone.
  */
 #pragma once
 
@@ -18,6 +18,7 @@ enum ask_kind { ASK_DNS, ASK_CONNECT, ASK_REQUEST, ASK_FILE, ASK_EXEC, ASK_KINDS
 struct ask {
 	enum ask_kind kind;
 	struct eval_connect connect;	/* dns, connect, request; .binary for all */
+	const char *at;			/* connect: what the name resolved to, or NULL */
 	const char *method;		/* request */
 	struct eval_param query[ASK_PARAMS];	/* one entry a key */
 	const char *values[ASK_PARAMS];
