@@ -100,6 +100,8 @@ static void print_text(const struct explain *x)
 	} else {
 		puts("  no rule speaks of it");
 	}
+	if (x->d.audit)
+		puts("  but 'enforcement: audit' stands there: it is recorded and sent all the same");
 	if (x->inside)
 		puts("  what is asked inside the connection is judged request by request");
 	text_layers(x);
@@ -152,6 +154,7 @@ static void print_json(const struct explain *x)
 	if (x->d.line)
 		json_kv_u64(&j, "line", x->d.line);
 	json_kv_bool(&j, "inspected", x->inside);
+	json_kv_bool(&j, "audit", x->d.audit);
 	json_layers(&j, x);
 	json_flip(&j, x);
 	json_end(&j);
