@@ -85,8 +85,11 @@ static bool before(const struct place *a, const struct place *b)
 	return a->line != b->line ? a->line < b->line : a->col < b->col;
 }
 
+/* A name beside a wildcard over it is not idle: it costs nothing of dns.wildcard_names. */
 static void idle_endpoint(struct lint *l, struct ref *self, struct ref *other)
 {
+	if (self->e->host.kind == HOST_NAME && other->e->host.kind != HOST_NAME)
+		return;
 	if (!endpoint_holds(other, self))
 		return;
 	if (endpoint_holds(self, other) && before(&self->e->at, &other->e->at))

@@ -112,6 +112,12 @@ static bool sample(const char *b, char sep, size_t len, unsigned segments, char 
 	return true;
 }
 
+/* Most pairs differ before the first wildcard: where `a` is literal, `b` must say the same. */
+static bool begins_apart(const char *a, const char *b)
+{
+	return strncmp(a, b, strcspn(a, "*?[{\\")) != 0;
+}
+
 static bool one_holds(const struct pattern *a, const char *b, char sep)
 {
 	static const struct {
@@ -122,6 +128,8 @@ static bool one_holds(const struct pattern *a, const char *b, char sep)
 
 	if (strpbrk(b, "[]\\"))
 		return !strcmp(a->text, b);
+	if (a->alts.n == 1 && begins_apart(*(const char *const *)a->alts.v, b))
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
 		if (!sample(b, sep, samples[i].len, samples[i].segments, text, sizeof(text)) ||
 		    !pattern_match(a, text, sep))

@@ -63,26 +63,35 @@ static bool below(const char *path, const char *dir)
 	return !strncmp(path, dir, n) && (!path[n] || path[n] == '/');
 }
 
+/* Can a program that this glob lists lie below the directory? What comes before a wildcard decides mostly. */
+static bool glob_meets(struct lint *l, const struct program *prog, const struct fs_entry *f)
+{
+	size_t fixed = strcspn(prog->path, "*?"), dir = strlen(f->path);
+	struct pattern a = { 0 }, b = { .text = prog->path, .alts = { .v = (void *)&prog->path, .n = 1 } };
+	const char *tree;
+
+	if (strncmp(f->path, prog->path, fixed < dir ? fixed : dir) || (fixed > dir && prog->path[dir] != '/'))
+		return false;
+	tree = arena_printf(&l->p->arena, "%s/**", f->path);
+	a = (struct pattern){ .text = tree, .alts = { .v = &tree, .n = 1 } };
+	return tree && pattern_overlaps(&a, &b);
+}
+
 /* The writable tree that a program's file may lie in, or NULL. The most specific path decides. */
 static const struct fs_entry *writable(struct lint *l, const struct program *prog)
 {
 	const struct fs_entry *best = NULL;
 
 	for EACH (struct fs_entry, f, &l->p->fs) {
-		struct pattern tree, of;
-
+		if (!lint_look(l))
+			return NULL;
 		if (f->mode == OSH_FS_DENY || f->programs.n)
 			continue;
+		if (prog->glob && f->mode == OSH_FS_RW && !pattern_special(f->path) && glob_meets(l, prog, f))
+			return f;
 		if (!prog->glob && below(prog->path, f->path) &&
 		    (!best || strlen(f->path) > strlen(best->path)))
 			best = f;
-		if (!prog->glob || f->mode != OSH_FS_RW || strpbrk(f->path, "*?[]{}\\"))
-			continue;
-		if (pattern_parse(&l->p->arena, arena_printf(&l->p->arena, "%s/**", f->path), &tree) ==
-			    PATTERN_OK &&
-		    pattern_parse(&l->p->arena, prog->path, &of) == PATTERN_OK && lint_look(l) &&
-		    pattern_overlaps(&tree, &of))
-			return f;
 	}
 	return best && best->mode == OSH_FS_RW ? best : NULL;
 }

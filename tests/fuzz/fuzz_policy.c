@@ -49,6 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		policy_done(&p);
 	}
 	diags_done(&again);
+	again = (struct diags){ 0 };
+	(void)policy_check(text, &again);	/* the lints; what compile refuses for later is judged too */
+	diags_done(&again);
 	diags_done(&d);
 	buf_done(&out);
 	return 0;

@@ -55,8 +55,10 @@ static const struct {
 	  REST("a.example.com", "rules: [{allow: {method: GET, path: /a}}, {allow: {method: GET, path: /b, query: {k: v}}}]"), "" },
 	{ "shadowed: the same twice is said once", "network:\n  - host: a.example.com\n  - host: a.example.com\n", "213:3" },
 	{ "shadowed: any program beside one", "network:\n  - {host: a.example.com, binaries: [/usr/bin/curl]}\n  - host: a.example.com\n", "213:2" },
+	{ "shadowed: a name costs nothing of the wildcard's",
+	  "network:\n  - host: a.example.com\n  - host: \"*.example.com\"\ndns: {wildcard_names: 0}\n", "" },
 	{ "shadowed: a wildcard above",
-	  "network:\n  - host: a.example.com\n  - host: \"*.example.com\"\ndns: {wildcard_names: 0}\n", "213:2" },
+	  "network:\n  - host: \"*.example.com\"\n  - host: \"**.example.com\"\ndns: {wildcard_names: 0}\n", "213:2" },
 	{ "shadowed: the wildcard's own name",
 	  "network:\n  - host: example.com\n  - host: \"*.example.com\"\ndns: {wildcard_names: 0}\n", "" },
 	{ "shadowed: another port", "network:\n  - {host: a.example.com, port: 80}\n  - host: a.example.com\n", "" },
@@ -154,6 +156,29 @@ static void test_bound(void **state)
 	diags_done(&d);
 }
 
+/* What costs most, a pair: programs of one list against those of another, and against writable trees. */
+static void test_dear(void **state)
+{
+	struct buf b = { 0 };
+	struct diags d = { 0 };
+
+	(void)state;
+	buf_printf(&b, "version: 1\nfilesystem_policy:\n  read_write: [/srv/x");
+	for (int i = 0; i < 200; i++)
+		buf_printf(&b, ", /srv/%d", i);
+	buf_printf(&b, "]\nnetwork_policies:\n");
+	for (int i = 0; i < 1000; i++) {
+		buf_printf(&b, "  r%d: {endpoints: [{host: a.example.com, port: %d}], binaries: [/opt/a", i, 20000 + i % 3);
+		for (int k = 0; k < 20; k++)
+			buf_printf(&b, ", \"/opt/%d/**/b%d*/c\"", i, k);
+		buf_printf(&b, "]}\n");
+	}
+	assert_int_equal(policy_check((struct slice){ b.p, b.n }, &d), 0);
+	assert_int_equal(d.n_warnings, 0);
+	diags_done(&d);
+	buf_done(&b);
+}
+
 /* Ten thousand rules, most of them about one host: the lints give up before they take long. */
 static void test_many(void **state)
 {
@@ -175,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lints),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_dear),
 		cmocka_unit_test(test_many),
 	};
 
