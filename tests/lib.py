@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What test scripts and the runner share: paths, TAP output, what a test may leave behind.
 
-Scripts do `from lib import ...` after putting tests/ on sys.path (see tests/hacking in docs).
+Scripts do `from lib import ...` after putting tests/ on sys.path (see docs/hacking.md).
 """
 import glob
 import os
@@ -70,11 +70,11 @@ def leftovers():
                 found.add("pin " + os.path.join(d, s))
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            exe = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            exe = os.readlink(f"/proc/{pid}/exe")
         except OSError:
             continue
-        if exe.startswith(("osh-", "oshd", "oshctl")):
-            found.add(f"process {exe} pid {pid}")
+        if exe.startswith(ROOT + "/build"):     # of this tree; what it executed from memory is a child of the runner
+            found.add(f"process {os.path.basename(exe)} pid {pid}")
     return found
 
 
