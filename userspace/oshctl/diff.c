@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "ask.h"
+#include "buf.h"
 #include "host.h"
 
-#define BUDGET (300ull << 20)		/* a few seconds; the confined process has ten */
+#define BUDGET (100ull << 20)		/* some seconds; the confined process has ten */
 #define FOUND_MAX 1000
 #define RANDOM_QUESTIONS 4000
 
@@ -105,7 +106,7 @@ static void ask_connect(struct compare *c, const char *host, uint32_t port, cons
 {
 	struct eval_connect at = { .host = host, .port = port, .binary = program };
 	const char *word = program ? diff_word(c, program) : "";
-	const char *group = arena_printf(&c->d->a, "%s:%u %s", host, port, listed ? program : "");
+	const char *group = arena_printf(&c->d->a, "%s:%u %s", host, port, listed && program ? program : "");
 	const char *request = !word ? NULL :
 		arena_printf(&c->d->a, strchr(host, ':') ? "connect %s%s[%s]:%u" : "connect %s%s%s:%u",
 			     word, program ? " " : "", host, port);
@@ -160,6 +161,52 @@ static void ask_endpoint(struct compare *c, const struct rule *rule, const struc
 			(void)diff_ask(c, request, request);
 		for (uint32_t i = 0; i < e->n_ports; i++)
 			ask_place(c, rule, mine.v[name_i], e->ports[i]);
+	}
+}
+
+/* All that a plain rule means, as text; NULL = it has more to it. The control byte is in no value. */
+static const char *plain_rule(struct compare *c, const struct rule *rule)
+{
+	struct buf b = { 0 };
+	const char *text;
+	char net[64];
+
+	buf_printf(&b, "%d%d", rule->any_program, rule->taint_ok);
+	for EACH (struct program, prog, &rule->programs) {
+		b.bad = b.bad || prog->sha256 || prog->inherit;
+		buf_printf(&b, "\001%d%s", prog->glob, prog->path);
+	}
+	for EACH (struct endpoint, e, &rule->endpoints) {
+		b.bad = b.bad || endpoint_inspected(e) || e->host.kind == HOST_GLOB;
+		net_text(&e->host.net, net);
+		buf_printf(&b, "\002%d%s\001%s\001%d%d", e->host.kind, e->host.text, net, e->protocol,
+			   e->tls_skip);
+		for (uint32_t i = 0; i < e->n_ports; i++)
+			buf_printf(&b, "\001%u", e->ports[i]);
+		for (uint32_t i = 0; i < e->n_allowed; i++) {
+			net_text(&e->allowed[i], net);
+			buf_printf(&b, "\001%s", net);
+		}
+	}
+	text = buf_ok(&b) ? arena_text(&c->d->a, b.p, b.n) : NULL;
+	buf_done(&b);
+	return text;
+}
+
+/* What a plain rule allows is allowed wherever the rule is: one that both have makes no difference. */
+static void ask_rules(struct compare *c, const struct policy *p, const struct policy *other)
+{
+	struct words theirs = { 0 };
+
+	for EACH (struct rule, r, &other->rules)
+		words_add(&c->d->a, &theirs, plain_rule(c, r));
+	for EACH (struct rule, rule, &p->rules) {
+		const char *text = plain_rule(c, rule);
+
+		if (text && words_has(&theirs, text))
+			continue;
+		for EACH (struct endpoint, e, &rule->endpoints)
+			ask_endpoint(c, rule, e);
 	}
 }
 
@@ -238,7 +285,7 @@ static void ask_random(struct compare *c)
 	static const uint32_t ports[] = { 22, 53, 80, 443, 8080, 8443 };
 	uint32_t r = 1;
 
-	for (int i = 0; i < RANDOM_QUESTIONS && c->budget > c->cost * 8; i++) {
+	for (int i = 0; i < RANDOM_QUESTIONS && c->budget > BUDGET / 2; i++) {
 		r = r * 1664525 + 1013904223;
 		ask_connect(c, any_word(&c->hosts, r >> 8), ports[(r >> 4) % 6],
 			    any_word(&c->programs, r >> 12), false);
@@ -268,10 +315,8 @@ void diff_policies(const struct policy *old, const struct policy *new, const cha
 	for (int i = 0; i < 2; i++)
 		collect(&c, c.p[i]);
 	ask_files(&c);
-	for (int i = 0; i < 2; i++)
-		for EACH (struct rule, rule, &c.p[i]->rules)
-			for EACH (struct endpoint, e, &rule->endpoints)
-				ask_endpoint(&c, rule, e);
+	ask_rules(&c, old, new);
+	ask_rules(&c, new, old);
 	if (c.hosts.n && c.programs.n)
 		ask_random(&c);
 	diff_settings(&c);

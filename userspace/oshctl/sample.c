@@ -50,6 +50,11 @@ void words_add(struct arena *a, struct words *w, const char *text)
 	w->n++;
 }
 
+bool words_has(const struct words *w, const char *text)
+{
+	return w->cap && w->v[slot_of(w, text)];
+}
+
 /* A byte that the token at `p` stands for, letters first. */
 static char byte_of(const char *p, size_t *ret_n)
 {

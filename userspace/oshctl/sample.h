@@ -16,6 +16,7 @@ typedef const char *text_t;	/* for EACH, which wants one word */
 
 /* Adds a text; NULL and repeats are left away. */
 void words_add(struct arena *a, struct words *w, const char *text);
+bool words_has(const struct words *w, const char *text);
 
 /* One text that matches, with `fill` for what may be anything; NULL = none was found. */
 const char *sample_glob(struct arena *a, const char *glob, const char *fill);
