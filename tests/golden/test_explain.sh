@@ -6,7 +6,7 @@
 cd "$ROOT/tests/golden/explain" || exit 1
 CTL=$BUILD/oshctl
 # The leak checker starts a thread at the end, which the confined process may not.
-ASAN_OPTIONS=detect_leaks=0 CTL=$BUILD/oshctlCTL=$BUILD/oshctl export ASAN_OPTIONS
+export ASAN_OPTIONS=detect_leaks=0
 
 explain() { "$CTL" policy explain -p policy.yaml -w /work/p "$@"; }
 
