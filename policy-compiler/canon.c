@@ -191,9 +191,9 @@ enum canon_error canon_path(struct slice raw, const struct canon_options *o, cha
 	mark = path.n ? memchr(path.p, '?', path.n) : NULL;
 	if (mark)
 		path.n = (size_t)(mark - path.p);
-	if (!path.n && path.p != raw.p)
+	if (!path.n)
 		path = (struct slice){ "/", 1 };
-	if (!path.n || *path.p != '/')
+	if (*path.p != '/')
 		return CANON_FORM;
 	if (path.n > CANON_MAX)
 		return CANON_LONG;

@@ -216,21 +216,34 @@ static enum host_error wildcard_place(const char *s)
 	return HOST_OK;
 }
 
+/* Without its braces and classes a pattern holds nothing that a name cannot. */
+static bool plain_bytes(const struct pattern *p)
+{
+	const char *const *alt = p->alts.v;
+
+	for (uint32_t i = 0; i < p->alts.n; i++)
+		for (const char *s = alt[i]; *s; s++)
+			if (*s == ',' || (*s == '!' && (s == alt[i] || s[-1] != '[')))
+				return false;
+	return true;
+}
+
 static enum host_error wildcard_parse(struct arena *a, const char *name, struct host *ret)
 {
 	size_t lead = strspn(name, "*");
 	enum host_error e = wildcard_place(name);
 	const char *text = arena_text(a, name, strlen(name));
+	char rest[OSH_NAME_MAX];
 
 	if (e == HOST_OK && (lead == 1 || lead == 2) && name[lead] == '.' &&
-	    !pattern_special(name + lead) && strlen(name + lead) <= OSH_SUFFIX_LEN) {
+	    canonical(name + lead + 1, false, rest) && strlen(name + lead) <= OSH_SUFFIX_LEN) {
 		ret->kind = lead == 1 ? HOST_ONE : HOST_DEEP;
 		ret->text = text ? text + lead : NULL;
 		return HOST_OK;
 	}
 	ret->kind = HOST_GLOB;
 	ret->text = text;
-	if (!text || pattern_parse(a, text, &ret->glob) != PATTERN_OK)
+	if (!text || pattern_parse(a, text, &ret->glob) != PATTERN_OK || !plain_bytes(&ret->glob))
 		return HOST_BAD;
 	return e;
 }

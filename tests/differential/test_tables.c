@@ -151,11 +151,11 @@ static const char *const programs[] = {
 };
 static const char *const nets[] = {
 	"1.0.0.0/8", "1.2.0.0/16", "1.2.3.0/24", "1.2.3.4", "1.2.3.5", "2600::/16", "2600:1::/32",
-	"2600:1::7", "8.8.8.8",
+	"2600:1::7", "8.8.8.8", "127.0.0.1", "10.9.9.9",
 };
 static const char *const addrs[] = {
 	"1.9.9.9", "1.2.9.9", "1.2.3.9", "1.2.3.4", "1.2.3.5", "2600::1", "2600:1::1", "2600:1::7",
-	"8.8.8.8", "9.9.9.9", "2700::1",
+	"8.8.8.8", "9.9.9.9", "2700::1", "127.0.0.1", "10.9.9.9",
 };
 
 static unsigned pick(unsigned n)
@@ -287,6 +287,9 @@ static void ask(const struct round *r, struct tally *t)
 	c.host = name.p;
 	c.binary = strpbrk(program, "*?{") ? NULL : program;
 	want = eval_connect(&r->policy, &c);
+	/* What is never dialled is in no table. */
+	if (want.why == OSH_WHY_ADDR_FORBIDDEN)
+		want.why = OSH_WHY_DEST_UNKNOWN;
 	if (want.verdict == OSH_ALLOW)
 		t->allowed++;
 	else

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any text: refused with at least one error that has a place in the text, or a bundle that the reader
- * accepts, that follows freely, and that answers as eval does for every host that it lists.
+ * accepts, that follows freely, and that answers as eval does for every host that it lists. Whatever
+ * is read whole can be asked about requests, and a request is never allowed where its connection is not.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "../tools/bundle_walk.h"
@@ -30,6 +32,50 @@ static void check_meaning(const struct policy *p, const struct bundle *b)
 	}
 }
 
+/* Every endpoint, by a name that it may cover and a program that it may list. */
+static void ask_requests(const struct policy *p)
+{
+	static const char *const fields[] = { "a" };
+	const struct eval_operation op = { "query", "a", fields, 1, true, "a" };
+	const struct eval_graphql graphql = { false, &op, 1 };
+	const struct eval_call call = { .method = "tools/call", .tool = "a" };
+	unsigned asked = 0;
+
+	for EACH (struct rule, rule, &p->rules) {
+		const struct program *prog = rule->programs.n ? rule->programs.v : NULL;
+
+		for EACH (struct endpoint, e, &rule->endpoints) {
+			struct eval_request q = {
+				.connect = { .host = e->host.kind == HOST_ONE || e->host.kind == HOST_DEEP
+							     ? e->host.text + 1
+							     : e->host.text,
+					     .port = e->ports[0],
+					     .binary = prog ? prog->path : "/a" },
+				.method = "POST", .path = "/a", .graphql = &graphql, .calls = &call, .n_calls = 1,
+			};
+
+			if (asked++ > 64)
+				return;
+			if (eval_request(p, &q).verdict == OSH_ALLOW)
+				bundle_must(eval_inspects(p, &q.connect) &&
+					    eval_connect(p, &q.connect).verdict == OSH_ALLOW);
+		}
+	}
+}
+
+static void check_reading(struct slice text, bool compiled)
+{
+	struct diags d = { 0 };
+	struct policy p;
+	int r = policy_read(&p, text, &d);
+
+	bundle_must(!compiled || (r == 0 && !p.unkept.n));
+	if (r == 0 || (r == -EINVAL && policy_complete(&d)))
+		ask_requests(&p);
+	policy_done(&p);
+	diags_done(&d);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct slice text = { (const char *)data, n };
@@ -48,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check_meaning(&p, &b);
 		policy_done(&p);
 	}
+	check_reading(text, r == 0);
 	diags_done(&again);
 	again = (struct diags){ 0 };
 	(void)policy_check(text, &again);	/* the lints; what compile refuses for later is judged too */

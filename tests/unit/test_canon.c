@@ -41,8 +41,8 @@ static const struct {
 	{ "/a%zz", 0, NULL, CANON_ESCAPE },		{ "/a%00", 0, NULL, CANON_CONTROL },
 	{ "/a%7F", 0, NULL, CANON_CONTROL },		{ "/a b", 0, NULL, CANON_CONTROL },
 	{ "/a#b", 0, NULL, CANON_FRAGMENT },		{ "/\xc3\xa9", 0, NULL, CANON_NON_ASCII },
-	{ "a", 0, NULL, CANON_FORM },			{ "", 0, NULL, CANON_FORM },
-	{ "*", 0, NULL, CANON_FORM },			{ "?a", 0, NULL, CANON_FORM },
+	{ "a", 0, NULL, CANON_FORM },			{ "*", 0, NULL, CANON_FORM },
+	{ "", 0, "/", 0 },			{ "?a", 0, "/", 0 },
 /* clang-format on */
 };
 

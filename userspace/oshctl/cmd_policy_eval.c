@@ -48,25 +48,23 @@ static void print_answer(const struct question *q, const struct answer *a)
 static int eval_lines(struct question *q)
 {
 	_free_ char *line = NULL;
-	struct arena a = { 0 };
 	size_t cap = 0;
 	bool any = false;
 	ssize_t n;
 
-	q->arena = &a;
 	while ((n = getline(&line, &cap, stdin)) > 0) {
 		struct answer said = answer_line(q, line, (size_t)n);
 
 		print_answer(q, &said);
-		arena_done(&a);
-		a = (struct arena){ 0 };
+		arena_done(q->arena);
+		*q->arena = (struct arena){ 0 };
 		any = true;
 	}
 	if (!any && !q->valid) {
 		struct answer said = answer_refused(q);
 
 		print_answer(q, &said);
-		arena_done(&a);
+		arena_done(q->arena);
 	}
 	return ferror(stdin) || fflush(stdout) || !q->valid ? EXIT_REFUSED : EXIT_DONE;
 }
@@ -75,7 +73,8 @@ static int eval_policy(const char *file, int fd)
 {
 	struct buf text = { .limit = OSH_POLICY_BYTES + 16384 };
 	struct diags d = { 0 };
-	struct question q = { .diags = &d };
+	struct arena line = { 0 };
+	struct question q = { .diags = &d, .arena = &line };
 	struct policy p;
 	char part[16384];
 	ssize_t n;
