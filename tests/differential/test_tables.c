@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tables of a bundle, looked up the way the kernel does, against the meaning of the policy
- * (eval.c), over random policies and requests. The lookup here is the test's own and shares no code
+ * (eval_*.c), over random policies and requests. The lookup here is the test's own and shares no code
  * with either side; it is also run with one fault at a time, to show that the test sees faults.
  */
 #include <setjmp.h>
