@@ -159,6 +159,6 @@ out:
 	kbpf_free(k);
 	if (fd >= 0)
 		(void)cgroup_remove(base.box_fd, ID);
-	cgroup_close(&base);
+	cgroup_close(&base, true);
 	return status;
 }

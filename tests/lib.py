@@ -59,7 +59,7 @@ def leftovers():
     if top:
         for d, subs, _ in os.walk(top):
             for s in subs:
-                if "osh" in s:
+                if "osh" in os.path.join(d, s)[len(top):]:
                     found.add("cgroup " + os.path.join(d, s)[len(top):])
     with open("/proc/self/mountinfo") as f:
         for line in f:

@@ -279,7 +279,7 @@ static inline void rig_stop(struct rig *g)
 	close(g->egress);
 	cgroup_remove(g->cgroups.box_fd, RIG_ID);
 	cgroup_remove(g->cgroups.egress_fd, RIG_ID);
-	cgroup_close(&g->cgroups);
+	cgroup_close(&g->cgroups, true);
 	kbpf_free(g->k);
 	free(g->events);
 }

@@ -62,7 +62,7 @@ static void rig_start(struct rig *r, bool resident)
 	int pair[2];
 
 	/* Its watcher takes the whole instance away at the end: a new one for each. */
-	cgroup_close(&cgroups);
+	cgroup_close(&cgroups, true);
 	assert_int_equal(cgroup_open(&cgroups, instance, &e), 0);
 	*r = (struct rig){ .control = -1 };
 	snprintf(r->socket, sizeof(r->socket), "%s/launch", dir);
@@ -498,7 +498,7 @@ static int teardown(void **state)
 
 	(void)state;
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	cgroup_close(&cgroups);
+	cgroup_close(&cgroups, true);
 	return system(cmd);
 }
 

@@ -2,6 +2,7 @@
 /* Killing goes through pidfds and cgroup descriptors: a number that was reused is never hit. */
 #include "family.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -126,6 +127,42 @@ static int remove_dir(int parent, const char *name)
 	return r;
 }
 
+/* Depth first; what oshd made for the sandbox beside `box` included. */
+static void remove_below(int dir, int depth)
+{
+	DIR *d = depth < LEVELS ? fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) : NULL;
+
+	for (struct dirent *x; d && (x = readdir(d));) {
+		_close_ int fd = -1;
+
+		if (x->d_type != DT_DIR || x->d_name[0] == '.')
+			continue;
+		fd = openat(dir, x->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0)
+			remove_below(fd, depth + 1);
+		(void)remove_dir(dir, x->d_name);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* osh.slice/<instance>/box/<id>: the instance of an embedded run has no other user. */
+static bool remove_instance(int cgroup_fd)
+{
+	_close_ int instance = openat(cgroup_fd, "../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_close_ int slice = openat(cgroup_fd, "../../..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int top = openat(cgroup_fd, "../../../..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char name[128];
+
+	if (instance < 0 || slice < 0 || top < 0 || name_of(slice, name, sizeof(name)) < 0 ||
+	    strcmp(name, SLICE) || name_of(instance, name, sizeof(name)) < 0)
+		return false;
+	remove_below(instance, 1);
+	(void)remove_dir(slice, name);
+	(void)unlinkat(top, SLICE, AT_REMOVEDIR);	/* busy means that another run uses it */
+	return true;
+}
+
 /* The sandbox's cgroup, then its parents as far as they are osh's and nobody else lives there. */
 static void remove_cgroup(int cgroup_fd)
 {
@@ -155,7 +192,7 @@ void family_end(struct family *f)
 		struct kin *k = f->first;
 
 		kin_reap(k);
-		if (k->cgroup_fd >= 0)
+		if (k->cgroup_fd >= 0 && !remove_instance(k->cgroup_fd))
 			remove_cgroup(k->cgroup_fd);
 		kin_free(f, k);
 	}

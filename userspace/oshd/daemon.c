@@ -164,8 +164,10 @@ static int load_kernel(struct daemon *d, struct err *e)
 	struct err none = { 0 };
 	int r;
 
-	if (d->pins[0] && kbpf_adopt(&d->kernel, d->pins, d->config.off, &none) >= 0)
+	if (d->pins[0] && kbpf_adopt(&d->kernel, d->pins, d->config.off, &none) >= 0) {
+		d->adopted = true;
 		return 0;
+	}
 	if (d->pins[0]) {
 		/* Half of a former start, or none: its programs must not stay beside ours. */
 		kbpf_unpin(d->pins);
@@ -187,9 +189,14 @@ static int load_kernel(struct daemon *d, struct err *e)
 
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *data)
 {
+	struct daemon *d = data;
+
 	(void)s;
 	(void)si;
-	daemon_end(data);
+	if (d->signalled)		/* asked twice: at once */
+		return sd_event_exit(d->event, 1);
+	d->signalled = true;
+	daemon_end(d);
 	return 0;
 }
 
@@ -205,10 +212,8 @@ static int on_stop_timeout(sd_event_source *s, uint64_t usec, void *data)
 
 void daemon_end(struct daemon *d)
 {
-	if (d->stopping) {		/* asked twice: at once */
-		sd_event_exit(d->event, 1);
+	if (d->stopping)
 		return;
-	}
 	d->stopping = true;
 	for (uint32_t i = 0; i < OSH_SLOTS; i++)
 		if (d->slots[i])
@@ -301,13 +306,17 @@ int daemon_start(struct daemon *d, struct err *e)
 
 void daemon_stop(struct daemon *d)
 {
+	/* A start that failed over living sandboxes leaves them enforced, for the next try. */
+	bool all = d->config.embedded || d->stopping || !d->adopted;
+
 	if (d->event)
 		bus_close(d);
 	launcher_stop(d);
 	auditor_stop(d);
-	remove_pins(d);
+	if (all)
+		remove_pins(d);
 	kbpf_free(d->kernel);
-	cgroup_close(&d->cgroups);
+	cgroup_close(&d->cgroups, all);
 	sd_event_unref(d->event);
 	own_close(&d->hosts_fd);
 	own_close(&d->libexec_fd);

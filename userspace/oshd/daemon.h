@@ -32,6 +32,8 @@ struct daemon {
 	char bus_path[256];
 	char instance[64];		/* our directory below osh.slice and below the pins */
 	char pins[320];			/* "" = nothing is pinned */
+	bool adopted;			/* a former oshd's kernel objects, perhaps with living sandboxes */
+	bool signalled;			/* was asked to end by a signal */
 	bool stopping;			/* ends when the last sandbox has gone */
 	int lock_fd;
 	int libexec_fd;			/* directory of our own binary */

@@ -53,6 +53,25 @@ static int open_dir(int at, const char *name, bool make, int *ret, struct err *e
 	return 0;
 }
 
+/* Depth first; a directory goes only when its processes have gone. */
+static void remove_tree(int at, const char *name, int depth)
+{
+	_close_ int fd = openat(at, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d;
+
+	if (fd < 0 || depth > 4)
+		return;
+	cgroup_kill(fd);
+	d = fdopendir(dup(fd));
+	for (struct dirent *x; d && (x = readdir(d));)
+		if (x->d_type == DT_DIR && x->d_name[0] != '.')
+			remove_tree(fd, x->d_name, depth + 1);
+	if (d)
+		closedir(d);
+	for (int i = 0; i < SWEEP_TRIES && unlinkat(at, name, AT_REMOVEDIR) < 0 && errno == EBUSY; i++)
+		usleep(10000);
+}
+
 int cgroup_open(struct cgroup_base *c, const char *instance, struct err *e)
 {
 	_close_ int root = -1;
@@ -76,19 +95,16 @@ int cgroup_open(struct cgroup_base *c, const char *instance, struct err *e)
 	if (!r)
 		r = open_dir(c->instance_fd, "egress", true, &c->egress_fd, e);
 	if (r < 0)
-		cgroup_close(c);
+		cgroup_close(c, false);
 	return r;
 }
 
-void cgroup_close(struct cgroup_base *c)
+void cgroup_close(struct cgroup_base *c, bool all)
 {
 	char up[sizeof(c->path) + 8];
 
-	if (c->instance_fd >= 0) {
-		unlinkat(c->instance_fd, "box", AT_REMOVEDIR);
-		unlinkat(c->instance_fd, "egress", AT_REMOVEDIR);
-		unlinkat(c->slice_fd, c->name, AT_REMOVEDIR);
-	}
+	if (c->instance_fd >= 0 && all)
+		remove_tree(c->slice_fd, c->name, 0);	/* with what a sandbox that ended late left */
 	if (c->slice_fd >= 0) {
 		snprintf(up, sizeof(up), "../" SLICE_DIR);
 		unlinkat(c->slice_fd, up, AT_REMOVEDIR);	/* fails while others live in it */
@@ -160,25 +176,6 @@ int cgroup_remove(int parent, uint32_t id)
 	return 0;
 }
 
-/* Depth first; a directory goes only when its processes have gone. */
-static void remove_tree(int at, const char *name, int depth)
-{
-	_close_ int fd = openat(at, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *d;
-
-	if (fd < 0 || depth > 4)
-		return;
-	cgroup_kill(fd);
-	d = fdopendir(dup(fd));
-	for (struct dirent *x; d && (x = readdir(d));)
-		if (x->d_type == DT_DIR && x->d_name[0] != '.')
-			remove_tree(fd, x->d_name, depth + 1);
-	if (d)
-		closedir(d);
-	for (int i = 0; i < SWEEP_TRIES && unlinkat(at, name, AT_REMOVEDIR) < 0 && errno == EBUSY; i++)
-		usleep(10000);
-}
-
 /* "run-<pid>-<start>" belongs to an embedded run; it is stale when that process is gone. */
 static bool is_stale(const char *name)
 {
@@ -228,7 +225,7 @@ void cgroup_sweep_own(const struct cgroup_base *c, bool (*alive)(void *, uint32_
 int cgroup_reset(struct cgroup_base *c, const char *instance, struct err *e)
 {
 	remove_tree(c->slice_fd, instance, 0);
-	cgroup_close(c);
+	cgroup_close(c, false);
 	return cgroup_open(c, instance, e);
 }
 

@@ -22,8 +22,11 @@ struct cgroup_base {
 /* Finds (through /proc/self/mountinfo) the v2 hierarchy and makes the instance's directories. */
 int cgroup_open(struct cgroup_base *c, const char *instance, struct err *e);
 
-/* Removes the instance's directories, and osh.slice if nobody else is in it. */
-void cgroup_close(struct cgroup_base *c);
+/*
+ * `all`: ends what lives below the instance and removes it, and osh.slice if nobody else is in it.
+ * Otherwise only the descriptors are closed: a successor will find the directories.
+ */
+void cgroup_close(struct cgroup_base *c, bool all);
 
 /* One sandbox's directory below `parent_fd` (box_fd or egress_fd). */
 int cgroup_make(int parent_fd, uint32_t id, int *ret_fd, uint64_t *ret_cgroup_id, struct err *e);
