@@ -28,7 +28,7 @@ libs_osh-launch := -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcrypto
 dir_osh-init    := init
 libs_osh-init   := $(if $(SAN),,-static)
 dir_osh-egress  := egress
-libs_osh-egress := -lcares -lseccomp -lcrypto
+libs_osh-egress := -lcares -lseccomp -lssl -lcrypto -lnghttp2
 dir_osh-audit   := audit
 libs_osh-audit  := -lbpf -lelf -lz -lseccomp -lcrypto
 
@@ -59,6 +59,8 @@ $B/$1: $B/userspace/$(dir_$1)/main.o $B/lib-$(dir_$1).a $(if $(filter oshctl,$1)
 	$(Q)$(CC) $(if $(filter osh-init,$1),$(if $(SAN),$(LDFLAGS),-static -Wl,-z,relro,-z,now,-z,noexecstack),$(LDFLAGS)) -o $$@ $$^ $(libs_$1)
 endef
 $(foreach p,$(programs),$(eval $(call program,$p)))
+# The egress has rooms of their own: "http/head.h", "tls/tls.h".
+$B/userspace/egress/%.o $B/tests/unit/%.o $B/tests/differential/%.o $B/tests/tools/%.o: private CPPFLAGS += -Iuserspace/egress
 $B/userspace/init/%.o: private HARDEN := $(filter-out -fPIE,$(HARDEN)) -fno-pie
 
 $B/policy-compiler/embed.o: $(wildcard policy-compiler/*/*.yaml)
@@ -82,14 +84,14 @@ $(call obj,$(call src,oshd) $(wildcard tests/bpf/*.c tests/system/*.c tests/vm/*
 
 # Tests link every component's library; an archive gives only what a test asks for.
 testlibs := $(comps:%=$B/lib-%.a) $B/libpolicy.a $B/libbase.a
-alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lcrypto -lpthread
+alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lssl -lcrypto -lnghttp2 -lpthread
 $(units) $(tools): $B/%: $B/%.o $(testlibs)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)
-$B/fuzz/%: tests/fuzz/%.c $(wildcard policy-compiler/*.c userspace/base/*.c userspace/egress/*.c userspace/ipc/*.c)
+$B/fuzz/%: tests/fuzz/%.c $(wildcard policy-compiler/*.c userspace/base/*.c userspace/egress/*.c userspace/egress/*/*.c userspace/ipc/*.c)
 	@mkdir -p $(@D); echo "  FUZZ $@"
 	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(filter-out -MMD -MP,$(CPPFLAGS)) -Iuserspace/egress \
-		-o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -lcares -lseccomp -lcrypto
+		-o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -lcares -lseccomp -lssl -lcrypto -lnghttp2
 
 units: $(units)
 tools: $(tools)

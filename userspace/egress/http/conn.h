@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connection of the sandbox that is looked into, from the first byte to the last: what its address
+ * stands for and which rules let its program through (judged by flow.c), then TLS or not, then HTTP/1.1
+ * or HTTP/2 on it. The protocols are two implementations of struct conn_ops.
+ */
+#pragma once
+
+#include "http/exchange.h"
+#include "table.h"
+#include "tls/stream.h"
+
+struct flows;
+struct conn;
+
+struct conn_ops {
+	void (*ready)(struct conn *c, uint32_t events);	/* the client's stream may go on */
+	void (*drain)(struct conn *c);		/* no new requests: GOAWAY, or close after the answer under way */
+	void (*done)(struct conn *c);		/* frees what the protocol holds; aborts its exchanges */
+};
+
+struct conn {
+	TAILQ_ENTRY(conn) link;
+	struct flows *fs;
+	struct stream client;
+	struct target target;
+	struct timer timer;		/* handshake, head, idle: whichever is awaited */
+	bool tls;			/* credentials go over such connections alone */
+	uint32_t exchanges;		/* under way */
+	const struct conn_ops *ops;
+	void *state;			/* the protocol's */
+};
+
+/* Protocols. 0 or -ENOMEM. They set ops and state; conn_end() ends the connection, calling ops->done. */
+int h1_client_start(struct conn *c);
+int h2_client_start(struct conn *c);
+void conn_end(struct conn *c, bool hard);

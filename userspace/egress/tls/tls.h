@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS of both legs. Towards the sandbox: leaf certificates under the sandbox's own root, minted only for
+ * the name that the dialled address stands for, and only if the policy names it. Towards the world: chain
+ * and name verified, sessions resumed. A failed handshake has a reason and is never passed on as success.
+ */
+#pragma once
+
+#include "err.h"
+#include "osh/abi.h"
+#include "tls/stream.h"
+
+struct tls;				/* contexts, root key, caches of certificates and sessions */
+
+enum tls_alpn { ALPN_HTTP1, ALPN_H2 };
+
+/*
+ * `root`: the sandbox's root certificate and key (PEM, made once per sandbox life; the key is wiped
+ * from the text afterwards). `anchors`: PEM bundle of trusted roots for upstreams.
+ */
+int tls_new(struct tls **ret, struct slice root, struct slice anchors, struct err *e);
+
+struct tls_result {
+	enum osh_reason why;		/* OSH_WHY_ALLOWED, or why there is no connection */
+	enum tls_alpn alpn;
+	char detail[160];		/* one line for the record: library's words, the name asked for, … */
+};
+
+/*
+ * Starts a handshake on an open stream in the clear of which nothing was read; `done` is called once, from the loop or at once.
+ * tls_accept: `name` is what the address stands for; SNI absent or different, ECH: refused. A literal
+ * address has no name: its text is what the certificate is for.
+ * tls_connect: `name` is verified; `h2` offers HTTP/2 too.
+ */
+void tls_accept(struct tls *t, struct stream *s, const char *name, bool h2,
+		void (*done)(struct stream *s, const struct tls_result *r));
+void tls_connect(struct tls *t, struct stream *s, const char *name, bool h2,
+		 void (*done)(struct stream *s, const struct tls_result *r));
+
+/* The first bytes of a connection: is it TLS, and for whom? Pure; reads no further than one ClientHello. */
+enum hello { HELLO_MORE, HELLO_PLAIN, HELLO_TLS, HELLO_BAD };
+struct hello_found {
+	struct slice sni;		/* n == 0: none */
+	bool ech;			/* encrypted_client_hello present, GREASE or not */
+};
+enum hello hello_read(struct slice in, struct hello_found *ret);
