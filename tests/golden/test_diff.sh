@@ -63,7 +63,15 @@ s|enforcement: enforce|enforcement: audit|
 $aprocess: {env: {pass: [TERM]}}
 $aresources: {pids: 7}
 $aprocess: {run_as_user: 1000}
+$aprocess: {env: {set: {A: "b"}}}
+$agpu: {count: 1}
+$aassert: [{never: {host: x.example.com, method: [POST]}}]
 EDITS
+# What is compared as written is compared as text: these two had one 64-bit sum.
+{ cat old.yaml && echo 'resources: {cpu: 2000m, memory: "1100585370035"}'; } >"$TMP/a.yaml"
+{ cat old.yaml && echo 'resources: {cpu: 2001m, memory: "1073741824"}'; } >"$TMP/b.yaml"
+differ "$TMP/a.yaml" "$TMP/b.yaml" >"$TMP/out"
+check "limits of one sum are told apart" [ $? -eq 1 -a "$(cat "$TMP/out")" = "changed: resources" ]
 "$CTL" policy diff old.yaml >"$TMP/out" 2>&1
 check "one file exits 2" [ $? -eq 2 ]
 differ old.yaml ../mistakes.yaml >"$TMP/out"

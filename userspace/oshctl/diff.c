@@ -15,18 +15,15 @@
 #define EACH_WORD(var, w) \
 	(uint32_t var##_i = 0; var##_i < (w)->cap; var##_i++) if ((w)->v[var##_i])
 
-uint64_t diff_hash(uint64_t h, const char *text)
+static bool same_text(const char *a, const char *b)
 {
-	for (; text && *text; text++)
-		h = (h ^ (unsigned char)*text) * 1099511628211u;
-	return (h ^ (text ? 1u : 2u)) * 1099511628211u;
+	return a && b ? !strcmp(a, b) : a == b;
 }
 
 static void keep(struct compare *c, bool allowed, const struct decision *by, const char *group,
 		 const char *request, const char *binary)
 {
 	struct diff *d = c->d;
-	uint64_t key = diff_hash(diff_hash(allowed + 14695981039346656037u + by->line, by->rule), group);
 	uint32_t seen = c->seen.n;
 	struct difference *one = d->found.v;
 
@@ -34,7 +31,8 @@ static void keep(struct compare *c, bool allowed, const struct decision *by, con
 	if (c->seen.n == seen && !c->seen.full)
 		return;
 	for (uint32_t i = 0; i < d->found.n; i++)
-		if (one[i].key == key) {
+		if (one[i].allowed == allowed && one[i].line == by->line &&
+		    same_text(one[i].rule, by->rule) && !strcmp(one[i].group, group)) {
 			one[i].more++;
 			return;
 		}
@@ -43,7 +41,7 @@ static void keep(struct compare *c, bool allowed, const struct decision *by, con
 		d->incomplete = true;
 		return;
 	}
-	*one = (struct difference){ allowed, by->rule, by->line, request, binary, 0, key };
+	*one = (struct difference){ allowed, by->rule, by->line, request, binary, 0, group };
 }
 
 unsigned diff_ask(struct compare *c, const char *group, const char *request)

@@ -17,7 +17,7 @@ struct difference {
 	const char *request;		/* as policy explain takes it */
 	const char *binary;		/* and its --binary, or NULL */
 	uint32_t more;			/* questions counted with it */
-	uint64_t key;
+	const char *group;		/* what makes others one with it */
 };
 
 struct diff {

@@ -30,5 +30,4 @@ const char *diff_word(struct compare *c, const char *text);
 bool diff_covers(const struct endpoint *e, const struct eval_connect *what);	/* host and port alone */
 
 void diff_requests(struct compare *c, const struct eval_connect *at);	/* diff_inside.c */
-uint64_t diff_hash(uint64_t h, const char *text);
 void diff_settings(struct compare *c);					/* diff_settings.c */
