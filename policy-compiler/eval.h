@@ -78,10 +78,12 @@ struct eval_request {
 /* Rules alone: audit mode shows in decision.audit and changes no verdict. */
 struct decision eval_request(const struct policy *p, const struct eval_request *q);
 
-/* What may be done to this path, whose ".." and links are resolved: none, OSH_FS_RO or _RW. */
-enum eval_access { EVAL_NONE, EVAL_READ, EVAL_WRITE };
-enum eval_access eval_file(const struct policy *p, const char *path, const char *workdir,
-			   const char *binary, struct decision *ret);
+/*
+ * May this path, whose ".." and links are resolved, be read; or written, made, renamed, removed? `deny`
+ * takes away the second alone: what must not be read is not listed.
+ */
+struct decision eval_file(const struct policy *p, const char *path, const char *workdir,
+			  const char *binary, bool write);
 
 /* May this program, by its resolved path, be executed? */
 struct decision eval_exec(const struct policy *p, const char *path, const char *workdir);

@@ -5,9 +5,9 @@
 struct decision eval_exec(const struct policy *p, const char *path, const char *workdir)
 {
 	const struct eval_connect c = { .binary = path };
-	struct decision d;
+	struct decision d = eval_file(p, path, workdir, path, false);
 
-	if (eval_file(p, path, workdir, path, &d) == EVAL_NONE) {
+	if (d.verdict != OSH_ALLOW) {
 		d.why = OSH_WHY_EXEC_TREE;
 		return d;
 	}

@@ -64,27 +64,23 @@ static bool concerns(const struct fs_entry *f, const char *binary)
 	return !f->programs.n || (binary && programs_list(&f->programs, &c));
 }
 
+enum eval_access { EVAL_NONE, EVAL_READ, EVAL_WRITE };
+
 static enum eval_access access_of(enum osh_b_fs_mode mode)
 {
 	return mode == OSH_FS_RW ? EVAL_WRITE : mode == OSH_FS_RO ? EVAL_READ : EVAL_NONE;
 }
 
-/* The most specific listed path decides, writable before readable; but a hole is a hole. */
-enum eval_access eval_file(const struct policy *p, const char *path, const char *workdir,
-			   const char *binary, struct decision *ret)
+/* The most specific listed path decides, writable before readable. */
+static enum eval_access listed(const struct policy *p, const char *path, const char *workdir,
+			       const char *binary, struct decision *ret)
 {
 	enum eval_access access = EVAL_NONE;
 	size_t longest = 0;
 
-	*ret = (struct decision){ .why = OSH_WHY_FILE_DENIED };
 	for EACH (struct fs_entry, f, &p->fs) {
 		size_t n = strlen(f->path);
 
-		if (f->mode == OSH_FS_DENY && concerns(f, binary) && denied(f, path, workdir)) {
-			*ret = (struct decision){ .why = OSH_WHY_FILE_DENIED, .line = f->at.line,
-						  .rule = "filesystem_policy.deny" };
-			return EVAL_NONE;
-		}
 		if (f->mode == OSH_FS_DENY || !path_below(path, f->path) || n < longest ||
 		    !concerns(f, binary) || (n == longest && access_of(f->mode) < access))
 			continue;
@@ -97,10 +93,25 @@ enum eval_access eval_file(const struct policy *p, const char *path, const char 
 		access = EVAL_WRITE;
 		ret->line = p->fs_at.line;
 	}
-	if (access != EVAL_NONE) {
-		ret->verdict = OSH_ALLOW;
-		ret->why = OSH_WHY_ALLOWED;
-		ret->rule = "filesystem_policy";
-	}
 	return access;
+}
+
+/* Whoever wants to write has to pass the list of denials; for reading, what is not listed is absent. */
+struct decision eval_file(const struct policy *p, const char *path, const char *workdir,
+			  const char *binary, bool write)
+{
+	struct decision d = { .why = OSH_WHY_FILE_DENIED };
+	enum eval_access access = listed(p, path, workdir, binary, &d);
+
+	if (access != EVAL_NONE)
+		d.rule = "filesystem_policy";
+	if (access >= (write ? EVAL_WRITE : EVAL_READ)) {
+		d.verdict = OSH_ALLOW;
+		d.why = OSH_WHY_ALLOWED;
+	}
+	for EACH (struct fs_entry, f, &p->fs)
+		if (write && f->mode == OSH_FS_DENY && concerns(f, binary) && denied(f, path, workdir))
+			return (struct decision){ .why = OSH_WHY_FILE_DENIED, .line = f->at.line,
+						  .rule = "filesystem_policy.deny" };
+	return d;
 }

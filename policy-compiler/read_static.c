@@ -127,7 +127,7 @@ const struct field filesystem_fields[] = {
 	{ "include_workdir", read_workdir, FIELD_KEPT,   0,         "bool",   "the working directory is readable and writable" },
 	{ "read_only",       read_ro,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read and executed", fs_object_fields },
 	{ "read_write",      read_rw,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read, executed and written", fs_object_fields },
-	{ "deny",            read_deny,    FIELD_JUDGED, FIELD_OWN, "[glob]", "holes; relative = below the working directory" },
+	{ "deny",            read_deny,    FIELD_JUDGED, FIELD_OWN, "[glob]", "not written, made, renamed or removed, but read; relative = below the working directory" },
 	{ 0 }
 };
 /* clang-format on */

@@ -5,8 +5,6 @@
 . "$(dirname "$0")/../lib.sh"
 cd "$ROOT/tests/golden/diff" || exit 1
 CTL=$BUILD/oshctl
-# The leak checker starts a thread at the end, which the confined process may not.
-export ASAN_OPTIONS=detect_leaks=0
 differ() { "$CTL" policy diff -w /w/p "$@" 2>/dev/null; }
 
 differ old.yaml new.yaml >"$TMP/want"

@@ -5,8 +5,6 @@
 . "$(dirname "$0")/../lib.sh"
 cd "$ROOT/tests/golden/explain" || exit 1
 CTL=$BUILD/oshctl
-# The leak checker starts a thread at the end, which the confined process may not.
-export ASAN_OPTIONS=detect_leaks=0
 
 explain() { "$CTL" policy explain -p policy.yaml -w /work/p "$@"; }
 

@@ -221,18 +221,6 @@ static struct decision eval_inside(const struct policy *p, const struct ask *q)
 	return eval_request(p, &r);
 }
 
-static struct decision eval_open(const struct policy *p, const struct ask *q)
-{
-	struct decision d;
-	enum eval_access got = eval_file(p, q->path, q->workdir, q->connect.binary, &d);
-
-	if (q->write && got == EVAL_READ) {
-		d.verdict = OSH_DENY;
-		d.why = OSH_WHY_FILE_DENIED;
-	}
-	return d;
-}
-
 struct decision ask_eval(const struct policy *p, const struct ask *q)
 {
 	switch (q->kind) {
@@ -243,7 +231,7 @@ struct decision ask_eval(const struct policy *p, const struct ask *q)
 	case ASK_REQUEST:
 		return eval_inside(p, q);
 	case ASK_FILE:
-		return eval_open(p, q);
+		return eval_file(p, q->path, q->workdir, q->connect.binary, q->write);
 	case ASK_EXEC:
 		return eval_exec(p, q->path, q->workdir);
 	case ASK_KINDS:

@@ -183,16 +183,12 @@ static struct answer on_canonicalize(const struct question *q, const json_t *o)
 static struct answer on_file(const struct question *q, const json_t *o)
 {
 	const char *path = member_text(o, "path"), *want = member_text(o, "access");
-	enum eval_access got;
 	struct decision d;
 
 	if (!path || *path != '/' || (want && strcmp(want, "read") && strcmp(want, "write")))
 		return failed("file wants an absolute path, and access read or write");
-	got = eval_file(q->policy, path, member_text(o, "workdir"), member_text(o, "binary"), &d);
-	if (want && !strcmp(want, "write") && got != EVAL_WRITE) {
-		d.verdict = OSH_DENY;
-		d.why = OSH_WHY_FILE_DENIED;
-	}
+	d = eval_file(q->policy, path, member_text(o, "workdir"), member_text(o, "binary"),
+		      want && !strcmp(want, "write"));
 	return decided(&d, "file");
 }
 

@@ -225,9 +225,10 @@ static bool add_read_only(struct work *w)
 	return w->q->write && add_entry(w, "read_only");
 }
 
+/* Takes writing away; reading stays. */
 static bool add_hole(struct work *w)
 {
-	return add_entry(w, "deny");
+	return w->q->write && add_entry(w, "deny");
 }
 
 static bool drop_workdir(struct work *w)
