@@ -52,6 +52,12 @@
 #define OSH_EGRESS_CONNS 1024		/* relayed connections of one sandbox at once */
 #define OSH_EGRESS_CONNECT_MS 15000	/* upstream resolve and connect */
 #define OSH_EGRESS_IDLE_MS 3600000	/* a silent relayed connection is closed after */
+#define OSH_EGRESS_HELLO_MS 10000	/* first bytes of an inspected connection, and its TLS handshake */
+#define OSH_EGRESS_HEAD_MS 30000	/* a request's head, from its first byte */
+#define OSH_EGRESS_KEEP_MS 600000	/* an inspected connection without a request is closed after */
+#define OSH_EGRESS_POOL_MS 45000	/* an upstream connection without a request is closed after */
+#define OSH_EGRESS_REQUESTS 4096	/* requests of one sandbox under way at once */
+#define OSH_EGRESS_BODY (8u << 20)	/* bytes of bodies held for judgement, one sandbox */
 
 /*
  * User ids that osh gives out, from a range that systemd's UIDs page marks unused (above 1879048191).

@@ -12,6 +12,10 @@ static const uint64_t wait_ms[TIMER_MAX] = {
 	[TIMER_GRACE] = 100,	/* the other address family, once one has answered */
 	[TIMER_DIAL] = 4000,	/* one upstream address */
 	[TIMER_CONNECT] = OSH_EGRESS_CONNECT_MS,
+	[TIMER_HELLO] = OSH_EGRESS_HELLO_MS,	/* first bytes, and the client's TLS handshake */
+	[TIMER_HEAD] = OSH_EGRESS_HEAD_MS,	/* the rest of a request's head */
+	[TIMER_POOL] = OSH_EGRESS_POOL_MS,	/* an upstream connection that nobody uses */
+	[TIMER_KEEP] = OSH_EGRESS_KEEP_MS,	/* a client's connection between requests */
 	[TIMER_IDLE] = OSH_EGRESS_IDLE_MS,
 };
 

@@ -20,7 +20,10 @@ struct watch {
 	void (*fn)(struct watch *w, uint32_t events);	/* NULL = gone; events of the batch are dropped */
 };
 
-enum timer_class { TIMER_NOW, TIMER_GRACE, TIMER_DIAL, TIMER_CONNECT, TIMER_IDLE, TIMER_MAX };
+enum timer_class {
+	TIMER_NOW, TIMER_GRACE, TIMER_DIAL, TIMER_CONNECT, TIMER_HELLO, TIMER_HEAD, TIMER_POOL,
+	TIMER_KEEP, TIMER_IDLE, TIMER_MAX
+};
 
 struct timer {
 	TAILQ_ENTRY(timer) link;

@@ -122,6 +122,7 @@ static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_en
 	if (!t->ident || maps_lookup(tb->idents_fd, &key, &who) < 0 ||
 	    in->generation != tb->generation)
 		memset(&who, 0, sizeof(who));
+	t->endpoint = (uint32_t)(ep - tb->bundle->endpoints) + 1;
 	for (uint32_t i = ep->n_alts; i-- > 0;) {
 		uint32_t g = alts[i].group;
 
@@ -133,6 +134,7 @@ static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_en
 		else
 			continue;
 		t->flags |= alts[i].flags;
+		t->alts |= 1u << i;
 	}
 	t->rule = own ? own : any;
 	if (t->rule)

@@ -21,6 +21,8 @@ struct target {
 	uint32_t host;			/* host number */
 	uint32_t rule;			/* index of the rule + 1 */
 	uint32_t flags;			/* OSH_ALT_* of all matching rules */
+	uint32_t endpoint;		/* index into ENDPOINTS + 1 */
+	uint32_t alts;			/* bit i: the endpoint's alternative i lets this program through */
 	uint16_t port;
 	bool literal;			/* an IP or CIDR endpoint: dial `addr` itself */
 	struct ip addr;

@@ -13,10 +13,16 @@
 struct flows;
 struct conn;
 
+/*
+ * Whatever the client sends before the protocol starts stays in its socket. `ready` is called once right
+ * after the start, and then whenever the stream may go on. conn_end() closes the stream at once (further
+ * I/O fails) and calls ops->done later, from the loop: never while a function of the protocol is on the
+ * stack. `done` says exchange_gone() for every exchange that is still linked.
+ */
 struct conn_ops {
 	void (*ready)(struct conn *c, uint32_t events);	/* the client's stream may go on */
 	void (*drain)(struct conn *c);		/* no new requests: GOAWAY, or close after the answer under way */
-	void (*done)(struct conn *c);		/* frees what the protocol holds; aborts its exchanges */
+	void (*done)(struct conn *c);		/* frees what the protocol holds */
 };
 
 struct conn {
@@ -24,9 +30,10 @@ struct conn {
 	struct flows *fs;
 	struct stream client;
 	struct target target;
-	struct timer timer;		/* handshake, head, idle: whichever is awaited */
+	struct timer timer;		/* conn_await()'s */
 	bool tls;			/* credentials go over such connections alone */
-	uint32_t exchanges;		/* under way */
+	bool ending;			/* conn_end() was called */
+	uint32_t exchanges;		/* under way; kept by exchange.c */
 	const struct conn_ops *ops;
 	void *state;			/* the protocol's */
 };
@@ -35,3 +42,10 @@ struct conn {
 int h1_client_start(struct conn *c);
 int h2_client_start(struct conn *c);
 void conn_end(struct conn *c, bool hard);
+
+/*
+ * What is waited for; the connection ends when it takes too long: TIMER_HEAD for the rest of a head that
+ * began, TIMER_KEEP for the next request, TIMER_IDLE for a connection with exchanges (those have
+ * timeouts of their own). Arming again starts anew.
+ */
+void conn_await(struct conn *c, enum timer_class what);

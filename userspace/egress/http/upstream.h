@@ -11,10 +11,16 @@
 #include "tls/stream.h"
 
 struct flows;
+struct pool_host;
 struct upstream;
 
+/*
+ * upstream_end() closes the stream at once and calls ops->done later, from the loop, as conn_end() does.
+ * `ready` is called whenever the stream may go on, also while nothing is under way: then bytes or an end
+ * from the peer mean upstream_end().
+ */
 struct upstream_ops {
-	/* A new exchange on this connection. Its side; NULL = it cannot take one after all. */
+	/* A new exchange on this connection: its side, whose `head` comes next. NULL = it cannot take one after all. */
 	struct side *(*open)(struct upstream *u);
 	void (*ready)(struct upstream *u, uint32_t events);
 	void (*done)(struct upstream *u);	/* frees the protocol's state; its exchanges hear exchange_gone() */
@@ -26,17 +32,23 @@ struct upstream {
 	struct stream stream;
 	const struct upstream_ops *ops;
 	void *state;
-	uint32_t open, most;		/* exchanges under way; h1: at most 1, h2: what the peer allows */
-	bool used;			/* carried an exchange before: a failure may be staleness */
-	bool closing;			/* takes no new ones (connection: close, GOAWAY) */
-	struct timer idle;
-	struct pool *pool;
+	uint32_t open;			/* exchanges under way; the pool counts up, upstream_free_slot() down */
+	uint32_t most;			/* set at start and later; h1: 1, h2: what the peer allows */
+	bool used;			/* carried an exchange before: a failure may be staleness (set by the pool) */
+	bool closing;			/* takes no new ones (connection: close, GOAWAY); set by the protocol */
+	bool ending;			/* upstream_end() was called */
+	struct timer idle;		/* the pool's */
+	struct pool_host *host;
 };
 
 /* Protocols on a connected (and, where TLS, verified) stream. 0 or -ENOMEM. */
 int h1_upstream_start(struct upstream *u);
 int h2_upstream_start(struct upstream *u);
 
-/* What protocols tell the pool. */
-void upstream_free_slot(struct upstream *u);	/* an exchange ended; the connection can take another, or is idle */
-void upstream_end(struct upstream *u, bool hard);	/* calls ops->done */
+/*
+ * What protocols tell the pool. upstream_free_slot(): an exchange left this connection in order (call it
+ * after exchange_end(), or inside `abort` where the connection survives that); with `closing` and nothing
+ * open the pool ends it.
+ */
+void upstream_free_slot(struct upstream *u);
+void upstream_end(struct upstream *u, bool hard);
