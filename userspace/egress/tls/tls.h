@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "bundle.h"
 #include "err.h"
 #include "osh/abi.h"
 #include "tls/stream.h"
@@ -15,10 +16,11 @@ struct tls;				/* contexts, root key, caches of certificates and sessions */
 enum tls_alpn { ALPN_HTTP1, ALPN_H2 };
 
 /*
- * `root`: the sandbox's root certificate and key (PEM, made once per sandbox life; the key is wiped
- * from the text afterwards). `anchors`: PEM bundle of trusted roots for upstreams.
+ * `root_fd`: sealed memfd, the sandbox's root (PEM: key, then certificate), the same for its whole life; an
+ * empty one = no TLS is terminated. `anchors_fd`: sealed memfd, PEM bundle of roots trusted for upstreams.
+ * The minter gives certificates for names of `b` alone, which outlives *ret.
  */
-int tls_new(struct tls **ret, struct slice root, struct slice anchors, struct err *e);
+int tls_new(struct tls **ret, const struct bundle *b, int root_fd, int anchors_fd, struct err *e);
 
 struct tls_result {
 	enum osh_reason why;		/* OSH_WHY_ALLOWED, or why there is no connection */
