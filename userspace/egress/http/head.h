@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "slice.h"
@@ -37,7 +38,8 @@ void head_done(struct head *h);
 void head_reset(struct head *h);	/* empty, keeps its memory unless it is large */
 
 uint32_t head_text(struct head *h, struct slice s);	/* copied; offset, 0 = too big */
-bool head_add(struct head *h, struct slice name, struct slice value);
+bool head_add(struct head *h, struct slice name, struct slice value);	/* checked: false = too big, or never a field */
+bool head_put(struct head *h, struct slice name, struct slice value);	/* the same for what its reader has checked */
 void head_drop(struct head *h, const char *name);	/* every field of that name */
 bool head_set(struct head *h, const char *name, struct slice value);	/* drop, then add */
 
@@ -48,4 +50,8 @@ static inline const char *head_str(const struct head *h, uint32_t at)
 
 /* The n-th (from 0) field of that name, or NULL. */
 const struct field *head_find(const struct head *h, const char *name, uint32_t n);
+struct slice head_name(const struct head *h, const struct field *f);
 struct slice head_value(const struct head *h, const struct field *f);
+
+/* May a field of this name come after a body? Not what frames, routes, authenticates or describes the message. */
+bool head_trailer_allowed(struct slice name);
