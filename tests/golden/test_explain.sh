@@ -50,11 +50,22 @@ check "some changes were made" [ "$turned" -ge 6 ]
 
 explain 'dns github.com' >"$TMP/layers"
 check "layers are named" grep -q 'tc program on lo' "$TMP/layers"
+# Who reads requests is what the compiler takes: the row turns by itself when it does.
+for p in rest websocket graphql json-rpc mcp; do
+	case $p in graphql) r='operation_type: query' ;; json-rpc) r='method: a' ;; mcp) r='tool: a' ;; *) r='method: GET, path: /a' ;; esac
+	echo "{version: 1, network_policies: {x: {binaries: [/x], endpoints: [{host: a.test, port: 443, protocol: $p, rules: [{allow: {$r}}]}]}}}" >"$TMP/p.yaml"
+	want=missing
+	"$CTL" policy compile "$TMP/p.yaml" -o "$TMP/b" 2>/dev/null && want=lives
+	"$CTL" policy explain -p "$TMP/p.yaml" 'connect /x a.test:443' >"$TMP/out" 2>/dev/null
+	check "requests of $p: $want" grep -q "osh-egress, $p  *$want" "$TMP/out"
+done
+check "no row for connections that nobody looks into" sh -c "! '$CTL' policy explain -p policy.yaml 'connect /usr/bin/git github.com:443' 2>/dev/null | grep osh-egress,"
 check "allowed exits 0" explain --binary /usr/bin/git 'connect github.com:443'
 explain 'dns github.com' 'dns x.org' >"$TMP/out"
 check "one denial of two exits 1" [ $? -eq 1 ]
 for bad in '' 'dns' 'dns a b' 'connect x' 'connect x:0' 'connect x:65536' 'connect ::1:80' \
-	'open relative' 'open /a/../b' 'open /a append' 'frob x' 'GET ftp://x/' 'GET https://u@x/' 'GET https://x:y/'; do
+	'open relative' 'open /a/../b' 'open /a append' 'frob x' 'GET ftp://x/' 'GET https://u@x/' 'GET https://x:y/' \
+	'POST https://x/ graphql' 'POST https://x/ graphql frob' 'POST https://x/ call' 'POST https://x/ call a b c' 'GET https://x/ y'; do
 	explain 'dns github.com' "$bad" >"$TMP/out" 2>"$TMP/err"
 	check "used wrongly: '$bad'" [ $? -eq 2 -a ! -s "$TMP/out" -a -s "$TMP/err" ]
 done

@@ -9,7 +9,7 @@
 #include "host.h"
 #include "own.h"
 
-#define WORDS 6			/* and one more that nobody takes */
+#define WORDS 7			/* the last one nobody takes */
 
 /* Takes off one word, or one "text in quotes"; the text is cut in place. */
 static char *word(char **rest)
@@ -127,7 +127,7 @@ static int parse_request(struct ask *q, const char *method, char **w, struct err
 	char *at = w[0], *slash, *target = root;
 	int r;
 
-	if (!at || w[1] || (strncmp(at, "https://", 8) && strncmp(at, "http://", 7)))
+	if (!at || (strncmp(at, "https://", 8) && strncmp(at, "http://", 7)))
 		return fail(e, EINVAL, "write '%.20s https://HOST[:PORT]/PATH'", method);
 	if (at[4] == ':')
 		port = 80;
@@ -136,17 +136,18 @@ static int parse_request(struct ask *q, const char *method, char **w, struct err
 	q->method = method;
 	if (*slash == '?')
 		return fail(e, EINVAL, "write a '/' before '?'");
-	if (*slash) {		/* the path moves down by one byte to make room for the host's NUL */
-		size_t n = strlen(slash);
-
-		memmove(slash + 1, slash, n + 1);
-		*slash = 0;
-		target = slash + 1;
+	if (*slash) {		/* the host moves up into the scheme, to make room for its NUL */
+		memmove(at - 1, at, (size_t)(slash - at));
+		at--;
+		slash[-1] = 0;
+		target = slash;
 	}
 	if (strpbrk(at, "@"))
 		return fail(e, EINVAL, "a URL with a user name is not taken");
 	r = place_of(q, at, port, e);
-	return r < 0 ? r : ask_target(q, target, e);
+	if (r == 0)
+		r = ask_target(q, target, e);
+	return r < 0 || !w[1] ? r : ask_body(q, w + 1, e);
 }
 
 static const struct {
@@ -210,8 +211,11 @@ static struct decision eval_reach(const struct policy *p, const struct eval_conn
 /* The connection first, then what is asked inside it, where somebody looks. */
 static struct decision eval_inside(const struct policy *p, const struct ask *q)
 {
+	const struct eval_graphql graphql = { false, &q->operation, 1 };
 	struct eval_request r = { .connect = q->connect, .method = q->method, .path = q->canonical,
-				  .query = q->query, .n_query = q->n_query };
+				  .query = q->query, .n_query = q->n_query,
+				  .graphql = q->has_graphql ? &graphql : NULL,
+				  .calls = &q->call, .n_calls = q->has_call };
 	struct decision d = eval_reach(p, &q->connect);
 
 	if (d.verdict != OSH_ALLOW || !eval_inspects(p, &q->connect))
@@ -238,6 +242,24 @@ struct decision ask_eval(const struct policy *p, const struct ask *q)
 		break;
 	}
 	return (struct decision){ .why = OSH_WHY_INTERNAL };
+}
+
+unsigned ask_protocols(const struct policy *p, const struct ask *q)
+{
+	unsigned mask = 0;
+
+	if (q->kind != ASK_CONNECT && q->kind != ASK_REQUEST)
+		return 0;
+	for EACH (struct rule, rule, &p->rules)
+		for EACH (struct endpoint, e, &rule->endpoints) {
+			struct rule one = *rule;
+			const struct policy alone = { .rules = { &one, 1 } };
+
+			one.endpoints = (struct list){ (void *)e, 1 };
+			if (endpoint_inspected(e) && eval_connect(&alone, &q->connect).verdict == OSH_ALLOW)
+				mask |= 1u << e->protocol;
+		}
+	return mask;
 }
 
 bool ask_looks_inside(const struct policy *p, const struct ask *q)

@@ -16,12 +16,13 @@ static bool decode(char *text)
 	char *to = text;
 
 	for (; *text; text++) {
-		int high = *text == '%' ? digit(text[1]) : -1, low = high < 0 ? -1 : digit(text[2]);
+		bool escape = *text == '%';	/* asked once: `to` may be where `text` is */
+		int high = escape ? digit(text[1]) : -1, low = high < 0 ? -1 : digit(text[2]);
 
-		if (*text == '%' && (low < 0 || !(high * 16 + low)))
+		if (escape && (low < 0 || !(high * 16 + low)))
 			return false;
-		*to++ = *text == '%' ? (char)(high * 16 + low) : *text == '+' ? ' ' : *text;
-		text += *text == '%' ? 2 : 0;
+		*to++ = escape ? (char)(high * 16 + low) : *text == '+' ? ' ' : *text;
+		text += escape ? 2 : 0;
 	}
 	*to = 0;
 	return true;

@@ -24,6 +24,7 @@ struct explain {
 	const struct ask *q;
 	struct decision d;
 	bool inside;			/* what is in the connection is judged too */
+	unsigned protocols;		/* 1 << enum protocol: how it is read */
 	const struct flip *flip;
 };
 
@@ -36,7 +37,8 @@ static const char *key_prefix(const struct explain *x)
 
 static bool concerns(const struct explain *x, const struct layer *l)
 {
-	return l->kinds & (1u << x->q->kind);
+	return l->kinds & (1u << x->q->kind) &&
+	       (l->inside == PROTO_NONE || (x->protocols & (1u << l->inside)));
 }
 
 static void text_layers(const struct explain *x)
@@ -59,14 +61,11 @@ static void text_layers(const struct explain *x)
 static void text_yaml(const char *yaml)
 {
 	while (*yaml) {
-		int n = (int)strcspn(yaml, "\n");
-		char line[512];
-
-		snprintf(line, sizeof(line), "%.*s", n, yaml);
 		fputs("      ", stdout);
-		put_clean(stdout, line);
+		for (; *yaml && *yaml != '\n'; yaml++)
+			put_clean(stdout, (char[]){ *yaml, 0 });
 		fputc('\n', stdout);
-		yaml += n + (yaml[n] != 0);
+		yaml += *yaml != 0;
 	}
 }
 
@@ -75,7 +74,7 @@ static void text_flip(const struct explain *x)
 	const char *to = x->d.verdict == OSH_ALLOW ? "deny" : "allow";
 
 	if (!x->flip->n)
-		printf("  to %s it: no single change of a policy does\n", to);
+		printf("  to %s it: no change was found that would\n", to);
 	for (uint32_t i = 0; i < x->flip->n; i++) {
 		const struct change *c = &x->flip->step[i];
 
@@ -172,12 +171,13 @@ static bool explain_one(const struct policy_file *f, const struct layer *layers,
 	static struct ask q;
 	struct arena a = { 0 };
 	struct flip flip;
-	struct explain x = { f, layers, said, &q, { 0 }, false, &flip };
+	struct explain x = { f, layers, said, &q, { 0 }, false, 0, &flip };
 
 	if (ask_parse(&q, said, o->binary, o->workdir, NULL) < 0)
 		return false;
 	x.d = ask_eval(&f->p, &q);
 	x.inside = q.kind == ASK_CONNECT && x.d.verdict == OSH_ALLOW && ask_looks_inside(&f->p, &q);
+	x.protocols = ask_protocols(&f->p, &q);
 	flip_find(&f->p, &q, &a, &flip);
 	if (o->as_json)
 		print_json(&x);

@@ -162,11 +162,30 @@ static bool try_edit(struct work *w, const struct policy *from, edit_fn *edit, s
 	return true;
 }
 
-static bool allow(struct work *w, const struct policy *p, struct flip *ret)
+static bool allow_once(struct work *w, const struct policy *p, struct change *ret)
 {
 	for (edit_fn *const *edit = flip_allow; *edit; edit++)
-		if (try_edit(w, p, *edit, &ret->step[0]) && w->d.verdict == OSH_ALLOW)
+		if (try_edit(w, p, *edit, ret) && w->d.verdict == OSH_ALLOW)
 			return true;
+	return false;
+}
+
+/* What is in the way is taken out of it, one thing after another, until one change more allows. */
+static bool allow(struct work *w, const struct policy *p, struct flip *ret)
+{
+	struct policy from = *p;
+
+	for (ret->n = 1; ret->n <= FLIP_STEPS; ret->n++) {
+		edit_fn *const *edit = flip_obstacle;
+
+		if (allow_once(w, &from, &ret->step[ret->n - 1]))
+			return true;
+		while (*edit && !try_edit(w, &from, *edit, &ret->step[ret->n - 1]))
+			edit++;
+		if (!*edit)
+			return false;
+		from = w->now;
+	}
 	return false;
 }
 

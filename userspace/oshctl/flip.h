@@ -14,7 +14,7 @@ struct change {
 
 struct flip {
 	struct change step[FLIP_STEPS];	/* all of them together */
-	uint32_t n;			/* 0 = no change was found */
+	uint32_t n;			/* 0 = no such change was found */
 	struct decision after;		/* what eval says of the changed policy */
 };
 

@@ -21,6 +21,12 @@ typedef bool edit_fn(struct work *w);
 
 /* flip_request.c: what is asked inside a connection */
 edit_fn flip_drop_denial, flip_add_allow, flip_add_request, flip_add_denial;
+edit_fn flip_more_access, flip_less_access;
+/* `what` under the endpoint, which stands for itself by its host. */
+const char *flip_endpoint_yaml(struct work *w, const struct rule *rule, const struct endpoint *e,
+			       const char *what);
+const char *flip_rule_yaml(struct arena *a, const struct l7_rule *rule);	/* flip_yaml.c */
+edit_fn flip_add_address, flip_drop_address;		/* flip_addr.c */
 
 /* flip_edits.c */
 bool flip_short(const struct rule *rule);	/* of the short form */
@@ -29,6 +35,7 @@ const char *flip_below(struct work *w, const struct rule *rule, const char *what
 
 extern edit_fn *const flip_allow[];	/* end in NULL */
 extern edit_fn *const flip_deny[];
+extern edit_fn *const flip_obstacle[];		/* of flip_allow, those that may help although more is in the way */
 
 struct rule *flip_rule(struct work *w);			/* the one that w->d names, or NULL */
 struct endpoint *flip_endpoint(struct work *w, struct rule *rule);

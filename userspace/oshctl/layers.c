@@ -18,6 +18,7 @@
 #include <linux/netlink.h>
 
 #include "own.h"
+#include "policy.h"
 
 #define KERNEL_MAJOR 6
 #define KERNEL_MINOR 12
@@ -111,22 +112,57 @@ static enum layer_state egress(char note[64])
 	return LAYER_LIVES;
 }
 
+/*
+ * Whether the runtime reads this protocol is what the compiler says of the smallest policy that needs it:
+ * where a stage of the schema is not "kept" yet, so is this layer.
+ */
+static enum layer_state requests(enum protocol p, char note[64])
+{
+	static const char *const rules[PROTO_MAX] = {
+		[PROTO_REST] = "protocol: rest, rules: [{allow: {method: GET, path: /a, query: {a: b}}}], "
+			       "deny_rules: [{method: GET, path: /b}]",
+		[PROTO_WEBSOCKET] = "protocol: websocket, rules: [{allow: {method: GET, path: /a}}]",
+		[PROTO_GRAPHQL] = "protocol: graphql, rules: [{allow: {operation_type: query}}]",
+		[PROTO_JSONRPC] = "protocol: json-rpc, rules: [{allow: {method: a}}]",
+		[PROTO_MCP] = "protocol: mcp, rules: [{allow: {tool: a}}]",
+	};
+	char text[512];
+	struct diags d = { 0 };
+	struct policy policy;
+	bool kept;
+
+	snprintf(text, sizeof(text), "version: 1\nnetwork_policies: {x: {binaries: [/x], endpoints: "
+		 "[{host: a.example.com, port: 443, %s}]}}\n", rules[p]);
+	kept = policy_read(&policy, slice_of(text), &d) == 0 && !policy.unkept.n;
+	policy_done(&policy);
+	diags_done(&d);
+	snprintf(note, 64, kept ? "request by request" : "not built yet: run and compile refuse it (OSH150)");
+	return kept ? LAYER_LIVES : LAYER_MISSING;
+}
+
 #define ON(kind) (1u << ASK_##kind)
+#define INSIDE(name, protocol) \
+	{ REACH, protocol, "only listed requests pass", name, NULL, 0, "" }
 #define REACH (ON(CONNECT) | ON(REQUEST))
 
 /* clang-format off */
 static struct layer layers[] = {
-	{ ON(DNS), "only listed names resolve", "tc program on lo", kernel_bpf, 0, "" },
-	{ ON(DNS), "only listed names resolve", "no resolver is reachable", net_namespace, 0, "" },
-	{ REACH, "only (host, port, program) connects", "cgroup connect4/connect6", cgroup_bpf, 0, "" },
-	{ REACH, "only (host, port, program) connects", "nft default drop", netfilter, 0, "" },
-	{ REACH, "only (host, port, program) connects", "bare lo, no route", net_namespace, 0, "" },
-	{ REACH, "who a program is", "identity set at exec", kernel_bpf, 0, "" },
-	{ REACH, "at which addresses", "egress, and its own cgroup hooks", egress, 0, "" },
-	{ ON(FILE) | ON(EXEC), "files", "mount view of listed paths", mount_namespace, 0, "" },
-	{ ON(FILE) | ON(EXEC), "files", "Landlock", landlock, 0, "" },
-	{ ON(FILE), "files", "BPF LSM file hooks", bpf_lsm, 0, "" },
-	{ ON(EXEC), "programs that may run", "BPF LSM bprm hook", bpf_lsm, 0, "" },
+	{ ON(DNS), PROTO_NONE, "only listed names resolve", "tc program on lo", kernel_bpf, 0, "" },
+	{ ON(DNS), PROTO_NONE, "only listed names resolve", "no resolver is reachable", net_namespace, 0, "" },
+	{ REACH, PROTO_NONE, "only (host, port, program) connects", "cgroup connect4/connect6", cgroup_bpf, 0, "" },
+	{ REACH, PROTO_NONE, "only (host, port, program) connects", "nft default drop", netfilter, 0, "" },
+	{ REACH, PROTO_NONE, "only (host, port, program) connects", "bare lo, no route", net_namespace, 0, "" },
+	{ REACH, PROTO_NONE, "who a program is", "identity set at exec", kernel_bpf, 0, "" },
+	{ REACH, PROTO_NONE, "at which addresses", "egress, and its own cgroup hooks", egress, 0, "" },
+	{ ON(FILE) | ON(EXEC), PROTO_NONE, "files", "mount view of listed paths", mount_namespace, 0, "" },
+	{ ON(FILE) | ON(EXEC), PROTO_NONE, "files", "Landlock", landlock, 0, "" },
+	{ ON(FILE), PROTO_NONE, "files", "BPF LSM file hooks", bpf_lsm, 0, "" },
+	{ ON(EXEC), PROTO_NONE, "programs that may run", "BPF LSM bprm hook", bpf_lsm, 0, "" },
+	INSIDE("osh-egress, rest", PROTO_REST),
+	INSIDE("osh-egress, websocket", PROTO_WEBSOCKET),
+	INSIDE("osh-egress, graphql", PROTO_GRAPHQL),
+	INSIDE("osh-egress, json-rpc", PROTO_JSONRPC),
+	INSIDE("osh-egress, mcp", PROTO_MCP),
 	{ 0 },
 };
 /* clang-format on */
@@ -135,7 +171,7 @@ const struct layer *layers_probe(void)
 {
 	for (struct layer *l = layers; l->name; l++) {
 		l->note[0] = 0;
-		l->state = l->probe(l->note);
+		l->state = l->probe ? l->probe(l->note) : requests(l->inside, l->note);
 	}
 	return layers;
 }

@@ -8,8 +8,9 @@ enum layer_state { LAYER_MISSING, LAYER_UNPROVED, LAYER_LIVES };
 
 struct layer {
 	unsigned kinds;			/* 1 << enum ask_kind */
+	enum protocol inside;		/* of connections that are read so; PROTO_NONE = of all */
 	const char *promise, *name;
-	enum layer_state (*probe)(char note[64]);
+	enum layer_state (*probe)(char note[64]);	/* NULL: the compiler is asked about `inside` */
 	enum layer_state state;		/* after layers_probe() */
 	char note[64];			/* "" or more about it */
 };
