@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of one connection of the sandbox: accepted, judged, resolved, dialled, relayed. Each has
- * one decision on record, made before the first byte is relayed.
+ * The connections of the sandbox: accepted and judged, then dialled and relayed, or, where a rule wants
+ * a look inside, given to http/conn.c. Each has its decision on record before the first byte is relayed.
  */
 #pragma once
 
@@ -26,6 +26,10 @@ struct flows {
 	unsigned n;
 	struct flow_list dead;		/* freed between rounds: events of the round may still name them */
 };
+
+/* Both use the reservation of a record that came with `fd`, and end with it closed. */
+void flow_relay(struct flows *fs, int fd, const struct target *t);
+void flow_refuse(struct flows *fs, int fd, const struct target *t, enum osh_reason why);
 
 int flows_start(struct flows *fs, int listener_fd, struct err *e);
 int flows_before(struct flows *fs);	/* between rounds; milliseconds to sleep at most, -1 = any */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what an address stands for to a connected socket: the name is resolved, every address is judged
+ * (addr.c), the good ones are dialled in turn. The only place of this process that opens a connection,
+ * and so the only one that has to guard addresses.
+ */
+#pragma once
+
+#include "loop.h"
+#include "names.h"
+#include "osh/abi.h"
+#include "table.h"
+
+struct flows;
+
+#define DIAL_ADDRS NAMES_ADDRS
+
+struct dial {
+	struct flows *fs;
+	const struct target *target;	/* the owner's; lives as long as the dial */
+	struct watch w;			/* the socket, watched edge triggered; fd -1 = none */
+	struct timer one, whole;
+	struct name_wait wait;
+	bool resolving;
+	/* Called once, perhaps by dial_start() itself. OSH_WHY_ALLOWED: w.fd is connected. */
+	void (*done)(struct dial *d, enum osh_reason why);
+	struct ip bad;			/* the first answer that may not be dialled */
+	bool has_bad;
+	int n, at;			/* addresses to dial; the next one */
+	struct {
+		struct ip addr;
+		uint16_t port;
+	} to[DIAL_ADDRS];
+};
+
+/* *d starts zeroed, with `done` set. */
+void dial_start(struct dial *d, struct flows *fs, const struct target *t);
+void dial_end(struct dial *d, bool hard);	/* cancels; closes the socket if it is still here */
+
+/* The socket, no longer watched. An owner may also keep it here and put a function of its own into w.fn. */
+int dial_take(struct dial *d);
+
+/* What was dialled last, or the destination itself. */
+struct ip dial_addr(const struct dial *d, uint16_t *ret_port);
+
+/* Resets at close are the default from a socket's first moment; only an orderly end takes that back. */
+int socket_hard(int fd, int on);
