@@ -29,9 +29,7 @@ struct head {
 	uint32_t method, scheme, authority, target;	/* target: origin form, path and query as sent */
 	uint16_t status;		/* responses: 100..599 */
 	uint8_t version;		/* 10, 11 or 20: as received */
-	bool sized;			/* content-length was sent and is `length`; it is not among the fields */
 	bool too_big;			/* latched: an append found no room */
-	uint64_t length;		/* of an answer to HEAD and of a 304 it says nothing about the framing */
 };
 
 void head_done(struct head *h);
