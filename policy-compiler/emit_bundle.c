@@ -5,17 +5,9 @@
 #include <string.h>
 
 #include "emit.h"
+#include "emit_parts.h"
 #include "hash.h"
-#include "osh/bundle.h"
 #include "own.h"
-
-struct out {
-	struct buf sec[OSH_SEC_MAX];
-	uint32_t count[OSH_SEC_MAX];
-	uint32_t *slots;		/* string offsets + 1, open addressing */
-	uint32_t n_slots, n_strings;
-	bool failed;
-};
 
 static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_STRINGS] = 1,
@@ -32,9 +24,15 @@ static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_ENV] = sizeof(struct osh_b_env),
 	[OSH_SEC_EXEC] = sizeof(struct osh_b_exec),
 	[OSH_SEC_UNIX] = sizeof(struct osh_b_unix),
+	[OSH_SEC_L7] = sizeof(struct osh_b_l7),
+	[OSH_SEC_MATCHES] = sizeof(struct osh_b_match),
+	[OSH_SEC_QUERIES] = sizeof(struct osh_b_query),
+	[OSH_SEC_PATTERNS] = sizeof(uint32_t),
+	[OSH_SEC_PERSISTED] = sizeof(struct osh_b_persisted),
+	[OSH_SEC_FIELDS] = sizeof(uint32_t),
 };
 
-static void put(struct out *o, enum osh_section sec, const void *entry)
+void out_put(struct out *o, enum osh_section sec, const void *entry)
 {
 	buf_put(&o->sec[sec], entry, entry_size[sec]);
 	o->count[sec]++;
@@ -78,7 +76,7 @@ static bool slots_grow(struct out *o)
 }
 
 /* Offset of the text in the string section; equal texts share one. */
-static uint32_t str(struct out *o, const char *s)
+uint32_t out_str(struct out *o, const char *s)
 {
 	struct buf *b = &o->sec[OSH_SEC_STRINGS];
 	uint32_t off, i;
@@ -112,15 +110,15 @@ static void put_meta(struct out *o, const struct policy *p, const struct tables 
 
 	for EACH (struct fs_entry, f, &p->fs)
 		m.deny |= f->mode == OSH_FS_DENY;
-	put(o, OSH_SEC_META, &m);
+	out_put(o, OSH_SEC_META, &m);
 }
 
 static void put_static(struct out *o, const struct policy *p)
 {
 	for EACH (struct fs_entry, f, &p->fs)
-		put(o, OSH_SEC_FS, &(struct osh_b_fs){ str(o, f->path), f->mode, f->at.line, 0 });
+		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, f->path), f->mode, f->at.line, 0 });
 	for EACH (struct env_entry, v, &p->env)
-		put(o, OSH_SEC_ENV, &(struct osh_b_env){ str(o, v->text), v->kind });
+		out_put(o, OSH_SEC_ENV, &(struct osh_b_env){ out_str(o, v->text), v->kind });
 }
 
 static void put_upstream(struct out *o, const struct table_host *h, const struct claim *c)
@@ -131,7 +129,7 @@ static void put_upstream(struct out *o, const struct table_host *h, const struct
 					    .port = c->port };
 
 		memcpy(u.addr, c->e->allowed[i].addr, sizeof(u.addr));
-		put(o, OSH_SEC_UPSTREAM, &u);
+		out_put(o, OSH_SEC_UPSTREAM, &u);
 	}
 }
 
@@ -144,10 +142,10 @@ static void put_endpoints(struct out *o, const struct table_host *h)
 		struct osh_b_endpoint e = { h->number, c[i].port, o->count[OSH_SEC_ALTS], 0 };
 
 		for (end = i; end < h->claims.n && c[end].port == c[i].port; end++)
-			put(o, OSH_SEC_ALTS,
+			out_put(o, OSH_SEC_ALTS,
 			    &(struct osh_b_alt){ c[end].group, c[end].rule, c[end].flags, 0 });
 		e.n_alts = end - i;
-		put(o, OSH_SEC_ENDPOINTS, &e);
+		out_put(o, OSH_SEC_ENDPOINTS, &e);
 		put_upstream(o, h, &c[i]);
 	}
 }
@@ -157,14 +155,14 @@ static void put_network(struct out *o, const struct tables *t)
 	for (uint32_t i = 0; i < t->n_hosts; i++) {
 		const struct table_host *h = t->hosts[i];
 
-		put(o, OSH_SEC_HOSTS, &(struct osh_b_host){ str(o, h->name), h->kind });
+		out_put(o, OSH_SEC_HOSTS, &(struct osh_b_host){ out_str(o, h->name), h->kind });
 		put_endpoints(o, h);
 	}
 	for (uint32_t i = 0; i < t->n_suffixes; i++) {
 		const struct table_suffix *s = &t->suffixes[i];
 
-		put(o, OSH_SEC_SUFFIXES,
-		    &(struct osh_b_suffix){ str(o, s->text), s->one ? s->one->number : 0,
+		out_put(o, OSH_SEC_SUFFIXES,
+		    &(struct osh_b_suffix){ out_str(o, s->text), s->one ? s->one->number : 0,
 					    s->deep ? s->deep->number : 0, s->dots });
 	}
 	for (uint32_t i = 0; i < t->n_nets; i++) {
@@ -172,16 +170,20 @@ static void put_network(struct out *o, const struct tables *t)
 					.host = t->nets[i].host->number };
 
 		memcpy(c.addr, t->nets[i].net.addr, sizeof(c.addr));
-		put(o, OSH_SEC_CIDRS, &c);
+		out_put(o, OSH_SEC_CIDRS, &c);
 	}
-	for (uint32_t i = 0; i < t->n_rules; i++)
-		put(o, OSH_SEC_RULES,
-		    &(struct osh_b_rule){ str(o, t->rules[i].name), t->rules[i].line });
+	for (uint32_t i = 0; i < t->n_rules; i++) {
+		struct osh_b_rule r = { out_str(o, t->rules[i].name), t->rules[i].line, 0, 0 };
+
+		if (endpoint_inspected(t->rules[i].e))
+			r.l7 = out_l7(o, i, t->rules[i].e);
+		out_put(o, OSH_SEC_RULES, &r);
+	}
 	for (uint32_t i = 0; i < t->n_binaries; i++) {
 		const struct table_binary *b = &t->binaries[i];
 
-		put(o, OSH_SEC_BINARIES,
-		    &(struct osh_b_binary){ str(o, b->path), b->group, b->glob ? OSH_BIN_GLOB : 0,
+		out_put(o, OSH_SEC_BINARIES,
+		    &(struct osh_b_binary){ out_str(o, b->path), b->group, b->glob ? OSH_BIN_GLOB : 0,
 					    0 });
 	}
 }
@@ -226,6 +228,8 @@ static bool fits(const struct out *o, struct diags *d)
 {
 	size_t all = 0;
 
+	if (!out_l7_fits(o, d))
+		return false;
 	for (unsigned i = 0; i < OSH_SEC_MAX; i++)
 		all += o->sec[i].n + sizeof(struct osh_bundle_section) + 8;
 	if (all + sizeof(struct osh_bundle_header) <= OSH_BUNDLE_BYTES &&
@@ -243,7 +247,7 @@ int emit_bundle(const struct policy *p, const struct tables *t, struct slice tex
 	struct out o = { 0 };
 	int r = 0;
 
-	(void)str(&o, "");
+	(void)out_str(&o, "");
 	o.count[OSH_SEC_STRINGS] = 1;
 	put_meta(&o, p, t);
 	put_static(&o, p);

@@ -45,7 +45,9 @@ static int claim_order(const struct claim *a, const struct claim *b)
 
 	if (!order)
 		order = num(a->group, b->group);
-	return order ? order : num(a->flags, b->flags);
+	if (!order)
+		order = num(a->flags, b->flags);
+	return order || !(a->flags & OSH_ALT_L7) ? order : num(a->rule, b->rule);
 }
 
 /* Wildcards sort by suffix first, so that both kinds of one suffix meet. */
@@ -132,7 +134,7 @@ static struct table_host *host_new(struct merge *m, enum osh_b_host_kind kind, c
 			continue;
 		m->failed = true;
 		diag_add(m->d, DIAG_LIMIT, claims.v[i].e->at, "join rules that share their programs",
-			 "more than %u lists of programs for %s port %u", OSH_ALTS, name,
+			 "more than %u lists of programs, or endpoints that look inside, for %s port %u", OSH_ALTS, name,
 			 claims.v[i].port);
 	}
 	m->n_alts += claims.n;
@@ -155,14 +157,16 @@ static bool collect(struct merge *m, const uint32_t *group)
 
 	for EACH (struct rule, rule, &m->p->rules) {
 		uint32_t g = group[rule - rules];
-		uint32_t flags = rule->taint_ok || rule->any_program ? OSH_ALT_TAINT_OK : 0;
+		uint32_t taint = rule->taint_ok || rule->any_program ? OSH_ALT_TAINT_OK : 0;
 
 		for EACH (struct endpoint, e, &rule->endpoints) {
+			uint32_t flags = taint | (endpoint_inspected(e) ? OSH_ALT_L7 : 0) |
+					 (e->tls_skip ? OSH_ALT_TLS_SKIP : 0);
 			struct table_rule *tr;
 
 			if (never(e))
 				continue;
-			if (endpoint_inspected(e) || e->host.kind > HOST_NET) {
+			if (e->host.kind > HOST_NET || e->protocol == PROTO_SQL) {
 				diag_add(m->d, DIAG_INTERNAL, e->at, NULL,
 					 "an endpoint that is not enforced yet came this far");
 				return false;
@@ -170,7 +174,7 @@ static bool collect(struct merge *m, const uint32_t *group)
 			tr = list_push(&m->p->arena, &out, sizeof(*tr));
 			if (!tr)
 				return false;
-			*tr = (struct table_rule){ rule->name, e->at.line };
+			*tr = (struct table_rule){ rule->name, e->at.line, e };
 			for (uint32_t i = 0; i < e->n_ports; i++) {
 				struct item *it = list_push(&m->p->arena, &items, sizeof(*it));
 

@@ -14,7 +14,8 @@ struct claim {				/* one endpoint's say about one port */
 	const struct endpoint *e;
 };
 
-struct claims {				/* sorted by (port, group, flags, rule), no repeats of the first three */
+/* Sorted by (port, group, flags, rule); no repeats of the first three, save of what is looked into. */
+struct claims {
 	const struct claim *v;
 	uint32_t n;
 };
@@ -40,6 +41,7 @@ struct table_net {
 struct table_rule {
 	const char *name;
 	uint32_t line;
+	const struct endpoint *e;
 };
 
 struct table_binary {

@@ -17,6 +17,8 @@ static void read_method(struct reader *r, const struct node *n, void *obj)
 
 	if (read_text(r, n, &k->rule.method))
 		k->method = n;
+	if (k->method && !*k->rule.method)
+		diag_add(r->d, DIAG_RULES, n->at, NULL, "'method' must not be empty");
 }
 
 static void read_rule_path(struct reader *r, const struct node *n, void *obj)

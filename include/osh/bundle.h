@@ -13,7 +13,7 @@
 #include "osh/limits.h"
 
 #define OSH_BUNDLE_MAGIC 0x2b68736fu	/* "osh+" */
-#define OSH_BUNDLE_VERSION 1
+#define OSH_BUNDLE_VERSION 2
 
 struct osh_bundle_header {
 	uint32_t magic, version;
@@ -45,6 +45,12 @@ enum osh_section {			/* entry type */
 	OSH_SEC_ENV,			/* struct osh_b_env */
 	OSH_SEC_EXEC,			/* struct osh_b_exec */
 	OSH_SEC_UNIX,			/* struct osh_b_unix */
+	OSH_SEC_L7,			/* struct osh_b_l7, sorted by rule */
+	OSH_SEC_MATCHES,		/* struct osh_b_match: rules inside connections */
+	OSH_SEC_QUERIES,		/* struct osh_b_query */
+	OSH_SEC_PATTERNS,		/* uint32_t: string, see below */
+	OSH_SEC_PERSISTED,		/* struct osh_b_persisted */
+	OSH_SEC_FIELDS,			/* uint32_t: string, a root field of a registered query */
 	OSH_SEC_MAX
 };
 
@@ -111,12 +117,83 @@ struct osh_b_alt {
 	uint32_t pad;
 };
 #define OSH_ALT_TAINT_OK 1u
-#define OSH_ALT_L7 2u
+#define OSH_ALT_L7 2u			/* the rule has an L7 entry; such alternatives are never merged */
+#define OSH_ALT_TLS_SKIP 4u		/* the rule says `tls: skip` */
 
 /* One per endpoint of the policy, sorted by (name, line): the smallest index is the rule reported. */
 struct osh_b_rule {
 	uint32_t name;			/* key in network_policies, or "network[3]" for the short form */
 	uint32_t line;			/* of the endpoint in the policy */
+	uint32_t l7;			/* index into L7 + 1; 0 = not looked into */
+	uint32_t pad;
+};
+
+/*
+ * The inside of connections. A pattern is text without braces: `?` one byte, `[a-z]`, `[!a]` one of a
+ * class, `\x` the byte x, `*` a run, none of them the separator; `**` a run that crosses it. The
+ * separator is '/' in paths and '.' elsewhere; in deny rules, but for paths, there is none. A list of
+ * patterns is met when one of them is; an empty list restricts nothing. Ranges of MATCHES, QUERIES and
+ * PERSISTED follow one another without gap or overlap, in the order of the entries and of their members.
+ */
+struct osh_b_range {
+	uint32_t first, n;
+};
+
+enum osh_b_protocol { OSH_PROTO_REST, OSH_PROTO_WEBSOCKET, OSH_PROTO_GRAPHQL, OSH_PROTO_JSONRPC, OSH_PROTO_MCP };
+enum osh_b_access { OSH_ACCESS_NONE, OSH_ACCESS_READ_ONLY, OSH_ACCESS_READ_WRITE, OSH_ACCESS_FULL };
+enum osh_b_signing { OSH_SIGN_NONE, OSH_SIGN_SIGV4, OSH_SIGN_SIGV4_BODY, OSH_SIGN_SIGV4_NO_BODY };
+
+struct osh_b_l7 {
+	uint32_t rule;			/* index into RULES, whose l7 leads back here */
+	uint32_t protocol, access, signing;	/* the enums above */
+	uint32_t flags;			/* OSH_L7_* */
+	uint32_t weight;		/* of `path`; among those that cover a request the heaviest says how it is read */
+	uint32_t access_line;		/* in the policy; 0 = no preset */
+	uint32_t max_body;		/* bytes that are read to judge a request */
+	struct osh_b_range path;	/* of PATTERNS: the requests that it covers */
+	struct osh_b_range allow, deny;	/* of MATCHES */
+	struct osh_b_range persisted;	/* of PERSISTED */
+	uint32_t binding, credential;	/* strings; 0 = absent */
+	uint32_t signing_service, signing_region;
+};
+#define OSH_L7_AUDIT 1u			/* what the rules deny is recorded and forwarded */
+#define OSH_L7_ENCODED_SLASH 2u
+#define OSH_L7_WS_REWRITE 4u
+#define OSH_L7_BODY_REWRITE 8u
+#define OSH_L7_UNINSPECTED 16u
+#define OSH_L7_LOOSE_TOOLS 32u
+#define OSH_L7_KNOWN_METHODS 64u
+#define OSH_L7_PERSISTED 128u		/* registered queries may be named by hash */
+#define OSH_L7_OPERATIONS 256u		/* a rule is about operations: a websocket's messages are GraphQL */
+#define OSH_L7_TOOLS 512u		/* an allow rule says which tools */
+#define OSH_L7_FLAGS 1023u
+
+enum osh_b_operation { OSH_OP_QUERY = 1, OSH_OP_MUTATION = 2, OSH_OP_SUBSCRIPTION = 4 };
+
+struct osh_b_match {
+	uint32_t line;			/* in the policy */
+	uint32_t operations;		/* enum osh_b_operation, mask; 0 = not about GraphQL */
+	uint32_t method;		/* string: HTTP in upper case, JSON-RPC as written, "*" any; 0 = not by method */
+	struct osh_b_range methods;	/* of PATTERNS: mcp */
+	struct osh_b_range path;	/* of PATTERNS */
+	struct osh_b_range query;	/* of QUERIES: all must be met */
+	struct osh_b_range name;	/* of PATTERNS: operation */
+	struct osh_b_range fields;	/* of PATTERNS: root fields */
+	struct osh_b_range tools;	/* of PATTERNS */
+	uint32_t pad;
+};
+
+struct osh_b_query {
+	uint32_t key;			/* string, case-sensitive */
+	uint32_t pad;
+	struct osh_b_range any;		/* of PATTERNS, never empty */
+};
+
+struct osh_b_persisted {
+	uint32_t hash, name;		/* strings; name 0 = none */
+	uint32_t operation;		/* enum osh_b_operation, one of them */
+	uint32_t pad;
+	struct osh_b_range fields;	/* of FIELDS */
 };
 
 /*
@@ -162,3 +239,6 @@ _Static_assert(sizeof(struct osh_bundle_header) == 80, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_meta) == 48, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_cidr) == 24, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_upstream) == 32, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_l7) == 80, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_match) == 64, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_persisted) == 24, "bundle ABI");

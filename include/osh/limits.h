@@ -15,7 +15,7 @@
 #define OSH_GROUPS 256			/* distinct `binaries` lists in a policy; group 0 = any program */
 #define OSH_GROUP_WORDS (OSH_GROUPS / 64)
 #define OSH_GLOBS 64			/* glob patterns among the binaries of a policy */
-#define OSH_ALTS 32			/* rules that may list one (host, port) */
+#define OSH_ALTS 32			/* rules that may list one (host, port); those with L7 count one by one */
 #define OSH_IDENTS 4096			/* distinct programs executed in a sandbox life */
 #define OSH_ADDR_EXACT 65536		/* first half of 198.18.0.0/15: names that the policy lists */
 #define OSH_ADDR_WILD 65536		/* second half: names allocated under a wildcard */
@@ -25,6 +25,9 @@
 #define OSH_BINARIES_MAX 16384		/* (program, group) pairs */
 #define OSH_UPSTREAM_MAX 65536		/* allowed_ips entries */
 #define OSH_LIST_MAX 1024		/* env, exec and unix entries */
+#define OSH_MATCHES_MAX 1048576		/* rules inside connections; their patterns; their query keys */
+#define OSH_PATTERN_LEN 1024		/* one pattern of theirs */
+#define OSH_BODY_MAX (16u << 20)	/* bytes of a body held to judge a request, whatever the policy says */
 #define OSH_WILD_DEFAULT 32		/* dns.wildcard_names when the policy is silent */
 #define OSH_WILD_MAX 4096
 #define OSH_FS_PATHS 256		/* filesystem_policy entries (OpenShell's limit) */

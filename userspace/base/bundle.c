@@ -38,6 +38,12 @@ static const struct row {
 	ROW(OSH_SEC_ENV,       struct osh_b_env,      env,       0, OSH_LIST_MAX),
 	ROW(OSH_SEC_EXEC,      struct osh_b_exec,     exec,      0, OSH_LIST_MAX),
 	ROW(OSH_SEC_UNIX,      struct osh_b_unix,     unix_paths, 0, OSH_LIST_MAX),
+	ROW(OSH_SEC_L7,        struct osh_b_l7,       l7,        0, OSH_ENDPOINTS_MAX),
+	ROW(OSH_SEC_MATCHES,   struct osh_b_match,    matches,   0, OSH_MATCHES_MAX),
+	ROW(OSH_SEC_QUERIES,   struct osh_b_query,    queries,   0, OSH_MATCHES_MAX),
+	ROW(OSH_SEC_PATTERNS,  uint32_t,              patterns,  0, 4 * OSH_MATCHES_MAX),
+	ROW(OSH_SEC_PERSISTED, struct osh_b_persisted, persisted, 0, OSH_MATCHES_MAX),
+	ROW(OSH_SEC_FIELDS,    uint32_t,              fields,    0, OSH_MATCHES_MAX),
 #undef n_meta
 #undef n_unix_paths
 #undef ROW

@@ -31,8 +31,15 @@ struct bundle {
 	const struct osh_b_env *env;
 	const struct osh_b_exec *exec;
 	const struct osh_b_unix *unix_paths;
+	const struct osh_b_l7 *l7;
+	const struct osh_b_match *matches;
+	const struct osh_b_query *queries;
+	const uint32_t *patterns;
+	const struct osh_b_persisted *persisted;
+	const uint32_t *fields;
 	uint32_t n_fs, n_hosts, n_suffixes, n_cidrs, n_endpoints, n_alts, n_rules, n_binaries,
-		 n_upstream, n_env, n_exec, n_unix;
+		 n_upstream, n_env, n_exec, n_unix, n_l7, n_matches, n_queries, n_patterns,
+		 n_persisted, n_fields;
 	bool mapped;			/* bundle_done() unmaps */
 };
 

@@ -225,7 +225,8 @@ static int check_alts(const struct bundle *b, struct err *e)
 		const struct osh_b_alt *a = &b->alts[i];
 
 		if (a->group >= b->meta->n_groups || a->rule >= b->n_rules || a->pad ||
-		    (a->flags & ~(OSH_ALT_TAINT_OK | OSH_ALT_L7)))
+		    (a->flags & ~(OSH_ALT_TAINT_OK | OSH_ALT_L7 | OSH_ALT_TLS_SKIP)) ||
+		    !(a->flags & OSH_ALT_L7) != !b->rules[a->rule].l7)
 			return BAD("alternative %u", i);
 	}
 	return 0;
@@ -234,7 +235,9 @@ static int check_alts(const struct bundle *b, struct err *e)
 static int check_rules(const struct bundle *b, struct err *e)
 {
 	for (uint32_t i = 0; i < b->n_rules; i++)
-		if (!has_str(b, b->rules[i].name) || !*bundle_str(b, b->rules[i].name))
+		if (!has_str(b, b->rules[i].name) || !*bundle_str(b, b->rules[i].name) ||
+		    b->rules[i].pad ||
+		    (b->rules[i].l7 && (b->rules[i].l7 > b->n_l7 || b->l7[b->rules[i].l7 - 1].rule != i)))
 			return BAD("rule %u", i);
 	return 0;
 }
@@ -317,7 +320,7 @@ int bundle_check(const struct bundle *b, struct err *e)
 	static int (*const checks[])(const struct bundle *, struct err *) = {
 		check_strings, check_meta, check_fs, check_hosts, check_suffixes,
 		check_cidrs, check_endpoints, check_alts, check_rules, check_binaries,
-		check_upstream, check_env, check_lists,
+		check_upstream, check_env, check_lists, bundle_check_l7,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

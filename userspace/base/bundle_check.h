@@ -4,4 +4,7 @@
 
 #include "bundle.h"
 
+/* bundle_check_l7.c: the inside of connections. */
+int bundle_check_l7(const struct bundle *b, struct err *e);
+
 int bundle_check(const struct bundle *b, struct err *e);	/* 0 or -EBADMSG with the reason */

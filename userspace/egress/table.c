@@ -106,6 +106,18 @@ static const struct osh_b_endpoint *endpoint_of(const struct bundle *b, uint32_t
 	return NULL;
 }
 
+/* Keeps target.rules sorted: the order in which rules are judged and reported. */
+static void let_through(struct target *t, const struct osh_b_alt *a)
+{
+	uint32_t i = t->n_rules++;
+
+	for (; i && t->rules[i - 1] > a->rule; i--)
+		t->rules[i] = t->rules[i - 1];
+	t->rules[i] = a->rule;
+	t->common = t->n_rules == 1 ? a->flags : t->common & a->flags;
+	t->flags |= a->flags;
+}
+
 /*
  * The rules that let this program through, once more: its groups are what the exec hook found, never
  * its path, since a replaced file keeps its path. Names the program's own rule before one for any.
@@ -133,7 +145,7 @@ static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_en
 			own = alts[i].rule + 1;
 		else
 			continue;
-		t->flags |= alts[i].flags;
+		let_through(t, &alts[i]);
 		t->alts |= 1u << i;
 	}
 	t->rule = own ? own : any;

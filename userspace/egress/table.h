@@ -20,7 +20,10 @@ struct target {
 	uint32_t ident;
 	uint32_t host;			/* host number */
 	uint32_t rule;			/* index of the rule + 1 */
-	uint32_t flags;			/* OSH_ALT_* of all matching rules */
+	uint32_t flags;			/* OSH_ALT_* that one of the matching rules has */
+	uint32_t common;		/* OSH_ALT_* that all of them have */
+	uint32_t n_rules;
+	uint32_t rules[OSH_ALTS];	/* matching rules, indices into RULES, ascending; all with OSH_ALT_L7 are here */
 	uint32_t endpoint;		/* index into ENDPOINTS + 1 */
 	uint32_t alts;			/* bit i: the endpoint's alternative i lets this program through */
 	uint16_t port;

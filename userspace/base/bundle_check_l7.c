@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checks the sections about the inside of connections, as bundle_check.c does for the rest. Ranges that
+ * follow one another make the work linear in the size of the bundle, whoever wrote it.
+ */
+#include "bundle_check.h"
+
+#include <string.h>
+
+#include "own.h"
+
+#define BAD(...) fail(e, EBADMSG, "bundle: " __VA_ARGS__)
+
+static bool is_str(const struct bundle *b, uint32_t off)
+{
+	return off < b->n_strings;
+}
+
+static bool in(struct osh_b_range r, uint32_t n)
+{
+	return r.first <= n && r.n <= n - r.first;
+}
+
+/* The next range of a section that is used up in order. */
+static bool next(struct osh_b_range r, uint32_t *at, uint32_t n)
+{
+	if (r.first != *at || !in(r, n))
+		return false;
+	*at += r.n;
+	return true;
+}
+
+/* Bytes of the class at p, 0 when it does not end or holds nothing. */
+static size_t class_ok(const char *p)
+{
+	size_t n = 1 + (p[1] == '!' || p[1] == '^');
+
+	if (p[n] == ']')
+		return 0;
+	for (; p[n] != ']'; n++) {
+		n += p[n] == '\\';
+		if (!p[n])
+			return 0;
+	}
+	return n + 1;
+}
+
+static bool pattern_ok(const char *p)
+{
+	if (strnlen(p, OSH_PATTERN_LEN + 1) > OSH_PATTERN_LEN)
+		return false;
+	while (*p) {
+		size_t n = *p == '[' ? class_ok(p) : *p == '\\' ? 2 : 1;
+
+		if (!n || (n == 2 && *p == '\\' && !p[1]))
+			return false;
+		p += n;
+	}
+	return true;
+}
+
+static int check_patterns(const struct bundle *b, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_patterns; i++)
+		if (!is_str(b, b->patterns[i]) || !pattern_ok(bundle_str(b, b->patterns[i])))
+			return BAD("pattern %u", i);
+	for (uint32_t i = 0; i < b->n_fields; i++)
+		if (!is_str(b, b->fields[i]))
+			return BAD("field %u", i);
+	for (uint32_t i = 0; i < b->n_queries; i++)
+		if (!is_str(b, b->queries[i].key) || b->queries[i].pad || !b->queries[i].any.n ||
+		    !in(b->queries[i].any, b->n_patterns))
+			return BAD("query matcher %u", i);
+	return 0;
+}
+
+static bool operation_ok(uint32_t o)
+{
+	return o == OSH_OP_QUERY || o == OSH_OP_MUTATION || o == OSH_OP_SUBSCRIPTION;
+}
+
+static int check_persisted(const struct bundle *b, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_persisted; i++) {
+		const struct osh_b_persisted *p = &b->persisted[i];
+
+		if (!is_str(b, p->hash) || !is_str(b, p->name) || !operation_ok(p->operation) || p->pad ||
+		    !in(p->fields, b->n_fields))
+			return BAD("registered query %u", i);
+	}
+	return 0;
+}
+
+/* What a match is about, by what it has: exactly one of these. */
+enum about { ABOUT_NOTHING, ABOUT_REQUEST, ABOUT_OPERATION, ABOUT_CALL };
+
+static enum about about(const struct osh_b_match *m)
+{
+	bool request = m->path.n || m->query.n, operation = m->name.n || m->fields.n;
+
+	if (m->method && !m->methods.n && !m->operations && !operation && !m->tools.n)
+		return ABOUT_REQUEST;
+	if (m->operations && m->operations < 8 && !m->method && !m->methods.n && !request && !m->tools.n)
+		return ABOUT_OPERATION;
+	if (m->methods.n && !m->method && !m->operations && !request && !operation)
+		return ABOUT_CALL;
+	return ABOUT_NOTHING;
+}
+
+static int check_matches(const struct bundle *b, struct err *e)
+{
+	uint32_t queries = 0;
+
+	for (uint32_t i = 0; i < b->n_matches; i++) {
+		const struct osh_b_match *m = &b->matches[i];
+
+		if (about(m) == ABOUT_NOTHING || !is_str(b, m->method) || m->pad ||
+		    (m->method && !*bundle_str(b, m->method)) ||
+		    !in(m->methods, b->n_patterns) || !in(m->path, b->n_patterns) ||
+		    !in(m->name, b->n_patterns) || !in(m->fields, b->n_patterns) ||
+		    !in(m->tools, b->n_patterns) || !next(m->query, &queries, b->n_queries))
+			return BAD("request rule %u", i);
+	}
+	return queries == b->n_queries ? 0 : BAD("query matchers of no rule");
+}
+
+/* Does the protocol have a use for this match, and what flags does it stand for? */
+static bool fits(const struct bundle *b, const struct osh_b_l7 *l7, uint32_t i, uint32_t *flags)
+{
+	const struct osh_b_match *m = &b->matches[i];
+	bool allow = i - l7->allow.first < l7->allow.n;
+	enum about what = about(m);
+
+	*flags |= what == ABOUT_OPERATION ? OSH_L7_OPERATIONS : 0;
+	*flags |= allow && m->tools.n ? OSH_L7_TOOLS : 0;
+	switch ((enum osh_b_protocol)l7->protocol) {
+	case OSH_PROTO_REST:
+		return what == ABOUT_REQUEST;
+	case OSH_PROTO_WEBSOCKET:
+		return what == ABOUT_REQUEST || what == ABOUT_OPERATION;
+	case OSH_PROTO_GRAPHQL:
+		return what == ABOUT_OPERATION;
+	case OSH_PROTO_JSONRPC:
+		return what == ABOUT_REQUEST && !m->path.n && !m->query.n;
+	case OSH_PROTO_MCP:
+		return what == ABOUT_CALL;
+	}
+	return false;
+}
+
+static bool flags_ok(const struct bundle *b, const struct osh_b_l7 *l7)
+{
+	uint32_t flags = 0, computed = OSH_L7_OPERATIONS | OSH_L7_TOOLS;
+
+	for (uint32_t i = 0; i < l7->allow.n + l7->deny.n; i++)
+		if (!fits(b, l7, l7->allow.first + i, &flags))
+			return false;
+	return !(l7->flags & ~OSH_L7_FLAGS) && (l7->flags & computed) == flags;
+}
+
+static bool enums_ok(const struct osh_b_l7 *l7)
+{
+	bool rpc = l7->protocol == OSH_PROTO_JSONRPC || l7->protocol == OSH_PROTO_MCP;
+
+	return l7->protocol <= OSH_PROTO_MCP && l7->access <= OSH_ACCESS_FULL &&
+	       l7->signing <= OSH_SIGN_SIGV4_NO_BODY && (!rpc || l7->access == OSH_ACCESS_NONE) &&
+	       (l7->access != OSH_ACCESS_NONE) == (l7->access_line != 0);
+}
+
+static int check_l7(const struct bundle *b, struct err *e)
+{
+	uint32_t matches = 0, persisted = 0;
+
+	for (uint32_t i = 0; i < b->n_l7; i++) {
+		const struct osh_b_l7 *l7 = &b->l7[i];
+
+		if (l7->rule >= b->n_rules || b->rules[l7->rule].l7 != i + 1 || (i && l7[-1].rule >= l7->rule))
+			return BAD("L7 entry %u belongs to no rule", i);
+		if (!enums_ok(l7) || !l7->max_body || (l7->weight != 0) != (l7->path.n != 0) ||
+		    !in(l7->path, b->n_patterns) || !next(l7->allow, &matches, b->n_matches) ||
+		    !next(l7->deny, &matches, b->n_matches) ||
+		    !next(l7->persisted, &persisted, b->n_persisted) || !is_str(b, l7->binding) ||
+		    !is_str(b, l7->credential) || !is_str(b, l7->signing_service) ||
+		    !is_str(b, l7->signing_region) || !flags_ok(b, l7))
+			return BAD("L7 entry %u", i);
+	}
+	return matches == b->n_matches && persisted == b->n_persisted ? 0 : BAD("request rules of no endpoint");
+}
+
+int bundle_check_l7(const struct bundle *b, struct err *e)
+{
+	static int (*const checks[])(const struct bundle *, struct err *) = {
+		check_patterns, check_persisted, check_matches, check_l7,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		int r = checks[i](b, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
