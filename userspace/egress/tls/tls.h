@@ -9,6 +9,7 @@
 #include "bundle.h"
 #include "err.h"
 #include "osh/abi.h"
+#include "tls/hello.h"
 #include "tls/stream.h"
 
 struct tls;				/* contexts, root key, caches of certificates and sessions */
@@ -38,11 +39,3 @@ void tls_accept(struct tls *t, struct stream *s, const char *name, bool h2,
 		void (*done)(struct stream *s, const struct tls_result *r));
 void tls_connect(struct tls *t, struct stream *s, const char *name, bool h2,
 		 void (*done)(struct stream *s, const struct tls_result *r));
-
-/* The first bytes of a connection: is it TLS, and for whom? Pure; reads no further than one ClientHello. */
-enum hello { HELLO_MORE, HELLO_PLAIN, HELLO_TLS, HELLO_BAD };
-struct hello_found {
-	struct slice sni;		/* n == 0: none */
-	bool ech;			/* encrypted_client_hello present, GREASE or not */
-};
-enum hello hello_read(struct slice in, struct hello_found *ret);
