@@ -51,6 +51,7 @@
 #define OSH_RING_DENY (4u << 20)	/* bytes; ring of denials: a lane of its own */
 #define OSH_DENIALS (1 << 18)		/* distinct denials being aggregated on the host */
 #define OSH_DENIALS_EACH 2048		/* of them, at most this many for one sandbox */
+#define OSH_TALLY_BYTES (64u << 10)	/* osh-audit's count of refused system calls, per sandbox */
 
 #define OSH_EGRESS_CONNS 1024		/* relayed connections of one sandbox at once */
 #define OSH_EGRESS_CONNECT_MS 15000	/* upstream resolve and connect */

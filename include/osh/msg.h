@@ -39,6 +39,7 @@ enum osh_msg_type {
 	OSH_MSG_INIT_SIGNAL,		/* struct osh_msg_status: value = signal for the command's group */
 	/* oshd -> osh-audit, and back */
 	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, records, [log,] [summary] */
+	OSH_MSG_AUDIT_CALLS,		/* struct osh_msg_audit_calls; fds: listener, tally; after ADD */
 	OSH_MSG_AUDIT_END,		/* struct osh_msg_id: drain, report, close its descriptors */
 	OSH_MSG_AUDIT_ENDED,		/* struct osh_msg_id: done */
 	/*
@@ -113,6 +114,7 @@ enum osh_prepared_fd {			/* of OSH_MSG_PREPARED */
 	OSH_PFD_LISTENER,		/* TCP, dual stack, listening inside the netns */
 	OSH_PFD_STEER_LINK,		/* bpf_link of the sk_lookup program */
 	OSH_PFD_NETNS,
+	OSH_PFD_CALLS,			/* listener of the system call filter */
 	OSH_PFD_MAX
 };
 
@@ -197,6 +199,8 @@ enum osh_stored_fd {
 	OSH_SFD_LOG,			/* an empty memfd where there is none: flags tell */
 	OSH_SFD_SUMMARY,
 	OSH_SFD_HOSTS,
+	OSH_SFD_CALLS,			/* listener of the system call filter */
+	OSH_SFD_TALLY,			/* memory that one osh-audit leaves to the next */
 	OSH_SFD_MAX
 };
 
@@ -223,6 +227,16 @@ struct osh_msg_audit_add {
 	uint32_t has_log, has_summary;	/* which of the two optional descriptors follow */
 	uint32_t again;			/* 1 = it lives already: osh-audit or oshd was restarted */
 	char name[OSH_SANDBOX_NAME];
+};
+
+/*
+ * Refused system calls that are to be on record wait at the listener for an answer. The tally (a sealed
+ * memfd of OSH_TALLY_BYTES, zeroed at first) is osh-audit's alone: it survives its death.
+ */
+struct osh_msg_audit_calls {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t run_uid;		/* the sandbox's identity */
 };
 
 struct osh_msg_record {

@@ -3,6 +3,6 @@
 # directory's owner, which is root where root called. Nine ways to make one.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=EPERM'
-EVENT='none'
+EVENT='syscall SYSCALL'
 control() { attempt suid "$WORK"; }
 attack() { attempt suid "$WORK"; }

@@ -2,6 +2,6 @@
 # B12: the kernel crypto socket.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|EACCES|EAFNOSUPPORT)'
-EVENT='none'
+EVENT='socket FAMILY'
 control() { attempt socket 38 5 0 || attempt raw; }
 attack() { attempt socket 38 5 0; }

@@ -2,7 +2,7 @@
 # B3: an ICMP echo socket, which needs no capability where the group range allows it.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|EACCES)'
-EVENT='none'
+EVENT='socket FAMILY'
 NET=yes
 control() { attempt raw; }
 attack() { attempt ping; }

@@ -2,7 +2,7 @@
 # B12: vsock: no network namespace covers it.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|EACCES|EAFNOSUPPORT)'
-EVENT='none'
+EVENT='socket FAMILY'
 NET=yes
 control() { attempt socket 40 1 0; }
 attack() { attempt socket 40 1 0; }

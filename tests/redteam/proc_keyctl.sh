@@ -2,6 +2,6 @@
 # E4: a key in a keyring.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|ENOSYS)'
-EVENT='none'
+EVENT='syscall SYSCALL'
 control() { attempt keyctl; }
 attack() { attempt keyctl; }

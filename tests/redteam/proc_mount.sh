@@ -2,6 +2,6 @@
 # A11: a mount.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|ENOSYS)'
-EVENT='none'
+EVENT='syscall SYSCALL'
 control() { unshare -m "$ATTEMPT" mount /mnt; }
 attack() { attempt mount /tmp; }

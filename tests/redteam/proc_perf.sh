@@ -2,6 +2,6 @@
 # E4: perf_event_open().
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|EACCES|ENOSYS)'
-EVENT='none'
+EVENT='syscall SYSCALL'
 control() { attempt perf; }
 attack() { attempt perf; }

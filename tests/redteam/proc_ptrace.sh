@@ -2,6 +2,6 @@
 # E3: ptrace of a process outside.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ESRCH|EPERM|ENOSYS)'
-EVENT='none'
+EVENT='syscall SYSCALL'
 control() { attempt ptrace "$HOSTPID"; }
 attack() { attempt ptrace "$HOSTPID"; }

@@ -2,6 +2,6 @@
 # B13: io_uring, whose calls no syscall filter sees.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|ENOSYS)'
-EVENT='none'
+EVENT='syscall SYSCALL'
 control() { attempt uring; }
 attack() { attempt uring; }

@@ -2,6 +2,6 @@
 # A12: a user namespace of its own.
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|ENOSYS|ENOSPC)'
-EVENT='none'
+EVENT='syscall SYSCALL'
 control() { attempt unshare user; }
 attack() { attempt unshare user; }

@@ -19,9 +19,9 @@
 #include "../../userspace/launch/cred.h"
 #include "../../userspace/launch/landlock.h"
 #include "../../userspace/launch/paths.h"
-#include "../../userspace/launch/seccomp.h"
 #include "../../userspace/launch/view.h"
 #include "../../userspace/launch/windows.h"
+#include "../unit/answerer.h"
 #include "own.h"
 #include "policy.h"
 
@@ -130,7 +130,8 @@ static inline void box_note(struct outcome *o, const struct err *e)
 }
 
 /* In a process that is pid 1 of fresh namespaces. */
-static inline void box_build(const struct box *x, const struct bundle *b, struct outcome *o)
+static inline void box_build(const struct box *x, const struct bundle *b, const struct answerer *by,
+			     struct outcome *o)
 {
 	unsigned layers = x->layers ? x->layers : L_ALL;
 	struct osh_msg_launch m = { .id = 1, .uid = x->caller, .gid = x->caller };
@@ -158,7 +159,8 @@ static inline void box_build(const struct box *x, const struct bundle *b, struct
 	if (!r && layers & L_LANDLOCK)
 		r = landlock_apply(v.rules, v.n_rules, landlock_abi(), &e);
 	if (!r && layers & L_SECCOMP)
-		r = seccomp_enter(&box_filters, b->meta->userns ? SECCOMP_NESTED : SECCOMP_PLAIN, &e);
+		r = answered_enter(&box_filters, b->meta->userns ? SECCOMP_NESTED : SECCOMP_PLAIN, by,
+				   &e);
 	o->warnings = p.warnings;
 	memcpy(o->warning, p.warning, sizeof(o->warning));
 	if (r < 0)
@@ -173,11 +175,13 @@ static inline struct outcome box_run(const struct box *x)
 	struct buf bytes = { 0 };
 	struct bundle b = { 0 };
 	struct err e = { 0 };
+	struct answerer by;
 	int up[2], st;
 	pid_t pid;
 
 	if (box_compile(x->policy, &bytes) || bundle_open_mem(&b, bytes.p, bytes.n, &e) ||
-	    windows_refresh(&box_windows, &e) || pipe2(up, O_CLOEXEC)) {
+	    windows_refresh(&box_windows, &e) || pipe2(up, O_CLOEXEC) ||
+	    answerer_start(&by)) {
 		box_note(&o, &e);
 		return o;
 	}
@@ -189,7 +193,7 @@ static inline struct outcome box_run(const struct box *x)
 		pid = fork();
 		if (pid == 0) {
 			setsid();
-			box_build(x, &b, &fresh);
+			box_build(x, &b, &by, &fresh);
 			_exit(write(up[1], &fresh, sizeof(fresh)) != sizeof(fresh));
 		}
 		waitpid(pid, &st, 0);
@@ -199,6 +203,7 @@ static inline struct outcome box_run(const struct box *x)
 	(void)!read(up[0], &o, sizeof(o));
 	close(up[0]);
 	waitpid(pid, &st, 0);
+	answerer_end(&by);
 	free((void *)b.strings);
 	buf_done(&bytes);
 	return o;

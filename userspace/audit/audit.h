@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "bundle.h"
+#include "calls.h"
 #include "osh/abi.h"
 #include "out.h"
 #include "strays.h"
@@ -22,6 +23,8 @@ enum audit_fd {				/* descriptors that oshd passes, from 3 */
 	AFD_IDENTS,
 	AFD_ADDRS,
 	AFD_SANDBOXES,
+	AFD_TASK_DATA,			/* programs of tasks: one of the two is in use */
+	AFD_TASKS,
 };
 
 /* One distinct denial, remembered so that the closing record and the summary can name it. */
@@ -41,6 +44,7 @@ struct asandbox {
 	uint64_t unremembered;		/* denials past OSH_DENIALS_EACH: still written, not in the summary */
 	uint64_t seq;			/* of the next line */
 	uint64_t lost;			/* lines that could not be written */
+	struct calls calls;		/* refused ones, waiting for our answer */
 	struct asandbox *next;
 };
 
@@ -58,6 +62,12 @@ void asandbox_free(struct audit *a, struct asandbox *s);
 void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
 		    bool kernel);
 
+/* The same as one before: only counted. */
+void asandbox_repeat(struct asandbox *s, const struct osh_event_named *e);
+
+/* A denial that a former osh-audit has written down, and how often it has been since. */
+void asandbox_recall(struct asandbox *s, const struct osh_event *first, uint64_t count);
+
 /* A line about the sandbox itself: STARTED, ENDED, or RESTARTED when its log changes hands. */
 void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why);
 
@@ -69,6 +79,9 @@ void map_program(uint32_t id, uint32_t ident, char *ret);
 
 /* Name that a synthetic address stands for: "" when unknown. `ret` holds OSH_NAME_MAX bytes. */
 void map_name(uint32_t id, uint32_t addr, char *ret);
+
+/* Program of a thread: its ident in this sandbox, 0 when unknown. */
+uint32_t map_task_ident(uint32_t id, int pidfd, uint32_t tid);
 uint64_t map_denial_count(const struct osh_event *e);
 bool map_sandbox(uint32_t slot, struct osh_sandbox *ret);
 

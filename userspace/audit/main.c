@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "audit.h"
 #include "cage.h"
 #include "chan.h"
@@ -25,6 +26,7 @@ struct loop {
 	struct audit a;
 	struct ring_buffer *deny, *allow;
 	int epoll_fd;
+	int calls_fd;			/* readable: a refused call waits for its answer */
 	uint32_t peer_of[PEER_FDS];	/* descriptor -> sandbox of an egress' record socket */
 	int top_peer;			/* no peer above it */
 	bool embedded;			/* when oshd goes, so do its sandboxes */
@@ -121,6 +123,17 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 	return add_peer(l, m->id, chan_take(in, 1));
 }
 
+static int do_calls(struct loop *l, const struct osh_msg_audit_calls *m, struct chan_in *in)
+{
+	struct asandbox *s = asandbox_find(&l->a, m->id);
+
+	int r = s ? calls_watch(l->calls_fd, s, m->run_uid, chan_take(in, 0), in->fds[1]) : -EPROTO;
+
+	if (!r)
+		calls_answer(&l->a, s, 0);	/* what a former osh-audit had taken */
+	return r;
+}
+
 static void read_records(struct loop *l, int fd, uint32_t id, int most)
 {
 	struct asandbox *s = asandbox_find(&l->a, id);
@@ -189,6 +202,7 @@ static int do_end(struct loop *l, uint32_t id)
 
 	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
 	if (s) {
+		calls_answer(&l->a, s, FULL_RING);
 		drop_peer(l, id);
 		asandbox_close(&l->a, s);
 		asandbox_free(&l->a, s);
@@ -198,6 +212,7 @@ static int do_end(struct loop *l, uint32_t id)
 
 static int control(struct loop *l)
 {
+	const struct osh_msg_audit_calls *calls;
 	const struct osh_msg_audit_add *add;
 	const struct osh_msg_id *id;
 	struct chan_in in;
@@ -210,6 +225,8 @@ static int control(struct loop *l)
 		add = (const void *)in.bytes;
 		if (in.n_fds == 2 + !!add->has_log + !!add->has_summary)
 			r = do_add(l, add, &in);
+	} else if ((calls = chan_is(&in, OSH_MSG_AUDIT_CALLS, sizeof(*calls), 2))) {
+		r = do_calls(l, calls, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*id), 0))) {
 		r = do_end(l, id->id);
 	}
@@ -229,6 +246,9 @@ static int serve(struct loop *l)
 		for (int i = 0; i < n; i++)	/* first: events of a sandbox follow its announcement */
 			if (ev[i].data.fd == AFD_CONTROL && control(l) < 0)
 				l->end = true;
+		for (int i = 0; i < n; i++)
+			if (ev[i].data.fd == l->calls_fd)
+				calls_round(l->calls_fd, &l->a);
 		drain(l, BATCH, RECORDS);
 	}
 	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
@@ -247,7 +267,8 @@ static int start(struct loop *l, struct err *e)
 	if (!l->a.strays || !l->deny || !l->allow)
 		return fail(e, errno, "map the rings: %s", strerror(errno));
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epoll_fd < 0 || watch(l, AFD_CONTROL) < 0 || watch(l, AFD_RING_DENY) < 0 ||
+	l->calls_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || l->calls_fd < 0 || watch(l, l->calls_fd) < 0 || watch(l, AFD_CONTROL) < 0 || watch(l, AFD_RING_DENY) < 0 ||
 	    watch(l, AFD_RING_ALLOW) < 0)
 		return fail(e, errno, "epoll: %s", strerror(errno));
 	return 0;
@@ -265,7 +286,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	l.embedded = !strcmp(argv[2], "embedded");
-	if (start(&l, &e) < 0 || cage_enter((uid_t)uid, &e) < 0) {
+	if (start(&l, &e) < 0 || answer_setup(&e) < 0 || cage_enter((uid_t)uid, &e) < 0) {
 		fprintf(stderr, "osh-audit: %s\n", e.text);
 		return 1;
 	}

@@ -29,6 +29,15 @@ void map_name(uint32_t id, uint32_t addr, char *ret)
 	ret[OSH_NAME_MAX - 1] = 0;
 }
 
+uint32_t map_task_ident(uint32_t id, int pidfd, uint32_t tid)
+{
+	struct osh_task t;
+
+	if (bpf_map_lookup_elem(AFD_TASK_DATA, &pidfd, &t) && bpf_map_lookup_elem(AFD_TASKS, &tid, &t))
+		return 0;
+	return t.id == id ? t.ident : 0;
+}
+
 uint64_t map_denial_count(const struct osh_event *e)
 {
 	struct osh_denial_key k = { .id = e->id, .kind = e->kind, .why = e->why, .ident = e->ident,

@@ -117,7 +117,10 @@ static void actor(struct json *j, const struct osh_event *e, const struct ocsf_c
 		json_kv_u64(j, "pid", e->pid);
 		json_kv_u64(j, "tid", e->tid);
 		json_key(j, "name");
-		json_str(j, e->comm, strnlen(e->comm, sizeof(e->comm)));
+		if (e->comm[0] || !slash)
+			json_str(j, e->comm, strnlen(e->comm, sizeof(e->comm)));
+		else
+			json_text(j, slash + 1);
 	}
 	if (c->program[0]) {
 		json_key(j, "file");
@@ -210,10 +213,21 @@ static void subject(struct json *j, const struct osh_event_named *e, const struc
 	json_obj(j);
 	if (class_uid == 1007)
 		json_kv_u64(j, "pid", e->ev.pid);
-	json_kv_str(j, class_uid == 1007 ? "path" : "name", c->host[0] ? c->host : c->sandbox);
+	json_kv_str(j, class_uid == 1007 ? "path" : "name",
+		    c->host[0] ? c->host
+		    : class_uid == 1007 && c->program[0] ? c->program : c->sandbox);
 	if (class_uid == 1001)
 		json_kv_u64(j, "type_id", 1);
 	json_end(j);
+	if (e->ev.kind == OSH_EV_SYSCALL) {
+		char name[CALLS_NAME];
+
+		calls_name(e->ev.aux, name);
+		json_key(j, "unmapped");
+		json_obj(j);
+		json_kv_str(j, "syscall", name);
+		json_end(j);
+	}
 }
 
 static void device(struct json *j)

@@ -28,7 +28,7 @@ struct asandbox *asandbox_add(struct audit *a, uint32_t id)
 	if (!s)
 		return NULL;
 	s->id = id;
-	s->log.fd = s->summary.fd = -1;
+	s->log.fd = s->summary.fd = s->calls.fd = -1;
 	s->next = a->sandboxes;
 	a->sandboxes = s;
 	return s;
@@ -46,6 +46,7 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 	(void)shutdown(s->summary.fd, SHUT_WR);	/* others hold it too; this was the last word */
 	out_done(&s->summary);
 	bundle_done(&s->bundle);
+	calls_done(&s->calls);
 	free(s->denials);
 	free(s);
 }
@@ -162,6 +163,23 @@ void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_
 	line(a, s, e, 1, false);
 }
 
+void asandbox_repeat(struct asandbox *s, const struct osh_event_named *e)
+{
+	struct denial *d = known(s, e);
+
+	if (d)
+		d->count++;
+}
+
+void asandbox_recall(struct asandbox *s, const struct osh_event *first, uint64_t count)
+{
+	struct osh_event_named e = { .ev = *first };
+	struct denial *d = remember(s, &e, false);
+
+	if (d)
+		d->count = count;
+}
+
 struct walk {
 	struct audit *a;
 	struct asandbox *s;
@@ -226,6 +244,7 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 	struct walk w = { a, s };
 	struct osh_sandbox k = { 0 };
 	uint32_t from_kernel = 0;
+	uint64_t uncounted = calls_overflow(&s->calls);
 
 	for (uint32_t i = 0; i < s->n_denials; i++) {
 		struct denial *d = &s->denials[i];
@@ -240,10 +259,12 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 	if (map_sandbox(s->slot, &k) && k.id == s->id && k.denials > from_kernel)
 		map_denials(s->id, unseen, &w);
 	finding(a, s, "allow records were lost: the ring was full", k.id == s->id ? k.allow_drops : 0);
+	if (k.id == s->id)
+		uncounted += k.deny_overflow;
 	finding(a, s, "denials beyond the sandbox's budget were counted without a record of their own",
-		k.id == s->id ? k.deny_overflow : 0);
+		uncounted);
 	finding(a, s, "log lines could not be written", s->lost);
 	asandbox_life(a, s, OSH_WHY_ENDED);
 	if (s->summary.fd >= 0)
-		summary_write(s, k.id == s->id ? k.deny_overflow + s->unremembered : s->unremembered);
+		summary_write(s, uncounted + s->unremembered);
 }

@@ -42,6 +42,9 @@ static void put_target(struct buf *b, const struct asandbox *s, const struct osh
 	} else if (v->kind == OSH_EV_SOCKET) {
 		buf_printf(b, "family %u type %u protocol %u", v->aux >> 16, v->aux >> 8 & 0xff,
 			   v->aux & 0xff);
+	} else if (v->kind == OSH_EV_SYSCALL) {
+		calls_name(v->aux, name);
+		put_safe(b, name, sizeof(name));
 	}
 }
 

@@ -22,7 +22,10 @@ struct child_args {
 	struct rlimit nofile;		/* what osh-launch was started with */
 };
 
-/* OSH_MSG_PREPARED from child to osh-launch: listener, steering link, network namespace. */
-#define CHILD_FDS 3
+/*
+ * OSH_MSG_PREPARED from child to osh-launch: listener, steering link, network namespace, and where refused
+ * system calls wait.
+ */
+#define CHILD_FDS 4
 
 _Noreturn void child_run(const struct child_args *a);

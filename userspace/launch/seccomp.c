@@ -22,10 +22,13 @@
 #include "own.h"
 #include "sysnr.h"
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
 #define LOW 0xffffffffull		/* the bits that the kernel looks at in an int */
 #define TYPE (LOW & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 
-enum group { ALLOW, NEST, DENY, ARGS };
+enum group { ALLOW, NEST, DENY, QUIET, ARGS };
 
 static const struct {
 	enum group group;
@@ -40,8 +43,9 @@ static const struct {
 static const struct arg_rule {
 	int nr, n;
 	struct scmp_arg_cmp a[3];
-	int error;			/* 0 = allow */
-	bool nested_too;		/* refusals only: holds with nested namespaces as well */
+	/* Refusals only. */
+	bool nested_too;		/* holds with nested namespaces as well */
+	int quiet;			/* errno of one that is not on record: nothing hot may wait for it */
 } allowed[] = {
 #define EQ(arg, mask, value) { arg, SCMP_CMP_MASKED_EQ, mask, value }
 #define INET(family, type, proto) \
@@ -59,31 +63,35 @@ static const struct arg_rule {
 };
 
 /*
- * Refused arguments: of calls that are allowed otherwise, and, so that the errno is a plain EPERM and
- * not ENOSYS, the well-known ones that `allowed` leaves out.
+ * Refused arguments: of calls that are allowed otherwise, and the well-known ones that `allowed` leaves
+ * out. Each use is on record, and what it answers stands in osh/refused.h, except where the last column
+ * gives an errno: libraries ask that in every program and take no for an answer.
  */
 static const struct arg_rule refused[] = {
-/* EACCES as the socket hook says it; the kernel's own EPERM would hide which layer answered. */
 #define SOCK_IS(family, what, mask, value) \
-	{ __NR_socket, 2, { EQ(0, LOW, family), EQ(what, mask, value) }, EACCES, true }
+	{ __NR_socket, 2, { EQ(0, LOW, family), EQ(what, mask, value) }, true, 0 }
+#define MPTCP(family) \
+	{ __NR_socket, 2, { EQ(0, LOW, family), EQ(2, LOW, IPPROTO_MPTCP) }, true, EACCES }
+/* Protocol 0, routes, is the only one without any of these bits; there are 32. */
+#define NETLINK(bit) SOCK_IS(AF_NETLINK, 2, bit, bit)
 #define INET_SOCK(what, mask, value) \
 	SOCK_IS(AF_INET, what, mask, value), SOCK_IS(AF_INET6, what, mask, value)
-#define NEW(flag) { __NR_clone, 1, { EQ(0, flag, flag) }, EPERM, false }
+#define NEW(flag) { __NR_clone, 1, { EQ(0, flag, flag) }, false, 0 }
 /*
  * A set-uid file in a writable tree is harmless inside (nosuid, no_new_privs) but works outside, with the
  * identity of the tree's owner: root's, where root called. openat2(2) is not in the list for this reason.
  */
-#define SUID(call, mode) { call, 1, { EQ(mode, S_ISUID, S_ISUID) }, EPERM, true }
+#define SUID(call, mode) { call, 1, { EQ(mode, S_ISUID, S_ISUID) }, true, 0 }
 #define SUID_OPEN(call, flags, bit) \
-	{ call, 2, { EQ(flags, bit, bit), EQ((flags) + 1, S_ISUID, S_ISUID) }, EPERM, true }
+	{ call, 2, { EQ(flags, bit, bit), EQ((flags) + 1, S_ISUID, S_ISUID) }, true, 0 }
 #define TMPFILE ((uint64_t)(O_TMPFILE & ~O_DIRECTORY))
 	/* clang-format off */
-	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSTI) }, EPERM, true },
-	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCLINUX) }, EPERM, true },
-	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSETD) }, EPERM, true },	/* would load kernel modules */
-	{ __NR_prctl, 1, { EQ(0, LOW, PR_SET_MM) }, EPERM, true },
-	{ __NR_personality, 1, { EQ(0, 0x0040000, 0x0040000) }, EPERM, true },	/* ADDR_NO_RANDOMIZE */
-	{ __NR_personality, 1, { EQ(0, LOW, 8) }, EPERM, true },		/* PER_LINUX32 */
+	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSTI) }, true, 0 },
+	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCLINUX) }, true, 0 },
+	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSETD) }, true, 0 },	/* would load kernel modules */
+	{ __NR_prctl, 1, { EQ(0, LOW, PR_SET_MM) }, true, 0 },
+	{ __NR_personality, 1, { EQ(0, 0x0040000, 0x0040000) }, true, 0 },	/* ADDR_NO_RANDOMIZE */
+	{ __NR_personality, 1, { EQ(0, LOW, 8) }, true, 0 },		/* PER_LINUX32 */
 	SUID(__NR_chmod, 1), SUID(__NR_fchmod, 1), SUID(__NR_fchmodat, 2), SUID(__NR_fchmodat2, 2),
 	SUID(__NR_mknod, 1), SUID(__NR_mknodat, 2), SUID(__NR_creat, 1),
 	SUID_OPEN(__NR_open, 1, O_CREAT), SUID_OPEN(__NR_open, 1, TMPFILE),
@@ -94,8 +102,9 @@ static const struct arg_rule refused[] = {
 	INET_SOCK(1, TYPE, SOCK_DCCP), INET_SOCK(1, TYPE, SOCK_PACKET),
 	INET_SOCK(2, LOW, IPPROTO_ICMP), INET_SOCK(2, LOW, IPPROTO_ICMPV6),
 	INET_SOCK(2, LOW, IPPROTO_SCTP), INET_SOCK(2, LOW, IPPROTO_UDPLITE),
-	INET_SOCK(2, LOW, IPPROTO_DCCP), INET_SOCK(2, LOW, IPPROTO_MPTCP),
-	INET_SOCK(2, LOW, IPPROTO_RAW),
+	INET_SOCK(2, LOW, IPPROTO_DCCP), INET_SOCK(2, LOW, IPPROTO_RAW),
+	MPTCP(AF_INET), MPTCP(AF_INET6),	/* Go asks for it in every program that listens */
+	NETLINK(1), NETLINK(2), NETLINK(4), NETLINK(8), NETLINK(16),
 	/* clang-format on */
 };
 
@@ -124,7 +133,9 @@ static int fill_list(scmp_filter_ctx c, enum seccomp_variant v)
 		if (g == NEST)
 			g = v == SECCOMP_NESTED ? ALLOW : DENY;
 		if (g != ARGS)
-			r = seccomp_rule_add_array(c, g == ALLOW ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM),
+			r = seccomp_rule_add_array(c, g == ALLOW ? SCMP_ACT_ALLOW
+						      : g == QUIET ? SCMP_ACT_ERRNO(EPERM)
+								   : SCMP_ACT_NOTIFY,
 						   calls[i].nr, 0, NULL);
 	}
 	for (size_t i = 0; !r && i < ARRAY_SIZE(allowed); i++)
@@ -138,15 +149,16 @@ static int fill_refine(scmp_filter_ctx c, enum seccomp_variant v)
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(refused); i++)
 		if (v == SECCOMP_PLAIN || refused[i].nested_too)
-			r = rule(c, SCMP_ACT_ERRNO((uint32_t)refused[i].error), &refused[i]);
+			r = rule(c, refused[i].quiet ? SCMP_ACT_ERRNO((uint32_t)refused[i].quiet)
+						     : SCMP_ACT_NOTIFY, &refused[i]);
 	for (int f = 0; !r && f < FAMILIES; f++) {
 		struct arg_rule s = { __NR_socket, 1, { EQ(0, LOW, (uint64_t)f) } };
 
 		if (!family_allowed(f))
-			r = rule(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), &s);
+			r = rule(c, SCMP_ACT_NOTIFY, &s);
 		s.nr = __NR_socketpair;
 		if (!r && f != AF_UNIX)
-			r = rule(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), &s);
+			r = rule(c, SCMP_ACT_NOTIFY, &s);
 	}
 	return r;
 }
@@ -248,11 +260,21 @@ void seccomp_set_done(struct seccomp_set *s)
 	*s = (struct seccomp_set){ 0 };
 }
 
-int seccomp_enter(const struct seccomp_set *s, enum seccomp_variant v, struct err *e)
+/*
+ * A signal ends the wait for an answer only before the listener has taken the call, and the call is then
+ * made anew: so one attempt is one record.
+ */
+int seccomp_enter(const struct seccomp_set *s, enum seccomp_variant v, int *ret_listener, struct err *e)
 {
+	long fd;
+
 	if (!s->program[v].filter)
 		return fail(e, EINVAL, "seccomp: the filter was never compiled");
-	if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &s->program[v]) < 0)
+	fd = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
+		     SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+		     &s->program[v]);
+	if (fd < 0)
 		return fail(e, errno, "seccomp: load the filter: %s", strerror(errno));
+	*ret_listener = (int)fd;
 	return 0;
 }

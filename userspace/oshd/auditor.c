@@ -5,16 +5,22 @@
  */
 #include "auditor.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "chan.h"
 #include "own.h"
 #include "sandbox.h"
 #include "spawn.h"
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
 #define RESTARTS_PER_MINUTE 20
 #define STOP_MS 5000
 #define SEND_SECONDS 2			/* oshd waits no longer for room in osh-audit's socket */
@@ -107,7 +113,7 @@ static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
 static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 {
 	static const char *const maps[] = { "ring_deny", "ring_allow", "denials", "idents", "addrs",
-					    "sandboxes" };
+					    "sandboxes", "task_data", "tasks" };
 	char uid[16];
 	char *argv[] = { "osh-audit", uid, d->config.embedded ? "embedded" : "resident", NULL };
 	struct timeval patience = { .tv_sec = SEND_SECONDS };
@@ -169,7 +175,28 @@ int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
 	if (s->summary_fd >= 0)
 		fds[n++] = s->summary_fd;
 	r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_ADD, &m, sizeof(m), fds, n);
-	return r < 0 ? fail(e, -r, "announce the sandbox to osh-audit: %s", strerror(-r)) : 0;
+	if (r < 0)
+		return fail(e, -r, "announce the sandbox to osh-audit: %s", strerror(-r));
+	return m.again ? auditor_calls(d, s, e) : 0;
+}
+
+/* Of a fixed size for whoever maps it: a shorter one would end osh-audit with SIGBUS. */
+int auditor_tally(int *ret_fd, struct err *e)
+{
+	*ret_fd = memfd_create("osh-tally", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (*ret_fd < 0 || ftruncate(*ret_fd, OSH_TALLY_BYTES) < 0 ||
+	    fcntl(*ret_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return fail(e, errno, "memory for refused calls: %s", strerror(errno));
+	return 0;
+}
+
+int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e)
+{
+	struct osh_msg_audit_calls m = { .id = s->k.id, .run_uid = s->run_uid };
+	const int fds[] = { s->calls_fd, s->tally_fd };
+	int r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_CALLS, &m, sizeof(m), fds, ARRAY_SIZE(fds));
+
+	return r < 0 ? fail(e, -r, "give osh-audit the refused calls: %s", strerror(-r)) : 0;
 }
 
 int auditor_end(struct daemon *d, uint32_t id)

@@ -31,6 +31,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
+	s->calls_fd = s->tally_fd = -1;
 	return s;
 }
 
@@ -194,6 +195,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	if (!x)
 		x = make_records(s, e);
 	if (!x)
+		x = auditor_tally(&s->tally_fd, e);
+	if (!x)
 		x = cgroup_make(d->cgroups.box_fd, s->k.id, &s->box_fd, &s->k.cgroup, e);
 	if (!x)
 		x = cgroup_make(d->cgroups.egress_fd, s->k.id, &s->egress_cgroup_fd,
@@ -309,6 +312,8 @@ static void release(struct sandbox *s)
 	own_close(&s->pidfd);
 	own_close(&s->records_out_fd);
 	own_close(&s->records_in_fd);
+	own_close(&s->calls_fd);
+	own_close(&s->tally_fd);
 }
 
 static int do_exited(struct sandbox *s, const char *why)
@@ -349,6 +354,8 @@ static int do_prepared(struct sandbox *s, const char *why)
 		r = egress_arm(s, &e);
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(&e, ENOMEM, "watch osh-init: out of memory");
+	if (!r)
+		r = auditor_calls(s->d, s, &e);
 	if (!r)
 		r = store_save(s, &e);
 	if (!r)
@@ -432,6 +439,7 @@ void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct
 	s->listener_fd = chan_take(in, OSH_PFD_LISTENER);
 	s->steer_link_fd = chan_take(in, OSH_PFD_STEER_LINK);
 	s->netns_fd = chan_take(in, OSH_PFD_NETNS);
+	s->calls_fd = chan_take(in, OSH_PFD_CALLS);
 	happen(s, EV_PREPARED, NULL);
 }
 

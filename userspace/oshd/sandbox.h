@@ -51,6 +51,7 @@ struct sandbox {
 	int bundle_fd, log_fd, summary_fd, hosts_fd;
 	int box_fd, egress_cgroup_fd;
 	uint64_t egress_cgroup;
+	int calls_fd, tally_fd;		/* refused system calls, for osh-audit */
 	int records_out_fd, records_in_fd;	/* osh-egress -> osh-audit, for the sandbox's life */
 	int steer_prog_fd, steer_map_fd, steer_link_fd;
 	int pidfd, listener_fd, netns_fd;

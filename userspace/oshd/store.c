@@ -36,6 +36,8 @@ int store_save(struct sandbox *s, struct err *e)
 	fds[OSH_SFD_LOG] = s->log_fd >= 0 ? s->log_fd : s->bundle_fd;
 	fds[OSH_SFD_SUMMARY] = s->summary_fd >= 0 ? s->summary_fd : s->bundle_fd;
 	fds[OSH_SFD_HOSTS] = s->hosts_fd >= 0 ? s->hosts_fd : s->bundle_fd;
+	fds[OSH_SFD_CALLS] = s->calls_fd;
+	fds[OSH_SFD_TALLY] = s->tally_fd;
 	return launcher_store(s->d, &m, fds, e);
 }
 
@@ -57,6 +59,8 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 	s->egress_cgroup_fd = chan_take(in, OSH_SFD_EGRESS);
 	s->records_out_fd = chan_take(in, OSH_SFD_RECORDS_OUT);
 	s->records_in_fd = chan_take(in, OSH_SFD_RECORDS_IN);
+	s->calls_fd = chan_take(in, OSH_SFD_CALLS);
+	s->tally_fd = chan_take(in, OSH_SFD_TALLY);
 	if (m->flags & OSH_STORED_LOG)
 		s->log_fd = chan_take(in, OSH_SFD_LOG);
 	if (m->flags & OSH_STORED_SUMMARY)
