@@ -2,8 +2,9 @@
 /*
  * The event funnel: two lanes, so that a flood of allows never crowds out a denial.
  *
- * Allow lane: reserve, fill, submit without a wakeup; the reader has a timer, and is woken early
- * only when the ring is half full. No room = sandbox->allow_drops.
+ * Allow lane: records with a name in `ring_allow`, the others in memory that the reader maps
+ * (lane.bpf.h). No wakeup; the reader has a timer, and is woken early only where either is half full.
+ * No room = sandbox->allow_drops.
  *
  * Deny lane: `denials` counts first. A repeat costs a lookup and an atomic add and gives no event.
  * A new key takes from the sandbox's own budget (before anything is reserved, so one sandbox cannot
@@ -14,19 +15,11 @@
  */
 #pragma once
 
-#include "sandbox.bpf.h"
+#include "lane.bpf.h"
 
-#define WAKE_EVERY_NS 1000000ull
 #define ALLOW_LOOK 64			/* records between two looks at how full the ring is */
 
-static __always_inline struct osh_funnel *funnel_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&funnel, &zero);
-}
-
-/* Every byte of the record is written: ring memory is not zeroed. */
+/* Every byte of the record is written: neither ring nor lane is zeroed. */
 static __always_inline void event_fill(struct osh_event *e, const struct ask *q, __u32 verdict,
 				       __u32 why, __u64 now)
 {
@@ -63,23 +56,6 @@ static __always_inline void event_name(struct osh_event_named *e, const char *na
 	e->ev.name_len = len < cap ? len : cap;
 }
 
-/*
- * Time of an allow: exact for the first of a clock tick, and the same for the others of that tick.
- * Reading the clock costs as much as the rest of the record, and only a flood has others.
- */
-static __always_inline __u64 boot_tick(struct osh_funnel *f)
-{
-	__u64 tick = bpf_jiffies64(), now;
-
-	if (tick == *(volatile __u64 *)&f->tick)
-		return f->tick_ns;
-	now = bpf_ktime_get_boot_ns();
-	f->tick_ns = now;
-	barrier();			/* whoever sees the tick sees its time, or a later one */
-	*(volatile __u64 *)&f->tick = tick;
-	return now;
-}
-
 static __always_inline __u64 allow_wake(struct osh_funnel *f, __u64 now)
 {
 	if (++f->allow_n % ALLOW_LOOK || now - f->allow_woken_ns <= WAKE_EVERY_NS)
@@ -91,34 +67,54 @@ static __always_inline __u64 allow_wake(struct osh_funnel *f, __u64 now)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
+static __always_inline int allow_named(struct ask *q, __u32 why, const char *name, __u32 cap,
+				       __u32 len, struct osh_funnel *f)
+{
+	struct osh_event_named *named = bpf_ringbuf_reserve(&ring_allow, sizeof(*named), 0);
+	__u64 now = boot_tick(f);
+
+	if (!named)
+		return -1;
+	event_fill(&named->ev, q, OSH_ALLOW, why, now);
+	event_name(named, name, cap, len);
+	bpf_ringbuf_submit(named, allow_wake(f, now));
+	return 0;
+}
+
+static __always_inline int allow_plain(struct ask *q, __u32 why, struct osh_funnel *f)
+{
+	__u32 lane = bpf_get_smp_processor_id() & lanes_last, at;
+	struct osh_lane_tail *tail = bpf_map_lookup_elem(&lane_tails, &lane);
+	__u64 now = boot_tick(f), read;
+	struct osh_lane_slot *slot;
+	__s64 n;
+
+	if (!tail)
+		return -1;
+	read = *(volatile __u64 *)&tail->tail;
+	n = lane_take(f, lane, read);
+	if (n < 0)
+		return -1;
+	if (n - read > lane_last / 2)
+		lane_bell(f, now);
+	at = lane * (lane_last + 1) + (n & lane_last);
+	slot = bpf_map_lookup_elem(&lane_slots, &at);
+	if (!slot)
+		return -1;		/* cannot be: the loader made the map that large */
+	event_fill(&slot->ev, q, OSH_ALLOW, why, now);
+	lane_publish(&slot->seq, n + 1);
+	return 0;
+}
+
 static __always_inline void lane_allow(struct ask *q, __u32 why, const char *name, __u32 cap,
 				       __u32 len)
 {
 	struct osh_funnel *f = funnel_get();
-	struct osh_event_named *named;
-	struct osh_event *plain;
-	__u64 now;
 
 	if (!q->sb || !f)
 		return;
-	now = boot_tick(f);
-	if (name) {
-		named = bpf_ringbuf_reserve(&ring_allow, sizeof(*named), 0);
-		if (!named)
-			goto full;
-		event_fill(&named->ev, q, OSH_ALLOW, why, now);
-		event_name(named, name, cap, len);
-		bpf_ringbuf_submit(named, allow_wake(f, now));
-		return;
-	}
-	plain = bpf_ringbuf_reserve(&ring_allow, sizeof(*plain), 0);
-	if (!plain)
-		goto full;
-	event_fill(plain, q, OSH_ALLOW, why, now);
-	bpf_ringbuf_submit(plain, allow_wake(f, now));
-	return;
-full:
-	__sync_fetch_and_add(&q->sb->allow_drops, 1);
+	if (name ? allow_named(q, why, name, cap, len, f) : allow_plain(q, why, f))
+		__sync_fetch_and_add(&q->sb->allow_drops, 1);
 }
 
 #define HASH_CHUNK 64

@@ -19,6 +19,10 @@
  */
 const volatile __u8 task_storage __weak = 0;
 
+/* Of the lanes of allowed decisions: the last one, and the last slot of each; powers of two less one. */
+const volatile __u32 lanes_last __weak = 0;
+const volatile __u32 lane_last __weak = 0;
+
 #define MAP_HASH(name_, key_, value_, max_, flags_)                                                \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
@@ -81,6 +85,23 @@ struct {
 	__type(key, __u32);
 	__type(value, struct osh_funnel);
 } funnel __weak SEC(".maps");
+
+/* Both mapped by osh-audit; the first is frozen by the loader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, OSH_LANE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct osh_lane_slot);
+} lane_slots __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, OSH_LANES);
+	__type(key, __u32);
+	__type(value, struct osh_lane_tail);
+} lane_tails __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -269,7 +269,7 @@ struct osh_upstream_key {
 
 /*
  * Events. `struct osh_event` alone for kinds without a name, else followed by name[OSH_NAME_MAX].
- * Two rings: `ring_allow` and `ring_deny`.
+ * Denials are in `ring_deny`, allows with a name in `ring_allow`, allows without one in the lanes.
  */
 struct osh_event {
 	__u64 time_ns;			/* CLOCK_BOOTTIME */
@@ -318,15 +318,37 @@ struct osh_denial {
 	__u64 last_ns;
 };
 
-/* ARRAY `funnel`, one entry: the state of the two event lanes. */
+/*
+ * The lanes: ARRAY `lane_slots` is shared out evenly among the entries of ARRAY `lane_tails`. The n-th
+ * record of a lane (from 0) is in its slot n modulo the lane's size, and there while seq == n + 1. The
+ * reader of a lane advances its tail; what a tail says never decides where the kernel writes. Both are
+ * mapped by osh-audit; the slots are frozen, so that nobody outside the kernel can write to them.
+ */
+struct osh_lane_slot {
+	__u64 seq;			/* stored last */
+	struct osh_event ev;
+};
+struct osh_lane_tail {
+	__u64 tail;			/* records that were read */
+	__u64 pad[7];
+};
+struct osh_lane_head {
+	__u64 head;			/* records that were taken to be written */
+	__u64 pad[7];
+};
+
+/* ARRAY `funnel`, one entry: the kernel's own state of the event lanes. */
 struct osh_funnel {
 	__u64 deny_woken_ns, allow_woken_ns;
 	__u64 allow_n;			/* allow records, about; says when to look at the ring's fill */
 	__u64 tick, tick_ns;		/* jiffies, and BOOTTIME at the tick's first allow */
 	__u64 seed;			/* random, set at load: names cannot be made to collide */
+	__u64 pad[2];
+	struct osh_lane_head lanes[OSH_LANES];
 };
 
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
+_Static_assert(sizeof(struct osh_lane_slot) == 96, "osh_lane_slot is ABI");
 _Static_assert(sizeof(struct osh_task) == 64, "osh_task is ABI");
 _Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");

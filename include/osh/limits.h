@@ -2,7 +2,7 @@
 /* Every bound of the system, once. Shared by BPF programs, daemons and the compiler. */
 #pragma once
 
-#define OSH_ABI 1			/* kernel <-> user layout; pins live under /sys/fs/bpf/osh/<OSH_ABI> */
+#define OSH_ABI 2			/* kernel <-> user layout; pins live under /sys/fs/bpf/osh/<OSH_ABI> */
 
 #define OSH_SLOTS 4096			/* sandboxes alive at once on one host */
 #define OSH_SLOTS_EACH 64		/* of one caller who is not root: shared tables last for several */
@@ -47,7 +47,10 @@
 #define OSH_BUNDLE_BYTES (64u << 20)
 #define OSH_DIAGS 1000			/* diagnostics reported for one policy */
 
-#define OSH_RING_ALLOW (4u << 20)	/* bytes; ring of allowed decisions */
+#define OSH_LANES 8			/* of allowed connections; no more than CPUs, to a power of two */
+#define OSH_LANE_SLOTS (1 << 15)	/* records in all lanes together */
+#define OSH_LANE_SLOTS_SMALL (1 << 13)	/* of one embedded run */
+#define OSH_RING_ALLOW (4u << 20)	/* bytes; ring of allowed decisions with a name */
 #define OSH_RING_DENY (4u << 20)	/* bytes; ring of denials: a lane of its own */
 #define OSH_DENIALS (1 << 18)		/* distinct denials being aggregated on the host */
 #define OSH_DENIALS_EACH 2048		/* of them, at most this many for one sandbox */

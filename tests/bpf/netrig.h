@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../userspace/audit/lanes.h"
 #include "../../userspace/oshd/kernel/cgroup.h"
 #include "../../userspace/oshd/kernel/kbpf.h"
 #include "tasks.h"
@@ -42,6 +43,7 @@ struct rig {
 	int listener, steer_prog, steer_map;
 	struct bpf_link *steer;
 	struct ring_buffer *allow, *deny;
+	struct lanes lanes;
 	struct osh_event_named *events;	/* drained since rig_forget_events() */
 	int n_events;
 	int read_start, read_exec;	/* programs that read the running task */
@@ -114,9 +116,20 @@ static int rig_event(void *data, void *p, size_t n)
 	return 0;
 }
 
-static inline void rig_forget_events(struct rig *g)
+static inline void rig_lane_event(void *data, const struct osh_event *e)
+{
+	(void)rig_event(data, (void *)e, sizeof(*e));
+}
+
+static inline void rig_read_allows(struct rig *g)
 {
 	ring_buffer__consume(g->allow);
+	lanes_read(&g->lanes, OSH_LANE_SLOTS, rig_lane_event, g);
+}
+
+static inline void rig_forget_events(struct rig *g)
+{
+	rig_read_allows(g);
 	ring_buffer__consume(g->deny);
 	g->n_events = 0;
 }
@@ -260,12 +273,15 @@ static inline int rig_start(struct rig *g)
 	}
 	g->allow = ring_buffer__new(kbpf_map_fd(g->k, "ring_allow"), rig_event, g, NULL);
 	g->deny = ring_buffer__new(kbpf_map_fd(g->k, "ring_deny"), rig_event, g, NULL);
+	if (lanes_open(&g->lanes, kbpf_map_fd(g->k, "lane_slots"), kbpf_map_fd(g->k, "lane_tails"), &g->e) < 0)
+		return -EINVAL;
 	return g->allow && g->deny ? 0 : -ENOMEM;
 }
 
 static inline void rig_stop(struct rig *g)
 {
 	kbpf_clear(g->k, &g->s);
+	lanes_close(&g->lanes);
 	ring_buffer__free(g->allow);
 	ring_buffer__free(g->deny);
 	close(g->read_start);

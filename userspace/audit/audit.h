@@ -25,6 +25,8 @@ enum audit_fd {				/* descriptors that oshd passes, from 3 */
 	AFD_SANDBOXES,
 	AFD_TASK_DATA,			/* programs of tasks: one of the two is in use */
 	AFD_TASKS,
+	AFD_LANE_SLOTS,
+	AFD_LANE_TAILS,
 };
 
 /* One distinct denial, remembered so that the closing record and the summary can name it. */
@@ -71,7 +73,7 @@ void asandbox_recall(struct asandbox *s, const struct osh_event *first, uint64_t
 /* A line about the sandbox itself: STARTED, ENDED, or RESTARTED when its log changes hands. */
 void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why);
 
-/* Exact counts, findings, the summary. The rings must have been drained. */
+/* Exact counts, findings, the summary. Rings and lanes must have been drained. */
 void asandbox_close(struct audit *a, struct asandbox *s);
 
 /* Program behind an ident: "" when unknown. `ret` holds OSH_PATH_MAX bytes. */

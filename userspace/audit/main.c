@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * osh-audit UID embedded|resident: drains the kernel's two rings and the egresses' records into the sandboxes' logs.
- * Started by oshd with the descriptors of enum audit_fd; ends when oshd closes its socket, after a
- * last drain. The deny ring wakes it; the allow ring is read by timer.
+ * osh-audit UID embedded|resident: drains the kernel's rings and lanes and the egresses' records into the sandboxes'
+ * logs. Started by oshd with the descriptors of enum audit_fd; ends when oshd closes its socket, after a
+ * last drain. The deny ring wakes it; allows are read by timer.
  */
 #include <bpf/libbpf.h>
 #include <fcntl.h>
@@ -14,27 +14,30 @@
 #include "audit.h"
 #include "cage.h"
 #include "chan.h"
+#include "lanes.h"
 #include "own.h"
 
 #define TICK_MS 20
-#define BATCH 4096			/* events of one lane before the others get their turn */
-#define FULL_RING (OSH_RING_ALLOW / 88)	/* more events than a ring can hold */
+#define BATCH 4096			/* events of one ring or lane before the others get their turn */
+#define FULL_RING (OSH_RING_DENY / 88)	/* more events than a ring or lane can hold */
 #define RECORDS 256			/* an egress' records before the others get their turn */
 #define PEER_FDS 65536			/* per sandbox: log, summary and peer, with room */
 
 struct loop {
 	struct audit a;
 	struct ring_buffer *deny, *allow;
+	struct lanes lanes;
 	int epoll_fd;
 	int calls_fd;			/* readable: a refused call waits for its answer */
 	uint32_t peer_of[PEER_FDS];	/* descriptor -> sandbox of an egress' record socket */
 	int top_peer;			/* no peer above it */
+	bool more;			/* a lane was left with records: nothing else says so */
 	bool embedded;			/* when oshd goes, so do its sandboxes */
 	bool end;
 };
 
 static uint64_t now_ms;			/* CLOCK_BOOTTIME, once a round */
-static int quota;			/* events that the lane being read may still give */
+static int quota;			/* events that the ring being read may still give */
 
 static void set_epoch(struct audit *a)
 {
@@ -46,11 +49,27 @@ static void set_epoch(struct audit *a)
 	a->epoch_ns = ((int64_t)real.tv_sec - boot.tv_sec) * 1000000000 + (real.tv_nsec - boot.tv_nsec);
 }
 
+static void one_event(struct audit *a, const struct osh_event_named *e)
+{
+	struct asandbox *s = asandbox_find(a, e->ev.id);
+
+	if (s)
+		asandbox_event(a, s, e, true);
+	else
+		strays_keep(a->strays, e, now_ms);
+}
+
+static void on_lane(void *data, const struct osh_event *ev)
+{
+	struct osh_event_named e = { .ev = *ev };
+
+	e.ev.name_len = 0;
+	one_event(data, &e);
+}
+
 static int on_event(void *data, void *p, size_t n)
 {
-	struct audit *a = data;
 	struct osh_event_named e = { 0 };
-	struct asandbox *s;
 
 	if (n < sizeof(e.ev))
 		return 0;
@@ -59,11 +78,7 @@ static int on_event(void *data, void *p, size_t n)
 		e.ev.name_len = 0;
 	if (e.ev.name_len > OSH_NAME_MAX)
 		e.ev.name_len = OSH_NAME_MAX;
-	s = asandbox_find(a, e.ev.id);
-	if (s)
-		asandbox_event(a, s, &e, true);
-	else
-		strays_keep(a->strays, &e, now_ms);
+	one_event(data, &e);
 	return --quota > 0 ? 0 : -EAGAIN;	/* libbpf stops here; this event is consumed */
 }
 
@@ -160,23 +175,24 @@ static void read_records(struct loop *l, int fd, uint32_t id, int most)
 	close(fd);			/* leaves the epoll set with it */
 }
 
-static void read_lane(struct ring_buffer *lane, int most)
+static void read_ring(struct ring_buffer *ring, int most)
 {
 	quota = most;
-	(void)ring_buffer__consume(lane);
+	(void)ring_buffer__consume(ring);
 }
 
 /*
- * `most`: events of each lane. A flood of one sandbox must not keep the others, or the control
- * socket, from their turn; what was written before this call is read when `most` is a full ring.
+ * `most`: events of each ring and lane. A flood of one sandbox must not keep the others, or the control
+ * socket, from their turn; what was written before this call is read when `most` is a full ring (no lane holds more).
  */
 static void drain(struct loop *l, int most, int records)
 {
 	uint64_t lost;
 
 	set_epoch(&l->a);
-	read_lane(l->deny, most);
-	read_lane(l->allow, most);
+	read_ring(l->deny, most);
+	read_ring(l->allow, most);
+	l->more = lanes_read(&l->lanes, most, on_lane, &l->a);
 	for (int fd = 0; fd <= l->top_peer; fd++)
 		if (l->peer_of[fd])
 			read_records(l, fd, l->peer_of[fd], records);
@@ -239,7 +255,8 @@ static int serve(struct loop *l)
 	struct epoll_event ev[32];
 
 	while (!l->end) {
-		int n = epoll_wait(l->epoll_fd, ev, ARRAY_SIZE(ev), l->a.sandboxes ? TICK_MS : -1);
+		int wait_ms = l->more ? 0 : l->a.sandboxes ? TICK_MS : -1;
+		int n = epoll_wait(l->epoll_fd, ev, ARRAY_SIZE(ev), wait_ms);
 
 		if (n < 0 && errno != EINTR)
 			return 1;
@@ -266,6 +283,8 @@ static int start(struct loop *l, struct err *e)
 	l->allow = ring_buffer__new(AFD_RING_ALLOW, on_event, &l->a, NULL);
 	if (!l->a.strays || !l->deny || !l->allow)
 		return fail(e, errno, "map the rings: %s", strerror(errno));
+	if (lanes_open(&l->lanes, AFD_LANE_SLOTS, AFD_LANE_TAILS, e) < 0)
+		return -e->code;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->calls_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0 || l->calls_fd < 0 || watch(l, l->calls_fd) < 0 || watch(l, AFD_CONTROL) < 0 || watch(l, AFD_RING_DENY) < 0 ||

@@ -258,7 +258,7 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 	w.known = s->n_denials;
 	if (map_sandbox(s->slot, &k) && k.id == s->id && k.denials > from_kernel)
 		map_denials(s->id, unseen, &w);
-	finding(a, s, "allow records were lost: the ring was full", k.id == s->id ? k.allow_drops : 0);
+	finding(a, s, "allow records were lost: no room", k.id == s->id ? k.allow_drops : 0);
 	if (k.id == s->id)
 		uncounted += k.deny_overflow;
 	finding(a, s, "denials beyond the sandbox's budget were counted without a record of their own",

@@ -112,8 +112,13 @@ static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
 
 static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 {
-	static const char *const maps[] = { "ring_deny", "ring_allow", "denials", "idents", "addrs",
-					    "sandboxes", "task_data", "tasks" };
+	static const struct {
+		const char *name;
+		int mapped;		/* needs the map itself; else a descriptor that can only look up */
+	} maps[] = {			/* enum audit_fd */
+		{ "ring_deny", 1 }, { "ring_allow", 1 }, { "denials", 0 }, { "idents", 0 }, { "addrs", 0 },
+		{ "sandboxes", 0 }, { "task_data", 0 }, { "tasks", 0 }, { "lane_slots", 1 }, { "lane_tails", 1 },
+	};
 	char uid[16];
 	char *argv[] = { "osh-audit", uid, d->config.embedded ? "embedded" : "resident", NULL };
 	struct timeval patience = { .tv_sec = SEND_SECONDS };
@@ -124,11 +129,13 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 	if (r < 0)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	fds[0] = pair[1];
-	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)	/* a ring's reader writes how far it is */
-		fds[1 + i] = i < 2 ? kbpf_map_fd(d->kernel, maps[i]) : kbpf_map_fd_ro(d->kernel, maps[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		fds[1 + i] = maps[i].mapped ? kbpf_map_fd(d->kernel, maps[i].name) :
+					      kbpf_map_fd_ro(d->kernel, maps[i].name);
 	r = spawn_role(d->libexec_fd, "osh-audit", argv, fds, ARRAY_SIZE(fds), &a->pid, &a->pidfd, e);
-	for (size_t i = 3; i < ARRAY_SIZE(fds); i++)
-		own_close(&fds[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		if (!maps[i].mapped)
+			own_close(&fds[1 + i]);
 	close(pair[1]);
 	a->fd = pair[0];
 	if (r < 0)

@@ -228,6 +228,25 @@ static int size_tasks(struct kbpf *k, int small, struct err *e)
 	return 0;
 }
 
+/* As many lanes as CPUs, to a power of two, and the slots shared out among them. */
+static int size_lanes(struct kbpf *k, struct err *e)
+{
+	struct bpf_map *slots = bpf_object__find_map_by_name(k->obj, kbpf_maps[KMAP_LANE_SLOTS].name);
+	struct bpf_map *tails = bpf_object__find_map_by_name(k->obj, kbpf_maps[KMAP_LANE_TAILS].name);
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t n = 1;
+
+	if (!slots || !tails)
+		return 0;		/* kbpf_bind() says so */
+	while (n < OSH_LANES && (int)n < cpus)
+		n *= 2;
+	if (bpf_map__set_max_entries(tails, n) < 0)
+		return fail(e, EINVAL, "map '%s' cannot be resized", kbpf_maps[KMAP_LANE_TAILS].name);
+	k->skel->rodata->lanes_last = n - 1;
+	k->skel->rodata->lane_last = bpf_map__max_entries(slots) / n - 1;
+	return 0;
+}
+
 static int seed_funnel(struct kbpf *k, struct err *e)
 {
 	struct osh_funnel f = { 0 };
@@ -236,6 +255,15 @@ static int seed_funnel(struct kbpf *k, struct err *e)
 	if (getrandom(&f.seed, sizeof(f.seed), 0) != sizeof(f.seed) ||
 	    bpf_map_update_elem(k->map[KMAP_FUNNEL], &zero, &f, BPF_ANY) < 0)
 		return fail(e, errno, "map 'funnel': %s", strerror(errno));
+	return 0;
+}
+
+/* From here on only programs write to the slots. A descriptor to read could not be mapped. */
+static int freeze_lanes(struct kbpf *k, struct err *e)
+{
+	if (bpf_map_freeze(k->map[KMAP_LANE_SLOTS]) < 0)
+		return fail(e, errno, "map '%s' cannot be frozen: %s", kbpf_maps[KMAP_LANE_SLOTS].name,
+			    strerror(errno));
 	return 0;
 }
 
@@ -254,11 +282,15 @@ int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
 	if (!r)
 		r = size_tasks(k, small, e);
 	if (!r)
+		r = size_lanes(k, e);
+	if (!r)
 		r = kbpf_load_object(k, e);
 	if (!r)
 		r = kbpf_bind(k, e);
 	if (!r)
 		r = seed_funnel(k, e);
+	if (!r)
+		r = freeze_lanes(k, e);
 	if (r < 0) {
 		kbpf_free(k);
 		return r;

@@ -53,6 +53,8 @@ const struct kmap_info kbpf_maps[KMAP_MAX] = {
 	[KMAP_DENIALS]      = { "denials",      sizeof(struct osh_denial_key), sizeof(struct osh_denial),
 				AT(osh_denial_key, id), -1, 1 << 12, 0 },
 	[KMAP_FUNNEL]       = { "funnel",       4, sizeof(struct osh_funnel), -1, -1, 0, 0 },
+	[KMAP_LANE_SLOTS]   = { "lane_slots",   4, sizeof(struct osh_lane_slot), -1, -1, OSH_LANE_SLOTS_SMALL, 0 },
+	[KMAP_LANE_TAILS]   = { "lane_tails",   4, sizeof(struct osh_lane_tail), -1, -1, 0, 0 },
 	[KMAP_RING_ALLOW]   = { "ring_allow",   0, 0, -1, -1, 1 << 20, 0 },
 	[KMAP_RING_DENY]    = { "ring_deny",    0, 0, -1, -1, 1 << 20, 0 },
 	[KMAP_TASK_DATA]    = { "task_data",    4, sizeof(struct osh_task), -1, -1, 0, 0 },
