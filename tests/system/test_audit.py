@@ -87,16 +87,16 @@ def producer(cell, ring, size, flags):
 def bundle():
     strings = b"\0rule-one\0"
     meta = struct.pack("12I", 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
-    rules = struct.pack("II", 1, 17)
+    rules = struct.pack("IIII", 1, 17, 0, 0)
     body, table = b"", b""
     at = 80 + 3 * 16
-    for kind, entry, data in ((1, 1, strings), (2, 48, meta), (9, 8, rules)):
+    for kind, entry, data in ((1, 1, strings), (2, 48, meta), (9, 16, rules)):
         body = body.ljust(-(-(at + len(body)) // 8) * 8 - at, b"\0")
         table += struct.pack("IIII", kind, entry, at + len(body), len(data) // entry)
         body += data
     rest = table + body
     rest = rest.ljust(-(-len(rest) // 8) * 8, b"\0")
-    head = struct.pack("IIII", 0x2b68736f, 1, 80 + len(rest), 3)
+    head = struct.pack("IIII", 0x2b68736f, 2, 80 + len(rest), 3)
     fd = os.memfd_create("bundle", 3)
     os.write(fd, head + hashlib.sha256(rest).digest() + b"\xab" * 32 + rest)
     import fcntl
