@@ -26,6 +26,7 @@ struct check {
 	struct diags *d;
 	struct item *items;		/* sorted by key, then port, then place */
 	uint32_t n, pairs;
+	struct place at;		/* where the work became too much */
 };
 
 static int num(uint32_t a, uint32_t b)
@@ -299,6 +300,37 @@ static void check_item(struct check *c, uint32_t at)
 	}
 }
 
+/* Nothing that is held against one endpoint could be held against the other alone. */
+static bool alike(const struct endpoint *a, const struct endpoint *b)
+{
+	if (connection_differs(a, b) || endpoint_inspected(a) != endpoint_inspected(b))
+		return false;
+	return !endpoint_inspected(a) || (same_text(a->l7.path.text, b->l7.path.text) && !request_differs(a, b));
+}
+
+/*
+ * Many rules name one host in the same words, each for its own programs: of these the first one, which is
+ * also the first in the file, stands for all. Only so many are remembered; the rest is compared in full.
+ */
+static void drop_alike(struct check *c)
+{
+	enum { KINDS = 16 };
+	uint32_t kept = 0, first = 0;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct item *x = &c->items[i];
+		uint32_t k;
+
+		if (kept == first || key_order(x->e->host.kind, x->e->host.text, x->port, &c->items[first]))
+			first = kept;
+		for (k = first; k < kept && k < first + KINDS && !alike(c->items[k].e, x->e); k++)
+			;
+		if (k == kept || k == first + KINDS)
+			c->items[kept++] = *x;
+	}
+	c->n = kept;
+}
+
 static bool collect(struct check *c, const struct policy *p)
 {
 	struct list items = { 0 };
@@ -308,6 +340,7 @@ static bool collect(struct check *c, const struct policy *p)
 			for (uint32_t i = 0; i < e->n_ports; i++) {
 				struct item *it = list_push(c->a, &items, sizeof(*it));
 
+				c->at = e->at;
 				if (!it || items.n > OSH_ALTS_MAX)
 					return false;
 				*it = (struct item){ e, e->ports[i] };
@@ -316,6 +349,7 @@ static bool collect(struct check *c, const struct policy *p)
 	c->n = items.n;
 	if (c->n)
 		qsort(c->items, c->n, sizeof(*c->items), by_key);
+	drop_alike(c);
 	return true;
 }
 
@@ -324,11 +358,13 @@ void check_ambiguity(struct policy *p, struct diags *d)
 	struct check c = { .a = &p->arena, .d = d };
 
 	if (collect(&c, p))
-		for (uint32_t i = 0; i < c.n && c.pairs <= PAIRS_MAX; i++)
+		for (uint32_t i = 0; i < c.n && c.pairs <= PAIRS_MAX; i++) {
+			c.at = c.items[i].e->at;
 			check_item(&c, i);
+		}
 	else
 		c.pairs = UINT32_MAX;
 	if (c.pairs > PAIRS_MAX)
-		diag_add(d, DIAG_LIMIT, (struct place){ 0 }, "join endpoints that overlap",
+		diag_add(d, DIAG_LIMIT, c.at, "join endpoints that overlap",
 			 "the policy has too many overlapping combinations of host, port and path");
 }

@@ -86,6 +86,15 @@ static void say_unkept(const struct policy *p, struct diags *d, enum diag_code c
 			 u->what);
 }
 
+/* What is wrong with the policy as a whole is said at its first byte. Memory has no place. */
+static void place_whole(struct diags *d)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (!d->v[i].at.line && d->v[i].code != DIAG_INTERNAL)
+			d->v[i].at = (struct place){ 1, 1 };
+	diags_sort(d);
+}
+
 int policy_check(struct slice text, struct diags *d)
 {
 	struct policy p;
@@ -95,7 +104,7 @@ int policy_check(struct slice text, struct diags *d)
 	if (r == 0)
 		lint_policy(&p, d);
 	policy_done(&p);
-	diags_sort(d);
+	place_whole(d);
 	return r;
 }
 
@@ -114,6 +123,6 @@ int policy_compile(struct slice text, struct diags *d, struct buf *ret)
 	if (r == 0)
 		r = emit_bundle(&p, &t, text, d, ret);
 	policy_done(&p);
-	diags_sort(d);
+	place_whole(d);
 	return r;
 }

@@ -13,6 +13,7 @@
 struct build {
 	struct arena *a;
 	struct diags *d;
+	struct slice text;
 	struct node *open[OSH_POLICY_DEPTH];	/* containers being filled */
 	struct node *last[OSH_POLICY_DEPTH];	/* their latest entry */
 	struct node *key[OSH_POLICY_DEPTH];	/* a mapping's key whose value is next */
@@ -46,6 +47,19 @@ static size_t utf8_len(const unsigned char *p, size_t n)
 	return c < min || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
 }
 
+/* Line and column of a byte. */
+static struct place place_at(struct slice t, size_t byte)
+{
+	struct place at = { 1, 1 };
+
+	for (size_t i = 0; i < byte && i < t.n; i++) {
+		at.col += ((unsigned char)t.p[i] & 0xc0) != 0x80;
+		if (t.p[i] == '\n')
+			at = (struct place){ at.line + 1, 1 };
+	}
+	return at;
+}
+
 static bool text_ok(struct slice t, struct diags *d)
 {
 	struct place at = { 1, 1 };
@@ -54,8 +68,9 @@ static bool text_ok(struct slice t, struct diags *d)
 		size_t len = utf8_len((const unsigned char *)t.p + i, t.n - i);
 
 		if (!len) {
-			diag_add(d, DIAG_ENCODING, at, "save the file as UTF-8",
-				 "byte 0x%02x is not UTF-8 text", (unsigned char)t.p[i]);
+			diag_add(d, DIAG_ENCODING, at, t.p[i] ? "save the file as UTF-8" : NULL,
+				 t.p[i] ? "byte 0x%02x is not UTF-8 text" : "byte 0x%02x: a policy holds no NUL",
+				 (unsigned char)t.p[i]);
 			return false;
 		}
 		at.col++;
@@ -262,7 +277,7 @@ static void syntax_error(struct build *b, const yaml_parser_t *p)
 	if (p->error == YAML_MEMORY_ERROR)
 		b->a->bad = true;
 	else if (p->error == YAML_READER_ERROR)
-		diag_add(b->d, DIAG_ENCODING, (struct place){ 0 }, NULL,
+		diag_add(b->d, DIAG_ENCODING, place_at(b->text, p->problem_offset), NULL,
 			 "%s, at byte %zu", p->problem, p->problem_offset);
 	else
 		diag_add(b->d, DIAG_SYNTAX, at, NULL, "%s%s%s", p->context ? p->context : "",
@@ -271,14 +286,14 @@ static void syntax_error(struct build *b, const yaml_parser_t *p)
 
 const struct node *yaml_read(struct slice text, struct arena *a, struct diags *d)
 {
-	struct build b = { .a = a, .d = d };
+	struct build b = { .a = a, .d = d, .text = text };
 	uint32_t errors = d->n_errors;
 	yaml_parser_t parser;
 	yaml_event_t ev;
 	bool failed = false;
 
 	if (text.n > OSH_POLICY_BYTES) {
-		diag_add(d, DIAG_LIMIT, (struct place){ 0 }, NULL,
+		diag_add(d, DIAG_LIMIT, place_at(text, OSH_POLICY_BYTES), NULL,
 			 "policy is larger than %u bytes", OSH_POLICY_BYTES);
 		return NULL;
 	}
@@ -302,7 +317,7 @@ const struct node *yaml_read(struct slice text, struct arena *a, struct diags *d
 	}
 	yaml_parser_delete(&parser);
 	if (!b.root && !failed && !a->bad && d->n_errors == errors)
-		diag_add(d, DIAG_MISSING, (struct place){ 0 }, NULL, "policy is empty");
+		diag_add(d, DIAG_MISSING, (struct place){ 1, 1 }, NULL, "policy is empty");
 	/* A half-read tree would only give wrong messages about missing keys. */
 	return failed || b.depth || a->bad ? NULL : b.root;
 }

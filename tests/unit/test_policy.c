@@ -29,8 +29,8 @@ static const struct {
 } cases[] = {
 /* clang-format off */
 	/* YAML */
-	{ "empty", "", "108:0:0" },
-	{ "only a comment", "# nothing\n", "108:0:0" },
+	{ "empty", "", "108:1:1" },
+	{ "only a comment", "# nothing\n", "108:1:1" },
 	{ "no mapping", "- a\n", "106:1:1" },
 	{ "syntax", "version: 1\nprocess: {a\n", "101:3:1" },
 	{ "tab", "version: 1\nprocess:\n\tx: 1\n", "101:3:1" },
@@ -136,6 +136,9 @@ static const struct {
 	{ "no overlap", EP("host: b.a.example.com, port: 1, tls: skip}\n      - {host: '*.example.com', port: 1"), "" },
 	{ "network over address", EP("host: 10.0.0.0/8, port: 1, allowed_ips: [10.0.0.0/8]}\n      - {host: 10.1.1.1, port: 1, allowed_ips: [10.1.1.1]"), "133:7:9" },
 	{ "tcp and unset", EP("host: a.example.com, port: 1, protocol: tcp}\n      - {host: a.example.com, port: 1"), "133:7:9" },
+	{ "two alike, and another", EP("host: a.example.com, port: 1}\n      - {host: a.example.com, port: 1}\n      - {host: a.example.com, port: 1, tls: skip"), "133:8:9" },
+	{ "another, and two alike", EP("host: a.example.com, port: 1, tls: skip}\n      - {host: a.example.com, port: 1}\n      - {host: a.example.com, port: 1"), "133:7:9" },
+	{ "two alike under a wildcard", EP("host: '*.example.com', port: 1, tls: skip}\n      - {host: a.example.com, port: 1}\n      - {host: a.example.com, port: 1"), "133:7:9" },
 	/* programs */
 	{ "no binaries", "version: 1\nnetwork_policies: {r: {endpoints: [{host: a.example.com, port: 1}]}}\n", "108:2:23" },
 	{ "empty binaries", "version: 1\nnetwork_policies: {r: {endpoints: [{host: a.example.com, port: 1}], binaries: []}}\n", "202:2:20" },

@@ -14,8 +14,11 @@
 #include "osh/limits.h"
 #include "own.h"
 #include "policy.h"
+#include "policy_file.h"
 #include "policy_source.h"
 #include "verbs.h"
+
+static bool live;			/* somebody waits for each answer */
 
 static void print_answer(const struct question *q, const struct answer *a)
 {
@@ -39,6 +42,8 @@ static void print_answer(const struct question *q, const struct answer *a)
 		json_kv_bool(&j, "valid", false);
 	json_end(&j);
 	(void)json_line(&j);
+	if (live)
+		fflush(stdout);
 }
 
 /*
@@ -119,9 +124,6 @@ int cmd_policy_eval(int argc, char **argv)
 		return EXIT_REFUSED;
 	}
 	json_object_seed(1);		/* jansson would open /dev/urandom behind the filter */
-	if (policy_confine(&e) < 0) {
-		fprintf(stderr, "oshctl: %s\n", e.text);
-		return EXIT_REFUSED;
-	}
-	return eval_policy(file, fd);
+	live = isatty(STDOUT_FILENO);
+	return policy_file_confine() ? eval_policy(file, fd) : EXIT_REFUSED;
 }

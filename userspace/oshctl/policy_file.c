@@ -22,9 +22,10 @@ bool policy_file_open(struct policy_file *f, const char *name)
 /* stdio asks an unknown stream for its terminal at the first byte, which the filter kills for. */
 bool policy_file_confine(void)
 {
-	static char out[BUFSIZ];
+	static char in[BUFSIZ], out[BUFSIZ];
 	struct err e = { 0 };
 
+	setvbuf(stdin, in, _IOFBF, sizeof(in));
 	setvbuf(stdout, out, _IOFBF, sizeof(out));
 	if (policy_confine(&e) == 0)
 		return true;
