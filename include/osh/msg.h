@@ -47,6 +47,7 @@ enum osh_msg_type {
 	 * is is not the sender's word, and while either of the two is being restarted records queue.
 	 */
 	OSH_MSG_RECORD,			/* struct osh_msg_record */
+	OSH_MSG_REQUEST,		/* struct osh_msg_request: of a connection that is looked into */
 	OSH_MSG_MAX
 };
 
@@ -244,5 +245,23 @@ struct osh_msg_record {
 	struct osh_event_named e;	/* e.ev.id is overwritten by the receiver */
 };
 
+/* Text is as it came from the sandbox, NUL terminated. Queries, fields and bodies are never on record. */
+struct osh_http {
+	uint16_t status;		/* of the answer that the egress itself gave; 0 = sent on */
+	uint16_t flags;			/* OSH_HTTP_* */
+	char method[28];
+	char path[512];			/* canonical where there is such a form */
+	char detail[160];		/* one line more about the reason, or "" */
+};
+#define OSH_HTTP_CUT 1u			/* method or path is longer than shown */
+#define OSH_HTTP_TLS 2u
+
+struct osh_msg_request {
+	struct osh_msg_head h;
+	struct osh_event_named e;	/* OSH_EV_HTTP, or OSH_EV_EGRESS: then `detail` alone counts */
+	struct osh_http http;
+};
+
 _Static_assert(sizeof(struct osh_msg_launch) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(sizeof(struct osh_msg_prepared) <= OSH_MSG_BYTES, "one message, one datagram");
+_Static_assert(__builtin_offsetof(struct osh_msg_request, http) == sizeof(struct osh_msg_record), "a request begins as a record");

@@ -17,9 +17,9 @@ static uint64_t now_ns(void)
 static int flush(struct records *r)
 {
 	while (r->n && !r->dead) {
-		struct osh_msg_record *m = &r->ring[r->first];
+		struct osh_msg_request *m = &r->ring[r->first];
 
-		if (send(r->w.fd, m, sizeof(*m), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+		if (send(r->w.fd, m, m->h.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 			if (errno == EINTR)
 				continue;
 			if (errno == EAGAIN || errno == ENOBUFS)
@@ -28,7 +28,8 @@ static int flush(struct records *r)
 			return -1;
 		}
 		r->first = (r->first + 1) % RECORDS;
-		r->n--;
+		if (!--r->n)
+			r->first = 0;	/* the same pages again */
 	}
 	return r->dead ? -1 : 1;
 }
@@ -66,17 +67,37 @@ int records_reserve(struct records *r)
 	return 1;
 }
 
-int records_put(struct records *r, const struct osh_event_named *ev)
+void records_release(struct records *r)
 {
-	struct osh_msg_record *m = &r->ring[(r->first + r->n) % RECORDS];
+	r->reserved--;
+}
+
+static int put(struct records *r, const struct osh_event_named *ev, const struct osh_http *http)
+{
+	struct osh_msg_request *m = &r->ring[(r->first + r->n) % RECORDS];
 
 	r->reserved--;
 	if (r->dead)
 		return 0;
-	*m = (struct osh_msg_record){ .h = { OSH_MSG_RECORD, sizeof(*m) }, .e = *ev };
+	m->h = (struct osh_msg_head){ OSH_MSG_RECORD, sizeof(struct osh_msg_record) };
+	m->e = *ev;
 	m->e.ev.time_ns = now_ns();
+	if (http) {
+		m->h = (struct osh_msg_head){ OSH_MSG_REQUEST, sizeof(*m) };
+		m->http = *http;
+	}
 	r->n++;
 	if (flush(r) == 0)
 		(void)loop_rewatch(r->loop, &r->w, EPOLLOUT);
 	return !r->dead;
+}
+
+int records_put(struct records *r, const struct osh_event_named *ev)
+{
+	return put(r, ev, NULL);
+}
+
+int records_put_http(struct records *r, const struct osh_event_named *ev, const struct osh_http *http)
+{
+	return put(r, ev, http);
 }

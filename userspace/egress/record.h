@@ -14,7 +14,7 @@
 struct records {
 	struct watch w;			/* fd = socket to osh-audit */
 	struct loop *loop;
-	struct osh_msg_record *ring;	/* RECORDS of them; pages are touched only on a backlog */
+	struct osh_msg_request *ring;	/* RECORDS of them; pages are touched only on a backlog */
 	unsigned first, n;		/* waiting */
 	unsigned reserved;		/* accepted connections that have no decision yet */
 	int dead;			/* audit hung up */
@@ -22,4 +22,6 @@ struct records {
 
 int records_init(struct records *r, struct loop *l, int fd, struct err *e);
 int records_reserve(struct records *r);			/* 1 = reserved */
+void records_release(struct records *r);		/* a reservation that is not needed */
 int records_put(struct records *r, const struct osh_event_named *ev);	/* uses a reservation; 0 = audit is gone */
+int records_put_http(struct records *r, const struct osh_event_named *ev, const struct osh_http *http);
