@@ -146,7 +146,7 @@ static bool record_dropped(struct dial *d, enum osh_reason why)
 	struct osh_event_named ev = event_of(&d->fs->table, d->target, OSH_DENY, why, &d->bad,
 					     d->target->port);
 
-	return records_reserve(&d->fs->records) && records_put(&d->fs->records, &ev);
+	return records_reserve_last(&d->fs->records) && records_put(&d->fs->records, &ev);
 }
 
 static void on_names(struct name_wait *w, const struct ip *addrs, int n)

@@ -22,7 +22,7 @@ struct dial {
 	struct timer one, whole;
 	struct name_wait wait;
 	bool resolving;
-	/* Called once, perhaps by dial_start() itself. OSH_WHY_ALLOWED: w.fd is connected. */
+	/* Called once, perhaps by dial_start() itself; *d may be freed in it. OSH_WHY_ALLOWED: w.fd is connected. */
 	void (*done)(struct dial *d, enum osh_reason why);
 	struct ip bad;			/* the first answer that may not be dialled */
 	bool has_bad;

@@ -256,7 +256,7 @@ int flows_before(struct flows *fs)
 	if (fs->records.dead) {
 		fs->loop->stop = 1;
 	} else if (fs->paused && !fs->retry.due_ms &&
-		   fs->records.n + fs->records.reserved < RECORDS) {
+		   fs->records.n + fs->records.reserved < RECORDS - RECORDS_SPARE) {
 		accept_pause(fs, false);
 	}
 	return fs->loop->stop ? 0 : names_before(&fs->names);

@@ -6,13 +6,18 @@
 #pragma once
 
 #include "hosts.h"
+#include "http/conn.h"
+#include "http/pool.h"
 #include "loop.h"
 #include "names.h"
 #include "record.h"
 #include "table.h"
+#include "tls/tls.h"
 
 struct flow;
 TAILQ_HEAD(flow_list, flow);
+TAILQ_HEAD(conn_list, conn);
+TAILQ_HEAD(exchange_list, exchange);
 
 struct flows {
 	struct loop *loop;
@@ -25,6 +30,15 @@ struct flows {
 	bool paused;
 	unsigned n;
 	struct flow_list dead;		/* freed between rounds: events of the round may still name them */
+
+	/* What is looked into. */
+	struct tls *tls;		/* NULL = TLS cannot be terminated */
+	struct creds *creds;		/* NULL = none */
+	struct conn_list conns;
+	struct pool pool;
+	struct exchange_list waiting;	/* for room for their records */
+	unsigned requests;		/* under way */
+	size_t held;			/* bytes of bodies that wait for a judgement */
 };
 
 /* Both use the reservation of a record that came with `fd`, and end with it closed. */

@@ -59,12 +59,22 @@ int records_init(struct records *r, struct loop *l, int fd, struct err *e)
 	return n < 0 ? fail(e, -n, "watch the audit socket: %s", strerror(-n)) : 0;
 }
 
-int records_reserve(struct records *r)
+static int reserve(struct records *r, unsigned most)
 {
-	if (r->dead || r->n + r->reserved >= RECORDS)
+	if (r->dead || r->n + r->reserved >= most)
 		return 0;
 	r->reserved++;
 	return 1;
+}
+
+int records_reserve(struct records *r)
+{
+	return reserve(r, RECORDS - RECORDS_SPARE);
+}
+
+int records_reserve_last(struct records *r)
+{
+	return reserve(r, RECORDS);
 }
 
 void records_release(struct records *r)

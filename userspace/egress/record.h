@@ -10,6 +10,7 @@
 #include "osh/msg.h"
 
 #define RECORDS 1024
+#define RECORDS_SPARE 128		/* left for dials and failures on the way of what was accepted */
 
 struct records {
 	struct watch w;			/* fd = socket to osh-audit */
@@ -22,6 +23,7 @@ struct records {
 
 int records_init(struct records *r, struct loop *l, int fd, struct err *e);
 int records_reserve(struct records *r);			/* 1 = reserved */
+int records_reserve_last(struct records *r);		/* for what must be said now, out of RECORDS_SPARE */
 void records_release(struct records *r);		/* a reservation that is not needed */
 int records_put(struct records *r, const struct osh_event_named *ev);	/* uses a reservation; 0 = audit is gone */
 int records_put_http(struct records *r, const struct osh_event_named *ev, const struct osh_http *http);

@@ -197,3 +197,13 @@ enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16
 		return OSH_WHY_PORT_FORBIDDEN;
 	return t->literal ? addr_judge(tb->bundle, t->host, port, dst) : OSH_WHY_ALLOWED;
 }
+
+void target_text(const struct target *t, char out[OSH_NAME_MAX])
+{
+	if (!t->literal)
+		memcpy(out, t->name, OSH_NAME_MAX);
+	else if (ip_is4(&t->addr))
+		(void)inet_ntop(AF_INET, t->addr.b + 12, out, OSH_NAME_MAX);
+	else
+		(void)inet_ntop(AF_INET6, t->addr.b, out, OSH_NAME_MAX);
+}

@@ -32,6 +32,9 @@ struct target {
 	char name[OSH_NAME_MAX];	/* host name, or "" for a literal */
 };
 
+/* The host name, or the address as text: what a certificate and a Host field must say. */
+void target_text(const struct target *t, char out[OSH_NAME_MAX]);
+
 /* OSH_WHY_ALLOWED and *t filled, or the reason to close. *t holds what was learnt in either case. */
 enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16_t port,
 			    uint32_t mark, struct target *t);

@@ -33,15 +33,23 @@ struct conn {
 	struct timer timer;		/* conn_await()'s */
 	bool tls;			/* credentials go over such connections alone */
 	bool ending;			/* conn_end() was called */
+	bool skip;			/* `tls: skip`: only its first bytes are looked at */
+	bool reserved;			/* room for the record that says why it came to nothing */
 	uint32_t exchanges;		/* under way; kept by exchange.c */
 	const struct conn_ops *ops;
 	void *state;			/* the protocol's */
 };
 
+/* An accepted connection that was judged; uses the reservation of a record that came with `fd`. */
+void conn_start(struct flows *fs, int fd, const struct target *t, bool skip);
+
 /* Protocols. 0 or -ENOMEM. They set ops and state; conn_end() ends the connection, calling ops->done. */
 int h1_client_start(struct conn *c);
 int h2_client_start(struct conn *c);
 void conn_end(struct conn *c, bool hard);
+
+void conn_limit(struct conn *c);	/* on record: a request found no place */
+void exchange_resume_all(struct flows *fs);	/* those that waited for room for their record */
 
 /*
  * What is waited for; the connection ends when it takes too long: TIMER_HEAD for the rest of a head that

@@ -37,8 +37,11 @@ struct upstream {
 	bool used;			/* carried an exchange before: a failure may be staleness (set by the pool) */
 	bool closing;			/* takes no new ones (connection: close, GOAWAY); set by the protocol */
 	bool ending;			/* upstream_end() was called */
-	struct timer idle;		/* the pool's */
+	struct timer idle;		/* here and below: the pool's own */
+	TAILQ_ENTRY(upstream) idle_link;
+	bool is_idle;
 	struct pool_host *host;
+	struct attempt *attempt;	/* while it is being made */
 };
 
 /* Protocols on a connected (and, where TLS, verified) stream. 0 or -ENOMEM. */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the head of a request to an upstream for it: what it says, what the rules say, what is sent on. */
+#include "flow.h"
+#include "http/deny.h"
+#include "http/exchange_parts.h"
+#include "http/request.h"
+
+static struct rules_request question(const struct exchange *x)
+{
+	const struct head *h = &x->head;
+	const struct field *type = head_find(h, "content-type", 0);
+	struct rules_request q = { .method = head_str(h, h->method),
+				   .target = slice_of(head_str(h, h->target)),
+				   .upgrade = request_upgrades(h) };
+
+	if (type)
+		q.content_type = head_value(h, type);
+	return q;
+}
+
+static void deny(struct exchange *x, enum osh_reason why, const char *detail)
+{
+	answer_deny(x, deny_status(why), why, detail, true);
+}
+
+/* What was judged is what is sent: the canonical path, and nothing that another server could read otherwise. */
+static bool make_ready(struct exchange *x, const struct rules_answer *a)
+{
+	char length[24];
+
+	x->upgrade = request_upgrades(&x->head);
+	request_clean(&x->head, x->upgrade);
+	if (x->hold_most) {
+		snprintf(length, sizeof(length), "%zu", x->held.n);
+		head_drop(&x->head, "expect");
+		if (x->held.n || head_find(&x->head, "content-length", 0))
+			(void)head_set(&x->head, "content-length", slice_of(length));
+	}
+	return request_target(&x->head, a->path, a->query) && !x->head.too_big;
+}
+
+static void decide(struct exchange *x)
+{
+	static struct rules_answer a;	/* large, and done with on return */
+	struct rules_request q = question(x);
+	enum osh_reason why;
+
+	q.body = (struct slice){ x->held.p ? x->held.p : "", x->held.n };
+	rules_judge(x->fs->table.bundle, &x->c->target, &q, &a);
+	x->rule = a.rule;
+	x->line = a.line;
+	why = a.why;
+	if (a.verdict == OSH_DENY) {
+		deny(x, why, "");
+		return;
+	}
+	if (!make_ready(x, &a)) {
+		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
+		return;
+	}
+	if (!answer_event(x, a.verdict, why, 0, ""))
+		exchange_cut(x, GONE_RESET);
+	else
+		exchange_open(x);
+}
+
+/* A client that waits for permission to send the body gets it from us: upstream hears of it later. */
+static void ask_for_body(struct exchange *x)
+{
+	const struct field *expect = head_find(&x->head, "expect", 0);
+	struct head h = { .status = 100, .version = 11 };
+
+	x->stage = X_HOLD;
+	loop_arm(x->fs->loop, &x->timer, TIMER_HEAD);
+	if (expect && x->head.version >= 11)
+		x->client->ops->head(x->client, &h, false);
+	if (x->stage == X_HOLD)
+		x->client->ops->resume(x->client);
+}
+
+static void judge(struct exchange *x)
+{
+	struct rules_request q;
+	const char *detail;
+	enum osh_reason why = request_check(&x->head, x->c, &detail);
+
+	x->is_head = !strcmp(head_str(&x->head, x->head.method), "HEAD");
+	if (why != OSH_WHY_ALLOWED) {
+		deny(x, why, detail);
+		return;
+	}
+	q = question(x);
+	x->hold_most = rules_wants_body(x->fs->table.bundle, &x->c->target, &q);
+	if (x->hold_most && !x->client_ended)
+		ask_for_body(x);
+	else
+		decide(x);
+}
+
+void judge_begin(struct exchange *x)
+{
+	if (records_reserve(&x->fs->records)) {
+		x->reserved = true;
+		judge(x);
+		return;
+	}
+	x->stage = X_RECORD;
+	TAILQ_INSERT_TAIL(&x->fs->waiting, x, link);
+}
+
+void exchange_resume_all(struct flows *fs)
+{
+	struct exchange *x;
+
+	while ((x = TAILQ_FIRST(&fs->waiting)) && records_reserve(&fs->records)) {
+		TAILQ_REMOVE(&fs->waiting, x, link);
+		x->stage = X_NEW;
+		x->reserved = true;
+		judge(x);
+	}
+}
+
+size_t judge_hold(struct exchange *x, struct slice bytes)
+{
+	if (bytes.n > x->hold_most - x->held.n) {
+		deny(x, OSH_WHY_LIMIT, "the body is larger than what is read to judge it");
+		return 0;
+	}
+	if (bytes.n > OSH_EGRESS_BODY - x->fs->held) {
+		deny(x, OSH_WHY_LIMIT, "bodies that wait for a judgement");
+		return 0;
+	}
+	exchange_held_add(x, bytes);
+	if (buf_ok(&x->held))
+		return bytes.n;
+	deny(x, OSH_WHY_INTERNAL, "out of memory");
+	return 0;
+}
+
+void judge_body(struct exchange *x)
+{
+	decide(x);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An exchange as its three files see it: exchange.c (its life, and what streams through), exchange_judge.c (from
+ * the request's head to an upstream), exchange_answer.c (answers of our own). Private to them.
+ */
+#pragma once
+
+#include "buf.h"
+#include "http/conn.h"
+#include "http/exchange.h"
+#include "http/pool.h"
+#include "rules/rules.h"
+
+enum stage {
+	X_NEW,				/* no head yet */
+	X_RECORD,			/* waits for room for its record */
+	X_HOLD,				/* the body is collected, to be judged with it */
+	X_CONNECT,			/* allowed; waits for a place on an upstream connection */
+	X_OPEN,				/* both sides are linked */
+	X_ANSWER,			/* our own answer is being written */
+	X_OVER,
+};
+
+struct exchange {
+	TAILQ_ENTRY(exchange) link;	/* in flows.waiting */
+	struct flows *fs;
+	struct conn *c;
+	struct side *client, *up;
+	enum stage stage;
+	bool reserved;			/* room for the record of its decision */
+	bool client_ended;		/* the whole request is here, or went through */
+	bool request_sent;		/* upstream has the end of the request */
+	bool body_sent;			/* something of the body went upstream: it cannot be sent again */
+	bool answered;			/* the client has the head of an answer */
+	bool upgrade, upgraded;		/* a WebSocket is asked for and allowed; 101 came */
+	bool is_head;			/* HEAD: an answer of ours has no body */
+	uint8_t tries;			/* upstream connections used */
+	uint8_t interim;		/* 1xx heads passed on */
+	struct timer timer;
+	struct pool_wait wait;
+	struct head head;		/* of the request; as it is sent, once it was judged */
+	struct head trailers;		/* of a held request */
+	struct buf held;		/* the body that is judged; or our own answer's */
+	size_t held_at;			/* of `held`: given on already */
+	size_t hold_most;
+	uint32_t rule, line, cred;
+};
+
+/* exchange.c */
+void exchange_over(struct exchange *x);		/* both sides are unlinked, the upstream is aborted unless it is done */
+void exchange_cut(struct exchange *x, enum gone why);	/* over, and the client is aborted */
+void exchange_drop_upstream(struct exchange *x, enum gone why);
+void exchange_open(struct exchange *x);		/* asks the pool */
+void exchange_held_add(struct exchange *x, struct slice bytes);
+void exchange_held_drop(struct exchange *x);
+
+/* exchange_judge.c */
+void judge_begin(struct exchange *x);		/* the head is here */
+void judge_body(struct exchange *x);		/* the held body is whole */
+size_t judge_hold(struct exchange *x, struct slice bytes);
+
+/* exchange_answer.c: one record where `event` says so, one answer. The upstream, if any, is aborted. */
+void answer_deny(struct exchange *x, int status, enum osh_reason why, const char *detail, bool event);
+void answer_push(struct exchange *x);		/* the client has room */
+bool answer_event(struct exchange *x, enum osh_verdict v, enum osh_reason why, int status, const char *detail);
