@@ -16,6 +16,7 @@
 #include "auditor.h"
 #include "bus.h"
 #include "launcher.h"
+#include "needs.h"
 #include "own.h"
 #include "proc.h"
 #include "sandbox.h"
@@ -281,7 +282,7 @@ int daemon_start(struct daemon *d, struct err *e)
 	static int (*const steps[])(struct daemon *, struct err *) = {
 		raise_limits, name_instance, lock_run, find_libexec, open_hosts, make_loop, make_pins,
 	};
-	int r = 0, swept;
+	int r = needs_check(e), swept;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++)
 		r = steps[i](d, e);

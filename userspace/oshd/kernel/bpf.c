@@ -64,7 +64,7 @@ struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook)
 	return bpf_object__find_program_by_name(k->obj, kbpf_hook_name(hook));
 }
 
-static int check_kernel(struct err *e)
+int kbpf_check_kernel(struct err *e)
 {
 	unsigned major = 0, minor = 0;
 	struct utsname u;
@@ -274,7 +274,7 @@ int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
 
 	r = check_off(off, e);
 	if (!r)
-		r = check_kernel(e);
+		r = kbpf_check_kernel(e);
 	if (!r)
 		r = kbpf_open(&k, e);
 	if (!r && small)

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What oshd cannot do without, asked before it makes or changes anything, so that a refusal names it. */
+#pragma once
+
+#include "err.h"
+
+int needs_check(struct err *e);
