@@ -24,6 +24,7 @@
 #include "bundle.h"
 #include "embed.h"
 #include "osh/limits.h"
+#include "kernel.h"
 #include "own.h"
 #include "policy.h"
 
@@ -337,6 +338,14 @@ static int end_child(struct policy_job *j, struct diags *d, struct err *e)
 	return r < 0 ? r : said;
 }
 
+/* Refused flags mean a kernel older than osh needs: that is what the user wants to read. */
+static int no_memfd(struct err *e)
+{
+	int code = errno, r = kernel_check(e);
+
+	return r < 0 ? r : fail(e, code, "memfd_create: %s", strerror(code));
+}
+
 static int start(int policy_fd, what_fn *what, struct policy_job *ret, struct err *e)
 {
 	_close_ int fd = memfd_create("osh-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
@@ -344,7 +353,7 @@ static int start(int policy_fd, what_fn *what, struct policy_job *ret, struct er
 	int r;
 
 	if (fd < 0)
-		return fail(e, errno, "memfd_create: %s", strerror(errno));
+		return no_memfd(e);
 	if (fstat(policy_fd, &st) < 0)
 		return fail(e, errno, "stat policy: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
@@ -407,7 +416,7 @@ int policy_preset_fd(const char *name, int *ret_fd, struct err *e)
 		return fail(e, ENOENT, "no preset is called '%s'", name);
 	fd = memfd_create("osh-preset", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 	if (fd < 0)
-		return fail(e, errno, "memfd_create: %s", strerror(errno));
+		return no_memfd(e);
 	r = write_all(fd, text.p, text.n);
 	if (r < 0)
 		return fail(e, -r, "write preset: %s", strerror(-r));

@@ -11,17 +11,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/landlock.h>
 #include <linux/netlink.h>
 
+#include "kernel.h"
 #include "own.h"
 #include "policy.h"
-
-#define KERNEL_MAJOR 6
-#define KERNEL_MINOR 12
 
 static bool file_says(const char *path, const char *word, const char *separators)
 {
@@ -40,11 +37,9 @@ static bool file_says(const char *path, const char *word, const char *separators
 
 static enum layer_state kernel_bpf(char note[64])
 {
-	struct utsname u;
-	int major = 0, minor = 0;
+	struct err e;
 
-	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2 ||
-	    major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR)) {
+	if (kernel_check(&e) < 0) {
 		snprintf(note, 64, "needs Linux %d.%d", KERNEL_MAJOR, KERNEL_MINOR);
 		return LAYER_MISSING;
 	}

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel/bpf.h"
+#include "kernel.h"
 #include "own.h"
 
 /* Of oshd or of osh-launch; without any one of them no sandbox starts, or none can be ended. */
@@ -56,7 +56,7 @@ static int check_user_namespace(struct err *e)
 
 int needs_check(struct err *e)
 {
-	int r = kbpf_check_kernel(e);
+	int r = kernel_check(e);
 
 	if (!r)
 		r = check_user_namespace(e);

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/utsname.h>
 
 #include "kbpf.h"
 #include "osh.skel.h"
 #include "osh/msg.h"
+#include "kernel.h"
 #include "own.h"
 
-#define KERNEL_MAJOR 6
-#define KERNEL_MINOR 12
 #define PIDS_MAX (1u << 22)		/* PID_MAX_LIMIT: no kernel has more threads */
 
 /* Newer than the libbpf that we build with; the kernel has them since 6.7. */
@@ -62,19 +60,6 @@ int kbpf_hook_off(const struct kbpf *k, enum osh_hook hook)
 struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook)
 {
 	return bpf_object__find_program_by_name(k->obj, kbpf_hook_name(hook));
-}
-
-int kbpf_check_kernel(struct err *e)
-{
-	unsigned major = 0, minor = 0;
-	struct utsname u;
-
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return fail(e, ENOSYS, "kernel version is unknown");
-	if (major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR))
-		return fail(e, ENOSYS, "kernel %u.%u is too old: osh needs Linux %d.%d or newer", major, minor,
-			    KERNEL_MAJOR, KERNEL_MINOR);
-	return 0;
 }
 
 static int check_off(uint64_t off, struct err *e)
@@ -274,7 +259,7 @@ int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
 
 	r = check_off(off, e);
 	if (!r)
-		r = kbpf_check_kernel(e);
+		r = kernel_check(e);
 	if (!r)
 		r = kbpf_open(&k, e);
 	if (!r && small)

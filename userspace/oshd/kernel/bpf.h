@@ -20,8 +20,6 @@ enum osh_hook {
 
 struct kbpf;				/* the loaded object */
 
-int kbpf_check_kernel(struct err *e);	/* new enough? names the version that is needed */
-
 /*
  * Opens, sizes and loads. `small`: maps sized for one embedded run (faster load). `off`: OSH_OFF_HOOK
  * mask of programs that are never attached; must be 0 unless built with OSH_TEST.
