@@ -214,7 +214,7 @@ static void deliver(struct h2_stream *s)
 
 void h2_stream_data(struct h2_stream *s, struct slice bytes)
 {
-	size_t n = bytes.n;
+	size_t n = 0;			/* what came earlier goes first */
 
 	if (s->side.x && !s->in.n)
 		n = exchange_body(s->side.x, &s->side, bytes);
