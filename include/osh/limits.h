@@ -64,6 +64,7 @@
 #define OSH_EGRESS_KEEP_MS 600000	/* an inspected connection without a request is closed after */
 #define OSH_EGRESS_POOL_MS 45000	/* an upstream connection without a request is closed after */
 #define OSH_EGRESS_REQUESTS 4096	/* requests of one sandbox under way at once */
+#define OSH_ANCHORS_BYTES (2u << 20)	/* PEM text of the roots trusted for upstreams */
 #define OSH_EGRESS_BODY (8u << 20)	/* bytes of bodies held for judgement, one sandbox */
 
 /*

@@ -26,6 +26,15 @@ struct config {
 	uint64_t off;			/* test builds: OSH_OFF_* */
 };
 
+/* The host's trusted roots as they were copied last; see root.h. */
+struct root_shared {
+	int fd;				/* 0 = not yet */
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+};
+
 struct daemon {
 	struct config config;
 	char run[256];			/* /run/osh, or below --state */
@@ -50,6 +59,8 @@ struct daemon {
 	sd_event_source *listen_source;
 	struct conn *conns;
 	int hosts_fd;			/* operator's --upstream-hosts, or -1 */
+	int ca_fd;			/* operator's --upstream-ca, or -1 */
+	struct root_shared anchors;
 };
 
 int daemon_start(struct daemon *d, struct err *e);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificate authority of one sandbox: what TLS that is looked into is signed with, and what only
+ * this sandbox trusts. And the roots that its upstreams are verified by.
+ */
+#pragma once
+
+#include "bundle.h"
+#include "daemon.h"
+
+/* Does some rule need a look inside TLS? Else there is no root, and nothing is trusted. */
+bool root_needed(const struct bundle *b);
+
+/*
+ * Has key and certificate made by a child that has become `uid`: *ret_key is a memfd, sealed once it is
+ * filled (struct osh_root), *ret_cert the end of a pipe from which the certificate comes as PEM. This
+ * process never holds the key.
+ */
+int root_start(struct daemon *d, const char *name, uint32_t uid, int *ret_key, int *ret_cert, struct err *e);
+
+/*
+ * A sealed memfd with the host's own roots, and behind them those of `extra` (-1 = none): copied as
+ * bytes, read by nobody here. Without `extra` it is shared while the host's file stays the same.
+ */
+int root_anchors(struct daemon *d, int extra, int *ret, struct err *e);
+
+/* The child's work: fills key_fd and seals it, then writes the certificate to cert_fd. */
+int root_make(const char *name, int key_fd, int cert_fd, struct err *e);
