@@ -28,7 +28,7 @@ libs_osh-launch := -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcrypto
 dir_osh-init    := init
 libs_osh-init   := $(if $(SAN),,-static)
 dir_osh-egress  := egress
-libs_osh-egress := -lcares -lseccomp -lssl -lcrypto -lnghttp2
+libs_osh-egress := -lcares -lseccomp -lssl -lcrypto -lnghttp2 -ljansson
 dir_osh-audit   := audit
 libs_osh-audit  := -lbpf -lelf -lz -lseccomp -lcrypto
 
@@ -91,7 +91,7 @@ $(units) $(tools): $B/%: $B/%.o $(testlibs)
 $B/fuzz/%: tests/fuzz/%.c $(wildcard policy-compiler/*.c userspace/base/*.c userspace/egress/*.c userspace/egress/*/*.c userspace/ipc/*.c)
 	@mkdir -p $(@D); echo "  FUZZ $@"
 	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(filter-out -MMD -MP,$(CPPFLAGS)) -Iuserspace/egress \
-		-o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -lcares -lseccomp -lssl -lcrypto -lnghttp2
+		-o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
 
 units: $(units)
 tools: $(tools)

@@ -14,6 +14,7 @@ struct rules_request {
 	const char *method;		/* as sent; "WEBSOCKET_TEXT" for a client's text message */
 	struct slice target;		/* origin form, path and query as sent */
 	bool upgrade;			/* asks for a WebSocket */
+	bool message;			/* `body` is a client's text message on the WebSocket that this target opened */
 	struct slice body;		/* whole, where rules_wants_body() said so */
 	struct slice content_type;
 };
@@ -28,13 +29,20 @@ struct rules_answer {
 	struct slice query;		/* of `target`, after the '?', as sent; p NULL = none */
 };
 
+/* Once, before the process is confined: the JSON reader needs a secret for its tables. 0 or -errno. */
+int rules_init(void);
+
 /* Is the connection looked into at all? (some rule that lets this program through has an L7 entry) */
 bool rules_inspect(const struct bundle *b, const struct target *t);
 
 /* `tls: skip` for every rule that lets it through: relayed opaque, the SNI must be the name. */
 bool rules_skip_tls(const struct bundle *b, const struct target *t);
 
-/* Bytes of body that must be held before this request can be judged (GraphQL, JSON-RPC, MCP); 0 = none. */
+/*
+ * Bytes of body that must be held before this request can be judged (GraphQL, JSON-RPC, MCP); 0 = none.
+ * Also where the method has no body: one that has is refused. A longer body is refused by the caller
+ * (OSH_WHY_LIMIT).
+ */
 size_t rules_wants_body(const struct bundle *b, const struct target *t, const struct rules_request *q);
 
 void rules_judge(const struct bundle *b, const struct target *t, const struct rules_request *q,
