@@ -14,6 +14,7 @@
 #include "osh/msg.h"
 #include "own.h"
 #include "resolv.h"
+#include "rules/rules.h"
 
 #define FD(x) (3 + OSH_EFD_##x)
 
@@ -131,7 +132,9 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int r;
 
-	if (read_args(argc, argv, &fs.table, ids, &e) < 0 || confine(ids, &e) < 0 ||
+	if ((r = rules_init()) < 0)
+		fail(&e, -r, "no random numbers: %s", strerror(-r));
+	if (r < 0 || read_args(argc, argv, &fs.table, ids, &e) < 0 || confine(ids, &e) < 0 ||
 	    loop_init(&l, &e) < 0 || records_init(&fs.records, &l, FD(AUDIT), &e) < 0) {
 		dprintf(2, "osh-egress: %s\n", e.text);
 		return 1;
