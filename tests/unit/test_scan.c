@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scanner that keeps secrets out of answers: every form found, nothing whole ever let through. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cred/scan.h"
+
+static const char secret[] = "sk-ant-aB3/x+9=Zz~q~q~r";
+
+static void set_of(struct scanner *s, const char *text)
+{
+	assert_int_equal(scanner_init(s, scanner_forms_size(strlen(text))), 0);
+	scanner_add_forms(s, slice_of(text), 7);
+	assert_int_equal(scanner_ready(s), 0);
+}
+
+/* Feeds in pieces; what may be passed on never holds the needle. Returns the tag. */
+static uint16_t feed(const struct scanner *s, const char *text, size_t n, size_t piece, size_t *passed)
+{
+	struct scan c;
+	uint16_t tag = 0;
+
+	*passed = 0;
+	assert_int_equal(scan_start(&c, s), 0);
+	for (size_t at = 0; at < n && !tag; at += piece) {
+		size_t len = n - at < piece ? n - at : piece;
+		uint64_t held = 0;
+
+		tag = scan_feed(&c, (struct slice){ text + at, len }, &held);
+		if (!tag) {
+			assert_true(held <= at + len);
+			assert_true(at + len - held >= *passed);	/* what was passed is never called back */
+			*passed = at + len - held;
+		}
+	}
+	scan_done(&c);
+	return tag;
+}
+
+static const struct {
+	const char *what, *text, *needle;
+} said[] = {
+	{ "itself", "{\"key\":\"sk-ant-aB3/x+9=Zz~q~q~r\"}", "sk-ant-aB3/x+9=Zz~q~q~r" },
+	{ "percent", "a=1&k=sk%2Dant-aB3%2fx%2B9%3DZz~q%7Eq~r&", "sk%2Dant-aB3%2fx%2B9%3DZz~q%7Eq~r" },
+	{ "base64 0", "c2stYW50LWFCMy94Kzk9Wnp+cX5xfnI=", "c2stYW50LWFCMy94Kzk9Wnp+cX5xfn" },
+	{ "base64 1", "eHNrLWFudC1hQjMveCs5PVp6fnF+cX5y", "NrLWFudC1hQjMveCs5PVp6fnF+cX5y" },
+	{ "base64 2", "eHhzay1hbnQtYUIzL3grOT1aen5xfnF+cg==", "ay1hbnQtYUIzL3grOT1aen5xfnF+c" },
+	{ "base64 url", "c2stYW50LWFCMy94Kzk9Wnp-cX5xfnI", "c2stYW50LWFCMy94Kzk9Wnp-cX5xfn" },
+	{ "base64 in lines", "c2stYW50\r\nLWFCMy94Kzk9\r\nWnp+cX5xfnI=", "c2stYW50\r\nLWFCMy94Kzk9\r\nWnp+cX5xfn" },
+	{ "hex", "736b2d616e742d6142332f782b393d5a7a7e717e717e72", "736b2d616e742d6142332f782b393d5a7a7e717e717e72" },
+	{ "after false starts", "sk-ant-aBsk-ant-aB3/x+9=Zz~q~qsk-ant-aB3/x+9=Zz~q~q~r", "sk-ant-aB3/x+9=Zz~q~q~r" },
+	{ "escape that is none", "%2sk-ant-aB3/x+9=Zz~q~q~r", "sk-ant-aB3/x+9=Zz~q~q~r" },
+};
+
+static void finds_every_form(void **state)
+{
+	struct scanner s;
+
+	(void)state;
+	set_of(&s, secret);
+	for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++)
+		for (size_t piece = 1; piece < 40; piece++) {
+			const char *t = said[i].text, *needle = strstr(t, said[i].needle);
+			size_t passed;
+
+			assert_non_null(needle);
+			if (feed(&s, t, strlen(t), piece, &passed) != 7)
+				fail_msg("%s in pieces of %zu not found", said[i].what, piece);
+			/* The end of the needle never left, and while read bytewise nothing of it did. */
+			assert_true(passed < (size_t)(needle - t) + strlen(said[i].needle));
+			if (piece == 1 && passed > (size_t)(needle - t))
+				fail_msg("%s: %zu bytes of it were let through", said[i].what,
+					 passed - (size_t)(needle - t));
+		}
+	scanner_done(&s);
+}
+
+static void lets_the_rest_through(void **state)
+{
+	static const char *const fine[] = { "", "hello", "sk-ant-", "sk-ant-aB3/x+9=Zz~q~q~", "%", "%7", "%%%%%7%7%",
+					    "data: {\"x\":1}\n\n" };
+	struct scanner s;
+
+	(void)state;
+	set_of(&s, secret);
+	for (size_t i = 0; i < sizeof(fine) / sizeof(*fine); i++)
+		for (size_t piece = 1; piece < 10; piece++) {
+			size_t passed;
+
+			assert_int_equal(feed(&s, fine[i], strlen(fine[i]), piece, &passed), 0);
+		}
+	scanner_done(&s);
+}
+
+/* An event stream must not wait for bytes that cannot be a secret. */
+static void holds_nothing_back_needlessly(void **state)
+{
+	struct scanner s;
+	struct scan c;
+	uint64_t held = 99;
+
+	(void)state;
+	set_of(&s, secret);
+	assert_int_equal(scan_start(&c, &s), 0);
+	assert_int_equal(scan_feed(&c, SLICE("data: {\"x\":1}\n\n"), &held), 0);
+	assert_int_equal(held, 0);
+	assert_int_equal(scan_feed(&c, SLICE("....sk-"), &held), 0);
+	assert_int_equal(held, 3);
+	assert_int_equal(scan_feed(&c, SLICE("no"), &held), 0);
+	assert_int_equal(held, 0);
+	scan_done(&c);
+	scanner_done(&s);
+}
+
+/* Random texts of few letters against strstr(). */
+static void agrees_with_strstr(void **state)
+{
+	(void)state;
+	srandom(1);
+	for (int round = 0; round < 3000; round++) {
+		char needle[12] = { 0 }, text[64] = { 0 };
+		struct scanner s;
+		size_t passed, n = 3 + (size_t)random() % 7;
+		uint16_t tag;
+
+		for (size_t i = 0; i < n; i++)
+			needle[i] = (char)('a' + random() % 2);
+		for (size_t i = 0; i + 1 < sizeof(text); i++)
+			text[i] = (char)('a' + random() % 2);
+		assert_int_equal(scanner_init(&s, 64), 0);
+		scanner_add(&s, slice_of(needle), 3);
+		assert_int_equal(scanner_ready(&s), 0);
+		tag = feed(&s, text, strlen(text), 1 + (size_t)random() % 9, &passed);
+		assert_int_equal(tag, strstr(text, needle) ? 3 : 0);
+		scanner_done(&s);
+	}
+}
+
+static void a_full_set_is_refused(void **state)
+{
+	struct scanner s;
+
+	(void)state;
+	assert_int_equal(scanner_init(&s, 4), 0);
+	scanner_add(&s, SLICE("too long"), 1);
+	assert_true(scanner_ready(&s) < 0);
+	scanner_done(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_every_form),	cmocka_unit_test(lets_the_rest_through),
+		cmocka_unit_test(holds_nothing_back_needlessly), cmocka_unit_test(agrees_with_strstr),
+		cmocka_unit_test(a_full_set_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "secret.h"
+
+/*
+ * A trie with failure links (Aho and Corasick, 1975). Texts are few and long, so a node keeps a list of
+ * children instead of a table: nearly every list has one entry. Node 0 is the root.
+ */
+struct scan_node {
+	uint32_t child, sibling, fail;
+	uint16_t depth, tag;
+	uint8_t byte;
+};
+
+int scanner_init(struct scanner *s, uint32_t nodes)
+{
+	*s = (struct scanner){ .cap = nodes + 1, .n = 1 };
+	if (nodes >= SCAN_NODES)
+		return -E2BIG;
+	s->nodes = secret_alloc(s->cap * sizeof(*s->nodes));
+	return s->nodes ? 0 : -ENOMEM;
+}
+
+void scanner_done(struct scanner *s)
+{
+	secret_free(s->nodes, s->cap * sizeof(*s->nodes));
+	*s = (struct scanner){ 0 };
+}
+
+static uint32_t child_of(const struct scanner *s, uint32_t node, uint8_t byte)
+{
+	uint32_t at;
+
+	if (!node)
+		return s->root[byte];
+	for (at = s->nodes[node].child; at && s->nodes[at].byte != byte; at = s->nodes[at].sibling)
+		;
+	return at;
+}
+
+static uint32_t child_make(struct scanner *s, uint32_t node, uint8_t byte)
+{
+	uint32_t at = child_of(s, node, byte);
+
+	if (at)
+		return at;
+	if (s->n == s->cap)
+		return 0;
+	at = s->n++;
+	s->nodes[at] = (struct scan_node){ .sibling = s->nodes[node].child, .byte = byte,
+					   .depth = (uint16_t)(s->nodes[node].depth + 1) };
+	s->nodes[node].child = at;
+	if (!node)
+		s->root[byte] = at;
+	return at;
+}
+
+/* CR and LF are left out, as they are left out of the stream. */
+void scanner_add(struct scanner *s, struct slice text, uint16_t tag)
+{
+	uint32_t node = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\r' || text.p[i] == '\n')
+			continue;
+		node = child_make(s, node, (uint8_t)text.p[i]);
+		if (!node || s->nodes[node].depth > SCAN_TEXT_MAX) {
+			s->full = true;
+			return;
+		}
+	}
+	if (s->nodes[node].depth > s->longest)
+		s->longest = s->nodes[node].depth;
+	if (node && !s->nodes[node].tag)
+		s->nodes[node].tag = tag;
+}
+
+static uint32_t step(const struct scanner *s, uint32_t node, uint8_t byte)
+{
+	uint32_t next = child_of(s, node, byte);
+
+	while (!next && node) {
+		node = s->nodes[node].fail;
+		next = child_of(s, node, byte);
+	}
+	return next;
+}
+
+/* Failure links, level by level; a node whose shorter self is a whole text is one too. */
+int scanner_ready(struct scanner *s)
+{
+	uint32_t *queue, head = 0, tail = 0;
+
+	if (s->full)
+		return -E2BIG;
+	queue = calloc(s->n, sizeof(*queue));
+	if (!queue)
+		return -ENOMEM;
+	for (uint32_t at = s->nodes[0].child; at; at = s->nodes[at].sibling)
+		queue[tail++] = at;
+	while (head < tail) {
+		uint32_t node = queue[head++];
+
+		for (uint32_t at = s->nodes[node].child; at; at = s->nodes[at].sibling) {
+			s->nodes[at].fail = step(s, s->nodes[node].fail, s->nodes[at].byte);
+			if (!s->nodes[at].tag)
+				s->nodes[at].tag = s->nodes[s->nodes[at].fail].tag;
+			queue[tail++] = at;
+		}
+	}
+	free(queue);
+	return 0;
+}
+
+static int way_start(struct scan_way *w, uint32_t ring)
+{
+	*w = (struct scan_way){ .from = calloc(ring, sizeof(*w->from)) };
+	return w->from ? 0 : -ENOMEM;
+}
+
+int scan_start(struct scan *c, const struct scanner *s)
+{
+	*c = (struct scan){ .s = s, .ring = 16 };
+	while (c->ring <= s->longest)
+		c->ring *= 2;
+	if (way_start(&c->plain, c->ring) == 0 && way_start(&c->decoded, c->ring) == 0)
+		return 0;
+	scan_done(c);
+	return -ENOMEM;
+}
+
+void scan_done(struct scan *c)
+{
+	free(c->plain.from);
+	free(c->decoded.from);
+	*c = (struct scan){ 0 };
+}
+
+/* One byte of a reading, which began at `from` in the stream. */
+static uint16_t way_byte(const struct scan *c, struct scan_way *w, uint8_t byte, uint64_t from)
+{
+	if (byte == '\r' || byte == '\n')
+		return 0;
+	w->from[w->n++ & (c->ring - 1)] = from;
+	w->node = step(c->s, w->node, byte);
+	return w->node ? c->s->nodes[w->node].tag : 0;
+}
+
+static int hex_digit(uint8_t b)
+{
+	if (b >= '0' && b <= '9')
+		return b - '0';
+	b |= 32;
+	return b >= 'a' && b <= 'f' ? b - 'a' + 10 : -1;
+}
+
+/* What turned out to be no escape is read as the bytes that it is. */
+static uint16_t escape_flush(const struct scan *c, struct scan_way *w)
+{
+	uint64_t from = w->escape - 1;
+	uint16_t tag;
+
+	w->escape = 0;
+	tag = way_byte(c, w, '%', from);
+	return tag || !w->digit ? tag : way_byte(c, w, w->digit, from + 1);
+}
+
+static uint16_t decoded_byte(const struct scan *c, struct scan_way *w, uint8_t byte, uint64_t at)
+{
+	uint16_t tag = 0;
+
+	if (w->escape && hex_digit(byte) >= 0) {
+		if (!w->digit) {
+			w->digit = byte;
+			return 0;
+		}
+		at = w->escape - 1;
+		w->escape = 0;
+		return way_byte(c, w, (uint8_t)(hex_digit(w->digit) << 4 | hex_digit(byte)), at);
+	}
+	if (w->escape)
+		tag = escape_flush(c, w);
+	if (tag || byte != '%')
+		return tag ? tag : way_byte(c, w, byte, at);
+	w->escape = at + 1;
+	w->digit = 0;
+	return 0;
+}
+
+/* Bytes at the end of the stream that may begin a text, or an escape. */
+static uint64_t way_held(const struct scan *c, const struct scan_way *w)
+{
+	uint32_t depth = w->node ? c->s->nodes[w->node].depth : 0;
+	uint64_t from = c->at;
+
+	if (depth)
+		from = w->from[(w->n - depth) & (c->ring - 1)];
+	else if (w->escape)
+		from = w->escape - 1;
+	return c->at - from;
+}
+
+uint16_t scan_feed(struct scan *c, struct slice bytes, uint64_t *held)
+{
+	uint64_t a, b;
+
+	for (size_t i = 0; i < bytes.n; i++) {
+		uint8_t byte = (uint8_t)bytes.p[i];
+		uint16_t tag = way_byte(c, &c->plain, byte, c->at);
+
+		if (!tag)
+			tag = decoded_byte(c, &c->decoded, byte, c->at);
+		c->at++;
+		if (tag)
+			return tag;
+	}
+	a = way_held(c, &c->plain);
+	b = way_held(c, &c->decoded);
+	*held = a > b ? a : b;
+	return 0;
+}

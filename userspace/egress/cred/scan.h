@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds any of a set of secret texts in a stream of bytes, in one pass, and says how many of the last
+ * bytes might still become one: those are held back, so that no secret is ever passed on whole. A
+ * stream is read twice at once: as it is, and with %XX decoded. CR and LF are passed over in both, since
+ * encoders break lines. The automaton itself spells the secrets, so its memory is locked and wiped.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "slice.h"
+
+#define SCAN_TEXT_MIN 8			/* shorter secrets would be found by chance */
+#define SCAN_TEXT_MAX 8192
+#define SCAN_NODES (1u << 17)
+
+struct scan_node;
+
+struct scanner {			/* the set; const once scanner_ready() was called */
+	struct scan_node *nodes;
+	uint32_t n, cap;
+	uint32_t root[256];		/* first byte -> node, 0 = none */
+	uint32_t longest;
+	bool full;			/* a text found no room: the set must not be used */
+};
+
+int scanner_init(struct scanner *s, uint32_t nodes);	/* room for that many bytes of text; 0 or -ENOMEM */
+void scanner_add(struct scanner *s, struct slice text, uint16_t tag);	/* tag >= 1 comes back when found */
+int scanner_ready(struct scanner *s);			/* 0, -E2BIG or -ENOMEM */
+void scanner_done(struct scanner *s);			/* wipes */
+
+/*
+ * The forms in which a server may say a secret again: itself, base64 (three alignments, both alphabets),
+ * hexadecimal (both cases). Percent escapes are undone by the stream.
+ */
+void scanner_add_forms(struct scanner *s, struct slice secret, uint16_t tag);
+uint32_t scanner_forms_size(size_t secret_len);		/* nodes that scanner_add_forms() may need */
+
+struct scan_way {			/* one reading of the stream */
+	uint32_t node;
+	uint64_t n;			/* bytes given to the automaton */
+	uint64_t *from;			/* ring: where in the stream each of the last of them began */
+	uint64_t escape;		/* start of an unfinished %XX + 1 */
+	uint8_t digit;			/* its first digit as it came, 0 = none yet */
+};
+
+struct scan {
+	const struct scanner *s;
+	uint64_t at;			/* bytes of the stream so far */
+	uint32_t ring;			/* entries of each way's ring: a power of two above `longest` */
+	struct scan_way plain, decoded;
+};
+
+int scan_start(struct scan *c, const struct scanner *s);	/* 0 or -ENOMEM */
+void scan_done(struct scan *c);
+/*
+ * Reads on. 0 = nothing found; *held = how many of the bytes seen last, earlier calls included, may be
+ * the start of a secret: everything before them can be passed on. Else the tag of what was found; the
+ * scan is then over.
+ */
+uint16_t scan_feed(struct scan *c, struct slice bytes, uint64_t *held);
