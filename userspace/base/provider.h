@@ -3,7 +3,7 @@
  * A provider record: where a credential may go and how it is put there. Strict: an unknown key refuses
  * the record. The record itself holds no secret.
  *
- *   {"hosts": ["api.example.com", "*.example.com"], "ports": [443], "methods": ["GET"], "paths": ["/v1/**"],
+ *   {"hosts": ["api.example.com", "*.example.com"], "ports": [443], "methods": ["GET"], "paths": ["/v1/items"],
  *    "placement": {"header": "authorization", "prefix": "Bearer "},
  *    "env": ["EXAMPLE_API_KEY"], "shape": "sk-{}", "secret_file": "~/.example/key",
  *    "refresh": {...}}

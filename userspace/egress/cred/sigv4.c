@@ -233,8 +233,9 @@ int sigv4_sign(const struct sigv4 *s, struct head *h, const char *path, struct s
 		hex(s->body_hash, payload);
 	head_drop(h, "authorization");
 	head_drop(h, "x-amz-security-token");
+	head_drop(h, "x-amz-content-sha256");
 	if (!head_set(h, "x-amz-date", slice_of(date)) ||
-	    !head_set(h, "x-amz-content-sha256", slice_of(payload)) ||
+	    (!strcmp(s->service, "s3") && !head_set(h, "x-amz-content-sha256", slice_of(payload))) ||
 	    (s->token.n && !head_set(h, "x-amz-security-token", s->token)))
 		return -E2BIG;
 	r = canonical(s, h, path, query, payload, &names, digest);

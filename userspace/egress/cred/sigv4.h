@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AWS Signature Version 4 of one request ("Create a signed AWS API request", IAM User Guide). Adds or
- * replaces x-amz-date, x-amz-content-sha256, x-amz-security-token and authorization.
+ * replaces x-amz-date, x-amz-security-token, authorization, and for S3 x-amz-content-sha256.
  */
 #pragma once
 

@@ -5,14 +5,23 @@
 
 #include "http/chars.h"
 #include "own.h"
+#include "secret.h"
 
 #define EDITS 16384			/* text that may be added to a full head on its way: credentials */
 #define SMALL_TEXT 8192			/* memory that a reset head keeps, at most */
 #define SMALL_FIELDS 64
 #define OWN_FIELDS 16			/* room for ours beyond HEAD_FIELDS */
 
+/* Before the text goes back to the heap. */
+static void forget(struct head *h)
+{
+	if (h->secret && h->text)
+		secret_wipe(h->text, h->cap_text);
+}
+
 void head_done(struct head *h)
 {
+	forget(h);
 	free(h->text);
 	free(h->fields);
 	*h = (struct head){ 0 };
@@ -23,6 +32,7 @@ void head_reset(struct head *h)
 	struct head kept = { .text = h->text, .cap_text = h->cap_text,
 			     .fields = h->fields, .cap_fields = h->cap_fields };
 
+	forget(h);
 	if (kept.cap_text > SMALL_TEXT) {
 		free(kept.text);
 		kept.text = NULL;
@@ -51,6 +61,23 @@ static bool grow(void **p, uint32_t *cap, uint32_t first, size_t need, size_t on
 	return true;
 }
 
+/* realloc() would leave the old copy on the heap. */
+static bool grow_secret(struct head *h, size_t need)
+{
+	size_t to = need * 2;
+	char *p = malloc(to);
+
+	if (!p)
+		return false;
+	if (h->text)
+		memcpy(p, h->text, h->cap_text);
+	forget(h);
+	free(h->text);
+	h->text = p;
+	h->cap_text = (uint32_t)to;
+	return true;
+}
+
 /* Room for n bytes and a NUL at the end of the text. Offset 0 means absent, so nothing begins there. */
 static char *text_room(struct head *h, size_t n)
 {
@@ -58,8 +85,8 @@ static char *text_room(struct head *h, size_t n)
 
 	if (h->too_big || n > HEAD_BYTES || at + n + 1 > HEAD_BYTES + EDITS)
 		goto full;
-	if (at + n + 1 > h->cap_text &&
-	    !grow((void **)&h->text, &h->cap_text, 1024, at + n + 1, 1))
+	if (at + n + 1 > h->cap_text && !(h->secret ? grow_secret(h, at + n + 1) :
+					  grow((void **)&h->text, &h->cap_text, 1024, at + n + 1, 1)))
 		goto full;
 	h->text[0] = 0;
 	h->n_text = (uint32_t)(at + n + 1);

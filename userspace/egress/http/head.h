@@ -30,6 +30,7 @@ struct head {
 	uint16_t status;		/* responses: 100..599 */
 	uint8_t version;		/* 10, 11 or 20: as received */
 	bool too_big;			/* latched: an append found no room */
+	bool secret;			/* holds a credential: its text is wiped before it is given back */
 };
 
 void head_done(struct head *h);

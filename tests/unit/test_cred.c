@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Credentials: where they go, where they never go, and what the sandbox sent in their place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cred/cred.h"
+#include "cred/sigv4.h"
+#include "hash.h"
+#include "osh/creds.h"
+#include "provider.h"
+
+#include <cmocka.h>	/* last: it has a macro fail() */
+
+#define MARK "osh-placeholder-acme-0123456789abcdef"
+#define KEY "sk-live/4eC39HqLyjWDarjtT1zdp7dc"
+
+/* The descriptor that an egress would get, with one provider. */
+static int creds_fd(const char *record, const char *secret)
+{
+	struct osh_creds head = { OSH_CREDS_MAGIC, 1 };
+	struct osh_creds_entry en = { .name = "acme", .placeholder = MARK };
+	int fd = memfd_create("creds", MFD_CLOEXEC);
+
+	en.record = sizeof(head) + sizeof(en);
+	en.record_len = (uint32_t)strlen(record);
+	en.secret = en.record + en.record_len;
+	en.secret_len = (uint32_t)strlen(secret);
+	assert_true(fd >= 0 && write(fd, &head, sizeof(head)) == sizeof(head) &&
+		    write(fd, &en, sizeof(en)) == sizeof(en) &&
+		    write(fd, record, en.record_len) == (ssize_t)en.record_len &&
+		    write(fd, secret, en.secret_len) == (ssize_t)en.secret_len);
+	return fd;
+}
+
+static struct creds *load(const char *record, const char *secret)
+{
+	int fd = creds_fd(record, secret);
+	struct creds *c;
+	struct err e = { 0 };
+
+	if (creds_load(&c, fd, &e) < 0)
+		fail_msg("%s", e.text);
+	close(fd);
+	return c;
+}
+
+static void request(struct head *h, const char *method, const char *path, const char *query)
+{
+	char target[512];
+
+	snprintf(target, sizeof(target), "%s%s%s", path, *query ? "?" : "", query);
+	*h = (struct head){ 0 };
+	h->method = head_text(h, slice_of(method));
+	h->authority = head_text(h, SLICE("api.acme.test"));
+	h->target = head_text(h, slice_of(target));
+}
+
+struct one {
+	const char *method, *path, *query;
+	const char *field, *value;	/* that the sandbox sends; NULL = none */
+	const char *body;
+	bool plain;
+	enum osh_reason why;
+	const char *want_field, *want;	/* field or "target" or "body", and its value; want NULL = absent */
+};
+
+static enum osh_reason apply(const struct creds *c, const struct one *t, struct head *h, struct buf *body)
+{
+	struct cred_ask q = { .credential = "acme", .host = "api.acme.test", .port = 443, .tls = !t->plain,
+			      .method = t->method, .path = t->path, .query = slice_of(t->query ? t->query : "") };
+	const char *detail;
+	bool changed;
+
+	if (t->body)
+		q.body = slice_of(t->body);
+	request(h, t->method, t->path, t->query ? t->query : "");
+	if (t->field)
+		assert_true(head_add(h, slice_of(t->field), slice_of(t->value)));
+	return creds_apply(c, &q, h, body, &changed, &detail);
+}
+
+static void check(const char *record, const char *secret, const struct one *t)
+{
+	struct creds *c = load(record, secret);
+
+	for (; t->method; t++) {
+		struct buf body = { 0 };
+		struct head h;
+		enum osh_reason why = apply(c, t, &h, &body);
+		const struct field *f = t->want_field ? head_find(&h, t->want_field, 0) : NULL;
+
+		if (why != t->why)
+			fail_msg("%s %s: reason %d, not %d", t->method, t->path, why, t->why);
+		if (why != OSH_WHY_ALLOWED || !t->want_field) {
+			if (why != OSH_WHY_ALLOWED)
+				assert_null(strstr(h.text, KEY));
+		} else if (!strcmp(t->want_field, "target")) {
+			assert_string_equal(head_str(&h, h.target), t->want);
+		} else if (!strcmp(t->want_field, "body")) {
+			assert_int_equal(body.n, strlen(t->want));
+			assert_memory_equal(body.p, t->want, body.n);
+		} else if (t->want) {
+			assert_non_null(f);
+			assert_string_equal(head_value(&h, f).p, t->want);
+			assert_null(head_find(&h, t->want_field, 1));
+		} else {
+			assert_null(f);
+		}
+		head_done(&h);
+		buf_done(&body);
+	}
+	creds_free(c);
+}
+
+#define HOSTS "\"hosts\":[\"api.acme.test\"]"
+
+static void header(void **state)
+{
+	static const struct one t[] = {
+		{ "GET", "/v1/x", "", NULL, NULL, NULL, false, OSH_WHY_ALLOWED, "authorization", "Bearer " KEY },
+		{ "GET", "/v1/x", "", "authorization", "Bearer " MARK, NULL, false, OSH_WHY_ALLOWED, "authorization", "Bearer " KEY },
+		{ "GET", "/v1/x", "", "authorization", "Bearer mine", NULL, false, OSH_WHY_ALLOWED, "authorization", "Bearer " KEY },
+		{ "GET", "/v1/x", "", "accept-encoding", "gzip", NULL, false, OSH_WHY_ALLOWED, "accept-encoding", "identity" },
+		{ "GET", "/v1/x", "", "x-other", "Bearer " MARK, NULL, false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ "GET", "/v1/x", "", "cookie", "a=b3NoLXBsYWNlaG9sZGVyLWFjbWUtMDEyMzQ1Njc4OWFiY2RlZg==", NULL, false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ "GET", "/v1/x", "k=" MARK, NULL, NULL, NULL, false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ "GET", "/v1/x", "k=osh%2Dplaceholder-acme-0123456789abcdef", NULL, NULL, NULL, false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ "GET", "/v1/" MARK, "", NULL, NULL, NULL, false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ "POST", "/v1/x", "", NULL, NULL, "a " MARK, false, OSH_WHY_CREDENTIAL, NULL, NULL },
+		{ "GET", "/v2/x", "", NULL, NULL, NULL, false, OSH_WHY_CREDENTIAL, NULL, NULL },
+		{ "GET", "/v1/x", "", NULL, NULL, NULL, true, OSH_WHY_CREDENTIAL, NULL, NULL },
+		{ 0 },
+	};
+
+	(void)state;
+	check("{" HOSTS ",\"methods\":[\"GET\"],\"paths\":[\"/v1/**\"],"
+	      "\"placement\":{\"header\":\"authorization\",\"prefix\":\"Bearer \"}}", KEY "\n", t);
+}
+
+static void other_places(void **state)
+{
+	static const struct one basic[] = {
+		{ "GET", "/x", "", "authorization", "Basic b3NoLXBsYWNlaG9sZGVyOng=", NULL, false, OSH_WHY_ALLOWED, "authorization",
+		  "Basic Z2l0OnNrLWxpdmUvNGVDMzlIcUx5aldEYXJqdFQxemRwN2Rj" },
+		{ 0 },
+	};
+	static const struct one query[] = {
+		{ "GET", "/x", "", NULL, NULL, NULL, false, OSH_WHY_ALLOWED, "target", "/x?key=sk-live%2F4eC39HqLyjWDarjtT1zdp7dc" },
+		{ "GET", "/x", "a=1&key=" MARK "&b=%20&k%65y=2", NULL, NULL, NULL, false, OSH_WHY_ALLOWED, "target",
+		  "/x?a=1&b=%20&key=sk-live%2F4eC39HqLyjWDarjtT1zdp7dc" },
+		{ "GET", "/x", "b=" MARK, NULL, NULL, NULL, false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ 0 },
+	};
+	static const struct one path[] = {
+		{ "GET", "/bot" MARK "/send", "a=1", NULL, NULL, NULL, false, OSH_WHY_ALLOWED, "target",
+		  "/botsk-live%2F4eC39HqLyjWDarjtT1zdp7dc/send?a=1" },
+		{ "GET", "/other", "", NULL, NULL, NULL, false, OSH_WHY_ALLOWED, "target", "/other" },
+		{ "GET", "/other", "q=" MARK, NULL, NULL, NULL, false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ 0 },
+	};
+	static const struct one body[] = {
+		{ "POST", "/x", "", NULL, NULL, "{\"k\":\"" MARK "\",\"l\":\"" MARK "\"}", false, OSH_WHY_ALLOWED, "body",
+		  "{\"k\":\"" KEY "\",\"l\":\"" KEY "\"}" },
+		{ "POST", "/x", "", "x-a", MARK, "{}", false, OSH_WHY_PLACEHOLDER, NULL, NULL },
+		{ 0 },
+	};
+
+	(void)state;
+	check("{" HOSTS ",\"placement\":{\"basic\":\"git\"}}", KEY, basic);
+	check("{" HOSTS ",\"placement\":{\"query\":\"key\"}}", KEY, query);
+	check("{" HOSTS ",\"placement\":{\"path\":true}}", KEY, path);
+	check("{" HOSTS ",\"placement\":{\"body\":true}}", KEY, body);
+}
+
+/* Signatures of AWS' published test suite (aws-sig-v4-test-suite). */
+static void sigv4(void **state)
+{
+	static const struct {
+		const char *method, *query, *signature;
+	} t[] = {
+		{ "GET", "", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31" },
+		{ "GET", "Param2=value2&Param1=value1", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500" },
+		{ "POST", "", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		struct sigv4 s = { .key_id = SLICE("AKIDEXAMPLE"), .secret = SLICE("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+				   .service = "service", .region = "us-east-1", .has_body_hash = true, .now = 1440938160 };
+		struct head h;
+		const struct field *f;
+
+		assert_int_equal(hash_bytes("", 0, s.body_hash), 0);
+		request(&h, t[i].method, "/", t[i].query);
+		h.authority = head_text(&h, SLICE("example.amazonaws.com"));
+		assert_int_equal(sigv4_sign(&s, &h, "/", slice_of(t[i].query)), 0);
+		f = head_find(&h, "authorization", 0);
+		assert_non_null(f);
+		assert_non_null(strstr(head_value(&h, f).p, "SignedHeaders=host;x-amz-date, "));
+		assert_string_equal(strstr(head_value(&h, f).p, "Signature=") + 10, t[i].signature);
+		head_done(&h);
+	}
+}
+
+static void records_are_strict(void **state)
+{
+	static const char *const bad[] = {
+		"", "[]", "{}", "{" HOSTS "}", "{\"placement\":{\"header\":\"x\"}}",
+		"{" HOSTS ",\"placement\":{\"header\":\"x\"},\"surprise\":1}",
+		"{" HOSTS ",\"placement\":{\"header\":\"x\",\"basic\":\"u\"}}",
+		"{" HOSTS ",\"placement\":{\"header\":\"host\"}}",
+		"{" HOSTS ",\"placement\":{\"header\":\"Proxy-Authorization\"}}",
+		"{" HOSTS ",\"placement\":{\"header\":\"a b\"}}",
+		"{" HOSTS ",\"placement\":{\"header\":\"a\\u0000b\"}}",
+		"{" HOSTS ",\"placement\":{\"header\":\"a\",\"prefix\":\"x\\r\\ny: \"}}",
+		"{" HOSTS "," HOSTS ",\"placement\":{\"header\":\"x\"}}",
+		"{" HOSTS ",\"ports\":[0],\"placement\":{\"header\":\"x\"}}",
+		"{" HOSTS ",\"placement\":{\"header\":\"x\"},\"refresh\":{\"grant\":\"refresh_token\",\"token_url\":\"http://a/\"}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct provider p;
+		struct err e = { 0 };
+
+		if (provider_read(&p, slice_of(bad[i]), &e) == 0)
+			fail_msg("accepted: %s", bad[i]);
+		assert_true(strlen(e.text) > 10);
+	}
+}
+
+static void bad_sets_are_refused(void **state)
+{
+	static const char ok[] = "{" HOSTS ",\"placement\":{\"header\":\"x\"}}";
+	struct { const char *record, *secret; } t[] = {
+		{ ok, "short" }, { ok, "" }, { ok, "has a\nline break in it" }, { ok, "nul\x01 and worse" },
+		{ "{", KEY }, { "{" HOSTS ",\"placement\":{\"sigv4\":\"s3\"}}", KEY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		int fd = creds_fd(t[i].record, t[i].secret);
+		struct creds *c;
+		struct err e = { 0 };
+
+		assert_true(creds_load(&c, fd, &e) < 0);
+		assert_null(c);
+		assert_null(strstr(e.text, KEY));
+		close(fd);
+	}
+}
+
+static void answers_are_searched(void **state)
+{
+	struct creds *c = load("{" HOSTS ",\"placement\":{\"header\":\"x\"}}", KEY);
+	struct head h = { 0 };
+	struct filter f;
+
+	(void)state;
+	assert_true(head_add(&h, SLICE("location"), SLICE("https://evil.test/?k=" KEY)));
+	assert_true(creds_said(c, &h));
+	head_reset(&h);
+	assert_true(head_add(&h, SLICE("location"), SLICE("https://fine.test/")));
+	assert_false(creds_said(c, &h));
+	head_done(&h);
+
+	assert_int_equal(filter_start(&f, c, FILTER_ANSWER, "elsewhere.test"), 0);
+	assert_int_equal(filter_start(&f, c, FILTER_ANSWER, "api.acme.test"), 1);
+	assert_int_equal(filter_push(&f, SLICE("you sent sk-live/4eC39")), 22);
+	assert_int_equal(filter_ready(&f).n, 9);
+	filter_passed(&f, 9);
+	assert_int_equal(filter_ready(&f).n, 0);
+	assert_false(f.found);
+	(void)filter_push(&f, SLICE("HqLyjWDarjtT1zdp7dc, right?"));
+	assert_true(f.found);
+	assert_int_equal(filter_ready(&f).n, 0);
+	filter_flush(&f);
+	assert_int_equal(filter_ready(&f).n, 0);
+	filter_done(&f);
+
+	assert_int_equal(filter_start(&f, c, FILTER_ANSWER, "api.acme.test"), 1);
+	(void)filter_push(&f, SLICE("ends with sk-li"));
+	assert_int_equal(filter_ready(&f).n, 10);
+	filter_flush(&f);
+	assert_int_equal(filter_ready(&f).n, 15);
+	filter_done(&f);
+	creds_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(header), cmocka_unit_test(other_places), cmocka_unit_test(sigv4),
+		cmocka_unit_test(records_are_strict), cmocka_unit_test(bad_sets_are_refused),
+		cmocka_unit_test(answers_are_searched),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
