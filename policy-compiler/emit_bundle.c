@@ -150,7 +150,7 @@ static void put_endpoints(struct out *o, const struct table_host *h)
 	}
 }
 
-static void put_network(struct out *o, const struct tables *t)
+static void put_network(struct out *o, const struct policy *p, const struct tables *t)
 {
 	for (uint32_t i = 0; i < t->n_hosts; i++) {
 		const struct table_host *h = t->hosts[i];
@@ -176,7 +176,7 @@ static void put_network(struct out *o, const struct tables *t)
 		struct osh_b_rule r = { out_str(o, t->rules[i].name), t->rules[i].line, 0, 0 };
 
 		if (endpoint_inspected(t->rules[i].e))
-			r.l7 = out_l7(o, i, t->rules[i].e);
+			r.l7 = out_l7(o, p, i, t->rules[i].e);
 		out_put(o, OSH_SEC_RULES, &r);
 	}
 	for (uint32_t i = 0; i < t->n_binaries; i++) {
@@ -251,7 +251,7 @@ int emit_bundle(const struct policy *p, const struct tables *t, struct slice tex
 	o.count[OSH_SEC_STRINGS] = 1;
 	put_meta(&o, p, t);
 	put_static(&o, p);
-	put_network(&o, t);
+	put_network(&o, p, t);
 	o.count[OSH_SEC_STRINGS] = (uint32_t)o.sec[OSH_SEC_STRINGS].n;
 	for (unsigned i = 0; i < OSH_SEC_MAX; i++)
 		o.failed |= !buf_ok(&o.sec[i]);

@@ -130,7 +130,18 @@ static uint32_t opt_str(struct out *o, const char *s)
 	return s ? out_str(o, s) : 0;
 }
 
-uint32_t out_l7(struct out *o, uint32_t rule, const struct endpoint *e)
+/* Whose credential goes with the requests: `credentials` may give the provider another name here. */
+static const char *provider_of(const struct policy *p, const struct l7 *from)
+{
+	if (from->binding)
+		return from->binding;
+	for EACH (struct credential, c, &p->credentials)
+		if (from->credential && !strcmp(c->name, from->credential))
+			return c->provider;
+	return from->credential;
+}
+
+uint32_t out_l7(struct out *o, const struct policy *p, uint32_t rule, const struct endpoint *e)
 {
 	const struct l7 *from = &e->l7;
 	struct osh_b_l7 l7 = {
@@ -151,7 +162,7 @@ uint32_t out_l7(struct out *o, uint32_t rule, const struct endpoint *e)
 	l7.deny = put_matches(o, e, &from->deny, &l7.flags);
 	l7.persisted = put_persisted(o, &from->persisted);
 	l7.binding = opt_str(o, from->binding);
-	l7.credential = opt_str(o, from->credential);
+	l7.credential = opt_str(o, provider_of(p, from));
 	l7.signing_service = opt_str(o, from->signing_service);
 	l7.signing_region = opt_str(o, from->signing_region);
 	out_put(o, OSH_SEC_L7, &l7);

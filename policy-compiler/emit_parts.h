@@ -19,5 +19,5 @@ void out_put(struct out *o, enum osh_section sec, const void *entry);
 uint32_t out_str(struct out *o, const char *s);	/* offset of the text; equal texts share one */
 
 /* emit_l7.c: what an endpoint says about the inside. Its number in L7, from 1. */
-uint32_t out_l7(struct out *o, uint32_t rule, const struct endpoint *e);
+uint32_t out_l7(struct out *o, const struct policy *p, uint32_t rule, const struct endpoint *e);
 bool out_l7_fits(const struct out *o, struct diags *d);	/* or it is said in *d */

@@ -171,6 +171,7 @@ enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the eg
 	OSH_EFD_IDENTS,			/* map `idents`, read only */
 	OSH_EFD_RESOLV,			/* host's resolv.conf, or an empty memfd */
 	OSH_EFD_HOSTS,			/* --upstream-hosts file, or an empty memfd */
+	OSH_EFD_CREDS,			/* osh/creds.h, or an empty memfd */
 	OSH_EFD_CGROUP,			/* osh-launch only: where the egress is cloned into */
 	OSH_EFD_MAX
 };
@@ -200,6 +201,7 @@ enum osh_stored_fd {
 	OSH_SFD_LOG,			/* an empty memfd where there is none: flags tell */
 	OSH_SFD_SUMMARY,
 	OSH_SFD_HOSTS,
+	OSH_SFD_CREDS,
 	OSH_SFD_CALLS,			/* listener of the system call filter */
 	OSH_SFD_TALLY,			/* memory that one osh-audit leaves to the next */
 	OSH_SFD_MAX
@@ -219,6 +221,7 @@ struct osh_msg_stored {
 #define OSH_STORED_LOG 1u
 #define OSH_STORED_SUMMARY 2u
 #define OSH_STORED_HOSTS 4u
+#define OSH_STORED_CREDS 8u
 
 struct osh_msg_audit_add {
 	struct osh_msg_head h;

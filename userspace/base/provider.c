@@ -252,7 +252,12 @@ static int read_methods(struct provider *p, json_t *v, struct err *e)
 
 static int read_paths(struct provider *p, json_t *v, struct err *e)
 {
-	return texts(v, "paths", p->paths, PROVIDER_LIST, e);
+	int r = texts(v, "paths", p->paths, PROVIDER_LIST, e);
+
+	for (size_t i = 0; r == 0 && p->paths[i]; i++)
+		if (p->paths[i][0] != '/' || strpbrk(p->paths[i], "[]{}\\?"))
+			r = fail(e, EINVAL, "'paths' wants texts like /v1/**, with no wildcard but '*' and '**'");
+	return r;
 }
 
 static int read_env(struct provider *p, json_t *v, struct err *e)

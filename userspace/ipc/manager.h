@@ -24,6 +24,7 @@
 #define MANAGER_OPT_SUMMARY "summary"	/* h: pipe; the denial summary is written there at the end */
 #define MANAGER_OPT_HOSTS "upstream-hosts"	/* h: read only */
 #define MANAGER_OPT_CA "upstream-ca"	/* h: read only */
+#define MANAGER_OPT_CREDS "credentials"	/* h: sealed memfd, see osh/creds.h */
 
 /* How oshctl starts an oshd of its own; the bus is descriptor 3. */
 #define MANAGER_EMBEDDED "--embedded"

@@ -68,6 +68,8 @@ static int add_options(sd_bus_message *m, const struct run_files *f)
 		r = add_fd(m, MANAGER_OPT_HOSTS, f->hosts);
 	if (r >= 0)
 		r = add_fd(m, MANAGER_OPT_CA, f->ca);
+	if (r >= 0)
+		r = add_fd(m, MANAGER_OPT_CREDS, f->creds.fd);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

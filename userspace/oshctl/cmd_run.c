@@ -24,12 +24,13 @@ static const char details[] =
 	"  -n, --name NAME         name of the sandbox\n"
 	"  -w, --workdir DIR       working directory, the current one without it\n"
 	"  -e, --env NAME[=VALUE]  set a variable, or pass the caller's\n"
+	"      --provider [NAME=]FILE  a credential that stays outside; see docs/providers.md\n"
 	"      --log FILE          append every decision as a line of JSON\n"
 	"      --socket PATH       oshd's socket\n"
 	"      --upstream-hosts FILE  static upstream addresses, `ADDR[:PORT] NAME`\n"
 	"      --upstream-ca FILE  an extra trust anchor for upstream TLS\n";
 
-enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_HELP, OPT_LATER };
+enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_HELP, OPT_LATER };
 
 static const struct option options[] = {
 	{ "policy", required_argument, NULL, 'p' },
@@ -40,9 +41,9 @@ static const struct option options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
 	{ "upstream-ca", required_argument, NULL, OPT_CA },
+	{ "provider", required_argument, NULL, OPT_PROVIDER },
 	{ "help", no_argument, NULL, OPT_HELP },
 	/* known by name so that nobody thinks they work */
-	{ "provider", required_argument, NULL, OPT_LATER },
 	{ "gpu", required_argument, NULL, OPT_LATER },
 	{ "detach", no_argument, NULL, OPT_LATER },
 	{ "json", no_argument, NULL, OPT_LATER },
@@ -67,7 +68,7 @@ static const char **slot(struct run_opts *o, int c)
 static int read_options(int argc, char **argv, struct run_opts *o)
 {
 	int c, index = 0;
-	size_t n = 0;
+	size_t n = 0, providers = 0;
 
 	optind = 0;			/* the verb's own words, from the start */
 	while ((c = getopt_long(argc, argv, "+p:n:w:e:", options, &index)) != -1) {
@@ -75,6 +76,8 @@ static int read_options(int argc, char **argv, struct run_opts *o)
 			*slot(o, c) = optarg;
 		} else if (c == 'e' && *optarg && *optarg != '=') {
 			o->env[n++] = optarg;
+		} else if (c == OPT_PROVIDER) {
+			o->providers[providers++] = optarg;
 		} else if (c == OPT_HELP) {
 			printf("usage: oshctl run [OPTION]... -- COMMAND [ARGUMENT]...\n%s", details);
 			return 0;
@@ -131,13 +134,30 @@ static int prepare(const struct run_opts *o, struct run_files *f, struct run_std
 	return r < 0 ? r : x;
 }
 
-static int build_env(const struct run_opts *o, int bundle, const char *cwd, struct env *env, struct err *e)
+/* A policy that names a credential never starts without it: the agent would be puzzled by refusals. */
+static int check_providers(const struct bundle *b, const struct provider_set *s, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_l7; i++) {
+		const char *name = bundle_str(b, b->l7[i].credential);
+
+		if (*name && !provider_set_has(s, name))
+			return fail(e, ENOENT, "the policy uses the provider '%s': give it with --provider %s=RECORD", name,
+				    name);
+	}
+	return 0;
+}
+
+static int build_env(const struct run_opts *o, int bundle, const struct run_files *f, struct env *env, struct err *e)
 {
 	struct bundle b = { 0 };
 	int r = bundle_open_fd(&b, bundle, e);
 
 	if (r == 0)
-		r = env_build(env, &b, cwd, environ, o->env, e);
+		r = check_providers(&b, &f->creds, e);
+	if (r == 0)
+		r = env_build(env, &b, f->cwd, environ, o->env, e);
+	for (size_t i = 0; r == 0 && f->creds.env[i]; i++)
+		r = env_set(env, f->creds.env[i], e);	/* last: what the caller has there is the real one */
 	bundle_done(&b);
 	return r;
 }
@@ -179,7 +199,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	if (r == 0) {			/* oshd works on it; meanwhile, the rest */
 		own_close(&f->init_control);
 		own_close(&f->summary_in);
-		r = build_env(o, bundle, f->cwd, &env, e);
+		r = build_env(o, bundle, f, &env, e);
 	}
 	if (r == 0)
 		r = bus_client_answer(bus, e);
@@ -229,10 +249,11 @@ static int run_in_sandbox(const struct run_opts *o)
 int cmd_run(int argc, char **argv)
 {
 	_free_ char **given = calloc((size_t)argc + 1, sizeof(*given));
-	struct run_opts o = { .env = given };
+	_free_ const char **providers = calloc((size_t)argc + 1, sizeof(*providers));
+	struct run_opts o = { .env = given, .providers = providers };
 	int r;
 
-	if (!given || fill_stdio() < 0)
+	if (!given || !providers || fill_stdio() < 0)
 		return RUN_FAILED;
 	r = read_options(argc, argv, &o);
 	return r < 0 ? run_in_sandbox(&o) : r;

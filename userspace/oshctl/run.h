@@ -6,18 +6,21 @@
 
 #include "env.h"
 #include "osh/msg.h"
+#include "provider_set.h"
 
 #define RUN_FAILED 125			/* as env(1) and docker: osh itself could not */
 
 struct run_opts {
 	const char *policy, *name, *workdir, *log, *socket, *hosts, *ca;	/* NULL = not given */
 	char **env;			/* NULL terminated -e values */
+	const char **providers;		/* NULL terminated [NAME=]FILE */
 	char **argv;			/* the command, NULL terminated */
 };
 
 /* Everything that the caller named, opened with the caller's own rights. -1 = not given. */
 struct run_files {
 	int policy, log, hosts, ca, workdir;
+	struct provider_set creds;
 	char cwd[1024];			/* path of `workdir` */
 	int control, init_control;	/* seqpacket pair: ours, and osh-init's until it is sent */
 	int summary, summary_in;	/* stream sockets: ours to read, and the auditor's until it is sent */

@@ -71,7 +71,8 @@ int run_open(const struct run_opts *o, struct run_files *f, struct err *e)
 {
 	int r;
 
-	*f = (struct run_files){ -1, -1, -1, -1, -1, "", -1, -1, -1, -1 };
+	*f = (struct run_files){ .policy = -1, .log = -1, .hosts = -1, .ca = -1, .workdir = -1, .creds.fd = -1,
+				  .control = -1, .init_control = -1, .summary = -1, .summary_in = -1 };
 	r = open_workdir(o->workdir, f, e);
 	if (r == 0 && o->policy && policy_source_preset(o->policy))
 		r = policy_source_open(o->policy, &f->policy, e);
@@ -81,6 +82,8 @@ int run_open(const struct run_opts *o, struct run_files *f, struct err *e)
 		r = open_regular("upstream hosts", o->hosts, O_RDONLY, &f->hosts, e);
 	if (r == 0)
 		r = open_regular("upstream CA", o->ca, O_RDONLY, &f->ca, e);
+	if (r == 0)
+		r = provider_set_open(&f->creds, o->providers, e);
 	if (r == 0)
 		r = open_regular("log", o->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, &f->log, e);
 	return r < 0 ? r : open_pairs(f, e);
@@ -93,4 +96,5 @@ void run_close(struct run_files *f)
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		own_close(fds[i]);
+	provider_set_done(&f->creds);
 }

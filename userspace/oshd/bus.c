@@ -91,6 +91,7 @@ static const struct {
 	{ MANAGER_OPT_LOG, offsetof(struct run_request, log_fd) },
 	{ MANAGER_OPT_SUMMARY, offsetof(struct run_request, summary_fd) },
 	{ MANAGER_OPT_HOSTS, offsetof(struct run_request, hosts_fd) },
+	{ MANAGER_OPT_CREDS, offsetof(struct run_request, creds_fd) },
 };
 
 static int read_option(sd_bus_message *m, const char *key, struct run_request *r, struct err *e)
@@ -159,7 +160,7 @@ static int on_run(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct conn *c = data;
 	struct run_request r = { .uid = c->cred.uid, .gid = c->cred.gid, .n_groups = c->n_groups,
-				 .log_fd = -1, .summary_fd = -1, .hosts_fd = -1 };
+				 .log_fd = -1, .summary_fd = -1, .hosts_fd = -1, .creds_fd = -1 };
 	struct sandbox *s;
 	struct err e = { 0 };
 	int x;

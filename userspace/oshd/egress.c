@@ -28,13 +28,14 @@ static int ask(struct sandbox *s, struct err *e)
 				    .gid = OSH_UID_EGRESS + s->k.slot };
 	_close_ int resolv = text_fd("/etc/resolv.conf");
 	_close_ int hosts = s->hosts_fd >= 0 ? fcntl(s->hosts_fd, F_DUPFD_CLOEXEC, 3) : text_fd(NULL);
+	_close_ int creds = s->creds_fd >= 0 ? fcntl(s->creds_fd, F_DUPFD_CLOEXEC, 3) : text_fd(NULL);
 	_close_ int addrs = kbpf_map_fd_ro(s->d->kernel, "addrs");
 	_close_ int idents = kbpf_map_fd_ro(s->d->kernel, "idents");
 	int fds[OSH_EFD_MAX], r;
 
 	if (addrs < 0 || idents < 0)
 		return fail(e, EIO, "no read-only descriptor of the tables");
-	if (resolv < 0 || hosts < 0)
+	if (resolv < 0 || hosts < 0 || creds < 0)
 		return fail(e, errno, "open the resolver's configuration: %s", strerror(errno));
 	r = upstream_trust(s, resolv, hosts, e);
 	if (r < 0)
@@ -48,6 +49,7 @@ static int ask(struct sandbox *s, struct err *e)
 	fds[OSH_EFD_IDENTS] = idents;
 	fds[OSH_EFD_RESOLV] = resolv;
 	fds[OSH_EFD_HOSTS] = hosts;
+	fds[OSH_EFD_CREDS] = creds;
 	fds[OSH_EFD_CGROUP] = s->egress_cgroup_fd;
 	return launcher_egress(s->d, &m, fds, e);
 }

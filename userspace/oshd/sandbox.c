@@ -31,7 +31,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
-	s->calls_fd = s->tally_fd = -1;
+	s->calls_fd = s->tally_fd = s->creds_fd = -1;
 	return s;
 }
 
@@ -117,6 +117,8 @@ static int adopt_request(struct sandbox *s, const struct run_request *r, struct 
 		x = dup_into(&s->summary_fd, r->summary_fd, e);
 	if (!x)
 		x = dup_into(&s->hosts_fd, r->hosts_fd >= 0 ? r->hosts_fd : s->d->hosts_fd, e);
+	if (!x)
+		x = dup_into(&s->creds_fd, r->creds_fd, e);
 	if (!x)
 		x = kbpf_fd_check(s->d->kernel, s->log_fd, "the log", e);
 	if (!x)
@@ -288,6 +290,7 @@ static void forget(struct sandbox *s)
 	own_close(&s->box_fd);
 	own_close(&s->egress_cgroup_fd);
 	own_close(&s->hosts_fd);
+	own_close(&s->creds_fd);
 	bundle_done(&s->bundle);
 	own_close(&s->bundle_fd);
 	d->slots[s->k.slot] = NULL;

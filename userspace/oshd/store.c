@@ -16,7 +16,8 @@ int store_save(struct sandbox *s, struct err *e)
 		.pid = (uint32_t)s->pid, .uid = s->uid, .run_uid = s->run_uid, .run_gid = s->run_gid,
 		.flags = (s->log_fd >= 0 ? OSH_STORED_LOG : 0) |
 			 (s->summary_fd >= 0 ? OSH_STORED_SUMMARY : 0) |
-			 (s->hosts_fd >= 0 ? OSH_STORED_HOSTS : 0),
+			 (s->hosts_fd >= 0 ? OSH_STORED_HOSTS : 0) |
+			 (s->creds_fd >= 0 ? OSH_STORED_CREDS : 0),
 		.cgroup = s->k.cgroup, .egress_cgroup = s->egress_cgroup, .netns = s->k.netns,
 	};
 	int fds[OSH_SFD_MAX];
@@ -36,6 +37,7 @@ int store_save(struct sandbox *s, struct err *e)
 	fds[OSH_SFD_LOG] = s->log_fd >= 0 ? s->log_fd : s->bundle_fd;
 	fds[OSH_SFD_SUMMARY] = s->summary_fd >= 0 ? s->summary_fd : s->bundle_fd;
 	fds[OSH_SFD_HOSTS] = s->hosts_fd >= 0 ? s->hosts_fd : s->bundle_fd;
+	fds[OSH_SFD_CREDS] = s->creds_fd >= 0 ? s->creds_fd : s->bundle_fd;
 	fds[OSH_SFD_CALLS] = s->calls_fd;
 	fds[OSH_SFD_TALLY] = s->tally_fd;
 	return launcher_store(s->d, &m, fds, e);
@@ -67,6 +69,8 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 		s->summary_fd = chan_take(in, OSH_SFD_SUMMARY);
 	if (m->flags & OSH_STORED_HOSTS)
 		s->hosts_fd = chan_take(in, OSH_SFD_HOSTS);
+	if (m->flags & OSH_STORED_CREDS)
+		s->creds_fd = chan_take(in, OSH_SFD_CREDS);
 	s->k = (struct kbpf_sandbox){ .slot = m->slot, .id = m->id, .generation = m->generation,
 				      .cgroup = m->cgroup, .netns = m->netns };
 	memcpy(s->k.net6, m->net6, sizeof(m->net6));

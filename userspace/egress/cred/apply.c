@@ -9,7 +9,7 @@
 #include "cred/sigv4.h"
 #include "hash.h"
 #include "own.h"
-#include "rules/glob.h"
+#include "rules/pattern.h"
 #include "secret.h"
 
 #define SIGNED_BODY (10u << 20)		/* most of a body that is signed */
@@ -53,7 +53,7 @@ static bool any_method(const struct provider *p, const char *method)
 static bool any_path(const struct provider *p, const char *path)
 {
 	for (size_t i = 0; p->paths[i]; i++)
-		if (glob_path(p->paths[i], path))
+		if (text_meets(p->paths[i], slice_of(path), '/'))
 			return true;
 	return !p->paths[0];
 }
@@ -72,13 +72,18 @@ static bool body_signed(const struct cred *c, const struct cred_ask *q)
 	return q->signing ? q->signing == CRED_SIGN_BODY : c->provider.sign_body;
 }
 
+static bool into_body(const struct cred *c, const struct cred_ask *q)
+{
+	return c->provider.placement == PLACE_BODY || q->rewrite_body;
+}
+
 size_t creds_wants_body(const struct creds *cs, const struct cred_ask *q)
 {
 	const struct cred *c = q->credential ? creds_find(cs, q->credential) : NULL;
 
 	if (c && body_signed(c, q))
 		return SIGNED_BODY;
-	return c && c->provider.placement == PLACE_BODY ? REPLACED_BODY : 0;
+	return c && into_body(c, q) ? REPLACED_BODY : 0;
 }
 
 static bool holds(const struct scanner *set, struct slice text)
@@ -261,7 +266,7 @@ static enum osh_reason strip(const struct work *w)
 		buf_put(&target, w->q->query.p, w->q->query.n);
 	}
 	text = w->q->body;
-	if (c && c->provider.placement == PLACE_BODY) {
+	if (c && into_body(c, w->q)) {
 		(void)replace(&body, text, c, SLICE(""), false);
 		text = (struct slice){ body.p, body.n };
 	}
@@ -363,6 +368,8 @@ static bool insert(const struct work *w)
 	};
 
 	w->h->secret = true;
+	if (w->q->rewrite_body && w->c->provider.placement != PLACE_BODY && !put_body(w))
+		return false;
 	return put[w->c->provider.placement](w);
 }
 

@@ -28,6 +28,7 @@ struct cred_ask {
 	struct slice query;		/* as sent; p NULL = none */
 	enum { CRED_SIGN_RECORD, CRED_SIGN_BODY, CRED_SIGN_NO_BODY } signing;	/* the endpoint's word, or the record's */
 	const char *service, *region;	/* of the endpoint's signing; NULL = the record's */
+	bool rewrite_body;		/* the endpoint says request_body_credential_rewrite: into the body as well */
 	struct slice body;		/* whole, where creds_wants_body() said so; p NULL = it streams */
 };
 
