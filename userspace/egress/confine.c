@@ -26,6 +26,7 @@ struct port_attr {
 #define NET_CONNECT_TCP 2u
 #define SCOPE_ALL 3u			/* abstract unix sockets, signals */
 #define FS_ALL 0xffffull		/* every file right of ABI 5 and later */
+#define MEMORY (1ull << 30)
 #define ABI_LEAST 6			/* Linux 6.12 */
 
 /* Any directory that is sure to exist serves as the mount point; nothing of it remains. */
@@ -72,9 +73,10 @@ int confine_limits(struct err *e)
 		rlim_t most;
 	} limits[] = {
 		{ RLIMIT_NOFILE, files }, { RLIMIT_CORE, 0 }, { RLIMIT_FSIZE, 0 },
-		{ RLIMIT_NPROC, 0 }, { RLIMIT_MEMLOCK, 0 }, { RLIMIT_MSGQUEUE, 0 },
+		{ RLIMIT_NPROC, 0 }, { RLIMIT_MSGQUEUE, 0 },
+		{ RLIMIT_MEMLOCK, MEMORY },	/* with credentials all of it is locked: none is swapped */
 #ifndef __SANITIZE_ADDRESS__
-		{ RLIMIT_AS, 1ull << 30 },
+		{ RLIMIT_AS, MEMORY },
 #endif
 	};
 

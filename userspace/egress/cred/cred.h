@@ -32,13 +32,15 @@ struct cred_ask {
 	struct slice body;		/* whole, where creds_wants_body() said so; p NULL = it streams */
 };
 
+uint32_t creds_number(const struct creds *c, const char *name);	/* from 1; 0 = not there */
+
 /* Bytes of body that must be held before creds_apply(): it is signed, or the secret goes into it. */
 size_t creds_wants_body(const struct creds *c, const struct cred_ask *q);
 
 /*
  * Edits the head: strips, inserts, signs, and where the query or path changes writes h->target anew
  * (h->target is path and query as they will be sent). `body`: what to send instead, where it changed
- * (then `*body_changed`). ALLOWED, CREDENTIAL (there is none, or it may not go there) or PLACEHOLDER.
+ * (then `*body_changed`). On anything but ALLOWED no secret is in *h. ALLOWED, CREDENTIAL (there is none, or it may not go there) or PLACEHOLDER.
  * *detail is one line. The secrets of a head are wiped by head_done() and head_reset(): h->secret is set.
  */
 enum osh_reason creds_apply(const struct creds *c, const struct cred_ask *q, struct head *h, struct buf *body,

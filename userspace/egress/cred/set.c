@@ -188,6 +188,13 @@ void creds_free(struct creds *c)
 	free(c);
 }
 
+uint32_t creds_number(const struct creds *c, const char *name)
+{
+	const struct cred *found = creds_find(c, name);
+
+	return found ? (uint32_t)(found - c->cred) + 1 : 0;
+}
+
 const struct cred *creds_find(const struct creds *c, const char *name)
 {
 	for (uint32_t i = 0; c && i < c->n; i++)

@@ -6,6 +6,7 @@
 #include "flow.h"
 #include "http/deny.h"
 #include "http/exchange_parts.h"
+#include "http/guard.h"
 #include "http/request.h"
 
 #define KEPT 64				/* exchanges kept for reuse, with the memory of their heads */
@@ -21,6 +22,7 @@ static void reap(struct timer *t)
 	struct head mine = x->head;
 
 	head_done(&x->trailers);
+	guard_done(x);
 	if (n_kept == KEPT) {
 		head_done(&mine);
 		free(x);
@@ -169,9 +171,29 @@ static bool push_held(struct exchange *x)
 	return true;
 }
 
+/* The same for what the guard has let through. */
+static bool push_guarded(struct exchange *x)
+{
+	struct slice rest;
+
+	if (!x->guard || !x->guard->out_on)
+		return true;
+	while ((rest = filter_ready(&x->guard->out)).n) {
+		size_t n = x->up->ops->body(x->up, rest);
+
+		if (x->stage != X_OPEN || !x->up)
+			return false;
+		x->body_sent |= n > 0;
+		filter_passed(&x->guard->out, n);
+		if (n < rest.n)
+			return false;
+	}
+	return true;
+}
+
 static void push_request(struct exchange *x)
 {
-	if (x->request_sent || !push_held(x))
+	if (x->request_sent || !push_held(x) || !push_guarded(x))
 		return;
 	if (x->client_ended)
 		end_request(x);
@@ -222,6 +244,21 @@ static void client_head(struct exchange *x, struct head *h, bool end)
 	judge_begin(x);
 }
 
+/* A body that streams is searched on its way; a placeholder in it ends the request where it is. */
+static size_t guarded_body(struct exchange *x, struct slice bytes)
+{
+	struct filter *f = &x->guard->out;
+	size_t n = filter_push(f, bytes);
+
+	if (!f->found)
+		(void)push_guarded(x);
+	else if (!x->answered)
+		answer_deny(x, 403, OSH_WHY_PLACEHOLDER, "a placeholder in the body", true);
+	else
+		exchange_cut(x, GONE_RESET);
+	return n;
+}
+
 static size_t client_body(struct exchange *x, struct slice bytes)
 {
 	size_t n;
@@ -231,6 +268,8 @@ static size_t client_body(struct exchange *x, struct slice bytes)
 	if (x->stage != X_OPEN || !x->up || x->held_at < x->held.n)
 		return 0;
 	await(x, TIMER_IDLE);
+	if (x->guard && x->guard->out_on)
+		return guarded_body(x, bytes);
 	n = x->up->ops->body(x->up, bytes);
 	x->body_sent |= n > 0;
 	return n;
@@ -245,6 +284,8 @@ static void client_end(struct exchange *x, const struct head *trailers)
 		(void)head_add(&x->trailers, head_name(trailers, &trailers->fields[i]),
 			       head_value(trailers, &trailers->fields[i]));
 	trailers_clean(&x->trailers);
+	if (x->guard && x->guard->out_on)
+		filter_flush(&x->guard->out);
 	if (x->stage == X_HOLD)
 		judge_body(x);
 	else if (x->stage == X_OPEN && x->up)
@@ -262,6 +303,10 @@ static void answer_head(struct exchange *x, struct head *h, bool end)
 		return;
 	}
 	answer_clean(h);
+	if (!guard_answer(x, h)) {
+		answer_deny(x, 502, OSH_WHY_ECHO, "in the head", true);
+		return;
+	}
 	await(x, TIMER_IDLE);
 	x->upgraded = h->status == 101;
 	if (h->status < 200 && !x->upgraded) {
@@ -278,13 +323,80 @@ static void answer_head(struct exchange *x, struct head *h, bool end)
 	client->ops->head(client, h, end);
 }
 
-static void answer_end(struct exchange *x, const struct head *trailers)
+/* Gives the client what cannot be part of a secret any more. True = all of that is out. */
+static bool push_answer(struct exchange *x)
+{
+	struct slice rest;
+
+	while ((rest = filter_ready(&x->guard->in)).n) {
+		size_t n = x->client->ops->body(x->client, rest);
+
+		if (x->stage == X_OVER)
+			return false;
+		filter_passed(&x->guard->in, n);
+		if (n < rest.n)
+			return false;
+	}
+	return true;
+}
+
+static void withhold(struct exchange *x)
+{
+	if (!answer_event(x, OSH_DENY, OSH_WHY_ECHO, 0, "the rest of the answer was withheld"))
+		x->fs->loop->stop = 1;	/* audit is gone: nothing goes on without it */
+	exchange_cut(x, GONE_RESET);
+}
+
+static size_t guarded_answer(struct exchange *x, struct slice bytes)
+{
+	size_t n = filter_push(&x->guard->in, bytes);
+
+	if (x->guard->in.found)
+		withhold(x);
+	else
+		(void)push_answer(x);
+	return n;
+}
+
+static void finish_answer(struct exchange *x, const struct head *trailers)
 {
 	struct side *client = x->client;
+	struct head mine = { 0 };
 
-	release_upstream(x);
+	if (x->guard) {			/* the call below is the last thing that x sees */
+		mine = x->guard->trailers;
+		x->guard->trailers = (struct head){ 0 };
+	}
 	exchange_over(x);
-	client->ops->end(client, trailers);
+	client->ops->end(client, mine.n_fields ? &mine : trailers);
+	head_done(&mine);
+}
+
+/* Upstream is done; what the guard still holds goes out first, perhaps later. */
+static void guarded_end(struct exchange *x, const struct head *trailers)
+{
+	struct guard *g = x->guard;
+
+	filter_flush(&g->in);
+	g->in_ended = true;
+	for (uint32_t i = 0; trailers && i < trailers->n_fields; i++)
+		(void)head_add(&g->trailers, head_name(trailers, &trailers->fields[i]),
+			       head_value(trailers, &trailers->fields[i]));
+	if (push_answer(x))
+		finish_answer(x, NULL);
+}
+
+static void answer_end(struct exchange *x, const struct head *trailers)
+{
+	if (!guard_trailers(x, trailers)) {
+		withhold(x);
+		return;
+	}
+	release_upstream(x);
+	if (x->guard && x->guard->in_on)
+		guarded_end(x, trailers);
+	else
+		finish_answer(x, trailers);
 }
 
 /* One more try, where the request cannot have been processed or, by RFC 9110 9.2.2, may be sent twice. */
@@ -339,7 +451,7 @@ size_t exchange_body(struct exchange *x, struct side *from, struct slice bytes)
 	if (from != x->up || !x->answered)
 		return 0;
 	await(x, TIMER_IDLE);
-	return x->client->ops->body(x->client, bytes);
+	return x->guard && x->guard->in_on ? guarded_answer(x, bytes) : x->client->ops->body(x->client, bytes);
 }
 
 void exchange_end(struct exchange *x, struct side *from, const struct head *trailers)
@@ -354,6 +466,10 @@ void exchange_writable(struct exchange *x, struct side *from)
 {
 	if (is_client(x, from) && x->stage == X_ANSWER)
 		answer_push(x);
+	else if (is_client(x, from) && x->guard && x->guard->in_on && !push_answer(x))
+		return;			/* it comes again */
+	else if (is_client(x, from) && x->guard && x->guard->in_ended)
+		finish_answer(x, NULL);
 	else if (is_client(x, from) && x->up)
 		x->up->ops->resume(x->up);
 	else if (from == x->up && x->stage == X_OPEN)

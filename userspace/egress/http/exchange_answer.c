@@ -55,7 +55,7 @@ bool answer_event(struct exchange *x, enum osh_verdict v, enum osh_reason why, i
 	if (x->rule)
 		ev.ev.rule = x->rule;
 	snprintf(http.detail, sizeof(http.detail), "%s", detail);
-	return record(x->c, &ev, head_str(&x->head, x->head.method), head_str(&x->head, x->head.target), &http);
+	return record(x->c, &ev, head_str(&x->head, x->head.method), head_str(&x->head, x->shown), &http);
 }
 
 static void event_of_conn(struct conn *c, enum osh_reason why, int status, const char *detail)
@@ -143,7 +143,7 @@ static void start(struct exchange *x, int status)
 
 void answer_deny(struct exchange *x, int status, enum osh_reason why, const char *detail, bool event)
 {
-	char *path = strdup(head_str(&x->head, x->head.target));
+	char *path = strdup(head_str(&x->head, x->shown));
 	struct deny d = { .why = why, .table = &x->fs->table, .target = &x->c->target, .detail = detail,
 			  .rule = x->rule, .line = x->line, .path = path ? path : "",
 			  .method = head_str(&x->head, x->head.method), .tls = x->c->tls };

@@ -3,6 +3,7 @@
 #include "flow.h"
 #include "http/deny.h"
 #include "http/exchange_parts.h"
+#include "http/guard.h"
 #include "http/request.h"
 
 static struct rules_request question(const struct exchange *x)
@@ -36,32 +37,10 @@ static bool make_ready(struct exchange *x, const struct rules_answer *a)
 		if (x->held.n || head_find(&x->head, "content-length", 0))
 			(void)head_set(&x->head, "content-length", slice_of(length));
 	}
-	return request_target(&x->head, a->path, a->query) && !x->head.too_big;
-}
-
-static void decide(struct exchange *x)
-{
-	static struct rules_answer a;	/* large, and done with on return */
-	struct rules_request q = question(x);
-	enum osh_reason why;
-
-	q.body = (struct slice){ x->held.p ? x->held.p : "", x->held.n };
-	rules_judge(x->fs->table.bundle, &x->c->target, &q, &a);
-	x->rule = a.rule;
-	x->line = a.line;
-	why = a.why;
-	if (a.verdict == OSH_DENY) {
-		deny(x, why, "");
-		return;
-	}
-	if (!make_ready(x, &a)) {
-		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
-		return;
-	}
-	if (!answer_event(x, a.verdict, why, 0, ""))
-		exchange_cut(x, GONE_RESET);
-	else
-		exchange_open(x);
+	if (!request_target(&x->head, a->path, a->query) || x->head.too_big)
+		return false;
+	x->shown = x->head.target;
+	return true;
 }
 
 /* A client that waits for permission to send the body gets it from us: upstream hears of it later. */
@@ -78,12 +57,52 @@ static void ask_for_body(struct exchange *x)
 		x->client->ops->resume(x->client);
 }
 
+static void decide(struct exchange *x)
+{
+	static struct rules_answer a;	/* large, and done with on return */
+	struct rules_request q = question(x);
+	const char *detail;
+	enum osh_reason why;
+	size_t most;
+
+	q.body = (struct slice){ x->held.p ? x->held.p : "", x->held.n };
+	rules_judge(x->fs->table.bundle, &x->c->target, &q, &a);
+	x->rule = a.rule;
+	x->line = a.line;
+	why = a.why;
+	if (a.verdict == OSH_DENY) {
+		deny(x, why, "");
+		return;
+	}
+	most = guard_wants_body(x, &a);
+	if (most > x->hold_most && !x->hold_most && !x->client_ended) {
+		x->hold_most = most;
+		ask_for_body(x);
+		return;
+	}
+	if (!make_ready(x, &a)) {
+		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
+		return;
+	}
+	why = guard_request(x, &a, &detail);
+	if (why != OSH_WHY_ALLOWED) {
+		deny(x, why, detail);
+		return;
+	}
+	why = a.why;
+	if (!answer_event(x, a.verdict, why, 0, ""))
+		exchange_cut(x, GONE_RESET);
+	else
+		exchange_open(x);
+}
+
 static void judge(struct exchange *x)
 {
 	struct rules_request q;
 	const char *detail;
 	enum osh_reason why = request_check(&x->head, x->c, &detail);
 
+	x->shown = x->head.target;
 	x->is_head = !strcmp(head_str(&x->head, x->head.method), "HEAD");
 	if (why != OSH_WHY_ALLOWED) {
 		deny(x, why, detail);

@@ -44,6 +44,8 @@ struct exchange {
 	size_t held_at;			/* of `held`: given on already */
 	size_t hold_most;
 	uint32_t rule, line, cred;
+	uint32_t shown;			/* of head.text: the target without a credential, for records and answers */
+	struct guard *guard;		/* NULL = the sandbox has no credentials */
 };
 
 /* exchange.c */
