@@ -86,7 +86,7 @@ size_t creds_wants_body(const struct creds *cs, const struct cred_ask *q)
 	return c && into_body(c, q) ? REPLACED_BODY : 0;
 }
 
-static bool holds(const struct scanner *set, struct slice text)
+static bool holds(struct scanner *set, struct slice text)
 {
 	struct scan scan;
 	uint64_t held;
@@ -102,7 +102,7 @@ static bool holds(const struct scanner *set, struct slice text)
 }
 
 /* One pass over all of it; "\0" between two, so that none begins in one and ends in another. */
-static bool head_holds(const struct scanner *set, const struct head *h, struct slice target)
+static bool head_holds(struct scanner *set, const struct head *h, struct slice target)
 {
 	struct scan scan;
 	uint64_t held;
@@ -120,7 +120,7 @@ static bool head_holds(const struct scanner *set, const struct head *h, struct s
 
 bool creds_said(const struct creds *c, const struct head *h)
 {
-	return c && head_holds(&c->secrets, h, SLICE(""));
+	return c && head_holds(c->secrets, h, SLICE(""));
 }
 
 static int hex_digit(char c)
@@ -271,8 +271,8 @@ static enum osh_reason strip(const struct work *w)
 		text = (struct slice){ body.p, body.n };
 	}
 	bad = !buf_ok(&target) || !buf_ok(&body) ||
-	      head_holds(&w->set->placeholders, w->h, (struct slice){ target.p, target.n }) ||
-	      holds(&w->set->placeholders, text);
+	      head_holds(w->set->placeholders, w->h, (struct slice){ target.p, target.n }) ||
+	      holds(w->set->placeholders, text);
 	buf_done(&target);
 	buf_done(&body);
 	return bad ? OSH_WHY_PLACEHOLDER : OSH_WHY_ALLOWED;

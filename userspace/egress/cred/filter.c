@@ -14,7 +14,7 @@ int filter_start(struct filter *f, const struct creds *c, enum filter_what what,
 		near = cred_host(&c->cred[i], host);
 	if (!c || !near)
 		return 0;
-	r = scan_start(&f->scan, what == FILTER_REQUEST ? &c->placeholders : &c->secrets);
+	r = scan_start(&f->scan, what == FILTER_REQUEST ? c->placeholders : c->secrets);
 	return r < 0 ? r : 1;
 }
 

@@ -17,19 +17,29 @@ struct scan_node {
 	uint8_t byte;
 };
 
-int scanner_init(struct scanner *s, uint32_t nodes)
+int scanner_new(struct scanner **ret, uint32_t nodes)
 {
-	*s = (struct scanner){ .cap = nodes + 1, .n = 1 };
-	if (nodes >= SCAN_NODES)
-		return -E2BIG;
+	struct scanner *s = nodes < SCAN_NODES ? calloc(1, sizeof(*s)) : NULL;
+
+	*ret = NULL;
+	if (!s)
+		return -ENOMEM;
+	*s = (struct scanner){ .cap = nodes + 1, .n = 1, .users = 1 };
 	s->nodes = secret_alloc(s->cap * sizeof(*s->nodes));
-	return s->nodes ? 0 : -ENOMEM;
+	if (!s->nodes) {
+		free(s);
+		return -ENOMEM;
+	}
+	*ret = s;
+	return 0;
 }
 
-void scanner_done(struct scanner *s)
+void scanner_drop(struct scanner *s)
 {
+	if (!s || --s->users)
+		return;
 	secret_free(s->nodes, s->cap * sizeof(*s->nodes));
-	*s = (struct scanner){ 0 };
+	free(s);
 }
 
 static uint32_t child_of(const struct scanner *s, uint32_t node, uint8_t byte)
@@ -123,9 +133,10 @@ static int way_start(struct scan_way *w, uint32_t ring)
 	return w->from ? 0 : -ENOMEM;
 }
 
-int scan_start(struct scan *c, const struct scanner *s)
+int scan_start(struct scan *c, struct scanner *s)
 {
 	*c = (struct scan){ .s = s, .ring = 16 };
+	s->users++;
 	while (c->ring <= s->longest)
 		c->ring *= 2;
 	if (way_start(&c->plain, c->ring) == 0 && way_start(&c->decoded, c->ring) == 0)
@@ -138,6 +149,7 @@ void scan_done(struct scan *c)
 {
 	free(c->plain.from);
 	free(c->decoded.from);
+	scanner_drop(c->s);
 	*c = (struct scan){ 0 };
 }
 

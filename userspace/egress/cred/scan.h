@@ -18,18 +18,19 @@
 
 struct scan_node;
 
-struct scanner {			/* the set; const once scanner_ready() was called */
+struct scanner {			/* the set; does not change once scanner_ready() was called */
 	struct scan_node *nodes;
 	uint32_t n, cap;
 	uint32_t root[256];		/* first byte -> node, 0 = none */
 	uint32_t longest;
 	bool full;			/* a text found no room: the set must not be used */
+	uint32_t users;			/* scans under way, and whoever else holds it */
 };
 
-int scanner_init(struct scanner *s, uint32_t nodes);	/* room for that many bytes of text; 0 or -ENOMEM */
+int scanner_new(struct scanner **ret, uint32_t nodes);	/* room for that many bytes of text; one user; 0 or -errno */
 void scanner_add(struct scanner *s, struct slice text, uint16_t tag);	/* tag >= 1 comes back when found */
 int scanner_ready(struct scanner *s);			/* 0, -E2BIG or -ENOMEM */
-void scanner_done(struct scanner *s);			/* wipes */
+void scanner_drop(struct scanner *s);			/* the last user frees and wipes it; NULL is fine */
 
 /*
  * The forms in which a server may say a secret again: itself, base64 (three alignments, both alphabets),
@@ -47,13 +48,13 @@ struct scan_way {			/* one reading of the stream */
 };
 
 struct scan {
-	const struct scanner *s;
+	struct scanner *s;
 	uint64_t at;			/* bytes of the stream so far */
 	uint32_t ring;			/* entries of each way's ring: a power of two above `longest` */
 	struct scan_way plain, decoded;
 };
 
-int scan_start(struct scan *c, const struct scanner *s);	/* 0 or -ENOMEM */
+int scan_start(struct scan *c, struct scanner *s);	/* a user of it until scan_done(); 0 or -ENOMEM */
 void scan_done(struct scan *c);
 /*
  * Reads on. 0 = nothing found; *held = how many of the bytes seen last, earlier calls included, may be

@@ -34,7 +34,7 @@ static bool printable(struct slice s)
  * The value of "key" in a flat JSON object of plain texts, in place: no library may spread copies of it
  * over the heap. An escape in it is refused.
  */
-static struct slice member(struct slice json, const char *key)
+struct slice member(struct slice json, const char *key)
 {
 	char quoted[40];
 	int n = snprintf(quoted, sizeof(quoted), "\"%s\"", key);
@@ -52,21 +52,46 @@ static struct slice member(struct slice json, const char *key)
 	return (struct slice){ p, (size_t)(q - p) };
 }
 
-/* What the file holds, as the placement wants it. */
+static bool is_key(struct slice s)
+{
+	return s.n >= SCAN_TEXT_MIN && printable(s);
+}
+
+static int split_aws(struct cred *c, struct slice all, struct err *e)
+{
+	c->secret = member(all, "secret_access_key");
+	c->key_id = member(all, "access_key_id");
+	c->token = member(all, "session_token");
+	if (!c->key_id.n || !printable(c->key_id) || !printable(c->token) || !is_key(c->secret))
+		return fail(e, EINVAL, "credential '%s': no access_key_id and secret_access_key", c->name);
+	return 0;
+}
+
+static int split_oauth(struct cred *c, struct slice all, struct err *e)
+{
+	c->client_id = member(all, "client_id");
+	c->client_secret = member(all, "client_secret");
+	c->refresh = member(all, "refresh_token");
+	if (!c->client_id.n || !printable(c->client_id) || (c->client_secret.n && !is_key(c->client_secret)) ||
+	    (c->provider.grant == REFRESH_CLIENT ? !c->client_secret.n : !is_key(c->refresh)))
+		return fail(e, EINVAL, "credential '%s': no client_id with %s", c->name,
+			    c->provider.grant == REFRESH_CLIENT ? "client_secret" : "refresh_token");
+	c->access = secret_alloc(OSH_CRED_SECRET_BYTES);
+	return c->access ? 0 : fail(e, ENOMEM, "credential '%s': no locked memory", c->name);
+}
+
+/* What the file holds, as the record wants it. */
 static int split(struct cred *c, struct err *e)
 {
 	struct slice all = { c->parts, c->parts_len };
 
 	while (all.n && strchr("\r\n", all.p[all.n - 1]) && all.p[all.n - 1])
 		all.n--;
+	if (c->provider.grant)
+		return split_oauth(c, all, e);
+	if (c->provider.placement == PLACE_SIGV4)
+		return split_aws(c, all, e);
 	c->secret = all;
-	if (c->provider.placement == PLACE_SIGV4) {
-		c->secret = member(all, "secret_access_key");
-		c->key_id = member(all, "access_key_id");
-		c->token = member(all, "session_token");
-		if (!c->key_id.n || !printable(c->key_id) || !printable(c->token))
-			return fail(e, EINVAL, "credential '%s': no access_key_id and secret_access_key", c->name);
-	}
 	if (c->secret.n < SCAN_TEXT_MIN)
 		return fail(e, EINVAL, "credential '%s': a secret of %zu bytes is too short to be guarded", c->name,
 			    c->secret.n);
@@ -101,31 +126,90 @@ static int read_entry(struct cred *c, const struct osh_creds_entry *en, int fd, 
 	return r < 0 ? r : split(c, e);
 }
 
-static int build_scanners(struct creds *c, struct err *e)
+/* Everything of a credential that must not come back. */
+static size_t secrets_of(const struct cred *c, struct slice out[4])
 {
-	uint32_t texts = 0, marks = 0;
+	const struct slice all[] = { c->secret, c->token, c->client_secret, c->refresh };
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i].n >= SCAN_TEXT_MIN)
+			out[n++] = all[i];
+	return n;
+}
+
+static int build_secrets(const struct creds *c, struct scanner **ret)
+{
+	struct slice s[4];
+	uint32_t room = 0;
 	int r;
 
-	for (uint32_t i = 0; i < c->n; i++) {
-		texts += scanner_forms_size(c->cred[i].secret.n) + scanner_forms_size(c->cred[i].token.n);
-		marks += scanner_forms_size(strlen(c->cred[i].placeholder));
-	}
-	r = scanner_init(&c->secrets, texts);
-	if (r == 0)
-		r = scanner_init(&c->placeholders, marks);
-	for (uint32_t i = 0; r == 0 && i < c->n; i++) {
-		uint16_t tag = (uint16_t)(i + 1);
+	for (uint32_t i = 0; i < c->n; i++)
+		for (size_t k = secrets_of(&c->cred[i], s); k-- > 0;)
+			room += scanner_forms_size(s[k].n);
+	r = scanner_new(ret, room);
+	for (uint32_t i = 0; r == 0 && i < c->n; i++)
+		for (size_t k = secrets_of(&c->cred[i], s); k-- > 0;)
+			scanner_add_forms(*ret, s[k], (uint16_t)(i + 1));
+	return r < 0 ? r : scanner_ready(*ret);
+}
 
-		scanner_add_forms(&c->secrets, c->cred[i].secret, tag);
-		if (c->cred[i].token.n >= SCAN_TEXT_MIN)
-			scanner_add_forms(&c->secrets, c->cred[i].token, tag);
-		scanner_add_forms(&c->placeholders, slice_of(c->cred[i].placeholder), tag);
-	}
+static int build_scanners(struct creds *c, struct err *e)
+{
+	uint32_t room = 0;
+	int r;
+
+	for (uint32_t i = 0; i < c->n; i++)
+		room += scanner_forms_size(strlen(c->cred[i].placeholder));
+	r = scanner_new(&c->placeholders, room);
+	for (uint32_t i = 0; r == 0 && i < c->n; i++)
+		scanner_add_forms(c->placeholders, slice_of(c->cred[i].placeholder), (uint16_t)(i + 1));
 	if (r == 0)
-		r = scanner_ready(&c->secrets);
+		r = scanner_ready(c->placeholders);
 	if (r == 0)
-		r = scanner_ready(&c->placeholders);
+		r = build_secrets(c, &c->secrets);
 	return r < 0 ? fail(e, -r, "credentials: too long to be guarded, or no locked memory") : 0;
+}
+
+int cred_renew(struct creds *c, struct cred *of, struct slice access, struct slice refresh)
+{
+	struct scanner *was = c->secrets, *now = NULL;
+	struct cred old = *of;
+	char *room, *rest = NULL;
+	int r;
+
+	if (!is_key(access) || access.n > OSH_CRED_SECRET_BYTES || (refresh.n && !is_key(refresh)) ||
+	    refresh.n > OSH_CRED_SECRET_BYTES)
+		return -EINVAL;
+	room = secret_alloc(OSH_CRED_SECRET_BYTES);
+	if (refresh.n)
+		rest = secret_alloc(OSH_CRED_SECRET_BYTES);
+	if (!room || (refresh.n && !rest)) {
+		secret_free(room, OSH_CRED_SECRET_BYTES);
+		return -ENOMEM;
+	}
+	memcpy(room, access.p, access.n);
+	of->access = room;
+	of->secret = (struct slice){ room, access.n };
+	if (refresh.n) {
+		memcpy(rest, refresh.p, refresh.n);
+		of->rotated = rest;
+		of->refresh = (struct slice){ rest, refresh.n };
+	}
+	r = build_secrets(c, &now);
+	if (r < 0) {
+		scanner_drop(now);
+		secret_free(room, OSH_CRED_SECRET_BYTES);
+		secret_free(rest, OSH_CRED_SECRET_BYTES);
+		*of = old;
+		return r;
+	}
+	c->secrets = now;		/* answers that are on their way are searched for the old one */
+	scanner_drop(was);
+	secret_free(old.access, OSH_CRED_SECRET_BYTES);
+	if (refresh.n)
+		secret_free(old.rotated, OSH_CRED_SECRET_BYTES);
+	return 0;
 }
 
 static int read_all(struct creds *c, int fd, size_t size, struct err *e)
@@ -181,10 +265,12 @@ void creds_free(struct creds *c)
 		return;
 	for (uint32_t i = 0; i < c->n; i++) {
 		secret_free(c->cred[i].parts, c->cred[i].parts_len);
+		secret_free(c->cred[i].access, OSH_CRED_SECRET_BYTES);
+		secret_free(c->cred[i].rotated, OSH_CRED_SECRET_BYTES);
 		provider_done(&c->cred[i].provider);
 	}
-	scanner_done(&c->secrets);
-	scanner_done(&c->placeholders);
+	scanner_drop(c->secrets);
+	scanner_drop(c->placeholders);
 	free(c);
 }
 
@@ -193,6 +279,14 @@ uint32_t creds_number(const struct creds *c, const char *name)
 	const struct cred *found = creds_find(c, name);
 
 	return found ? (uint32_t)(found - c->cred) + 1 : 0;
+}
+
+struct cred *creds_get(struct creds *c, const char *name)
+{
+	for (uint32_t i = 0; c && i < c->n; i++)
+		if (!strcmp(c->cred[i].name, name))
+			return &c->cred[i];
+	return NULL;
 }
 
 const struct cred *creds_find(const struct creds *c, const char *name)

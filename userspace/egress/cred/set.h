@@ -12,6 +12,11 @@ struct cred {
 	struct provider provider;
 	struct slice secret;		/* locked memory; what goes upstream */
 	struct slice key_id, token;	/* SIGV4: inside of `parts` */
+	struct slice client_id, client_secret, refresh;	/* with a refresh: likewise */
+	char *rotated;			/* locked memory: the refresh token that came with a token, or NULL */
+	char *access;			/* locked memory: the token that `secret` then is; NULL = no refresh */
+	uint64_t good_until_ms, failed_ms;	/* loop time; 0 = never */
+	bool asked;			/* a request for a token is under way */
 	char *parts;			/* locked memory: the whole secret as read */
 	size_t parts_len;
 };
@@ -19,9 +24,16 @@ struct cred {
 struct creds {
 	struct cred cred[OSH_CREDS];
 	uint32_t n;
-	struct scanner placeholders, secrets;	/* tag = index + 1 */
+	struct scanner *placeholders, *secrets;	/* tag = index + 1 */
 };
 
+struct cred *creds_get(struct creds *c, const char *name);
 const struct cred *creds_find(const struct creds *c, const char *name);
+/* The value of "key" in a flat JSON object, in place; an escape in it is refused. n == 0: not there. */
+struct slice member(struct slice json, const char *key);
+
 bool cred_covers(const struct cred *c, const struct cred_ask *q);
+/* A token came: from now on it is the secret, and searched for. 0 or -errno; the old one stays on failure. */
+int cred_renew(struct creds *c, struct cred *of, struct slice access, struct slice refresh);
+
 bool cred_host(const struct cred *c, const char *host);
