@@ -2,6 +2,7 @@
 /* What the files of the judgement share. Nothing outside of rules/ includes this, but for its tests. */
 #pragma once
 
+#include "rules/pattern.h"
 #include "rules/rules.h"
 
 #define PATH_BYTES 4096			/* of a canonical path; more has none */
@@ -9,8 +10,7 @@
 /* canonical.c: the one spelling of a path; an encoded slash stays, for the endpoint to judge. */
 bool path_canonical(struct slice target, char ret[PATH_BYTES + 1]);
 
-/* pattern.c: `sep` 0 = none. Linear in the text. */
-bool text_meets(const char *pattern, struct slice text, char sep);
+/* pattern.c */
 bool text_meets_one(const struct bundle *b, struct osh_b_range patterns, struct slice text, char sep);
 
 /* params.c: the query of a target, decoded where it is looked at. */
