@@ -30,6 +30,7 @@ struct h2_stream {
 	struct head *in_trailers;	/* which wait for `in` */
 	struct h2_queue out;		/* from the exchange, not sent yet */
 	struct head *out_trailers;
+	uint8_t interim;		/* 1xx heads so far */
 	bool wanting;			/* is in the list */
 	bool headed;			/* the final head has come, and was told or refused */
 	bool in_end, told_end;		/* the peer's message ended; the exchange knows */

@@ -8,6 +8,7 @@
 
 #define STREAM_WINDOW (1024 * 1024)	/* far away: what fits on the way during one round trip */
 #define WINDOW (8 * 1024 * 1024)
+#define INTERIM 32			/* 1xx heads before an answer */
 #define STREAMS 100			/* of ours at once, whatever the peer allows */
 
 static struct upstream *upstream_of(const struct h2 *h)
@@ -59,7 +60,7 @@ static const struct side_ops ops = {
 static void on_head(struct h2_stream *s, struct head *h, int status, const char *why, bool end)
 {
 	(void)why;
-	if (status) {
+	if (status || (h->status < 200 && ++s->interim > INTERIM)) {
 		h2_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
 		h2_stream_gone(s, GONE_PROTOCOL);
 		return;
