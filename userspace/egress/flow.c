@@ -238,6 +238,7 @@ int flows_start(struct flows *fs, int listener_fd, struct err *e)
 	int r;
 
 	TAILQ_INIT(&fs->dead);
+	exchanges_init(fs);
 	fs->listener = (struct watch){ listener_fd, on_listener };
 	fs->retry.fn = on_retry;
 	r = loop_watch(fs->loop, &fs->listener, EPOLLIN);

@@ -37,6 +37,8 @@ struct flows {
 	struct conn_list conns;
 	struct pool pool;
 	struct exchange_list waiting;	/* for room for their records */
+	struct exchange_list tokens;	/* for a token that was asked for */
+	struct timer token_timer;
 	unsigned requests;		/* under way */
 	size_t held;			/* bytes of bodies that wait for a judgement */
 };

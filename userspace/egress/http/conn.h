@@ -49,6 +49,7 @@ int h2_client_start(struct conn *c);
 void conn_end(struct conn *c, bool hard);
 
 void conn_limit(struct conn *c);	/* on record: a request found no place */
+void exchanges_init(struct flows *fs);
 void exchange_resume_all(struct flows *fs);	/* those that waited for room for their record */
 
 /*

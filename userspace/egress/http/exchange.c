@@ -114,6 +114,8 @@ void exchange_over(struct exchange *x)
 		return;
 	if (x->stage == X_RECORD)
 		TAILQ_REMOVE(&x->fs->waiting, x, link);
+	if (x->stage == X_TOKEN)
+		TAILQ_REMOVE(&x->fs->tokens, x, link);
 	exchange_held_drop(x);
 	x->stage = X_OVER;
 	pool_cancel(&x->wait);

@@ -5,6 +5,7 @@
 #include "http/exchange_parts.h"
 #include "http/guard.h"
 #include "http/request.h"
+#include "http/token.h"
 
 static struct rules_request question(const struct exchange *x)
 {
@@ -57,6 +58,23 @@ static void ask_for_body(struct exchange *x)
 		x->client->ops->resume(x->client);
 }
 
+/* False: it waits for one, or was refused for the lack of one. */
+static bool has_token(struct exchange *x, const struct rules_answer *a)
+{
+	const struct bundle *b = x->fs->table.bundle;
+	uint32_t credential = a->l7 ? b->l7[a->l7 - 1].credential : 0;
+	enum token_state state = credential ? token_need(x->fs, bundle_str(b, credential)) : TOKEN_READY;
+
+	if (state == TOKEN_FAILED) {
+		deny(x, OSH_WHY_CREDENTIAL, "the provider's token endpoint gave no token");
+	} else if (state == TOKEN_WAIT) {
+		x->stage = X_TOKEN;
+		loop_arm(x->fs->loop, &x->timer, TIMER_HEAD);
+		TAILQ_INSERT_TAIL(&x->fs->tokens, x, link);
+	}
+	return state == TOKEN_READY;
+}
+
 static void decide(struct exchange *x)
 {
 	static struct rules_answer a;	/* large, and done with on return */
@@ -74,6 +92,8 @@ static void decide(struct exchange *x)
 		deny(x, why, "");
 		return;
 	}
+	if (!has_token(x, &a))
+		return;
 	most = guard_wants_body(x, &a);
 	if (most > x->hold_most && !x->hold_most && !x->client_ended) {
 		x->hold_most = most;
@@ -137,6 +157,29 @@ void exchange_resume_all(struct flows *fs)
 		x->reserved = true;
 		judge(x);
 	}
+}
+
+/* Each looks again; who still has to wait joins the end, and is not looked at twice. */
+static void on_tokens(struct timer *t)
+{
+	struct flows *fs = container_of(t, struct flows, token_timer);
+	struct exchange *x;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(x, &fs->tokens, link)
+		n++;
+	while (n-- && (x = TAILQ_FIRST(&fs->tokens))) {
+		TAILQ_REMOVE(&fs->tokens, x, link);
+		x->stage = X_NEW;
+		decide(x);
+	}
+}
+
+void exchanges_init(struct flows *fs)
+{
+	TAILQ_INIT(&fs->waiting);
+	TAILQ_INIT(&fs->tokens);
+	fs->token_timer.fn = on_tokens;
 }
 
 size_t judge_hold(struct exchange *x, struct slice bytes)

@@ -15,6 +15,7 @@ enum stage {
 	X_NEW,				/* no head yet */
 	X_RECORD,			/* waits for room for its record */
 	X_HOLD,				/* the body is collected, to be judged with it */
+	X_TOKEN,			/* allowed; its provider is asked for a token */
 	X_CONNECT,			/* allowed; waits for a place on an upstream connection */
 	X_OPEN,				/* both sides are linked */
 	X_ANSWER,			/* our own answer is being written */
