@@ -113,6 +113,7 @@ bool h1_io_flush(struct h1_io *io)
 
 		if (n == IO_AGAIN)
 			return false;
+		io->wrote = true;
 		if (n < 0)
 			io->broken = true;
 		else
@@ -218,6 +219,7 @@ static size_t write_past(struct h1_sink *k, struct h1_io *io, struct slice bytes
 	if (k->framing == H1_CHUNKED || bytes.n < WRITE_NOW || io->broken || !h1_io_flush(io))
 		return 0;
 	n = stream_write(io->s, bytes.p, bytes.n);
+	io->wrote |= n != IO_AGAIN;
 	if (n >= 0)
 		return (size_t)n;
 	io->broken = n != IO_AGAIN;

@@ -19,6 +19,7 @@ struct h1_io {
 	size_t seen;			/* of `in`, for h1_head_end() */
 	struct buf out;
 	size_t out_at;
+	bool wrote;			/* something was written since the owner cleared this */
 	bool broken;			/* writing failed: what is to be written is dropped */
 };
 

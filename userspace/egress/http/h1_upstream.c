@@ -30,7 +30,6 @@ struct h1_upstream {
 	unsigned interim;
 	bool is_head, upgrade;		/* of the request */
 	bool sent;			/* the whole request is written, or waits to be */
-	bool written;			/* a byte of the request was: what comes before that is no answer */
 	bool heard;			/* a byte of the answer came */
 	bool keep;			/* the answer leaves the connection usable */
 	bool tunnel, finished, inside, again;
@@ -176,7 +175,7 @@ static bool read_head(struct h1_upstream *k)
 
 	if (!in.n)
 		return false;
-	if (!k->written) {
+	if (!k->io.wrote) {		/* what comes before the request is no answer to it */
 		gone(k, k->u->used ? GONE_STALE : GONE_PROTOCOL);
 		return true;
 	}
@@ -326,10 +325,8 @@ static void work(struct h1_upstream *k)
 
 		k->again = false;
 		take_in(k);
-		if (!k->u->ending && waited) {
+		if (!k->u->ending && waited)
 			(void)h1_io_flush(&k->io);
-			k->written |= k->io.out_at || !h1_io_waiting(&k->io);
-		}
 		if (!k->u->ending && waited && k->io.broken)
 			k->again = true;	/* an answer may be there all the same */
 		if (!k->u->ending)
@@ -360,7 +357,7 @@ static struct side *open_side(struct upstream *u)
 		return NULL;
 	k->stage = OUT_HEAD;
 	k->interim = 0;
-	k->is_head = k->upgrade = k->sent = k->written = k->heard = k->keep = false;
+	k->is_head = k->upgrade = k->sent = k->heard = k->keep = k->io.wrote = false;
 	k->sink = (struct h1_sink){ 0 };
 	return &k->side;
 }
