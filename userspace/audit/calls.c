@@ -144,9 +144,12 @@ static void finish(struct audit *a, struct asandbox *s)
 	memset(&t->q, 0, sizeof(t->q));	/* RECV wants it so */
 }
 
+/* By hand: oshd and osh-launch hold the same listener, so closing ours does not end the watch. */
 static void stop(struct calls *c)
 {
-	own_close(&c->fd);		/* leaves the epoll set with it */
+	if (c->fd >= 0)
+		(void)epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	own_close(&c->fd);
 }
 
 void calls_answer(struct audit *a, struct asandbox *s, int most)
@@ -194,6 +197,7 @@ int calls_watch(int epoll_fd, struct asandbox *s, uint32_t uid, int listener, in
 		return -EPROTO;
 	}
 	c->fd = listener;
+	c->epoll_fd = epoll_fd;
 	c->uid = uid;
 	c->tally = mmap(NULL, OSH_TALLY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, tally_fd, 0);
 	if (c->tally == MAP_FAILED) {

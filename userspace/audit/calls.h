@@ -17,6 +17,7 @@ struct tally;
 
 struct calls {
 	int fd;				/* listener; -1 = none */
+	int epoll_fd;			/* that watches it */
 	uint32_t uid;			/* the sandbox's */
 	struct tally *tally;
 };
