@@ -76,7 +76,7 @@ static void parse(void)
 static void turn(void)
 {
 	char bytes[16384];
-	ssize_t n;
+	ssize_t n = 0;
 
 	while (far.sent < far.out.n) {
 		n = send(far.fd, far.out.p + far.sent, far.out.n - far.sent, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -297,7 +297,7 @@ static void frames_out_of_place_end_the_connection(void **state)
 	raw("HEADERS on 0", NGHTTP2_PROTOCOL_ERROR, HEADERS, END_HEADERS, 0, BYTES(GET_BLOCK));
 	raw("HEADERS on an even stream", NGHTTP2_PROTOCOL_ERROR, HEADERS, END_HEADERS, 4, BYTES(GET_BLOCK));
 	raw("CONTINUATION alone", NGHTTP2_PROTOCOL_ERROR, CONT, END_HEADERS, 3, BYTES(GET_BLOCK));
-	raw("PUSH_PROMISE of a client", NGHTTP2_PROTOCOL_ERROR, PUSH, END_HEADERS, 3, "\0\0\0\2" GET_BLOCK, 18);
+	raw("PUSH_PROMISE of a client", NGHTTP2_ENHANCE_YOUR_CALM, PUSH, END_HEADERS, 3, "\0\0\0\2" GET_BLOCK, 18);
 	raw("RST of an idle stream", NGHTTP2_PROTOCOL_ERROR, RST, 0, 99, zero, 4);
 	raw("WINDOW_UPDATE of an idle stream", NGHTTP2_PROTOCOL_ERROR, WINDOW, 0, 99, "\0\0\0\1", 4);
 	raw("PING of 7 bytes", NGHTTP2_FRAME_SIZE_ERROR, PING, 0, 0, zero, 7);
