@@ -83,6 +83,8 @@ enum osh_launch_fd {			/* of OSH_MSG_LAUNCH */
 	OSH_LFD_DNS,			/* tc program */
 	OSH_LFD_STEER,			/* sk_lookup program, this sandbox's own copy */
 	OSH_LFD_STEER_MAP,		/* its sockmap, one entry for the listener */
+	OSH_LFD_ROOT,			/* with OSH_LAUNCH_TRUST: a pipe from which its certificate authority comes */
+	OSH_LFD_ANCHORS,		/* and a sealed memfd, the host's trusted roots */
 	OSH_LFD_MAX
 };
 
@@ -100,6 +102,7 @@ struct osh_msg_launch {
 	char workdir[1024];		/* absolute path of OSH_LFD_WORKDIR as the caller names it */
 	uint64_t off;			/* test builds only: layers to leave out, OSH_OFF_* */
 };
+#define OSH_LAUNCH_TRUST 2u		/* its egress looks into TLS: its programs are to trust it */
 #define OSH_LAUNCH_IDMAP 1u		/* called by root: workdir owner <-> run_uid by an id-mapped mount */
 
 /* Layers that a test build can switch off; a release build refuses a non-zero mask. */
@@ -172,6 +175,8 @@ enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the eg
 	OSH_EFD_RESOLV,			/* host's resolv.conf, or an empty memfd */
 	OSH_EFD_HOSTS,			/* --upstream-hosts file, or an empty memfd */
 	OSH_EFD_CREDS,			/* osh/creds.h, or an empty memfd */
+	OSH_EFD_ROOT,			/* sealed memfd, struct osh_root; empty = TLS is not looked into */
+	OSH_EFD_ANCHORS,		/* sealed memfd, roots that upstreams are verified by */
 	OSH_EFD_CGROUP,			/* osh-launch only: where the egress is cloned into */
 	OSH_EFD_MAX
 };
@@ -204,6 +209,8 @@ enum osh_stored_fd {
 	OSH_SFD_CREDS,
 	OSH_SFD_CALLS,			/* listener of the system call filter */
 	OSH_SFD_TALLY,			/* memory that one osh-audit leaves to the next */
+	OSH_SFD_ROOT,			/* sealed memfd, struct osh_root */
+	OSH_SFD_ANCHORS,
 	OSH_SFD_MAX
 };
 
@@ -222,6 +229,7 @@ struct osh_msg_stored {
 #define OSH_STORED_SUMMARY 2u
 #define OSH_STORED_HOSTS 4u
 #define OSH_STORED_CREDS 8u
+#define OSH_STORED_ROOT 16u		/* the last two */
 
 struct osh_msg_audit_add {
 	struct osh_msg_head h;

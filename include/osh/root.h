@@ -11,6 +11,10 @@
 #define OSH_ROOT_CERT 1024		/* bytes of a certificate of ours, at most */
 #define OSH_ROOT_PEM 2048		/* its text */
 
+/* In the sandbox's view: the host's roots and its own, and its own alone. */
+#define OSH_TRUST_ALL "/dev/osh/ca.pem"
+#define OSH_TRUST_ROOT "/dev/osh/root.pem"
+
 struct osh_root {
 	uint32_t magic;
 	uint32_t n_cert;

@@ -50,6 +50,15 @@ int bundle_open_mem(struct bundle *b, const void *p, size_t n, struct err *e);
 int bundle_open_fd(struct bundle *b, int fd, struct err *e);
 void bundle_done(struct bundle *b);	/* unmaps; safe on a zeroed struct */
 
+/* Does some rule look inside TLS? Then the sandbox has a certificate authority of its own. */
+static inline bool bundle_opens_tls(const struct bundle *b)
+{
+	for (uint32_t i = 0; i < b->n_alts; i++)
+		if ((b->alts[i].flags & OSH_ALT_L7) && !(b->alts[i].flags & OSH_ALT_TLS_SKIP))
+			return true;
+	return false;
+}
+
 static inline const char *bundle_str(const struct bundle *b, uint32_t off)
 {
 	return b->strings + off;

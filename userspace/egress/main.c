@@ -110,6 +110,10 @@ static int read_inputs(struct flows *fs, struct bundle *b, struct err *e)
 	free((char *)text.p);
 	if ((r = read_creds(fs, e)) < 0 || (r = confine_ports(b, &fs->hosts, e)) < 0)
 		return r;
+	if (bundle_opens_tls(b) && (r = tls_new(&fs->tls, b, FD(ROOT), FD(ANCHORS), e)) < 0)
+		return r;
+	close(FD(ROOT));
+	close(FD(ANCHORS));
 	fs->table.bundle = b;
 	fs->table.addrs_fd = FD(ADDRS);
 	fs->table.idents_fd = FD(IDENTS);

@@ -124,11 +124,14 @@ static int network(struct child *c, struct err *e)
 
 static int view(struct child *c, struct err *e)
 {
+	bool trust = c->a->m->flags & OSH_LAUNCH_TRUST;
 	const struct view_args v = { .run_uid = c->a->m->run_uid, .run_gid = c->a->m->run_gid,
 				     .name = c->a->m->name,
 				     .strict = c->b.meta->exec_mode == OSH_EXEC_STRICT,
 				     .idmap = c->a->m->flags & OSH_LAUNCH_IDMAP,
-				     .nested = c->b.meta->userns, .bundle = &c->b };
+				     .nested = c->b.meta->userns, .bundle = &c->b,
+				     .root_fd = trust ? c->a->fds[OSH_LFD_ROOT] : -1,
+				     .anchors_fd = trust ? c->a->fds[OSH_LFD_ANCHORS] : -1 };
 
 	if (off(c, OSH_OFF_VIEW))
 		return view_rules_only(&c->view, &c->paths, &v, e);

@@ -12,6 +12,7 @@
 #include "mnt.h"
 #include "own.h"
 #include "resolve.h"
+#include "trust.h"
 
 #define INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 #define STEP (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
@@ -225,7 +226,7 @@ static int dev_fill(int dev, struct err *e)
 }
 
 /* /dev is the only mount of the sandbox on which device nodes work, and nobody can make one there. */
-static int dev(struct view *v, struct err *e)
+static int dev(struct view *v, const struct view_args *a, struct err *e)
 {
 	_close_ int dir = -1, tree = -1, pts = -1, on = -1;
 	int r = furnish_dir(v->root_fd, "/dev", 0755, &dir, e);
@@ -238,6 +239,8 @@ static int dev(struct view *v, struct err *e)
 		r = fail(e, -r, "mount /dev: %s", strerror(-r));
 	if (!r)
 		r = dev_fill(tree, e);
+	if (!r)
+		r = trust_write(tree, a, e);
 	if (!r)
 		r = mnt_new("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &pts, e);
 	if (!r)
@@ -386,7 +389,7 @@ int furnish_etc_over(struct view *v, const struct paths *p, struct err *e)
 
 int furnish(struct view *v, const struct paths *p, const struct view_args *a, struct err *e)
 {
-	int r = dev(v, e);
+	int r = dev(v, a, e);
 
 	if (!r)
 		r = scratch(v, p, a, e);

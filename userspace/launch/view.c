@@ -20,6 +20,7 @@
 #include "mnt.h"
 #include "own.h"
 #include "resolve.h"
+#include "trust.h"
 
 #define INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
@@ -395,6 +396,8 @@ int view_enter(struct view *v, struct paths *p, const struct view_args *a, struc
 			r = place(v, p, &p->entries[i], a, e);
 	if (!r)
 		r = furnish_etc_over(v, p, e);
+	if (!r)
+		r = trust_over(v, p, a, e);
 	for (size_t i = 0; !r && i < p->n_deny; i++)
 		r = deny(v, p, &p->deny[i], e);
 	if (!r && (r = mnt_attr(v->root_fd, MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false,

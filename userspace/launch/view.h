@@ -24,6 +24,7 @@ struct view_args {
 	bool idmap;			/* writable trees: their owner <-> run_uid */
 	bool nested;			/* user namespaces inside: /proc must be writable */
 	const struct bundle *bundle;	/* process.exec.allow */
+	int root_fd, anchors_fd;	/* as OSH_LFD_*; -1 = nothing of ours is to be trusted */
 };
 
 struct view {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "osh/root.h"
 #include "own.h"
 
 /* clang-format off */
@@ -19,6 +20,25 @@ static const char *const fixed[] = {
 /* Taken from the caller when set. A `*` at the end stands for any rest. */
 static const char *const passed[] = {
 	"TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "LC_*", "TZ",
+};
+
+/*
+ * Where the egress looks into TLS: runtimes that bring roots of their own, or trust no file until they
+ * are told. The rest reads the host's usual files, which the view has replaced.
+ */
+static const char *const trust[] = {
+	"SSL_CERT_FILE=" OSH_TRUST_ALL,		/* OpenSSL, python, ruby, go, uv */
+	"CURL_CA_BUNDLE=" OSH_TRUST_ALL,
+	"REQUESTS_CA_BUNDLE=" OSH_TRUST_ALL,
+	"PIP_CERT=" OSH_TRUST_ALL,
+	"GIT_SSL_CAINFO=" OSH_TRUST_ALL,
+	"CARGO_HTTP_CAINFO=" OSH_TRUST_ALL,
+	"AWS_CA_BUNDLE=" OSH_TRUST_ALL,
+	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=" OSH_TRUST_ALL,
+	"NIX_SSL_CERT_FILE=" OSH_TRUST_ALL,
+	"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE=" OSH_TRUST_ALL,
+	"NODE_EXTRA_CA_CERTS=" OSH_TRUST_ROOT,	/* node and bun: besides their own */
+	"DENO_CERT=" OSH_TRUST_ROOT,
 };
 
 /* A caller's shell is kept where it is one that a view of /usr or /bin holds. */
@@ -140,6 +160,8 @@ int env_build(struct env *env, const struct bundle *b, const char *cwd, char *co
 {
 	int r = set_base(env, cwd, caller, e);
 
+	for (size_t i = 0; r == 0 && b && bundle_opens_tls(b) && i < ARRAY_SIZE(trust); i++)
+		r = env_set(env, trust[i], e);
 	if (r == 0)
 		r = set_policy(env, b, caller, e);
 	for (; r == 0 && given && *given; given++)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's environment. Clean by default: a short list of names that describe the terminal and
- * the language, fixed values for the rest, then what the policy passes and sets, then -e. A caller's
- * tokens, agent sockets and code-injecting variables stay outside unless they are named.
+ * the language, fixed values for the rest, where the trusted roots lie if TLS is looked into, then what
+ * the policy passes and sets, then -e. A caller's tokens, agent sockets and code-injecting variables stay
+ * outside unless they are named.
  */
 #pragma once
 

@@ -92,6 +92,7 @@ static const struct {
 	{ MANAGER_OPT_SUMMARY, offsetof(struct run_request, summary_fd) },
 	{ MANAGER_OPT_HOSTS, offsetof(struct run_request, hosts_fd) },
 	{ MANAGER_OPT_CREDS, offsetof(struct run_request, creds_fd) },
+	{ MANAGER_OPT_CA, offsetof(struct run_request, ca_fd) },
 };
 
 static int read_option(sd_bus_message *m, const char *key, struct run_request *r, struct err *e)
@@ -160,7 +161,8 @@ static int on_run(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct conn *c = data;
 	struct run_request r = { .uid = c->cred.uid, .gid = c->cred.gid, .n_groups = c->n_groups,
-				 .log_fd = -1, .summary_fd = -1, .hosts_fd = -1, .creds_fd = -1 };
+				 .log_fd = -1, .summary_fd = -1, .hosts_fd = -1, .creds_fd = -1,
+				 .ca_fd = -1 };
 	struct sandbox *s;
 	struct err e = { 0 };
 	int x;
@@ -169,6 +171,8 @@ static int on_run(sd_bus_message *m, void *data, sd_bus_error *error)
 	x = read_request(m, &r, &e);
 	if (!x && r.hosts_fd >= 0 && r.uid != 0)
 		x = fail(&e, EPERM, "--upstream-hosts: only root may trust addresses on this daemon");
+	if (!x && r.ca_fd >= 0 && r.uid != 0)
+		x = fail(&e, EPERM, "--upstream-ca: only root may add a trust anchor on this daemon");
 	if (!x)
 		x = fair_share(c->d, r.uid, &e);
 	for (uint32_t i = 0; !x && r.name[0] && i < OSH_SLOTS; i++)

@@ -251,13 +251,19 @@ static int make_loop(struct daemon *d, struct err *e)
 	return r < 0 ? fail(e, -r, "event loop: %s", strerror(-r)) : 0;
 }
 
-static int open_hosts(struct daemon *d, struct err *e)
+static int open_given(const char *path, int *ret, struct err *e)
 {
-	if (!d->config.upstream_hosts)
+	if (!path)
 		return 0;
-	d->hosts_fd = open(d->config.upstream_hosts, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	return d->hosts_fd < 0 ? fail(e, errno, "open '%s': %s", d->config.upstream_hosts,
-				      strerror(errno)) : 0;
+	*ret = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return *ret < 0 ? fail(e, errno, "open '%s': %s", path, strerror(errno)) : 0;
+}
+
+static int open_upstream(struct daemon *d, struct err *e)
+{
+	int r = open_given(d->config.upstream_hosts, &d->hosts_fd, e);
+
+	return r ? r : open_given(d->config.upstream_ca, &d->ca_fd, e);
 }
 
 /* A dozen descriptors a sandbox, here and in the roles that inherit the limit. */
@@ -280,7 +286,7 @@ static bool is_alive(void *data, uint32_t id)
 int daemon_start(struct daemon *d, struct err *e)
 {
 	static int (*const steps[])(struct daemon *, struct err *) = {
-		raise_limits, name_instance, lock_run, find_libexec, open_hosts, make_loop, make_pins,
+		raise_limits, name_instance, lock_run, find_libexec, open_upstream, make_loop, make_pins,
 	};
 	int r = needs_check(e), swept;
 
@@ -320,6 +326,9 @@ void daemon_stop(struct daemon *d)
 	cgroup_close(&d->cgroups, all);
 	sd_event_unref(d->event);
 	own_close(&d->hosts_fd);
+	own_close(&d->ca_fd);
+	if (d->anchors.fd)
+		own_close(&d->anchors.fd);
 	own_close(&d->libexec_fd);
 	own_close(&d->lock_fd);
 }

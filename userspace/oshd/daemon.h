@@ -23,6 +23,7 @@ struct config {
 	const char *state;		/* NULL = /var/lib/osh and /run/osh */
 	const char *socket;		/* NULL = <run>/bus */
 	const char *upstream_hosts;	/* operator's own, NULL = none */
+	const char *upstream_ca;
 	uint64_t off;			/* test builds: OSH_OFF_* */
 };
 

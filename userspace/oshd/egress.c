@@ -7,6 +7,7 @@
 
 #include "launcher.h"
 #include "own.h"
+#include "root.h"
 #include "sandbox.h"
 #include "upstream.h"
 
@@ -29,12 +30,15 @@ static int ask(struct sandbox *s, struct err *e)
 	_close_ int resolv = text_fd("/etc/resolv.conf");
 	_close_ int hosts = s->hosts_fd >= 0 ? fcntl(s->hosts_fd, F_DUPFD_CLOEXEC, 3) : text_fd(NULL);
 	_close_ int creds = s->creds_fd >= 0 ? fcntl(s->creds_fd, F_DUPFD_CLOEXEC, 3) : text_fd(NULL);
+	_close_ int none = s->root_fd < 0 ? root_none() : -1;
 	_close_ int addrs = kbpf_map_fd_ro(s->d->kernel, "addrs");
 	_close_ int idents = kbpf_map_fd_ro(s->d->kernel, "idents");
 	int fds[OSH_EFD_MAX], r;
 
 	if (addrs < 0 || idents < 0)
 		return fail(e, EIO, "no read-only descriptor of the tables");
+	if (s->root_fd < 0 && none < 0)
+		return fail(e, errno, "memfd: %s", strerror(errno));
 	if (resolv < 0 || hosts < 0 || creds < 0)
 		return fail(e, errno, "open the resolver's configuration: %s", strerror(errno));
 	r = upstream_trust(s, resolv, hosts, e);
@@ -50,6 +54,8 @@ static int ask(struct sandbox *s, struct err *e)
 	fds[OSH_EFD_RESOLV] = resolv;
 	fds[OSH_EFD_HOSTS] = hosts;
 	fds[OSH_EFD_CREDS] = creds;
+	fds[OSH_EFD_ROOT] = s->root_fd < 0 ? none : s->root_fd;
+	fds[OSH_EFD_ANCHORS] = s->root_fd < 0 ? none : s->anchors_fd;
 	fds[OSH_EFD_CGROUP] = s->egress_cgroup_fd;
 	return launcher_egress(s->d, &m, fds, e);
 }

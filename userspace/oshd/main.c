@@ -10,7 +10,7 @@
 #include "manager.h"
 #include "off.h"
 
-enum { OPT_STATE = 256, OPT_SOCKET, OPT_EMBEDDED, OPT_BUS_FD, OPT_HOSTS, OPT_HELP, OPT_VERSION };
+enum { OPT_STATE = 256, OPT_SOCKET, OPT_EMBEDDED, OPT_BUS_FD, OPT_HOSTS, OPT_CA, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -18,17 +18,19 @@ static const struct option options[] = {
 	{ "embedded", no_argument, NULL, OPT_EMBEDDED },
 	{ "bus-fd", required_argument, NULL, OPT_BUS_FD },
 	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
+	{ "upstream-ca", required_argument, NULL, OPT_CA },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
 };
 
 static const char usage[] =
-	"usage: oshd [--state DIR] [--socket PATH] [--upstream-hosts FILE]\n"
+	"usage: oshd [--state DIR] [--socket PATH] [--upstream-hosts FILE] [--upstream-ca FILE]\n"
 	"The daemon that holds sandboxes. It needs root and Linux 6.12 or newer.\n"
 	"  --state DIR            a private daemon beside the system's, all its files in DIR\n"
 	"  --socket PATH          where oshctl finds it (default " MANAGER_SOCKET ")\n"
-	"  --upstream-hosts FILE  static upstream addresses, `ADDR[:PORT] NAME`, for every sandbox\n";
+	"  --upstream-hosts FILE  static upstream addresses, `ADDR[:PORT] NAME`, for every sandbox\n"
+	"  --upstream-ca FILE     PEM, roots that upstreams may have besides the host's own\n";
 
 /* 0 = go on, 1 = done, 2 = used wrongly. */
 static int read_options(int argc, char **argv, struct config *c)
@@ -40,6 +42,7 @@ static int read_options(int argc, char **argv, struct config *c)
 		case OPT_EMBEDDED: c->embedded = true; break;
 		case OPT_BUS_FD: c->bus_fd = atoi(optarg); break;
 		case OPT_HOSTS: c->upstream_hosts = optarg; break;
+		case OPT_CA: c->upstream_ca = optarg; break;
 		case OPT_HELP: fputs(usage, stdout); return 1;
 		case OPT_VERSION: puts("oshd " OSH_VERSION); return 1;
 		default: fputs(usage, stderr); return 2;
@@ -55,7 +58,7 @@ static int read_options(int argc, char **argv, struct config *c)
 int main(int argc, char **argv)
 {
 	struct daemon d = { .config = { .bus_fd = -1 }, .listen_fd = -1, .lock_fd = -1,
-			    .libexec_fd = -1, .hosts_fd = -1,
+			    .libexec_fd = -1, .hosts_fd = -1, .ca_fd = -1,
 			    .cgroups = { -1, -1, -1, -1, "", "" } };
 	struct err e = { 0 };
 	int r = read_options(argc, argv, &d.config);

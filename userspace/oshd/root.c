@@ -30,14 +30,6 @@ static const char *const host_bundles[] = {
 	"/etc/ssl/cert.pem",
 };
 
-bool root_needed(const struct bundle *b)
-{
-	for (uint32_t i = 0; i < b->n_alts; i++)
-		if ((b->alts[i].flags & OSH_ALT_L7) && !(b->alts[i].flags & OSH_ALT_TLS_SKIP))
-			return true;
-	return false;
-}
-
 static int write_all(int fd, const void *p, size_t n, struct err *e)
 {
 	for (size_t at = 0; at < n;) {
@@ -194,6 +186,13 @@ static int copy(int from, int to, size_t *total, struct err *e)
 		return fail(e, errno, "read trusted roots: %s", strerror(errno));
 	*total += 1;			/* a file may end without a newline */
 	return at ? write_all(to, "\n", 1, e) : 0;
+}
+
+int root_none(void)
+{
+	_close_ int fd = memfd_create("osh-none", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0 ? -1 : take_fd(&fd);
 }
 
 static int open_host(struct stat *st)

@@ -5,11 +5,7 @@
  */
 #pragma once
 
-#include "bundle.h"
 #include "daemon.h"
-
-/* Does some rule need a look inside TLS? Else there is no root, and nothing is trusted. */
-bool root_needed(const struct bundle *b);
 
 /*
  * Has key and certificate made by a child that has become `uid`: *ret_key is a memfd, sealed once it is
@@ -23,6 +19,9 @@ int root_start(struct daemon *d, const char *name, uint32_t uid, int *ret_key, i
  * bytes, read by nobody here. Without `extra` it is shared while the host's file stays the same.
  */
 int root_anchors(struct daemon *d, int extra, int *ret, struct err *e);
+
+/* A sealed memfd without content: no root, nothing trusted. -1 with errno. */
+int root_none(void);
 
 /* The child's work: fills key_fd and seals it, then writes the certificate to cert_fd. */
 int root_make(const char *name, int key_fd, int cert_fd, struct err *e);

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "launcher.h"
 #include "own.h"
+#include "root.h"
 #include "store.h"
 
 #define REMOVE_US 5000			/* between two tries to remove a cgroup */
@@ -27,7 +28,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 	if (!s)
 		return NULL;
 	s->d = d;
-	s->bundle_fd = s->log_fd = s->summary_fd = s->hosts_fd = -1;
+	s->bundle_fd = s->log_fd = s->summary_fd = s->hosts_fd = s->root_fd = s->anchors_fd = -1;
 	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
@@ -143,17 +144,32 @@ static int make_records(struct sandbox *s, struct err *e)
 	return 0;
 }
 
-static int ask_launch(struct sandbox *s, const struct run_request *r, struct err *e)
+/* Before anything else that takes time: it is made while osh-launch works. */
+static int make_root(struct sandbox *s, const struct run_request *r, int *ret_cert, struct err *e)
+{
+	int x;
+
+	if (!bundle_opens_tls(&s->bundle))
+		return 0;
+	x = root_anchors(s->d, r->ca_fd >= 0 ? r->ca_fd : s->d->ca_fd, &s->anchors_fd, e);
+	return x ? x : root_start(s->d, s->name, OSH_UID_EGRESS + s->k.slot, &s->root_fd, ret_cert, e);
+}
+
+static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_fd, struct err *e)
 {
 	struct osh_msg_launch m = { .id = s->k.id, .uid = r->uid, .gid = r->gid,
 				    .n_groups = r->n_groups, .run_uid = s->run_uid,
 				    .run_gid = s->run_gid, .off = s->d->config.off,
-				    .flags = r->uid ? 0 : OSH_LAUNCH_IDMAP };
+				    .flags = (r->uid ? 0 : OSH_LAUNCH_IDMAP) |
+					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) };
 	int fds[OSH_LFD_MAX] = {
 		[OSH_LFD_BUNDLE] = s->bundle_fd,     [OSH_LFD_CONTROL] = r->control_fd,
 		[OSH_LFD_WORKDIR] = r->workdir_fd,   [OSH_LFD_CGROUP] = s->box_fd,
 		[OSH_LFD_DNS] = kbpf_prog_fd(s->d->kernel, OSH_HOOK_DNS),
 		[OSH_LFD_STEER] = s->steer_prog_fd,  [OSH_LFD_STEER_MAP] = s->steer_map_fd,
+		/* A hole cannot be sent: the bundle stands in, and the flags say so. */
+		[OSH_LFD_ROOT] = cert_fd < 0 ? s->bundle_fd : cert_fd,
+		[OSH_LFD_ANCHORS] = cert_fd < 0 ? s->bundle_fd : s->anchors_fd,
 	};
 
 	memcpy(m.groups, r->groups, sizeof(m.groups));
@@ -190,8 +206,11 @@ static int fill(struct sandbox *s, const char *workdir, struct err *e)
 static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 {
 	struct daemon *d = s->d;
+	_close_ int cert = -1;
 	int x = adopt_request(s, r, e);
 
+	if (!x)
+		x = make_root(s, r, &cert, e);
 	if (!x)
 		x = take_prefix(d, s->k.net6, e);
 	if (!x)
@@ -206,7 +225,7 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	if (!x)
 		x = kbpf_steer_new(d->kernel, &s->steer_prog_fd, &s->steer_map_fd, e);
 	if (!x)
-		x = ask_launch(s, r, e);
+		x = ask_launch(s, r, cert, e);
 	if (!x) {
 		s->state = SB_PREPARING;
 		x = fill(s, r->workdir, e);
@@ -291,6 +310,8 @@ static void forget(struct sandbox *s)
 	own_close(&s->egress_cgroup_fd);
 	own_close(&s->hosts_fd);
 	own_close(&s->creds_fd);
+	own_close(&s->root_fd);
+	own_close(&s->anchors_fd);
 	bundle_done(&s->bundle);
 	own_close(&s->bundle_fd);
 	d->slots[s->k.slot] = NULL;

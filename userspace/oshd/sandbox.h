@@ -36,7 +36,7 @@ struct run_request {
 	char name[OSH_SANDBOX_NAME];	/* "" = choose */
 	char workdir[1024];
 	int bundle_fd, control_fd, workdir_fd;
-	int log_fd, summary_fd, hosts_fd, creds_fd;	/* -1 = none */
+	int log_fd, summary_fd, hosts_fd, creds_fd, ca_fd;	/* -1 = none */
 };
 
 struct sandbox {
@@ -50,6 +50,7 @@ struct sandbox {
 	struct bundle bundle;
 	int bundle_fd, log_fd, summary_fd, hosts_fd;
 	int creds_fd;			/* passed on to the egress; nobody else maps or reads it */
+	int root_fd, anchors_fd;	/* its certificate authority, roots of upstreams; -1 = TLS stays closed */
 	int box_fd, egress_cgroup_fd;
 	uint64_t egress_cgroup;
 	int calls_fd, tally_fd;		/* refused system calls, for osh-audit */

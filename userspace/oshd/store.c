@@ -17,7 +17,8 @@ int store_save(struct sandbox *s, struct err *e)
 		.flags = (s->log_fd >= 0 ? OSH_STORED_LOG : 0) |
 			 (s->summary_fd >= 0 ? OSH_STORED_SUMMARY : 0) |
 			 (s->hosts_fd >= 0 ? OSH_STORED_HOSTS : 0) |
-			 (s->creds_fd >= 0 ? OSH_STORED_CREDS : 0),
+			 (s->creds_fd >= 0 ? OSH_STORED_CREDS : 0) |
+			 (s->root_fd >= 0 ? OSH_STORED_ROOT : 0),
 		.cgroup = s->k.cgroup, .egress_cgroup = s->egress_cgroup, .netns = s->k.netns,
 	};
 	int fds[OSH_SFD_MAX];
@@ -40,6 +41,8 @@ int store_save(struct sandbox *s, struct err *e)
 	fds[OSH_SFD_CREDS] = s->creds_fd >= 0 ? s->creds_fd : s->bundle_fd;
 	fds[OSH_SFD_CALLS] = s->calls_fd;
 	fds[OSH_SFD_TALLY] = s->tally_fd;
+	fds[OSH_SFD_ROOT] = s->root_fd >= 0 ? s->root_fd : s->bundle_fd;
+	fds[OSH_SFD_ANCHORS] = s->root_fd >= 0 ? s->anchors_fd : s->bundle_fd;
 	return launcher_store(s->d, &m, fds, e);
 }
 
@@ -71,6 +74,10 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 		s->hosts_fd = chan_take(in, OSH_SFD_HOSTS);
 	if (m->flags & OSH_STORED_CREDS)
 		s->creds_fd = chan_take(in, OSH_SFD_CREDS);
+	if (m->flags & OSH_STORED_ROOT) {
+		s->root_fd = chan_take(in, OSH_SFD_ROOT);
+		s->anchors_fd = chan_take(in, OSH_SFD_ANCHORS);
+	}
 	s->k = (struct kbpf_sandbox){ .slot = m->slot, .id = m->id, .generation = m->generation,
 				      .cgroup = m->cgroup, .netns = m->netns };
 	memcpy(s->k.net6, m->net6, sizeof(m->net6));
