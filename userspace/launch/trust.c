@@ -76,7 +76,7 @@ int trust_write(int dev, const struct view_args *a, struct err *e)
 {
 	_close_ int dir = -1, all = -1, own = -1;
 	char pem[OSH_ROOT_PEM];
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	if (a->root_fd < 0)
