@@ -81,8 +81,14 @@ int confine_limits(struct err *e)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		struct rlimit rl = { limits[i].most, limits[i].most };
+		struct rlimit rl;
 
+		/* In a container root may be unable to raise what it was given. */
+		if (getrlimit(limits[i].what, &rl) < 0)
+			return fail(e, errno, "rlimit %d: %s", limits[i].what, strerror(errno));
+		if (rl.rlim_max > limits[i].most)
+			rl.rlim_max = limits[i].most;
+		rl.rlim_cur = rl.rlim_max;
 		if (setrlimit(limits[i].what, &rl) < 0)
 			return fail(e, errno, "rlimit %d: %s", limits[i].what, strerror(errno));
 	}
