@@ -224,7 +224,8 @@ def life(f):
 
 def lines(f):
     f.seek(0)
-    return [x for x in map(json.loads, f.read().splitlines()) if x.get("osh", {}).get("event") != "life"]
+    whole = f.read().rpartition("\n")[0]      # a line may be half written at this moment
+    return [x for x in map(json.loads, whole.splitlines()) if x.get("osh", {}).get("event") != "life"]
 
 
 def until(cond, secs=10):
@@ -284,6 +285,43 @@ def t_lines():
     rc, err = a.stop()
     t.ok(rc == 0 and len(lines(f)) == 4, "what comes after the end is nobody's", rc, err)
     t.ok(life(f) == ["STARTED", "ENDED"], "the log says when the sandbox started and ended", life(f))
+
+
+def t_requests():
+    a, f, s = Audit(), log_file(), log_file()
+    peer = a.add(7, 3, append(f), append(s))
+
+    def http(verdict, reason, method, path, status=0, flags=2, detail=b"", aux=1, kind=None):
+        ev = event(99, number("include/osh/events.def", "EVENT(", "HTTP") if kind is None else kind, verdict,
+                   reason, ip=None, name=b"api.example", aux=aux)
+        body = ev + struct.pack("HH28s512s160s", status, flags, method, path, detail)
+        peer.send(struct.pack("II", message("REQUEST"), 8 + len(body)) + body)
+
+    http(ALLOW, "ALLOWED", b"GET", b"/repos/o/r")
+    http(DENY, "REQUEST", b"POST", b"/x\x1b[31m\xff", 403, aux=2)
+    http(DENY, "REQUEST", b"POST", b"/x\x1b[31m\xff", 403, aux=2)
+    http(DENY, "REQUEST", b"POST", b"/y", 403, aux=3)
+    http(DENY, "TLS_SNI", b"", b"", detail=b"other.example", kind=EGRESS)
+    http(2, "REQUEST", b"M" * 28, b"p" * 512, flags=1, aux=4, kind=None)
+    t.ok(until(lambda: len(lines(f)) == 5), "a line a decision; repeats only count", len(lines(f)))
+    ok, no, other, tls, seen = lines(f)[:5]
+    t.ok(ok["class_uid"] == 4002 and ok["activity_id"] == 3 and ok["action_id"] == 1 and "http_response" not in ok and
+         ok["http_request"] == {"http_method": "GET", "url": {"scheme": "https", "hostname": "api.example",
+                                                              "path": "/repos/o/r", "port": 443}},
+         "an allowed request: method and url", ok)
+    t.ok(no["activity_id"] == 6 and no["http_response"] == {"code": 403} and no["osh"]["reason"] == "REQUEST" and
+         no["http_request"]["url"]["path"] == "/x\x1b[31m\xff", "a denied one: the status too, and bytes stay inside", no)
+    t.ok(other["http_request"]["url"]["path"] == "/y", "another path is another denial")
+    t.ok(tls["class_uid"] == 4001 and tls["osh"]["detail"] == "other.example" and "http_request" not in tls,
+         "a connection that came to nothing says why", tls)
+    t.ok(seen["osh"]["verdict"] == "observed" and seen["osh"]["cut"] and seen["activity_id"] == 99 and
+         seen["http_request"]["http_method"] == "M" * 27, "text is bounded and its cut is said", seen)
+    a.end(7)
+    last = lines(f)[-1]
+    t.ok(last["count"] == 2 and last["http_request"]["http_method"] == "POST", "the closing line has method and path too", last)
+    s.seek(0)
+    t.ok("http POST api.example/y" in s.read(), "and so has the summary")
+    a.stop()
 
 
 def t_order():
@@ -475,7 +513,7 @@ def main():
             raise
         t.skip("audit", "no BPF ring buffer here")
         t.done()
-    for fn in (t_lines, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
+    for fn in (t_lines, t_requests, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
         fn()
     t.done()
 

@@ -12,6 +12,7 @@
 #include "bundle.h"
 #include "calls.h"
 #include "osh/abi.h"
+#include "osh/msg.h"
 #include "out.h"
 #include "strays.h"
 
@@ -32,6 +33,7 @@ enum audit_fd {				/* descriptors that oshd passes, from 3 */
 /* One distinct denial, remembered so that the closing record and the summary can name it. */
 struct denial {
 	struct osh_event_named first;
+	struct osh_http *http;		/* of OSH_EV_HTTP, or NULL */
 	uint64_t count;			/* egress denials: counted here; the kernel's: in `denials` */
 	bool kernel;
 };
@@ -63,6 +65,10 @@ void asandbox_free(struct audit *a, struct asandbox *s);
 /* One event of a known sandbox: a line, and a place in its denials. */
 void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
 		    bool kernel);
+
+/* A record of an egress, with what was inside the connection; NULL = nothing was looked at. */
+void asandbox_record(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		     const struct osh_http *http);
 
 /* The same as one before: only counted. */
 void asandbox_repeat(struct asandbox *s, const struct osh_event_named *e);

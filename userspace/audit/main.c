@@ -149,6 +149,31 @@ static int do_calls(struct loop *l, const struct osh_msg_audit_calls *m, struct 
 	return r;
 }
 
+/* The socket says whose it is, not the sender; nor does the sender choose what kind of event it is. */
+static void read_record(struct loop *l, struct asandbox *s, const struct chan_in *in)
+{
+	const struct osh_msg_request *q = chan_is(in, OSH_MSG_REQUEST, sizeof(*q), 0);
+	const struct osh_msg_record *m = chan_is(in, OSH_MSG_RECORD, sizeof(*m), 0);
+	struct osh_event_named e;
+	struct osh_http http;
+
+	if (!q && !m)
+		return;
+	e = q ? q->e : m->e;
+	e.ev.id = s->id;
+	if (!q || e.ev.kind != OSH_EV_HTTP)
+		e.ev.kind = OSH_EV_EGRESS;
+	if (e.ev.name_len > OSH_NAME_MAX)
+		e.ev.name_len = OSH_NAME_MAX;
+	if (q) {
+		http = q->http;
+		http.method[sizeof(http.method) - 1] = 0;
+		http.path[sizeof(http.path) - 1] = 0;
+		http.detail[sizeof(http.detail) - 1] = 0;
+	}
+	asandbox_record(&l->a, s, &e, q ? &http : NULL);
+}
+
 static void read_records(struct loop *l, int fd, uint32_t id, int most)
 {
 	struct asandbox *s = asandbox_find(&l->a, id);
@@ -156,17 +181,8 @@ static void read_records(struct loop *l, int fd, uint32_t id, int most)
 	int r = 1;
 
 	for (int i = 0; i < most && (r = chan_recv(fd, &in)) > 0; i++) {
-		const struct osh_msg_record *m = chan_is(&in, OSH_MSG_RECORD, sizeof(*m), 0);
-
-		if (m && s) {
-			struct osh_event_named e = m->e;
-
-			e.ev.id = id;	/* the socket says whose it is, not the sender */
-			e.ev.kind = OSH_EV_EGRESS;
-			if (e.ev.name_len > OSH_NAME_MAX)
-				e.ev.name_len = OSH_NAME_MAX;
-			asandbox_event(&l->a, s, &e, false);
-		}
+		if (s)
+			read_record(l, s, &in);
 		chan_in_done(&in);
 	}
 	if (r > 0 || r == -EAGAIN)

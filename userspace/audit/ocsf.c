@@ -14,6 +14,7 @@ static const struct {
 	unsigned class_uid, category, allowed, denied;
 } classes[] = {
 	{ 4001, 4, 1 /* Open */, 5 /* Refuse */ },
+	{ 4002, 4, 99, 99 },		/* by method */
 	{ 4003, 4, 1 /* Query */, 1 },
 	{ 1007, 1, 1 /* Launch */, 1 },
 	{ 1001, 1, 14 /* Open */, 14 },
@@ -180,6 +181,44 @@ static void network(struct json *j, const struct osh_event_named *e, const struc
 	}
 }
 
+static unsigned http_activity(const struct osh_http *http)
+{
+	static const char *const methods[] = { "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "POST",
+					       "PUT", "TRACE", "PATCH" };
+
+	for (unsigned i = 0; http && i < ARRAY_SIZE(methods); i++)
+		if (!strcmp(http->method, methods[i]))
+			return i + 1;
+	return 99;
+}
+
+/* A request that could not be read has neither method nor path. */
+static void request(struct json *j, const struct osh_event_named *e, const struct ocsf_context *c)
+{
+	const struct osh_http *h = c->http;
+	bool tls = h->flags & OSH_HTTP_TLS;
+
+	json_key(j, "http_request");
+	json_obj(j);
+	if (h->method[0])
+		json_kv_str(j, "http_method", h->method);
+	json_key(j, "url");
+	json_obj(j);
+	json_kv_str(j, "scheme", tls ? "https" : "http");
+	json_kv_str(j, "hostname", c->host);
+	if (h->path[0])
+		json_kv_str(j, "path", h->path);
+	json_kv_u64(j, "port", e->ev.port);
+	json_end(j);
+	json_end(j);
+	if (!h->status)
+		return;
+	json_key(j, "http_response");
+	json_obj(j);
+	json_kv_u64(j, "code", h->status);
+	json_end(j);
+}
+
 static void dns(struct json *j, const struct osh_event_named *e, const struct ocsf_context *c)
 {
 	static const struct {
@@ -252,6 +291,10 @@ static void details(struct json *j, const struct osh_event *e, const struct ocsf
 	json_kv_str(j, "reason", reason_id(e->why));
 	json_kv_u64(j, "generation", e->generation);
 	json_kv_u64(j, "aux", e->aux);
+	if (c->http && c->http->detail[0])
+		json_kv_str(j, "detail", c->http->detail);
+	if (c->http && (c->http->flags & OSH_HTTP_CUT))
+		json_kv_bool(j, "cut", true);
 	json_kv_bool(j, "repeats", c->closing);
 	json_end(j);
 }
@@ -267,6 +310,8 @@ void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct oc
 			activity = v == OSH_ALLOW ? classes[i].allowed : classes[i].denied;
 	if (e->ev.kind == OSH_EV_BIND && v == OSH_ALLOW)
 		activity = 7;		/* Listen */
+	if (class_uid == 4002)
+		activity = http_activity(c->http);
 	json_obj(&j);
 	base(&j, class_uid, activity, verdicts[v].severity, e->ev.time_ns, c);
 	json_kv_u64(&j, "action_id", verdicts[v].action);
@@ -275,6 +320,8 @@ void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct oc
 	policy(&j, c);
 	actor(&j, &e->ev, c);
 	device(&j);
+	if (class_uid == 4002 && c->http)
+		request(&j, e, c);
 	if (class_uid == 4003)
 		dns(&j, e, c);
 	else if (class_uid / 1000 == 4)

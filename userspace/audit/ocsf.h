@@ -17,6 +17,7 @@ struct ocsf_context {
 	const uint8_t *policy_hash;	/* 32 bytes */
 	int64_t epoch_ns;
 	uint64_t seq;
+	const struct osh_http *http;	/* what was inside, or NULL */
 	uint64_t count;			/* how often; 1 = once */
 	bool closing;			/* the aggregated record of repeats */
 };

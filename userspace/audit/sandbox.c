@@ -47,6 +47,8 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 	out_done(&s->summary);
 	bundle_done(&s->bundle);
 	calls_done(&s->calls);
+	for (uint32_t i = 0; i < s->n_denials; i++)
+		free(s->denials[i].http);
 	free(s->denials);
 	free(s);
 }
@@ -89,8 +91,8 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 	}
 }
 
-static void line(struct audit *a, struct asandbox *s, const struct osh_event_named *e, uint64_t count,
-		 bool closing)
+static void line(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		 const struct osh_http *http, uint64_t count, bool closing)
 {
 	static struct buf out;		/* kept: one allocation for all lines */
 	char program[OSH_PATH_MAX], host[OSH_NAME_MAX];
@@ -101,6 +103,7 @@ static void line(struct audit *a, struct asandbox *s, const struct osh_event_nam
 	out.n = 0;
 	out.bad = false;
 	context(a, s, e, &c, program, host);
+	c.http = http;
 	c.count = count;
 	c.closing = closing;
 	ocsf_line(&out, e, &c);
@@ -143,13 +146,13 @@ static struct denial *remember(struct asandbox *s, const struct osh_event_named 
 	return d;
 }
 
-void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
-		    bool kernel)
+static void take(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		 const struct osh_http *http, bool kernel)
 {
 	struct denial *d;
 
 	if (e->ev.verdict == OSH_ALLOW) {
-		line(a, s, e, 1, false);
+		line(a, s, e, http, 1, false);
 		return;
 	}
 	/* The kernel has aggregated already. An egress has not: repeats only count here. */
@@ -158,9 +161,24 @@ void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_
 		d->count++;
 		return;
 	}
-	if (!remember(s, e, kernel))
+	d = remember(s, e, kernel);
+	if (!d)
 		s->unremembered++;
-	line(a, s, e, 1, false);
+	else if (http && (d->http = malloc(sizeof(*http))))
+		*d->http = *http;
+	line(a, s, e, http, 1, false);
+}
+
+void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		    bool kernel)
+{
+	take(a, s, e, NULL, kernel);
+}
+
+void asandbox_record(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		     const struct osh_http *http)
+{
+	take(a, s, e, http, false);
 }
 
 void asandbox_repeat(struct asandbox *s, const struct osh_event_named *e)
@@ -209,7 +227,7 @@ static void unseen(void *data, const struct osh_denial_key *k, const struct osh_
 			return;
 	memcpy(e.ev.addr_be, k->addr_be, sizeof(e.ev.addr_be));
 	(void)remember(w->s, &e, true);
-	line(w->a, w->s, &e, d->count, true);
+	line(w->a, w->s, &e, NULL, d->count, true);
 }
 
 static void finding(struct audit *a, struct asandbox *s, const char *title, uint64_t count)
@@ -236,7 +254,7 @@ void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	line(a, s, &e, 1, false);
+	line(a, s, &e, NULL, 1, false);
 }
 
 void asandbox_close(struct audit *a, struct asandbox *s)
@@ -253,7 +271,7 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 		if (d->kernel)
 			d->count = map_denial_count(&d->first.ev);
 		if (d->count > 1)
-			line(a, s, &d->first, d->count, true);
+			line(a, s, &d->first, d->http, d->count, true);
 	}
 	w.known = s->n_denials;
 	if (map_sandbox(s->slot, &k) && k.id == s->id && k.denials > from_kernel)

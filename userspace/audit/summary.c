@@ -61,7 +61,13 @@ static void put_denial(struct buf *b, const struct asandbox *s, const struct den
 	char program[OSH_PATH_MAX];
 
 	buf_printf(b, "  %s ", event_text(d->first.ev.kind));
+	if (d->http && d->http->method[0]) {
+		put_safe(b, d->http->method, sizeof(d->http->method));
+		buf_str(b, " ");
+	}
 	put_target(b, s, &d->first);
+	if (d->http)
+		put_safe(b, d->http->path, sizeof(d->http->path));
 	map_program(s->id, d->first.ev.ident, program);
 	buf_str(b, " (");
 	if (program[0])
@@ -91,7 +97,8 @@ static bool quiet(const struct osh_event_named *e)
 static bool alike(const struct osh_event_named *x, const struct osh_event_named *y)
 {
 	return x->ev.kind == y->ev.kind && x->ev.why == y->ev.why && x->ev.ident == y->ev.ident &&
-	       x->ev.port == y->ev.port && x->ev.name_len == y->ev.name_len &&
+	       x->ev.port == y->ev.port && (x->ev.kind != OSH_EV_HTTP || x->ev.aux == y->ev.aux) &&
+	       x->ev.name_len == y->ev.name_len &&
 	       (x->ev.name_len ? !memcmp(x->name, y->name, x->ev.name_len)
 			       : !memcmp(x->ev.addr_be, y->ev.addr_be, sizeof(x->ev.addr_be)) &&
 					 x->ev.aux == y->ev.aux);
