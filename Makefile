@@ -91,7 +91,10 @@ $(units) $(tools): $B/%: $B/%.o $(testlibs)
 $B/fuzz/%: tests/fuzz/%.c $(wildcard policy-compiler/*.c userspace/base/*.c userspace/egress/*.c userspace/egress/*/*.c userspace/ipc/*.c)
 	@mkdir -p $(@D); echo "  FUZZ $@"
 	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(filter-out -MMD -MP,$(CPPFLAGS)) -Iuserspace/egress \
-		-o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
+		$(FUZZLD) -o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
+
+# It brings exchanges and connections of its own, and the first definition is taken.
+$B/fuzz/fuzz_h2: private FUZZLD := -Wl,--allow-multiple-definition
 
 units: $(units)
 tools: $(tools)

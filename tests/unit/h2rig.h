@@ -31,7 +31,7 @@ struct exchange {
 
 TAILQ_HEAD(exchanges, exchange);
 
-static struct rig {
+struct rig {
 	struct loop loop;
 	struct conn c;
 	struct upstream u;
@@ -43,10 +43,13 @@ static struct rig {
 	char why[160];
 	struct head last;		/* head of the last request or answer */
 	unsigned slots_freed;
+	void (*seen)(const struct head *h);	/* every head that reaches an exchange */
 	void (*turn)(void);		/* the far ends, once a round */
 	bool (*until)(void);
 	uint64_t stop_ms;
-} rig;
+};
+
+static struct rig rig;
 
 static uint64_t rig_ms(void)
 {
@@ -147,6 +150,8 @@ void exchange_head(struct exchange *x, struct side *from, struct head *h, bool e
 {
 	struct side *client = x->client;
 
+	if (rig.seen)
+		rig.seen(h);
 	if (from == client) {
 		rig_request(x, h, end);
 		return;
