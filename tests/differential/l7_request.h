@@ -266,7 +266,7 @@ static void random_calls(struct question *q)
 		random_call(q, &calls[i]);
 	}
 	buf_str(&q->body, list ? "]" : "");
-	if (strstr(q->body.n ? q->body.p : "", "\"id\":2") || !pick(14)) {
+	if (memmem(q->body.p, q->body.n, "\"id\":2", 6) || !pick(14)) {
 		buf_str(&q->body, pick(2) ? "x" : "{}");
 		calls[0] = (struct eval_call){ .error = true };
 		q->e.n_calls = 1;
