@@ -86,6 +86,7 @@ static void side_head(struct side *s, const struct head *h, bool end)
 		k->keep &= m.keep_alive && !k->draining && request_is_whole(k);
 		m.keep_alive = k->keep;
 	}
+	h1_io_head(&k->io, h);
 	h1_write_response(&k->io.out, h, &m);
 	if (h->status == 101)
 		m.framing = H1_UNTIL_CLOSE;
@@ -144,6 +145,7 @@ static void answer_self(struct h1_client *k, int status, struct buf *body)
 	struct head h = { .status = (uint16_t)status };
 
 	(void)head_add(&h, SLICE("content-type"), SLICE("application/json"));
+	h1_io_head(&k->io, &h);
 	h1_write_response(&k->io.out, &h, &m);
 	buf_put(&k->io.out, body->p, body->n);
 	head_done(&h);

@@ -3,9 +3,13 @@
 
 #include <stdlib.h>
 
+#include "secret.h"
+
 #define READ_MOST 65536
 #define OWN_FIRST 4096
 #define OWN_MOST (HEAD_BYTES + READ_MOST)
+#define OUT_FIRST 1024
+#define HEAD_OWN 256			/* of a head, besides its text: first line, framing, connection */
 #define WRITE_NOW 16384			/* this much is written without waiting for the end of the round */
 
 /* Where a connection reads that has nothing left over: most use all of it at once. */
@@ -101,6 +105,44 @@ int h1_io_keep(struct h1_io *io)
 	return 0;
 }
 
+static void out_free(struct h1_io *io)
+{
+	if (io->secret && io->out.p)
+		secret_wipe(io->out.p, io->out.n);
+	io->secret = false;
+	buf_done(&io->out);
+	io->out = (struct buf){ 0 };
+	io->out_at = 0;
+}
+
+/* Not by realloc(), which would leave a copy behind. */
+bool h1_io_room(struct h1_io *io, size_t n)
+{
+	struct buf to = { .n = h1_io_waiting(io), .bad = io->out.bad };
+	bool secret = io->secret;
+
+	if (io->out.cap - io->out.n >= n)
+		return true;
+	to.cap = to.n + n < OUT_FIRST ? OUT_FIRST : (to.n + n) * 3 / 2;
+	to.p = malloc(to.cap);
+	if (!to.p) {
+		io->out.bad = true;
+		return false;
+	}
+	if (to.n)
+		memcpy(to.p, io->out.p + io->out_at, to.n);
+	out_free(io);
+	io->out = to;
+	io->secret = secret;
+	return true;
+}
+
+void h1_io_head(struct h1_io *io, const struct head *h)
+{
+	(void)h1_io_room(io, h->n_text + 4 * (size_t)h->n_fields + HEAD_OWN);
+	io->secret |= h->secret;
+}
+
 size_t h1_io_waiting(const struct h1_io *io)
 {
 	return io->out.n - io->out_at;
@@ -120,9 +162,7 @@ bool h1_io_flush(struct h1_io *io)
 			io->out_at += (size_t)n;
 	}
 	if (io->out.p)
-		buf_done(&io->out);
-	io->out = (struct buf){ 0 };
-	io->out_at = 0;
+		out_free(io);
 	return true;
 }
 
@@ -131,7 +171,7 @@ void h1_io_done(struct h1_io *io)
 	if (common_user == io)
 		common_user = NULL;
 	free(io->own);
-	buf_done(&io->out);
+	out_free(io);
 	*io = (struct h1_io){ .s = io->s, .broken = true };
 }
 
@@ -202,6 +242,7 @@ static size_t append(struct h1_sink *k, struct h1_io *io, struct slice bytes)
 	if (waiting >= H1_OUT_MOST)
 		return 0;
 	n = bytes.n < H1_OUT_MOST - waiting ? bytes.n : H1_OUT_MOST - waiting;
+	(void)h1_io_room(io, n + 32);
 	if (k->framing == H1_CHUNKED)
 		h1_write_chunk_start(&io->out, n);
 	buf_put(&io->out, bytes.p, n);
@@ -252,8 +293,10 @@ size_t h1_sink_body(struct h1_sink *k, struct h1_io *io, struct slice bytes)
 
 void h1_sink_end(struct h1_sink *k, struct h1_io *io, const struct head *trailers)
 {
-	if (k->framing == H1_CHUNKED)
+	if (k->framing == H1_CHUNKED) {
+		(void)h1_io_room(io, trailers ? trailers->n_text + 4 * (size_t)trailers->n_fields + 16 : 16);
 		h1_write_last_chunk(&io->out, trailers);
+	}
 	k->wrong |= (k->framing == H1_LENGTH && k->left) || !buf_ok(&io->out);
 }
 

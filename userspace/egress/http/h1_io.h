@@ -17,8 +17,9 @@ struct h1_io {
 	char *own;
 	size_t own_cap;
 	size_t seen;			/* of `in`, for h1_head_end() */
-	struct buf out;
+	struct buf out;			/* room for it: h1_io_room() */
 	size_t out_at;
+	bool secret;			/* `out` holds a credential: wiped before it goes back to the heap */
 	bool wrote;			/* something was written since the owner cleared this */
 	bool broken;			/* writing failed: what is to be written is dropped */
 };
@@ -31,6 +32,8 @@ ssize_t h1_io_fill(struct h1_io *io);
 int h1_io_keep(struct h1_io *io);		/* 0 or -ENOMEM */
 void h1_io_use(struct h1_io *io, size_t n);	/* the first n bytes of `in` are done with */
 
+bool h1_io_room(struct h1_io *io, size_t n);	/* n bytes may be put into `out` without moving it */
+void h1_io_head(struct h1_io *io, const struct head *h);	/* room for a head; secret as it is */
 size_t h1_io_waiting(const struct h1_io *io);	/* bytes to be written */
 bool h1_io_flush(struct h1_io *io);		/* true: nothing waits any more (or nothing can be written) */
 void h1_io_done(struct h1_io *io);

@@ -92,6 +92,7 @@ static void side_head(struct side *s, const struct head *h, bool end)
 			k->u->closing = true;
 		k->is_head = !strcmp(method, "HEAD");
 		k->upgrade = m.upgrade;
+		h1_io_head(&k->io, h);
 		h1_write_request(&k->io.out, h, &m);
 		h1_sink_start(&k->sink, &m);
 		k->sink.wrong |= !buf_ok(&k->io.out);
