@@ -91,6 +91,7 @@ static void side_head(struct side *s, const struct head *h, bool end)
 	if (h->status == 101)
 		m.framing = H1_UNTIL_CLOSE;
 	h1_sink_start(&k->sink, &m);
+	k->sink.wrong = !buf_ok(&k->io.out);
 	k->answered = end;
 	kick(k);
 }

@@ -150,6 +150,7 @@ size_t h1_io_waiting(const struct h1_io *io)
 
 bool h1_io_flush(struct h1_io *io)
 {
+	io->broken |= io->out.bad;
 	while (!io->broken && h1_io_waiting(io)) {
 		ssize_t n = stream_write(io->s, io->out.p + io->out_at, h1_io_waiting(io));
 
