@@ -10,6 +10,7 @@
 #include "event.h"
 #include "own.h"
 #include "relay.h"
+#include "rules/rules.h"
 
 #define ACCEPTS 64			/* connections taken in one round */
 #define EDGES (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
@@ -189,7 +190,12 @@ static void take(struct flows *fs, int fd)
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	flow_relay(fs, fd, &t);
+	if (rules_skip_tls(fs->table.bundle, &t))
+		conn_start(fs, fd, &t, true);
+	else if (rules_inspect(fs->table.bundle, &t))
+		conn_start(fs, fd, &t, false);
+	else
+		flow_relay(fs, fd, &t);
 }
 
 static void accept_pause(struct flows *fs, bool pause)
@@ -238,6 +244,8 @@ int flows_start(struct flows *fs, int listener_fd, struct err *e)
 	int r;
 
 	TAILQ_INIT(&fs->dead);
+	TAILQ_INIT(&fs->conns);
+	pool_init(&fs->pool);
 	exchanges_init(fs);
 	fs->listener = (struct watch){ listener_fd, on_listener };
 	fs->retry.fn = on_retry;
@@ -254,6 +262,7 @@ int flows_before(struct flows *fs)
 		TAILQ_REMOVE(&fs->dead, f, link);
 		free(f);
 	}
+	exchange_resume_all(fs);
 	if (fs->records.dead) {
 		fs->loop->stop = 1;
 	} else if (fs->paused && !fs->retry.due_ms &&
