@@ -63,7 +63,7 @@ $(foreach p,$(programs),$(eval $(call program,$p)))
 $B/userspace/egress/%.o $B/tests/unit/%.o $B/tests/differential/%.o $B/tests/tools/%.o: private CPPFLAGS += -Iuserspace/egress
 $B/userspace/init/%.o: private HARDEN := $(filter-out -fPIE,$(HARDEN)) -fno-pie
 
-$B/policy-compiler/embed.o: $(wildcard policy-compiler/*/*.yaml)
+$B/policy-compiler/embed.o $B/fuzz/obj/policy-compiler/embed.o: $(wildcard policy-compiler/*/*.yaml)
 $B/%.o: %.c
 	@mkdir -p $(@D); echo "  CC   $<"
 	$(Q)$(CC) $(ALLFL) $(CPPFLAGS) -c $< -o $@
@@ -88,10 +88,16 @@ alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl 
 $(units) $(tools): $B/%: $B/%.o $(testlibs)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)
-$B/fuzz/%: tests/fuzz/%.c $(wildcard policy-compiler/*.c userspace/base/*.c userspace/egress/*.c userspace/egress/*/*.c userspace/ipc/*.c)
+# Fuzzers: the parts that read what comes from outside, compiled once with coverage into an archive.
+fuzzcc   := $(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g $(CPPFLAGS) -Iuserspace/egress
+fuzz.o   := $(patsubst %.c,$B/fuzz/obj/%.o,$(filter-out %/main.c,$(wildcard policy-compiler/*.c) $(foreach d,base ipc egress,$(call src,$d))))
+$B/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(fuzzcc) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+$B/fuzz/obj/all.a: $(fuzz.o)
+$B/fuzz/%: tests/fuzz/%.c $B/fuzz/obj/all.a
 	@mkdir -p $(@D); echo "  FUZZ $@"
-	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined $(filter-out -MMD -MP,$(CPPFLAGS)) -Iuserspace/egress \
-		$(FUZZLD) -o $@ $(filter-out %/main.c,$(filter %.c,$^)) -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
+	$(Q)$(fuzzcc) -fsanitize=fuzzer,address,undefined $(FUZZLD) -o $@ $< $B/fuzz/obj/all.a -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
 
 # It brings exchanges and connections of its own, and the first definition is taken.
 $B/fuzz/fuzz_h2: private FUZZLD := -Wl,--allow-multiple-definition
