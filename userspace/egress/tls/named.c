@@ -63,7 +63,7 @@ static bool is_address(const char *name, struct ip *ip)
 		*ip = ip_from4(four);
 		return true;
 	}
-	return inet_pton(AF_INET6, name, ip->b) == 1;
+	return inet_pton(AF_INET6, name, ip->b) == 1 && !ip_is4(ip);	/* an address has one text */
 }
 
 enum named named(const struct bundle *b, const char *name, struct ip *ip)

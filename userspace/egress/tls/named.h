@@ -8,6 +8,6 @@
 #include "bundle.h"
 #include "ip.h"
 
-/* `name`: a host name in lower case, or the text of an address. *ip is filled where it is one. */
+/* `name`: a host name in lower case, or the text of an address (IPv4 in its own form). *ip is filled where it is one. */
 enum named { NAMED_NOT, NAMED_HOST, NAMED_ADDRESS };
 enum named named(const struct bundle *b, const char *name, struct ip *ip);
