@@ -2,8 +2,8 @@
 /*
  * What a sandbox may do with IP sockets: connect (host x port x program), send datagrams, bind,
  * create. Runs on the sandbox's cgroup, for its own tasks and for nobody else; trusts the maps that
- * the loader filled. A connection that is allowed leaves with a mark, and only marked connections
- * are served by the egress, so a path around these hooks ends at a closed door.
+ * the loader filled. A connection that is allowed leaves with the mark of who asked; the egress judges
+ * every connection again by its mark, so a path around these hooks ends at a closed door.
  */
 #include "decide.bpf.h"
 
@@ -12,6 +12,7 @@
 #define SOL_SOCKET 1
 #define SO_MARK 36
 
+#define NEIGHBOURS 8			/* programs of others on the same hook, at most, before ours */
 #define V4_MAPPED bpf_htonl(0xffff)	/* third word of ::ffff:a.b.c.d */
 
 /* Words of an IPv6 address, v4 as v4-mapped. */
@@ -150,13 +151,26 @@ static __always_inline __u32 judge_program(const struct ask *q, const struct osh
 	return groups_meet(groups, ok) ? OSH_WHY_ALLOWED : OSH_WHY_TAINTED;
 }
 
-/* What the egress reads from the accepted socket. No mark = no connection. */
-static __always_inline int mark_set(struct bpf_sock_addr *ctx, const struct ask *q)
+/* What the egress reads from the accepted socket: who asks, judged under which policy. */
+static __always_inline __u32 mark_of(const struct ask *q)
 {
 	__u32 mark = OSH_MARK_JUDGED | OSH_MARK_IDENT(q->ident) | (q->generation & 0x3fff) << 17;
 
-	if (q->task && q->task->tainted)
-		mark |= OSH_MARK_TAINT;
+	return q->task && q->task->tainted ? mark | OSH_MARK_TAINT : mark;
+}
+
+/*
+ * A socket has its maker's mark (osh_sock_create), which is nearly always the one it needs now: to set
+ * one costs more than all the rest of the judgement. Here it is made sure of, by whoever connects: the
+ * maker may have been another program, may have executed another since, or the policy may have changed.
+ */
+static __always_inline int mark_set(struct bpf_sock_addr *ctx, const struct ask *q)
+{
+	__u32 mark = mark_of(q);
+	struct bpf_sock *sk = ctx->sk;
+
+	if (sk && sk->mark == mark)
+		return 0;
 	return bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 }
 
@@ -315,10 +329,33 @@ int osh_bind6(struct bpf_sock_addr *ctx)
 	return hook_bind(ctx, &q);
 }
 
+/* Is the connect hook of this family among the programs that run for the task's cgroup? */
+static __always_inline int has_connect(const struct task_struct *t, __u32 family)
+{
+	__u64 kind = family == AF_INET ? bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET4_CONNECT) :
+					 bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET6_CONNECT);
+	struct bpf_prog_array *here = t->cgroups->dfl_cgrp->bpf.effective[kind];
+	struct osh_funnel *f = funnel_get();
+
+	for (int i = 0; f && i < NEIGHBOURS; i++) {
+		struct bpf_prog *p = here->items[i].prog;
+
+		if (!p)
+			break;
+		if (p->aux->id == f->connect_ids[family != AF_INET])
+			return 1;
+	}
+	return 0;
+}
+
 /*
  * The kernel calls this for AF_INET and AF_INET6 alone (seccomp has the list of families) and with
  * the protocol resolved: TCP and UDP pass; raw, ping, SCTP, MPTCP, UDP-Lite do not. MPTCP matters:
  * its extra subflows would join addresses that nobody judged.
+ *
+ * A TCP socket is marked with who makes it, see mark_set(), but only where its connect hook is in place:
+ * nft lets marked sockets alone through, so that no socket gets by without that hook. Listeners are
+ * marked as well, and must be: what they accept inherits their mark, and would else take the caller's.
  */
 SEC("cgroup/sock_create")
 int osh_sock_create(struct bpf_sock *ctx)
@@ -326,9 +363,14 @@ int osh_sock_create(struct bpf_sock *ctx)
 	__u32 type = ctx->type, protocol = ctx->protocol;
 	struct ask q = { .kind = OSH_EV_SOCKET };
 
-	if ((type == SOCK_STREAM && protocol == IPPROTO_TCP) ||
-	    (type == SOCK_DGRAM && protocol == IPPROTO_UDP))
+	if (type == SOCK_DGRAM && protocol == IPPROTO_UDP)
 		return 1;
+	if (type == SOCK_STREAM && protocol == IPPROTO_TCP) {
+		ask_subject(&q);
+		if (q.sb && has_connect(q.t, ctx->family))
+			ctx->mark = mark_of(&q);
+		return 1;
+	}
 	q.family = ctx->family;
 	q.port = protocol;		/* in full; `aux` has room for eight bits of it */
 	q.aux = ctx->family << 16 | (type & 0xff) << 8 | (protocol & 0xff);

@@ -114,7 +114,8 @@ static __always_inline struct osh_task *task_of(struct task_struct *t, struct os
 }
 
 /*
- * Fills t, sb, task, generation and ident. A hook on a sandbox's cgroup is only ever called for a
+ * Fills t, sb, task, generation and ident: 0 where the tracker did not see the last exec, since what
+ * runs now is then unknown. A hook on a sandbox's cgroup is only ever called for a
  * task of a sandbox, so sb == NULL afterwards means deny (decide() does).
  */
 static __always_inline void ask_subject(struct ask *q)
@@ -123,9 +124,9 @@ static __always_inline void ask_subject(struct ask *q)
 	q->sb = NULL;
 	q->ident = 0;
 	q->task = task_of(q->t, &q->sb);
-	if (q->task)
+	if (q->task && q->task->exec_id == q->t->self_exec_id)
 		q->ident = q->task->ident;
-	else
+	if (!q->task)
 		q->sb = sandbox_by_cgroup(&by_cgroup, bpf_get_current_cgroup_id());
 	q->generation = q->sb ? *(volatile __u32 *)&q->sb->generation : 0;
 }

@@ -28,11 +28,14 @@ enum osh_reason {
 };
 
 /*
- * SO_MARK of an accepted flow: what the egress reads to know who connects. 0 = never judged = closed.
- *   bits  0..15  ident: index of the program in `programs` (0 = no identity)
+ * SO_MARK of an accepted flow: what the egress reads to know who connects. 0 = no hook knows it = closed.
+ * A socket gets its maker's mark when it is made, where its connect hook is in place; that hook corrects
+ * it to the mark of the task that connects. The egress judges once more, by destination, port, program,
+ * taint and generation, and needs nothing but the mark for it.
+ *   bits  0..15  ident: number of the program in `idents` (0 = no identity)
  *   bit   16     tainted
- *   bits 17..30  generation of the policy that judged, modulo 2^14
- *   bit   31     always 1, so that a judged mark is never 0
+ *   bits 17..30  generation of the policy in force then, modulo 2^14
+ *   bit   31     always 1, so that a mark of ours is never 0
  */
 #define OSH_MARK_JUDGED 0x80000000u
 #define OSH_MARK_TAINT 0x00010000u
@@ -343,7 +346,8 @@ struct osh_funnel {
 	__u64 allow_n;			/* allow records, about; says when to look at the ring's fill */
 	__u64 tick, tick_ns;		/* jiffies, and BOOTTIME at the tick's first allow */
 	__u64 seed;			/* random, set at load: names cannot be made to collide */
-	__u64 pad[2];
+	__u32 connect_ids[2];		/* of the programs osh_connect4 and osh_connect6, as the kernel numbers them */
+	__u64 pad;
 	struct osh_lane_head lanes[OSH_LANES];
 };
 

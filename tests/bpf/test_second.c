@@ -23,15 +23,16 @@
 #define NOBODY 99
 
 static const char strings[] = "\0api.test\0rule";
-static const struct osh_b_host hosts[] = { { 1, OSH_HOST_EXACT } };
-static const struct osh_b_endpoint endpoints[] = { { 1, 80, 2, 1 }, { 1, 443, 0, 2 } };
+static const struct osh_b_host hosts[] = { { 1, OSH_HOST_EXACT }, { 0, OSH_HOST_CIDR } };
+static const struct osh_b_endpoint endpoints[] = { { 1, 80, 2, 1 }, { 1, 443, 0, 2 }, { 2, 80, 2, 1 } };
+static const struct osh_b_cidr cidrs[] = { { { [10] = 0xff, 0xff, 127 }, 96 + 8, 2 } };
 static const struct osh_b_alt alts[] = {
 	{ 1, 0, 0, 0 }, { 2, 1, OSH_ALT_TAINT_OK, 0 },	/* 443: two programs */
 	{ 0, 2, 0, 0 },					/* 80: any */
 };
 static const struct bundle bundle = {
-	.strings = strings, .n_strings = sizeof(strings), .hosts = hosts, .n_hosts = 1,
-	.endpoints = endpoints, .n_endpoints = 2, .alts = alts, .n_alts = 3,
+	.strings = strings, .n_strings = sizeof(strings), .hosts = hosts, .n_hosts = 2,
+	.cidrs = cidrs, .n_cidrs = 1, .endpoints = endpoints, .n_endpoints = 3, .alts = alts, .n_alts = 3,
 };
 static struct table table = { .bundle = &bundle, .id = ID, .generation = GEN };
 
@@ -107,9 +108,30 @@ static void marks(void **state)
 	}
 }
 
+/*
+ * A sandbox can find the listener's port on its own loopback, where no hook judges, and its sockets are
+ * marked. Nothing comes of it, not even where a policy lists loopback addresses.
+ */
+static void the_listener_itself(void **state)
+{
+	static const uint8_t own[][16] = { { [10] = 0xff, 0xff, 127, 0, 0, 1 }, { [15] = 1 } };
+	static const enum osh_reason want[][2] = { { OSH_WHY_ADDR_FORBIDDEN, OSH_WHY_PORT },
+						   { OSH_WHY_DEST_UNKNOWN, OSH_WHY_DEST_UNKNOWN } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		struct ip dst;
+		struct target t;
+
+		memcpy(dst.b, own[i], sizeof(dst.b));
+		assert_int_equal(table_judge(&table, &dst, 80, MARK(CURL), &t), want[i][0]);
+		assert_int_equal(table_judge(&table, &dst, 40001, MARK(CURL), &t), want[i][1]);
+	}
+}
+
 int main(void)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(marks) };
+	static const struct CMUnitTest tests[] = { cmocka_unit_test(marks), cmocka_unit_test(the_listener_itself) };
 
 	return cmocka_run_group_tests_name("second", tests, setup, teardown);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The second layer behind the connect hook, the same for every policy: only lo carries packets, and on
- * lo a new flow to anything but loopback needs the mark of a judged connection. A sandbox cannot set
- * marks (no CAP_NET_ADMIN over this namespace), so what no hook judged ends here, counted.
+ * lo a new flow to anything but loopback needs a mark of the sock_create or connect hook. A sandbox
+ * cannot set marks (no CAP_NET_ADMIN over this namespace), so what neither hook saw ends here, counted:
+ * every datagram, every other protocol.
  */
 #include "nft.h"
 

@@ -232,11 +232,25 @@ static int size_lanes(struct kbpf *k, struct err *e)
 	return 0;
 }
 
+static int program_id(const struct kbpf *k, enum osh_hook hook, uint32_t *ret, struct err *e)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(k->prog[hook], &info, &size) < 0)
+		return fail(e, errno, "program '%s': %s", kbpf_hook_name(hook), strerror(errno));
+	*ret = info.id;
+	return 0;
+}
+
 static int seed_funnel(struct kbpf *k, struct err *e)
 {
 	struct osh_funnel f = { 0 };
 	uint32_t zero = 0;
 
+	if (program_id(k, OSH_HOOK_CONNECT4, &f.connect_ids[0], e) < 0 ||
+	    program_id(k, OSH_HOOK_CONNECT6, &f.connect_ids[1], e) < 0)
+		return -e->code;
 	if (getrandom(&f.seed, sizeof(f.seed), 0) != sizeof(f.seed) ||
 	    bpf_map_update_elem(k->map[KMAP_FUNNEL], &zero, &f, BPF_ANY) < 0)
 		return fail(e, errno, "map 'funnel': %s", strerror(errno));
