@@ -67,6 +67,15 @@ MAP_HASH(addrs, struct osh_addr_key, struct osh_addr, 1 << 20, BPF_F_NO_PREALLOC
 MAP_LPM(suffixes, struct osh_suffix_key, struct osh_suffix, 1 << 18);
 MAP_LPM(cidrs, struct osh_cidr_key, struct osh_cidr, 1 << 18);
 MAP_HASH(endpoints, struct osh_endpoint_key, struct osh_endpoint, 1 << 20, BPF_F_NO_PREALLOC);
+/* Mapped by the daemon, see abi.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1 << OSH_FRONT_BITS);
+	__type(key, __u32);
+	__type(value, struct osh_front);
+} front __weak SEC(".maps");
+
 MAP_HASH(programs, struct osh_program_key, struct osh_program, 1 << 20, BPF_F_NO_PREALLOC);
 MAP_HASH(inodes, struct osh_inode_key, struct osh_inode, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(globs, struct osh_glob_key, struct osh_glob, 1 << 16, BPF_F_NO_PREALLOC);

@@ -174,38 +174,70 @@ static __always_inline int mark_set(struct bpf_sock_addr *ctx, const struct ask 
 	return bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 }
 
-/* The endpoint that is asked for, or NULL; q->host stays 0 where the host is not in the policy. */
-static __always_inline struct osh_endpoint *endpoint_find(struct ask *q)
+/*
+ * From the front table, without a call. The loader may be replacing the entry: what was copied counts
+ * only if its number was even and is still the same. That takes loads that stay in order, as on x86.
+ */
+static __always_inline int front_copy(const struct osh_endpoint_key *key, struct osh_endpoint *ret)
+{
+#ifdef __TARGET_ARCH_x86
+	__u32 at = osh_front_at(key);
+	struct osh_front *f = bpf_map_lookup_elem(&front, &at);
+	__u64 seq;
+
+	if (!f)
+		return 0;
+	seq = *(volatile __u64 *)&f->seq;
+	barrier();
+	if (seq & 1 || f->key.id != key->id || f->key.generation != key->generation ||
+	    f->key.host != key->host || f->key.port != key->port)
+		return 0;
+	*ret = f->ep;
+	barrier();
+	return *(volatile __u64 *)&f->seq == seq;
+#else
+	return 0;
+#endif
+}
+
+static __always_inline int endpoint_copy(const struct osh_endpoint_key *key, struct osh_endpoint *ret)
+{
+	struct osh_endpoint *ep = bpf_map_lookup_elem(&endpoints, key);
+
+	if (!ep)
+		return 0;
+	*ret = *ep;
+	return 1;
+}
+
+/* The endpoint that is asked for; q->host stays 0 where the host is not in the policy. */
+static __always_inline int endpoint_find(struct ask *q, struct osh_endpoint *ret)
 {
 	__u32 index = addr_index(q);
 	struct osh_endpoint_key key = {
 		.id = q->sb->id, .generation = q->generation, .host = OSH_EP_ADDR | index, .port = q->port
 	};
-	struct osh_endpoint *ep;
 
-	if (index && index < OSH_ADDR_EXACT) {
-		ep = bpf_map_lookup_elem(&endpoints, &key);
-		if (ep) {
-			q->host = ep->host;
-			return ep;
-		}
+	if (index && index < OSH_ADDR_EXACT && (front_copy(&key, ret) || endpoint_copy(&key, ret))) {
+		q->host = ret->host;
+		return 1;
 	}
 	q->host = host_find(q, index);
 	if (!q->host)
-		return NULL;
+		return 0;
 	key.host = q->host;
-	return bpf_map_lookup_elem(&endpoints, &key);
+	return endpoint_copy(&key, ret);
 }
 
 static __always_inline __u32 judge_connect(struct bpf_sock_addr *ctx, struct ask *q)
 {
-	struct osh_endpoint *ep = endpoint_find(q);
+	struct osh_endpoint ep;
 	__u32 why;
 
-	if (!ep)
+	if (!endpoint_find(q, &ep))
 		return q->host ? OSH_WHY_PORT : OSH_WHY_DEST_UNKNOWN;
-	q->rule = ep->rule;
-	why = judge_program(q, ep);
+	q->rule = ep.rule;
+	why = judge_program(q, &ep);
 	if (why == OSH_WHY_ALLOWED && mark_set(ctx, q))
 		return OSH_WHY_INTERNAL;
 	return why;

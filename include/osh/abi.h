@@ -161,6 +161,25 @@ struct osh_endpoint {
 #define OSH_EP_L7 1u			/* some rule needs a look inside */
 
 /*
+ * ARRAY `front`: endpoints of listed names once more, where the connect hook finds one without a call:
+ * at osh_front_at(). What comes to a place that is taken is in `endpoints` alone. Written by the loader
+ * in mapped memory, read at any moment: seq is odd while an entry changes, and another number after.
+ */
+struct osh_front {
+	__u64 seq;
+	struct osh_endpoint_key key;	/* id 0 = empty */
+	struct osh_endpoint ep;
+};
+
+static inline __attribute__((always_inline)) __u32 osh_front_at(const struct osh_endpoint_key *k)
+{
+	__u64 h = ((__u64)k->id << 32 | k->generation) * 0x9e3779b97f4a7c15ull;
+
+	h = (h ^ h >> 32 ^ ((__u64)k->host << 16 ^ k->port)) * 0x9e3779b97f4a7c15ull;
+	return (__u32)(h >> (64 - OSH_FRONT_BITS));
+}
+
+/*
  * HASH `programs`: exact program paths of a policy. Written by the loader alone; the exec hook reads.
  */
 struct osh_program_key {
@@ -358,4 +377,5 @@ _Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");
 _Static_assert(sizeof(struct osh_name) == 24, "osh_name is ABI");
 _Static_assert(sizeof(struct osh_endpoint) == 80, "osh_endpoint is ABI");
+_Static_assert(sizeof(struct osh_front) == 104, "osh_front is ABI");
 _Static_assert(sizeof(struct osh_denial_key) == 40, "osh_denial_key is ABI");

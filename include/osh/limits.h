@@ -50,6 +50,7 @@
 #define OSH_LANES 8			/* of allowed connections; no more than CPUs, to a power of two */
 #define OSH_LANE_SLOTS (1 << 15)	/* records in all lanes together */
 #define OSH_LANE_SLOTS_SMALL (1 << 13)	/* of one embedded run */
+#define OSH_FRONT_BITS 13		/* endpoints that the connect hook finds without a call: 2^13 at most */
 #define OSH_RING_ALLOW (4u << 20)	/* bytes; ring of allowed decisions with a name */
 #define OSH_RING_DENY (4u << 20)	/* bytes; ring of denials: a lane of its own */
 #define OSH_DENIALS (1 << 18)		/* distinct denials being aggregated on the host */

@@ -101,6 +101,7 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 	if (!k)
 		return fail(e, ENOMEM, "BPF object: out of memory");
 	k->sandboxes = MAP_FAILED;
+	k->front = MAP_FAILED;
 	k->steer_prog = k->steer_map = -1;
 	for (int i = 0; i < OSH_HOOK_MAX; i++)
 		k->prog[i] = -1;
@@ -165,6 +166,9 @@ int kbpf_bind(struct kbpf *k, struct err *e)
 			    k->map[KMAP_SANDBOXES], 0);
 	if (k->sandboxes == MAP_FAILED)
 		return fail(e, errno, "map 'sandboxes': %s", strerror(errno));
+	k->front = mmap(NULL, KFRONT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, k->map[KMAP_FRONT], 0);
+	if (k->front == MAP_FAILED)
+		return fail(e, errno, "map 'front': %s", strerror(errno));
 	return 0;
 }
 
@@ -314,6 +318,8 @@ void kbpf_free(struct kbpf *k)
 	own_close(&k->steer_map);
 	if (k->sandboxes != MAP_FAILED)
 		munmap(k->sandboxes, OSH_SLOTS * sizeof(*k->sandboxes));
+	if (k->front != MAP_FAILED)
+		munmap(k->front, KFRONT_BYTES);
 	osh_bpf__destroy(k->skel);
 	free(k);
 }

@@ -15,7 +15,7 @@ struct osh_bpf;				/* the skeleton */
 /* Maps that hold entries of a sandbox: rows of `kbpf_maps`, in maps.c. */
 enum kmap {
 	KMAP_SANDBOXES, KMAP_BY_CGROUP, KMAP_BY_NETNS, KMAP_BY_EGRESS, KMAP_NAMES, KMAP_ADDRS, KMAP_SUFFIXES,
-	KMAP_CIDRS, KMAP_ENDPOINTS, KMAP_PROGRAMS, KMAP_INODES, KMAP_GLOBS, KMAP_IDENTS, KMAP_PATHS, KMAP_ENV_EXEMPT,
+	KMAP_CIDRS, KMAP_ENDPOINTS, KMAP_FRONT, KMAP_PROGRAMS, KMAP_INODES, KMAP_GLOBS, KMAP_IDENTS, KMAP_PATHS, KMAP_ENV_EXEMPT,
 	KMAP_UNIX_ALLOW, KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_DENIALS, KMAP_FUNNEL, KMAP_LANE_SLOTS,
 	KMAP_LANE_TAILS, KMAP_RING_ALLOW, KMAP_RING_DENY, KMAP_TASK_DATA, KMAP_TASKS,
 	KMAP_MAX
@@ -46,6 +46,7 @@ struct kbpf {
 	struct osh_bpf *skel;
 	struct bpf_object *obj;
 	struct osh_sandbox *sandboxes;	/* the map itself, OSH_SLOTS entries */
+	struct osh_front *front;	/* likewise, 1 << OSH_FRONT_BITS entries */
 	struct kjournal *journal[OSH_SLOTS];
 	struct bpf_link *links[OSH_HOOK_MAX];
 	int map[KMAP_MAX];
@@ -76,6 +77,11 @@ int kbpf_hook_off(const struct kbpf *k, enum osh_hook hook);
  */
 int kbpf_put(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, const void *keys,
 	     const void *values, uint32_t n, struct err *e);
+
+/* The front table (front.c): a copy of `endpoints` entries, kept by kbpf_put() and kbpf_delete(). */
+#define KFRONT_BYTES (sizeof(struct osh_front) << OSH_FRONT_BITS)
+void kbpf_front_put(struct kbpf *k, const struct osh_endpoint_key *keys, const struct osh_endpoint *eps, uint32_t n);
+void kbpf_front_drop(struct kbpf *k, const struct osh_endpoint_key *keys, uint32_t n);
 
 /* Deletes entries of the sandbox from m whose generation is not `keep` (0 = all of them). */
 void kbpf_drop(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t keep);

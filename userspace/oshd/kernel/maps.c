@@ -32,6 +32,7 @@ const struct kmap_info kbpf_maps[KMAP_MAX] = {
 				AT(osh_cidr_key, id), AT(osh_cidr_key, generation), 1 << 16, 1 },
 	[KMAP_ENDPOINTS]    = { "endpoints",    sizeof(struct osh_endpoint_key), sizeof(struct osh_endpoint),
 				AT(osh_endpoint_key, id), AT(osh_endpoint_key, generation), 1 << 16, 1 },
+	[KMAP_FRONT]        = { "front",        4, sizeof(struct osh_front), -1, -1, 0, 0 },
 	[KMAP_PROGRAMS]     = { "programs",     sizeof(struct osh_program_key), sizeof(struct osh_program),
 				AT(osh_program_key, id), AT(osh_program_key, generation), 1 << 14, 1 },
 	[KMAP_INODES]       = { "inodes",       sizeof(struct osh_inode_key), sizeof(struct osh_inode),
@@ -146,6 +147,8 @@ int kbpf_put(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, const vo
 		return fail(e, ENOSPC, "kernel table '%s' is full", mi->name);
 	if (r < 0)
 		return fail(e, -r, "map '%s': %s", mi->name, strerror(-r));
+	if (m == KMAP_ENDPOINTS)
+		kbpf_front_put(k, keys, values, n);
 	return 0;
 }
 
@@ -156,6 +159,8 @@ void kbpf_delete(struct kbpf *k, enum kmap m, const void *keys, uint32_t n)
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	const char *p = keys;
 
+	if (m == KMAP_ENDPOINTS)
+		kbpf_front_drop(k, keys, n);
 	for (uint32_t done = 0; done < n;) {
 		uint32_t asked = n - done < BATCH ? n - done : BATCH, count = asked;
 
