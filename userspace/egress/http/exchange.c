@@ -39,7 +39,9 @@ static void on_timer(struct timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, timer);
 
-	if (x->stage == X_HOLD)
+	if (x->stage == X_DRAIN)
+		answer_start(x);
+	else if (x->stage == X_HOLD)
 		answer_deny(x, 408, OSH_WHY_HTTP_BAD, "no end of the body in time", true);
 	else if (x->stage == X_CONNECT)
 		answer_deny(x, 504, OSH_WHY_UPSTREAM, "no connection in time", true);
@@ -81,7 +83,7 @@ void exchange_held_add(struct exchange *x, struct slice bytes)
 
 void exchange_held_drop(struct exchange *x)
 {
-	if (x->stage != X_ANSWER)	/* our own answers do not count */
+	if (x->stage != X_ANSWER && x->stage != X_DRAIN)	/* our own answers do not count */
 		x->fs->held -= x->held.n;
 	buf_done(&x->held);
 	x->held = (struct buf){ 0 };
@@ -143,6 +145,12 @@ void exchange_cut(struct exchange *x, enum gone why)
 
 /* ---- to the upstream */
 
+void exchange_resume(struct exchange *x)
+{
+	if (!x->in_client)
+		x->client->ops->resume(x->client);
+}
+
 static void await(struct exchange *x, enum timer_class what)
 {
 	loop_arm(x->fs->loop, &x->timer, what);
@@ -200,7 +208,7 @@ static void push_request(struct exchange *x)
 	if (x->client_ended)
 		end_request(x);
 	else
-		x->client->ops->resume(x->client);
+		exchange_resume(x);
 }
 
 static void on_place(struct pool_wait *w, struct side *side, enum osh_reason why, const char *detail)
@@ -267,6 +275,8 @@ static size_t client_body(struct exchange *x, struct slice bytes)
 
 	if (x->stage == X_HOLD)
 		return judge_hold(x, bytes);
+	if (x->stage == X_DRAIN)
+		return answer_drain(x, bytes);
 	if (x->stage != X_OPEN || !x->up || x->held_at < x->held.n)
 		return 0;
 	await(x, TIMER_IDLE);
@@ -290,6 +300,8 @@ static void client_end(struct exchange *x, const struct head *trailers)
 		filter_flush(&x->guard->out);
 	if (x->stage == X_HOLD)
 		judge_body(x);
+	else if (x->stage == X_DRAIN)
+		answer_start(x);
 	else if (x->stage == X_OPEN && x->up)
 		push_request(x);
 }
@@ -440,16 +452,24 @@ static bool is_client(const struct exchange *x, const struct side *s)
 
 void exchange_head(struct exchange *x, struct side *from, struct head *h, bool end)
 {
-	if (is_client(x, from) && x->stage == X_NEW)
+	if (is_client(x, from) && x->stage == X_NEW) {
+		x->in_client = true;
 		client_head(x, h, end);
-	else if (from == x->up && !x->answered)
+		x->in_client = false;
+	} else if (from == x->up && !x->answered)
 		answer_head(x, h, end);
 }
 
 size_t exchange_body(struct exchange *x, struct side *from, struct slice bytes)
 {
-	if (is_client(x, from))
-		return client_body(x, bytes);
+	size_t n;
+
+	if (is_client(x, from)) {
+		x->in_client = true;
+		n = client_body(x, bytes);
+		x->in_client = false;
+		return n;
+	}
 	if (from != x->up || !x->answered)
 		return 0;
 	await(x, TIMER_IDLE);
@@ -458,9 +478,11 @@ size_t exchange_body(struct exchange *x, struct side *from, struct slice bytes)
 
 void exchange_end(struct exchange *x, struct side *from, const struct head *trailers)
 {
-	if (is_client(x, from))
+	if (is_client(x, from)) {
+		x->in_client = true;
 		client_end(x, trailers);
-	else if (from == x->up && x->answered)
+		x->in_client = false;
+	} else if (from == x->up && x->answered)
 		answer_end(x, trailers);
 }
 

@@ -8,6 +8,8 @@
 #include "http/deny.h"
 #include "http/exchange_parts.h"
 
+#define DRAIN_MOST (256u << 10)
+
 static void copy(char *to, size_t room, const char *from, size_t n, uint16_t *flags)
 {
 	if (n >= room) {
@@ -118,9 +120,9 @@ void answer_push(struct exchange *x)
 	finish(x);
 }
 
-static void start(struct exchange *x, int status)
+void answer_start(struct exchange *x)
 {
-	struct head h = { .status = (uint16_t)status, .version = 11 };
+	struct head h = { .status = x->status, .version = 11 };
 	struct side *client = x->client;
 	char length[24];
 	bool end = x->is_head;
@@ -132,13 +134,34 @@ static void start(struct exchange *x, int status)
 		exchange_cut(x, GONE_RESET);
 		return;
 	}
+	x->stage = X_ANSWER;
 	x->answered = true;
+	loop_arm(x->fs->loop, &x->timer, TIMER_HEAD);
 	if (end)
 		exchange_over(x);
 	client->ops->head(client, &h, end);
 	head_done(&h);
 	if (!end && x->stage == X_ANSWER)
 		answer_push(x);
+}
+
+/*
+ * Many clients take an answer in the middle of their request for a broken connection. So a body that is
+ * small and on its way is taken first; one that pauses, or that waits for a 100, is not waited for.
+ */
+static bool drains(const struct exchange *x)
+{
+	return !x->client_ended && !head_find(&x->head, "expect", 0);
+}
+
+size_t answer_drain(struct exchange *x, struct slice bytes)
+{
+	x->drained += (uint32_t)bytes.n;
+	if (x->drained > DRAIN_MOST)
+		answer_start(x);
+	else
+		loop_arm(x->fs->loop, &x->timer, TIMER_GRACE);
+	return bytes.n;
 }
 
 void answer_deny(struct exchange *x, int status, enum osh_reason why, const char *detail, bool event)
@@ -156,13 +179,18 @@ void answer_deny(struct exchange *x, int status, enum osh_reason why, const char
 		return;
 	}
 	exchange_drop_upstream(x, GONE_RESET);
+	pool_cancel(&x->wait);
 	exchange_held_drop(x);
-	loop_arm(x->fs->loop, &x->timer, TIMER_HEAD);
 	deny_body(&x->held, &d);
 	free(path);
-	x->stage = X_ANSWER;
-	if (!buf_ok(&x->held))
+	x->stage = X_DRAIN;
+	x->status = (uint16_t)status;
+	if (!buf_ok(&x->held)) {
 		exchange_cut(x, GONE_RESET);
-	else
-		start(x, status);
+	} else if (drains(x)) {
+		loop_arm(x->fs->loop, &x->timer, TIMER_GRACE);
+		exchange_resume(x);
+	} else {
+		answer_start(x);
+	}
 }

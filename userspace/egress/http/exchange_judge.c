@@ -55,7 +55,7 @@ static void ask_for_body(struct exchange *x)
 	if (expect && x->head.version >= 11)
 		x->client->ops->head(x->client, &h, false);
 	if (x->stage == X_HOLD)
-		x->client->ops->resume(x->client);
+		exchange_resume(x);
 }
 
 /* False: it waits for one, or was refused for the lack of one. */
@@ -186,17 +186,17 @@ size_t judge_hold(struct exchange *x, struct slice bytes)
 {
 	if (bytes.n > x->hold_most - x->held.n) {
 		deny(x, OSH_WHY_LIMIT, "the body is larger than what is read to judge it");
-		return 0;
+		return bytes.n;
 	}
 	if (bytes.n > OSH_EGRESS_BODY - x->fs->held) {
 		deny(x, OSH_WHY_LIMIT, "bodies that wait for a judgement");
-		return 0;
+		return bytes.n;
 	}
 	exchange_held_add(x, bytes);
 	if (buf_ok(&x->held))
 		return bytes.n;
 	deny(x, OSH_WHY_INTERNAL, "out of memory");
-	return 0;
+	return bytes.n;
 }
 
 void judge_body(struct exchange *x)

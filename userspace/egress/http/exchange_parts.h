@@ -18,6 +18,7 @@ enum stage {
 	X_TOKEN,			/* allowed; its provider is asked for a token */
 	X_CONNECT,			/* allowed; waits for a place on an upstream connection */
 	X_OPEN,				/* both sides are linked */
+	X_DRAIN,			/* our own answer is ready; what is left of a small body is thrown away first */
 	X_ANSWER,			/* our own answer is being written */
 	X_OVER,
 };
@@ -34,7 +35,10 @@ struct exchange {
 	bool body_sent;			/* something of the body went upstream: it cannot be sent again */
 	bool answered;			/* the client has the head of an answer */
 	bool upgrade, upgraded;		/* a WebSocket is asked for and allowed; 101 came */
+	bool in_client;			/* called by the client's side, which goes on by itself on return */
 	bool is_head;			/* HEAD: an answer of ours has no body */
+	uint16_t status;		/* of our own answer */
+	uint32_t drained;		/* bytes of the body thrown away */
 	uint8_t tries;			/* upstream connections used */
 	uint8_t interim;		/* 1xx heads passed on */
 	struct timer timer;
@@ -52,6 +56,7 @@ struct exchange {
 /* exchange.c */
 void exchange_over(struct exchange *x);		/* both sides are unlinked, the upstream is aborted unless it is done */
 void exchange_cut(struct exchange *x, enum gone why);	/* over, and the client is aborted */
+void exchange_resume(struct exchange *x);	/* the client may go on with its body */
 void exchange_drop_upstream(struct exchange *x, enum gone why);
 void exchange_open(struct exchange *x);		/* asks the pool */
 void exchange_held_add(struct exchange *x, struct slice bytes);
@@ -65,4 +70,6 @@ size_t judge_hold(struct exchange *x, struct slice bytes);
 /* exchange_answer.c: one record where `event` says so, one answer. The upstream, if any, is aborted. */
 void answer_deny(struct exchange *x, int status, enum osh_reason why, const char *detail, bool event);
 void answer_push(struct exchange *x);		/* the client has room */
+size_t answer_drain(struct exchange *x, struct slice bytes);
+void answer_start(struct exchange *x);		/* drained, or long enough waited */
 bool answer_event(struct exchange *x, enum osh_verdict v, enum osh_reason why, int status, const char *detail);
