@@ -22,11 +22,18 @@ EMBED(file_copilot, "presets/copilot.yaml");
 EMBED(file_cursor, "presets/cursor.yaml");
 EMBED(file_gemini, "presets/gemini.yaml");
 EMBED(file_opencode, "presets/opencode.yaml");
+EMBED(file_github_readonly, "presets/github-readonly.yaml");
+EMBED(file_github_clone, "presets/github-clone.yaml");
+EMBED(file_npm, "presets/npm.yaml");
+EMBED(file_pip, "presets/pip.yaml");
+EMBED(file_cargo, "presets/cargo.yaml");
+EMBED(file_go, "presets/go.yaml");
 
 static const struct {
 	const char *name, *start, *end;
 } presets[] = {
-#define PRESET(name) { #name, embed_file_##name, embed_file_##name##_end }
+#define NAMED(text, name) { text, embed_file_##name, embed_file_##name##_end }
+#define PRESET(name) NAMED(#name, name)
 	PRESET(default),
 	PRESET(claude_code),
 	PRESET(codex),
@@ -34,6 +41,12 @@ static const struct {
 	PRESET(cursor),
 	PRESET(gemini),
 	PRESET(opencode),
+	NAMED("github-readonly", github_readonly),
+	NAMED("github-clone", github_clone),
+	PRESET(npm),
+	PRESET(pip),
+	PRESET(cargo),
+	PRESET(go),
 };
 
 /* Two symbols of the assembler, not two C objects: the distance is taken of numbers. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "embed.h"
+#include "home.h"
 #include "osh/limits.h"
 #include "own.h"
 #include "path.h"
@@ -105,6 +106,9 @@ void program_add(struct reader *r, const struct program_in *in, struct list *ret
 	const char *text;
 
 	if (!read_text(r, in->path, &text))
+		return;
+	text = home_expand(r, in->path, text, DIAG_PROGRAM);
+	if (!text)
 		return;
 	why = braces_expand(r->a, text, &alts);
 	if (why != PATTERN_OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "home.h"
 #include "osh/limits.h"
 #include "own.h"
 #include "path.h"
@@ -18,7 +19,8 @@ static void bad_path(struct reader *r, const struct node *n, enum path_error why
 		[PATH_CONTROL] = "path contains a control byte",
 	};
 
-	diag_add(r->d, DIAG_PATH, n->at, NULL, "%s: %.120s", says[why], text);
+	diag_add(r->d, DIAG_PATH, n->at, *text == '~' ? "only '~' and '~/...' stand for a home, the caller's" : NULL,
+		 "%s: %.120s", says[why], text);
 }
 
 /* An entry of filesystem_policy: a path, or a mapping. */
@@ -35,6 +37,9 @@ static void push_fs(struct reader *r, const struct fs_in *in, enum osh_b_fs_mode
 	const char *text;
 
 	if (!read_text(r, n, &text))
+		return;
+	text = home_expand(r, n, text, DIAG_PATH);
+	if (!text)
 		return;
 	why = path_clean(r->a, text, OSH_FS_PATH_LEN, mode == OSH_FS_DENY, &one.path);
 	if (why != PATH_OK) {

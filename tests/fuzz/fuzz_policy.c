@@ -9,9 +9,19 @@
 
 #include "../tools/bundle_walk.h"
 #include "eval.h"
+#include "home.h"
 #include "policy.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	bundle_must(policy_home("/home/u"));
+	return 0;
+}
 
 static void check_meaning(const struct policy *p, const struct bundle *b)
 {

@@ -33,16 +33,6 @@ for o in "" --json --sarif; do
 	check "and nothing else changes $o" cmp "$TMP/plain" "$TMP/strict"
 done
 check "--strict and no warnings" "$BUILD/oshctl" policy check --strict "$ROOT/policy-compiler/presets/default.yaml"
-for p in $("$BUILD/oshctl" policy preset); do
-	"$BUILD/oshctl" policy preset "$p" >"$TMP/preset.yaml"
-	check "preset $p is the file" cmp "$TMP/preset.yaml" "$ROOT/policy-compiler/presets/$p.yaml"
-	check "preset $p compiles" "$BUILD/oshctl" policy compile "preset:$p" -o "$TMP/preset.bundle"
-	# Node programs are node itself; each file says so. Nothing else may be warned of.
-	"$BUILD/oshctl" policy check --json "preset:$p" >"$TMP/preset.json" 2>&1
-	check "preset $p has no warning but OSH203" sh -c "! grep -o 'OSH[0-9]*' '$TMP/preset.json' | grep -v OSH203"
-	sed -n '/^filesystem_policy:/,/^process:/p' "$TMP/preset.yaml" >"$TMP/preset.$p.fs"
-	check "preset $p has the files of the default one" cmp "$TMP/preset.$p.fs" "$TMP/preset.default.fs"
-done
 check "every preset file is embedded" \
 	[ "$("$BUILD/oshctl" policy preset | wc -l)" -eq "$(find "$ROOT/policy-compiler/presets" -name '*.yaml' | wc -l)" ]
 "$BUILD/oshctl" policy check preset:nonesuch >"$TMP/nonesuch" 2>&1

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "home.h"
 #include "host.h"
 #include "own.h"
 #include "policy.h"
@@ -64,6 +65,9 @@ static const struct {
 	/* filesystem */
 	{ "relative", "version: 1\nfilesystem_policy: {read_only: [usr, /ok]}\n", "120:2:33" },
 	{ "traversal", "version: 1\nfilesystem_policy: {read_only: [/a/../b]}\n", "120:2:33" },
+	{ "no home here", "version: 1\nfilesystem_policy: {read_only: [~/a, '~']}\n", "120:2:33 120:2:38" },
+	{ "somebody's home", "version: 1\nfilesystem_policy: {read_only: [~bob/a]}\n", "120:2:33" },
+	{ "no home for programs", "network: [{host: a.example.com, binaries: ['~/bin/x']}]\n", "140:1:44" },
 	{ "broad", "version: 1\nfilesystem_policy: {read_write: [/]}\n", "120:2:34" },
 	{ "broad, disguised", "version: 1\nfilesystem_policy: {read_write: [//./]}\n", "120:2:34" },
 	{ "root may be read", "version: 1\nfilesystem_policy: {read_only: [/]}\n", "" },
@@ -295,6 +299,46 @@ static void ten_thousand_names_are_quick(void **state)
 	buf_done(&out);
 }
 
+/* `~` is the caller's home and nothing else; where that cannot be a literal path, it is refused. */
+static void home_is_a_word(void **state)
+{
+	static const struct {
+		const char *home, *path, *want;
+	} homes[] = {
+		{ "/home/u", "~/.claude", "/home/u/.claude" }, { "/home/u/", "~", "/home/u" },
+		{ "/home/u", "~/a~b/~", "/home/u/a~b/~" },     { "/", "~/x", "/x" },
+		{ "/home/u", "~/../v", NULL },		       { "/home/u*", "~/x", NULL },
+		{ "relative", "~/x", NULL },		       { "/a/../b", "~/x", NULL },
+		{ NULL, "~/x", NULL },			       { "/home/u", "~v/x", NULL },
+		{ "/home/u", "/~/x", "/~/x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(homes); i++) {
+		struct diags d = { 0 };
+		struct policy p;
+		char text[200];
+
+		(void)policy_home(homes[i].home);
+		snprintf(text, sizeof(text), "version: 1\nfilesystem_policy: {read_only: [{path: '%s', binaries: "
+			 "['%s']}]}\n", homes[i].path, homes[i].path);
+		(void)policy_read(&p, slice_of(text), &d);
+		if (homes[i].want) {
+			const struct fs_entry *f = p.fs.v;
+			const struct program *prog = f->programs.v;
+
+			assert_int_equal(d.n_errors, 0);
+			assert_string_equal(f->path, homes[i].want);
+			assert_string_equal(prog->path, homes[i].want);
+		} else {
+			assert_true(d.n_errors >= 1);
+		}
+		policy_done(&p);
+		diags_done(&d);
+	}
+	(void)policy_home(NULL);
+}
+
 static int memfd_of(const char *text)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
@@ -442,6 +486,7 @@ int main(void)
 		cmocka_unit_test(limits_are_errors),
 		cmocka_unit_test(combinations_are_bounded),
 		cmocka_unit_test(ten_thousand_names_are_quick),
+		cmocka_unit_test(home_is_a_word),
 		cmocka_unit_test(confined_compile_seals_its_result),
 		cmocka_unit_test(confined_compile_reports),
 		cmocka_unit_test(confined_compile_bounds_its_answer),

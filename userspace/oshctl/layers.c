@@ -111,7 +111,7 @@ static enum layer_state egress(char note[64])
  * Whether the runtime reads this protocol is what the compiler says of the smallest policy that needs it:
  * where a stage of the schema is not "kept" yet, so is this layer.
  */
-static enum layer_state requests(enum protocol p, char note[64])
+bool layers_requests(enum protocol p)
 {
 	static const char *const rules[PROTO_MAX] = {
 		[PROTO_REST] = "protocol: rest, rules: [{allow: {method: GET, path: /a, query: {a: b}}}], "
@@ -131,6 +131,13 @@ static enum layer_state requests(enum protocol p, char note[64])
 	kept = policy_read(&policy, slice_of(text), &d) == 0 && !policy.unkept.n;
 	policy_done(&policy);
 	diags_done(&d);
+	return kept;
+}
+
+static enum layer_state requests(enum protocol p, char note[64])
+{
+	bool kept = layers_requests(p);
+
 	snprintf(note, 64, kept ? "request by request" : "not built yet: run and compile refuse it (OSH150)");
 	return kept ? LAYER_LIVES : LAYER_MISSING;
 }

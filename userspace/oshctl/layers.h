@@ -17,4 +17,6 @@ struct layer {
 
 /* Looks at this kernel, cheaply: loads and changes nothing. Ends in a row without name. */
 const struct layer *layers_probe(void);
+/* Would the runtime read requests of this protocol? */
+bool layers_requests(enum protocol p);
 const char *layer_word(enum layer_state s);

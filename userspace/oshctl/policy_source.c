@@ -3,12 +3,20 @@
 #include "policy_source.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "embed.h"
-#include "policy.h"
+#include "home.h"
+#include "layers.h"
+#include "osh/limits.h"
+#include "own.h"
+#include "registry.h"
+#include "say.h"
 #include "verbs.h"
 
 #define PREFIX "preset:"
@@ -18,31 +26,107 @@ const char *policy_source_preset(const char *file)
 	return strncmp(file, PREFIX, strlen(PREFIX)) ? NULL : file + strlen(PREFIX);
 }
 
-int policy_source_open(const char *file, int *ret_fd, struct err *e)
+/* Root's is the one of its account: HOME may be that of whoever became root. */
+static const char *caller_home(void)
+{
+	const struct passwd *pw = geteuid() ? NULL : getpwuid(0);
+
+	return pw ? pw->pw_dir : geteuid() ? getenv("HOME") : "/root";
+}
+
+void policy_source_home(int fd)
+{
+	char part[16384];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, part, sizeof(part), at)) > 0 && at <= OSH_POLICY_BYTES && !memchr(part, '~', (size_t)n))
+		at += n;
+	(void)policy_home(n > 0 ? caller_home() : NULL);
+}
+
+/* The preset's text, with the package registries that the caller's clients are configured to use. */
+static int preset_text(const char *name, int dir, struct buf *ret, struct err *e)
+{
+	struct slice text = embed_preset(name);
+
+	if (!text.n)
+		return fail(e, ENOENT, "no preset is called '%s'; 'oshctl policy preset' lists them", name);
+	if (!memmem(text.p, text.n, "# <registries>", 14)) {
+		buf_put(ret, text.p, text.n);
+		return buf_ok(ret) ? 0 : fail(e, ENOMEM, "out of memory");
+	}
+	return registry_fill(name, text, dir, caller_home(), layers_requests(PROTO_REST), ret, e);
+}
+
+static int preset_fd(const char *name, int dir, int *ret_fd, struct err *e)
+{
+	_close_ int fd = memfd_create("osh-preset", MFD_CLOEXEC);
+	struct buf b = { 0 };
+	int r = preset_text(name, dir, &b, e);
+
+	if (r == 0 && (fd < 0 || write(fd, b.p, b.n) != (ssize_t)b.n || lseek(fd, 0, SEEK_SET) < 0))
+		r = fail(e, errno, "write preset: %s", strerror(errno));
+	buf_done(&b);
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
+}
+
+int policy_source_open_at(const char *file, int dir, int *ret_fd, struct err *e)
 {
 	const char *preset = policy_source_preset(file);
-	int r = preset ? policy_preset_fd(preset, ret_fd, e) : 0;
+	_close_ int fd = -1;
+	int r = preset ? preset_fd(preset, dir, &fd, e) : 0;
 
-	if (preset)
-		return r < 0 || lseek(*ret_fd, 0, SEEK_SET) == 0 ? r : fail(e, errno, "seek: %s", strerror(errno));
-	*ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	return *ret_fd >= 0 ? 0 : fail(e, errno, "cannot open policy '%s': %s", file, strerror(errno));
+	if (r < 0)
+		return r;
+	if (!preset)
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return fail(e, errno, "cannot open policy '%s': %s", file, strerror(errno));
+	policy_source_home(fd);
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int policy_source_open(const char *file, int *ret_fd, struct err *e)
+{
+	return policy_source_open_at(file, AT_FDCWD, ret_fd, e);
+}
+
+/* Name, and the first sentence of the file. */
+static void list_one(const char *name)
+{
+	struct slice text = embed_preset(name);
+	const char *from = memmem(text.p, text.n, "\n#\n# ", 5);
+	size_t n = 0;
+
+	if (from)
+		for (from += 5; from + n < text.p + text.n && from[n] != '\n' && strncmp(from + n, ". ", 2); n++)
+			;
+	printf("%-16s %.*s\n", name, (int)n, from ? from : "");
 }
 
 int cmd_policy_preset(int argc, char **argv)
 {
-	struct slice text;
+	bool list = argc == 2 && !strcmp(argv[1], "list");
+	struct err e = { 0 };
+	struct buf b = { 0 };
+	bool ok;
 
 	if (argc > 2)
 		return help_usage("policy preset");
-	for (size_t i = 0; argc < 2 && embed_preset_name(i); i++)
-		puts(embed_preset_name(i));
-	if (argc < 2)
-		return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
-	text = embed_preset(argv[1]);
-	if (!text.n) {
-		fprintf(stderr, "oshctl: no preset is called '%s'; 'oshctl policy preset' lists them\n", argv[1]);
-		return EXIT_REFUSED;
+	for (size_t i = 0; (argc < 2 || list) && embed_preset_name(i); i++) {
+		if (list)
+			list_one(embed_preset_name(i));
+		else
+			puts(embed_preset_name(i));
 	}
-	return fwrite(text.p, 1, text.n, stdout) == text.n && !fflush(stdout) ? EXIT_DONE : EXIT_REFUSED;
+	ok = argc < 2 || list || preset_text(argv[1], AT_FDCWD, &b, &e) == 0;
+	if (e.code)
+		say_error("%s", e.text);
+	ok = ok && fwrite(b.p ? b.p : "", 1, b.n, stdout) == b.n && !fflush(stdout);
+	buf_done(&b);
+	return ok ? EXIT_DONE : EXIT_REFUSED;
 }

@@ -75,9 +75,11 @@ int run_open(const struct run_opts *o, struct run_files *f, struct err *e)
 				  .control = -1, .init_control = -1, .summary = -1, .summary_in = -1 };
 	r = open_workdir(o->workdir, f, e);
 	if (r == 0 && o->policy && policy_source_preset(o->policy))
-		r = policy_source_open(o->policy, &f->policy, e);
+		r = policy_source_open_at(o->policy, f->workdir, &f->policy, e);
 	else if (r == 0)
 		r = open_regular("policy", o->policy, O_RDONLY, &f->policy, e);
+	if (r == 0 && f->policy >= 0)
+		policy_source_home(f->policy);
 	if (r == 0)
 		r = open_regular("upstream hosts", o->hosts, O_RDONLY, &f->hosts, e);
 	if (r == 0)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any configuration of a package client: whatever registries come out are names on https ports with
+ * paths of plain bytes, and a preset with them is a policy that compiles. The first byte says which
+ * client, and whether the text is a variable's or a file's.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../userspace/oshctl/ini.c"
+#include "../../userspace/oshctl/registry_url.c"
+#include "../../userspace/oshctl/registry_npm.c"
+#include "../../userspace/oshctl/registry_pip.c"
+#include "../../userspace/oshctl/registry_cargo.c"
+#include "../../userspace/oshctl/registry_go.c"
+#include "policy.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+struct input {
+	uint8_t how;
+	char *text;
+	size_t n;
+};
+
+void say_error(const char *fmt, ...)
+{
+	(void)fmt;
+}
+
+static const char *fuzz_env(const struct client *c, const char *name)
+{
+	const struct input *in = c->arg;
+
+	(void)name;
+	return in->how & 4 ? in->text : NULL;
+}
+
+static bool fuzz_file(const struct client *c, const char *path, bool project, struct slice *ret)
+{
+	const struct input *in = c->arg;
+
+	(void)path;
+	if (project && !(in->how & 8))
+		return false;
+	*ret = (struct slice){ in->text, in->n };
+	return !(in->how & 4);
+}
+
+static void must(int ok)
+{
+	if (!ok)
+		__builtin_trap();
+}
+
+static void check_policy(const struct registries *r)
+{
+	const char *const *env = r->env.v;
+	struct diags d = { 0 };
+	struct buf b = { 0 };
+	struct policy p;
+
+	buf_str(&b, "version: 1\nprocess:\n  env:\n    set:\n      X: \"1\"\n");
+	for (uint32_t i = 0; i < r->env.n; i++)
+		buf_printf(&b, "      %s\n", env[i]);
+	buf_str(&b, "network_policies:\n  x:\n    binaries: [/x]\n    endpoints:\n");
+	for EACH (struct registry, one, &r->v)
+		buf_printf(&b, "      - {host: %s, port: %u, protocol: rest, rules: [{allow: {method: GET, "
+			   "path: \"%s/**\"}}]}\n", one->host, one->port, one->path);
+	must(policy_read(&p, (struct slice){ b.p, b.n }, &d) == 0 || !r->v.n);
+	policy_done(&p);
+	diags_done(&d);
+	buf_done(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static registry_fn *const all[] = { registry_npm, registry_pip, registry_cargo, registry_go };
+	struct registries r = { .quiet = true };
+	struct input in;
+	struct client c = { fuzz_env, fuzz_file, &in };
+
+	if (!n || n > CLIENT_FILE_MAX)
+		return 0;
+	in = (struct input){ data[0], malloc(n), n - 1 };
+	must(in.text != NULL);
+	memcpy(in.text, data + 1, n - 1);
+	in.text[n - 1] = 0;
+	all[in.how & 3](&r, &c);
+	must(r.v.n <= REGISTRIES_MAX);
+	check_policy(&r);
+	registries_done(&r);
+	free(in.text);
+	return 0;
+}
