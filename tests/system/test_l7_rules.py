@@ -220,7 +220,8 @@ def one_policy(w, t, tally):
     got = r.out.split()
     bad = []
     for (wire, q), want, status in zip(pairs, wants, got):
-        tally[want["decision"] + (" audit" if want.get("audit") else "")] = tally.get(want["decision"], 0) + 1
+        what = "audited" if want.get("audit") else want["decision"]
+        tally[what] = tally.get(what, 0) + 1
         if not agrees(want, status) or not recorded(want, q, r.events):
             bad.append(f"{wire!r}: {status}, eval says {want}")
     return t.ok(len(got) == REQUESTS and not bad, f"{REQUESTS} requests are answered and recorded as eval says",
@@ -243,7 +244,8 @@ def main():
             for _ in range(POLICIES):
                 if not one_policy(w, t, tally):
                     break
-        print(f"# {tally}, {up.n} reached the upstream")
+        t.ok(up.n == tally.get("allow", 0) + tally.get("audited", 0) > POLICIES,
+             f"exactly what may reaches the upstream: {up.n} of {sum(tally.values())}", tally)
         up.s.close()
     t.done()
 

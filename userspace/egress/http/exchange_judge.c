@@ -89,6 +89,8 @@ static void decide(struct exchange *x)
 	x->line = a.line;
 	why = a.why;
 	if (a.verdict == OSH_DENY) {
+		if (*a.path && request_target(&x->head, a.path, a.query))
+			x->shown = x->head.target;	/* what was judged is on record */
 		deny(x, why, "");
 		return;
 	}
