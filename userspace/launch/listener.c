@@ -24,7 +24,7 @@ static int listener_socket(int *ret_fd, struct err *e)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
 	_close_ int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const int off = 0;
+	const int off = 0, unmarked = 0;
 
 	if (fd < 0 && errno == EAFNOSUPPORT)
 		return fail(e, errno, "IPv6 is disabled in this kernel (ipv6.disable=1?): "
@@ -33,6 +33,9 @@ static int listener_socket(int *ret_fd, struct err *e)
 		return fail(e, errno, "listener socket: %s", strerror(errno));
 	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
 		return fail(e, errno, "dual-stack listener: %s", strerror(errno));
+	/* What is accepted takes over a mark of the listener, were there one, and not the caller's. */
+	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &unmarked, sizeof(unmarked)) < 0)
+		return fail(e, errno, "listener without a mark: %s", strerror(errno));
 	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, BACKLOG) < 0)
 		return fail(e, errno, "listen on [::]: %s", strerror(errno));
 	*ret_fd = take_fd(&fd);
