@@ -4,13 +4,6 @@
 
 #include "schema.h"
 
-/* What is about requests is for test builds until the egress looks into connections. */
-#ifdef OSH_TEST
-#define INSIDE FIELD_KEPT
-#else
-#define INSIDE FIELD_JUDGED
-#endif
-
 struct rule_in {
 	struct rule rule;
 	const struct node *binaries;

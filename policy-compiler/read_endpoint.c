@@ -118,7 +118,7 @@ static void read_protocol(struct reader *r, const struct node *n, void *obj)
 	else if (in->e.protocol == PROTO_SQL)
 		diag_add(r->d, DIAG_UNSUPPORTED, n->at, "leave protocol away for plain TCP",
 			 "SQL enforcement requires full SQL parsing, so protocol sql is refused");
-	else if (in->e.protocol == PROTO_WEBSOCKET || (INSIDE != FIELD_KEPT && in->e.protocol != PROTO_TCP))
+	else if (in->e.protocol == PROTO_WEBSOCKET)
 		unkept(r, n->at, arena_printf(r->a, "protocol: %s", protocols[in->e.protocol]));
 }
 
@@ -156,8 +156,6 @@ static void read_selector(struct reader *r, const struct node *n, void *obj)
 	in->path = n;
 	for (const char *p = in->e.l7.path.text; *p; p++)
 		in->e.l7.weight += *p != '*';
-	if (INSIDE != FIELD_KEPT)
-		unkept(r, n->key->at, "path");
 }
 
 /* OpenShell warns of an unknown preset and goes on without any; so nothing is allowed. */
@@ -208,9 +206,7 @@ static void read_slash(struct reader *r, const struct node *n, void *obj)
 {
 	struct endpoint_in *in = obj;
 
-	if (INSIDE != FIELD_KEPT)
-		in->encoded_slash = read_switch(r, n, &in->e.l7.encoded_slash);
-	else if (read_bool(r, n, &in->e.l7.encoded_slash) && in->e.l7.encoded_slash)
+	if (read_bool(r, n, &in->e.l7.encoded_slash) && in->e.l7.encoded_slash)
 		in->encoded_slash = n;
 }
 
@@ -438,9 +434,9 @@ const struct field endpoint_fields[] = {
 	{ "enforcement", read_enforcement, FIELD_KEPT,   0, "enforce | audit", "of rules inside the connection" },
 	{ "path",        read_selector,    FIELD_KEPT,   0, "glob",       "which requests the endpoint is for" },
 	{ "allowed_ips", read_allowed,     FIELD_KEPT,   0, "[network]",  "addresses that the host may have; needed for private ones" },
-	{ "access",      read_access,      INSIDE, 0, "read-only | read-write | full", "preset of rules" },
-	{ "rules",       read_rule_list,   INSIDE, 0, "[{allow: rule}]", "requests that are allowed", allow_fields },
-	{ "deny_rules",  read_deny_list,   INSIDE, 0, "[rule]",     "requests that are denied", deny_fields },
+	{ "access",      read_access,      FIELD_KEPT,   0, "read-only | read-write | full", "preset of rules" },
+	{ "rules",       read_rule_list,   FIELD_KEPT,   0, "[{allow: rule}]", "requests that are allowed", allow_fields },
+	{ "deny_rules",  read_deny_list,   FIELD_KEPT,   0, "[rule]",     "requests that are denied", deny_fields },
 	{ "allow_encoded_slash",           read_slash,        FIELD_KEPT,   0, "bool", "keep %2F in paths" },
 	{ "credential_signing",            read_signing,      FIELD_PARSED, 0, "sigv4 | sigv4:body | sigv4:no_body", "request signing" },
 	{ "signing_service",               read_service,      FIELD_PARSED, 0, "text", "for credential_signing" },
@@ -450,11 +446,11 @@ const struct field endpoint_fields[] = {
 	{ "websocket_credential_rewrite",  read_ws_rewrite,   FIELD_KEPT,   0, "bool", "placeholders in messages" },
 	{ "request_body_credential_rewrite", read_body_rewrite, FIELD_KEPT, 0, "bool", "placeholders in bodies" },
 	{ "allow_uninspected_credentials", read_uninspected,  FIELD_KEPT,   0, "bool", "credentials at L4" },
-	{ "persisted_queries",             read_persisted,    INSIDE, 0, "deny | allow_registered", "GraphQL queries known by hash" },
-	{ "graphql_persisted_queries",     read_registered,   INSIDE, 0, "hash -> registered", "the registered ones", registered_fields },
-	{ "graphql_max_body_bytes",        read_graphql_max,  INSIDE, 0, "number", "longest request; default 65536" },
-	{ "json_rpc",                      read_json_rpc,     INSIDE, 0, "mapping", "JSON-RPC options", json_rpc_fields },
-	{ "mcp",                           read_mcp,          INSIDE, 0, "mapping", "MCP options", mcp_fields },
+	{ "persisted_queries",             read_persisted,    FIELD_KEPT,   0, "deny | allow_registered", "GraphQL queries known by hash" },
+	{ "graphql_persisted_queries",     read_registered,   FIELD_KEPT,   0, "hash -> registered", "the registered ones", registered_fields },
+	{ "graphql_max_body_bytes",        read_graphql_max,  FIELD_KEPT,   0, "number", "longest request; default 65536" },
+	{ "json_rpc",                      read_json_rpc,     FIELD_KEPT,   0, "mapping", "JSON-RPC options", json_rpc_fields },
+	{ "mcp",                           read_mcp,          FIELD_KEPT,   0, "mapping", "MCP options", mcp_fields },
 	{ 0 }
 };
 
@@ -465,8 +461,8 @@ const struct field short_fields[] = {
 	{ "binaries",    read_endpoint_binaries, FIELD_KEPT,   0, "[path | {path}]", "programs; absent = any", binary_fields },
 	{ "allowed_ips", read_allowed,           FIELD_KEPT,   0, "[network]",  "addresses that the host may have" },
 	{ "taint",       read_endpoint_taint,    FIELD_KEPT,   0, "deny | ignore", "programs started with an injecting variable" },
-	{ "methods",     read_methods,           INSIDE, 0, "[method]", "HTTP methods; absent = all" },
-	{ "paths",       read_http_paths,        INSIDE, 0, "[glob]",   "HTTP paths; absent = all" },
+	{ "methods",     read_methods,           FIELD_KEPT,   0, "[method]", "HTTP methods; absent = all" },
+	{ "paths",       read_http_paths,        FIELD_KEPT,   0, "[glob]",   "HTTP paths; absent = all" },
 	{ "credential",  read_credential,        FIELD_PARSED, 0, "name",     "entry of `credentials`" },
 	{ 0 }
 };
