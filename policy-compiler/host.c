@@ -22,6 +22,8 @@ static const struct {
 	{ { V4(127, 0, 0, 0),        96 + 8  }, ADDR_FORBIDDEN, "loopback" },
 	{ { V4(169, 254, 0, 0),      96 + 16 }, ADDR_FORBIDDEN, "link-local" },
 	{ { V4(100, 100, 100, 200),  128     }, ADDR_FORBIDDEN, "metadata" },
+	{ { V4(168, 63, 129, 16),    128     }, ADDR_FORBIDDEN, "metadata" },
+	{ { V4(192, 0, 0, 192),      128     }, ADDR_FORBIDDEN, "metadata" },
 	{ { V4(224, 0, 0, 0),        96 + 4  }, ADDR_FORBIDDEN, "multicast" },
 	{ { V4(240, 0, 0, 0),        96 + 4  }, ADDR_FORBIDDEN, "reserved" },
 	{ { V4(10, 0, 0, 0),         96 + 8  }, ADDR_PRIVATE,   "private" },
@@ -29,18 +31,40 @@ static const struct {
 	{ { V4(192, 168, 0, 0),      96 + 16 }, ADDR_PRIVATE,   "private" },
 	{ { V4(192, 0, 0, 0),        96 + 24 }, ADDR_PRIVATE,   "private" },
 	{ { V4(100, 64, 0, 0),       96 + 10 }, ADDR_PRIVATE,   "private" },
+	{ { V4(192, 0, 2, 0),        96 + 24 }, ADDR_PRIVATE,   "documentation" },
+	{ { V4(198, 51, 100, 0),     96 + 24 }, ADDR_PRIVATE,   "documentation" },
+	{ { V4(203, 0, 113, 0),      96 + 24 }, ADDR_PRIVATE,   "documentation" },
+	{ { V4(192, 88, 99, 0),      96 + 24 }, ADDR_PRIVATE,   "6to4 relay" },
 	{ { V4(198, 18, 0, 0),       96 + 15 }, ADDR_OSH,       "osh's synthetic" },
 	{ { { 0 },                   128     }, ADDR_FORBIDDEN, "unspecified" },
 	{ { { [15] = 1 },            128     }, ADDR_FORBIDDEN, "loopback" },
+	{ { { 0 },                   96      }, ADDR_FORBIDDEN, "IPv4-compatible" },
+	{ { { 0x01, 0x00 },          64      }, ADDR_FORBIDDEN, "discard" },
 	{ { { 0xfe, 0x80 },          10      }, ADDR_FORBIDDEN, "link-local" },
 	{ { { 0xff },                8       }, ADDR_FORBIDDEN, "multicast" },
 	{ { { 0xfd, 0, 0x0e, 0xc2, [14] = 2, 0x54 }, 128 }, ADDR_FORBIDDEN, "metadata" },
+	{ { { 0xfd, 0x20, 0, 0xce, [14] = 2, 0x54 }, 128 }, ADDR_FORBIDDEN, "metadata" },
 	{ { { 0xfc },                7       }, ADDR_PRIVATE,   "private" },
 	{ { { 0xfe, 0xc0 },          10      }, ADDR_PRIVATE,   "private" },
-	{ { { 0, 0x64, 0xff, 0x9b }, 96      }, ADDR_PRIVATE,   "translated" },
-	{ { { 0x20, 0x02 },          16      }, ADDR_PRIVATE,   "translated" },
+	{ { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 48 }, ADDR_PRIVATE,  "translated" },
+	{ { { 0x20, 0x01 },          23      }, ADDR_PRIVATE,   "protocol assignment" },
+	{ { { 0x20, 0x01, 0x0d, 0xb8 }, 32   }, ADDR_PRIVATE,   "documentation" },
+	{ { { 0x3f, 0xff },          20      }, ADDR_PRIVATE,   "documentation" },
+	{ { { 0x5f },                16      }, ADDR_PRIVATE,   "segment routing" },
 /* clang-format on */
 };
+
+/* IPv6 ranges whose addresses carry an IPv4 address, from this byte on: it says what they are. */
+static const struct {
+	struct net net;
+	uint32_t at;
+} carriers[] = {
+	{ { { 0, 0x64, 0xff, 0x9b }, 96 }, 12 },
+	{ { { 0x20, 0x02 }, 16 }, 2 },
+};
+
+/* What is in use as global unicast at all. */
+static const struct net global[] = { { V4(0, 0, 0, 0), 96 }, { { 0x20 }, 3 }, { { 0, 0x64, 0xff, 0x9b }, 96 } };
 
 static void mask(struct net *n)
 {
@@ -116,6 +140,7 @@ bool net_overlaps(const struct net *a, const struct net *b)
 	       !((a->addr[bits / 8] ^ b->addr[bits / 8]) & (uint8_t)(0xff00 >> (bits % 8)));
 }
 
+/* The worst entry that any part of it lies in; ARRAY_SIZE = none. */
 static size_t special_of(const struct net *n)
 {
 	size_t found = ARRAY_SIZE(special);
@@ -127,28 +152,76 @@ static size_t special_of(const struct net *n)
 	return found;
 }
 
-enum addr_class net_class(const struct net *n)
+/* The IPv4 part of a network that carries one; a network wider than its prefix carries all of IPv4. */
+static bool carried(const struct net *n, size_t carrier, struct net *ret)
+{
+	uint32_t from = carriers[carrier].at * 8;
+
+	if (!net_overlaps(&carriers[carrier].net, n))
+		return false;
+	*ret = (struct net){ V4(0, 0, 0, 0), 96 };
+	if (n->bits > from) {
+		ret->bits += n->bits - from < 32 ? n->bits - from : 32;
+		memcpy(ret->addr + 12, n->addr + carriers[carrier].at, 4);
+	}
+	mask(ret);
+	return true;
+}
+
+static bool is_global(const struct net *n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(global); i++)
+		if (n->bits >= global[i].bits && net_overlaps(n, &global[i]))
+			return true;
+	return false;
+}
+
+static enum addr_class judge(const struct net *n, const char **ret_why)
 {
 	size_t i = special_of(n);
+	enum addr_class class = i < ARRAY_SIZE(special) ? special[i].class : ADDR_PUBLIC;
+	struct net inner;
 
-	return i < ARRAY_SIZE(special) ? special[i].class : ADDR_PUBLIC;
+	*ret_why = i < ARRAY_SIZE(special) ? special[i].why : NULL;
+	for (size_t c = 0; c < ARRAY_SIZE(carriers); c++) {
+		if (!carried(n, c, &inner))
+			continue;
+		i = special_of(&inner);
+		if (i < ARRAY_SIZE(special) && special[i].class > class) {
+			class = special[i].class;
+			*ret_why = special[i].why;
+		}
+	}
+	if (class == ADDR_PUBLIC && !is_global(n)) {
+		class = ADDR_PRIVATE;
+		*ret_why = "unassigned";
+	}
+	return class;
+}
+
+enum addr_class net_class(const struct net *n)
+{
+	const char *why;
+
+	return judge(n, &why);
 }
 
 const char *net_why(const struct net *n)
 {
-	size_t i = special_of(n);
+	const char *why;
 
-	return i < ARRAY_SIZE(special) ? special[i].why : NULL;
+	(void)judge(n, &why);
+	return why;
 }
 
 /* Where an allowed_ips entry may not reach: these are never a service elsewhere. */
 const char *net_unallowable(const struct net *n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
-		if (special[i].class == ADDR_FORBIDDEN && special[i].net.bits < 128 &&
+		if (special[i].class >= ADDR_FORBIDDEN && special[i].net.bits < 128 &&
 		    net_overlaps(&special[i].net, n))
 			return special[i].why;
-	return n->bits == 128 && net_class(n) == ADDR_FORBIDDEN ? net_why(n) : NULL;
+	return n->bits == 128 && net_class(n) >= ADDR_FORBIDDEN ? net_why(n) : NULL;
 }
 
 bool port_forbidden(uint32_t port)
