@@ -169,6 +169,7 @@ class World:
         openssl("req", *ec, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=allowed.example")
         openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
                 "-extfile", "leaf.ext", "-out", "leaf.pem")
+        self.anchor = os.path.join(self.dir, "ca.pem")      # the operator's, where the egress opens TLS
         self.ca = os.path.join(self.work, "ca.pem")
         shutil.copy(os.path.join(self.dir, "ca.pem"), self.ca)
 
@@ -234,7 +235,7 @@ class World:
         if self.daemon:
             where = ["--socket", self.daemon.bus]
         else:
-            where = ["--upstream-hosts", self.hosts]
+            where = ["--upstream-hosts", self.hosts, "--upstream-ca", self.anchor]
         p, log = (os.path.join(self.dir, f"{what}-{self.n}") for what in ("policy.yaml", "log.jsonl"))
         with open(p, "w") as f:
             f.write(policy)
@@ -245,7 +246,7 @@ class World:
     @contextlib.contextmanager
     def resident(self, env=None):
         """run() inside uses a resident oshd of this world, which starts sandboxes in milliseconds."""
-        with Daemon(self, "--upstream-hosts", self.hosts, env=env) as self.daemon:
+        with Daemon(self, "--upstream-hosts", self.hosts, "--upstream-ca", self.anchor, env=env) as self.daemon:
             yield self.daemon
         self.daemon = None
         shutil.rmtree(os.path.join(self.dir, "state"), ignore_errors=True)
