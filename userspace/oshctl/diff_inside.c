@@ -79,7 +79,10 @@ void diff_requests(struct compare *c, const struct eval_connect *at)
 						     methods.v[m_i], at->host, at->port, path,
 						     queries.v[q_i]);
 
+				const char *group = arena_printf(a, "%s %s:%u", methods.v[m_i],
+								 at->host, at->port);
+
 				if (url)
-					(void)diff_ask_as(c, url, url, at->binary);
+					(void)diff_ask_as(c, group, url, at->binary);
 			}
 }
