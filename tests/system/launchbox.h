@@ -137,7 +137,8 @@ static inline void box_build(const struct box *x, const struct bundle *b, const 
 	struct osh_msg_launch m = { .id = 1, .uid = x->caller, .gid = x->caller };
 	const struct view_args a = { .run_uid = BOX_UID, .run_gid = BOX_UID, .name = "box",
 				     .strict = b->meta->exec_mode == OSH_EXEC_STRICT,
-				     .idmap = x->idmap, .nested = b->meta->userns, .bundle = b };
+				     .idmap = x->idmap, .nested = b->meta->userns, .bundle = b,
+				     .root_fd = -1, .anchors_fd = -1 };
 	static struct paths p;
 	static struct view v = { .root_fd = -1 };
 	struct err e = { 0 };

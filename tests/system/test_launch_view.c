@@ -242,6 +242,39 @@ static void test_own_directories(void **state)
 	good(&(struct box){ .policy = USUAL, .inside = see_processes });
 }
 
+/* Its own as well as the host's parts: a name written to `comm` or memory to `mem` needs no right but this. */
+static int see_proc_ro(void)
+{
+	static const char *const parts[] = {
+		"self/mem", "self/comm", "self/oom_score_adj", "self/coredump_filter", "self/clear_refs", "self/attr/current",
+		"self/uid_map", "self/task/1/comm", "sys/kernel/core_pattern", "sys/kernel/hostname", "sys/vm/drop_caches",
+	};
+	char path[64];
+
+	prctl(PR_SET_DUMPABLE, 1);	/* as after an exec: its own parts are its own */
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		int got;
+
+		snprintf(path, sizeof(path), "/proc/%s", parts[i]);
+		got = try_open(path, O_WRONLY);
+		if (got == 0 || (got != EROFS && got != ENOENT && got != EACCES)) {
+			fprintf(stderr, "%s: %s\n", path, strerror(got));
+			return __LINE__;
+		}
+	}
+	CHECK(try_open("/proc/self/mem", O_RDWR) == EROFS && try_open("/proc/self/comm", O_WRONLY) == EROFS);
+	CHECK(mkdir("/proc/x", 0700) < 0);
+	return 0;
+}
+
+/* The mount says it by itself, on a kernel without Landlock too. */
+static void test_proc_without_landlock(void **state)
+{
+	(void)state;
+	good(&(struct box){ .policy = USUAL, .inside = see_proc_ro, .layers = L_VIEW });
+	good(&(struct box){ .policy = USUAL, .inside = see_proc_ro, .layers = L_VIEW | L_CRED | L_SECCOMP });
+}
+
 static int see_tmp_ro(void)
 {
 	CHECK(try_open("/tmp/x", O_CREAT | O_WRONLY) == EROFS);
@@ -661,7 +694,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_listed),	cmocka_unit_test(test_each_layer_alone),
-		cmocka_unit_test(test_own_directories), cmocka_unit_test(test_tmp_for_reading),
+		cmocka_unit_test(test_proc_without_landlock), cmocka_unit_test(test_own_directories), cmocka_unit_test(test_tmp_for_reading),
 		cmocka_unit_test(test_no_rights),	cmocka_unit_test(test_refused_trees),
 		cmocka_unit_test(test_listed_socket),
 		cmocka_unit_test(test_sys_without_its_mounts), cmocka_unit_test(test_missing),
