@@ -97,10 +97,7 @@ $B/fuzz/obj/%.o: %.c
 $B/fuzz/obj/all.a: $(fuzz.o)
 $B/fuzz/%: tests/fuzz/%.c $B/fuzz/obj/all.a
 	@mkdir -p $(@D); echo "  FUZZ $@"
-	$(Q)$(fuzzcc) -fsanitize=fuzzer,address,undefined $(FUZZLD) -o $@ $< $B/fuzz/obj/all.a -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
-
-# It brings exchanges and connections of its own, and the first definition is taken.
-$B/fuzz/fuzz_h2: private FUZZLD := -Wl,--allow-multiple-definition
+	$(Q)$(fuzzcc) -fsanitize=fuzzer,address,undefined -o $@ $< $B/fuzz/obj/all.a -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
 
 units: $(units)
 tools: $(tools)
