@@ -91,6 +91,7 @@ struct h2 {
 
 int h2_start(struct h2 **ret, const struct h2_role *role, struct stream *io, void *owner);	/* 0 or -ENOMEM */
 void h2_ready(struct h2 *h, uint32_t events);
+void h2_on_now(struct timer *t);		/* of h->now */
 void h2_kick(struct h2 *h);			/* something is to be sent: at the end of this round */
 void h2_fault(struct h2 *h, const char *why);	/* GOAWAY ENHANCE_YOUR_CALM, a record, and the end */
 void h2_done(struct h2 *h, enum gone why);	/* frees; exchanges hear `why` */

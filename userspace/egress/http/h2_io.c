@@ -176,7 +176,7 @@ static void work(struct h2 *h, bool readable)
 	h->role->settled(h);
 }
 
-static void on_now(struct timer *t)
+void h2_on_now(struct timer *t)
 {
 	work(container_of(t, struct h2, now), false);
 }
@@ -190,7 +190,6 @@ void h2_ready(struct h2 *h, uint32_t events)
 
 void h2_kick(struct h2 *h)
 {
-	h->now.fn = on_now;
 	if (!h->inside && !h->now.due_ms && !h->role->ending(h))
 		loop_arm(h->io->loop, &h->now, TIMER_NOW);
 }

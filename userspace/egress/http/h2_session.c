@@ -365,6 +365,7 @@ int h2_start(struct h2 **ret, const struct h2_role *role, struct stream *io, voi
 	h->io = io;
 	h->owner = owner;
 	h->awaited = TIMER_NOW;
+	h->now.fn = h2_on_now;
 	TAILQ_INIT(&h->streams);
 	TAILQ_INIT(&h->wanting);
 	if ((role->server ? nghttp2_session_server_new2 : nghttp2_session_client_new2)(
