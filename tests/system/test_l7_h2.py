@@ -377,7 +377,7 @@ curl -s --http2 -H 'Expect: 100-continue' --data-binary @upload https://one.exam
 
 
 def denied(w):
-    rc, out, err, ev = w.sh("nghttp -v https://two.example/hello https://two.example/denied/x https://two.example/hello 2>&1")
+    rc, out, err, ev = w.sh("nghttp -v 'https://two.example/hello?1' https://two.example/denied/x 'https://two.example/hello?2' 2>&1")
     t.ok(out.count(":status: 200") == 2 and out.count(":status: 403") == 1 and out.count("two says hello") == 2,
          "one stream is denied, the others go on", out[-3000:], err)
     t.ok('"policy_denied"' in out and any(e.kind == "http" and e.denied for e in ev), "the denial has its body and its record")

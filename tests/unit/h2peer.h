@@ -190,6 +190,8 @@ static void peer_turn(struct peer *p)
 		n = recv(p->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (n <= 0) {
 			p->eof = !n || errno != EAGAIN;
+			if (p->eof)
+				shutdown(p->fd, SHUT_RDWR);
 			break;
 		}
 		p->got += (size_t)n;

@@ -93,6 +93,8 @@ static void turn(void)
 	}
 	if (!far.deaf && n < 0 && errno != EAGAIN)
 		far.eof = true;
+	if (far.eof)
+		shutdown(far.fd, SHUT_RDWR);
 	parse();
 }
 

@@ -84,6 +84,8 @@ struct h2 {
 	bool blocked;			/* the socket takes no more */
 	bool draining;			/* GOAWAY was submitted: it ends with its last stream */
 	bool unread;			/* reading stopped before the socket was empty */
+	bool lingering;			/* GOAWAY is out, exchanges are gone */
+	uint32_t dropped;		/* bytes received since then */
 	bool fault;			/* it ends as soon as GOAWAY had its chance */
 	bool inside;			/* in h2_ready or the timer: they flush at their end */
 	bool told;			/* the peer's fault is on record */
@@ -107,6 +109,7 @@ void h2_stream_data(struct h2_stream *s, struct slice bytes);	/* from the peer *
 void h2_stream_end(struct h2_stream *s, struct head *trailers);	/* from the peer; takes the memory of *trailers */
 void h2_stream_retire(struct h2_stream *s);	/* freed when nobody is at work on it */
 void h2_streams_sweep(struct h2 *h);
+void h2_streams_drop(struct h2 *h, enum gone why);	/* all of them; nghttp2 is not to be called any more */
 bool h2_streams_tell(struct h2 *h);		/* those that have room again; false = nobody waited */
 ssize_t h2_stream_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length, uint32_t *flags,
 		       nghttp2_data_source *source, void *user);

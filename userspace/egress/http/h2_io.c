@@ -12,7 +12,9 @@
 #define ROUNDS 16			/* reads, or writes, before other connections get their turn */
 #define QUEUE 256			/* frames that wait for a peer that does not read: then we do not either */
 
-static char batch[BATCH];
+#define LINGER (4u << 20)		/* bytes that are dropped behind the last words */
+
+static char batch[BATCH], bytes[BATCH];
 static size_t batch_n;
 
 size_t h2_batch_room(void)
@@ -128,8 +130,6 @@ static bool flush(struct h2 *h)
 
 static void read_some(struct h2 *h)
 {
-	static char bytes[BATCH];
-
 	for (int round = 0; round < ROUNDS; round++) {
 		ssize_t n, r;
 
@@ -153,6 +153,33 @@ static void read_some(struct h2 *h)
 	}
 }
 
+/*
+ * Our last words are out. What a client has sent meanwhile, left unread in the socket, would make the close
+ * a reset, and a reset takes last words away: it is read and dropped, for a while.
+ */
+static void linger(struct h2 *h)
+{
+	h2_streams_drop(h, GONE_RESET);
+	if (h->role->ending(h))
+		return;
+	if (!h->role->server || h->blocked || (stream_finish(h->io) < 0)) {
+		end(h, false);
+		return;
+	}
+	h->lingering = true;
+	loop_arm(h->io->loop, &h->now, TIMER_DIAL);
+}
+
+static void drop_some(struct h2 *h)
+{
+	ssize_t n = 0;
+
+	while (h->dropped < LINGER && (n = stream_read(h->io, bytes, sizeof(bytes))) > 0)
+		h->dropped += (uint32_t)n;
+	if (n != IO_AGAIN)
+		end(h, false);
+}
+
 static void work(struct h2 *h, bool readable)
 {
 	bool flushed;
@@ -163,12 +190,15 @@ static void work(struct h2 *h, bool readable)
 	flushed = flush(h);
 	if (h->unread && !h->blocked && flushed)
 		read_some(h);
+	flushed = flush(h) && flushed;
 	h->inside = false;
 	if (h->role->ending(h))
 		return;
 	if (h->fault || (!h->blocked && !h->n_streams && !nghttp2_session_want_write(h->session) &&
 			 (h->draining || !nghttp2_session_want_read(h->session)))) {
-		end(h, false);
+		linger(h);
+		if (h->lingering)
+			drop_some(h);
 		return;
 	}
 	if (!flushed || (h->unread && !h->blocked))
@@ -178,14 +208,22 @@ static void work(struct h2 *h, bool readable)
 
 void h2_on_now(struct timer *t)
 {
-	work(container_of(t, struct h2, now), false);
+	struct h2 *h = container_of(t, struct h2, now);
+
+	if (h->lingering)
+		end(h, false);
+	else
+		work(h, false);
 }
 
 void h2_ready(struct h2 *h, uint32_t events)
 {
 	if (events & EPOLLOUT)
 		h->blocked = false;
-	work(h, true);
+	if (h->lingering)
+		drop_some(h);
+	else
+		work(h, true);
 }
 
 void h2_kick(struct h2 *h)

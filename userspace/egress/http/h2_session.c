@@ -379,15 +379,10 @@ int h2_start(struct h2 **ret, const struct h2_role *role, struct stream *io, voi
 
 void h2_done(struct h2 *h, enum gone why)
 {
-	struct h2_stream *s;
-
 	if (!h)
 		return;
 	loop_disarm(h->io->loop, &h->now);
-	while ((s = TAILQ_FIRST(&h->streams))) {
-		h2_stream_gone(s, s->headed || h->role->server ? GONE_RESET : why);
-		h2_stream_free(s);
-	}
+	h2_streams_drop(h, why);
 	nghttp2_session_del(h->session);
 	h2_reading_done(&h->reading);
 	free(h->rest.p);

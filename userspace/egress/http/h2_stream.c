@@ -191,6 +191,16 @@ void h2_streams_sweep(struct h2 *h)
 	}
 }
 
+void h2_streams_drop(struct h2 *h, enum gone why)
+{
+	struct h2_stream *s;
+
+	while ((s = TAILQ_FIRST(&h->streams))) {
+		h2_stream_gone(s, s->headed || h->role->server ? GONE_RESET : why);
+		h2_stream_free(s);
+	}
+}
+
 /* From the peer to the exchange. */
 
 static void deliver(struct h2_stream *s)
