@@ -28,7 +28,7 @@ libs_osh-launch := -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcrypto
 dir_osh-init    := init
 libs_osh-init   := $(if $(SAN),,-static)
 dir_osh-egress  := egress
-libs_osh-egress := -lcares -lseccomp -lssl -lcrypto -lnghttp2 -ljansson
+libs_osh-egress := -lcares -lseccomp -lssl -lcrypto -lnghttp2 -ljansson -lwslay
 dir_osh-audit   := audit
 libs_osh-audit  := -lbpf -lelf -lz -lseccomp -lcrypto
 
@@ -84,7 +84,7 @@ $(call obj,$(call src,oshd) $(wildcard tests/bpf/*.c tests/system/*.c tests/vm/*
 
 # Tests link every component's library; an archive gives only what a test asks for.
 testlibs := $(comps:%=$B/lib-%.a) $B/libpolicy.a $B/libbase.a
-alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lssl -lcrypto -lnghttp2 -lpthread
+alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lssl -lcrypto -lnghttp2 -lwslay -lpthread
 $(units) $(tools): $B/%: $B/%.o $(testlibs)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)
@@ -97,7 +97,7 @@ $B/fuzz/obj/%.o: %.c
 $B/fuzz/obj/all.a: $(fuzz.o)
 $B/fuzz/%: tests/fuzz/%.c $B/fuzz/obj/all.a
 	@mkdir -p $(@D); echo "  FUZZ $@"
-	$(Q)$(fuzzcc) -fsanitize=fuzzer,address,undefined -o $@ $< $B/fuzz/obj/all.a -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2
+	$(Q)$(fuzzcc) -fsanitize=fuzzer,address,undefined -o $@ $< $B/fuzz/obj/all.a -lyaml -ljansson -lcares -lseccomp -lssl -lcrypto -lnghttp2 -lwslay
 
 units: $(units)
 tools: $(tools)

@@ -118,8 +118,6 @@ static void read_protocol(struct reader *r, const struct node *n, void *obj)
 	else if (in->e.protocol == PROTO_SQL)
 		diag_add(r->d, DIAG_UNSUPPORTED, n->at, "leave protocol away for plain TCP",
 			 "SQL enforcement requires full SQL parsing, so protocol sql is refused");
-	else if (in->e.protocol == PROTO_WEBSOCKET)
-		unkept(r, n->at, arena_printf(r->a, "protocol: %s", protocols[in->e.protocol]));
 }
 
 static void read_tls(struct reader *r, const struct node *n, void *obj)

@@ -132,7 +132,7 @@ static const struct {
 	{ "methods", "network: [{host: a.example.com, methods: [GET]}]\n", "" },
 	{ "methods: none", "network: [{host: a.example.com, methods: []}]\n", "142:1:33" },
 	{ "skip and look", EP("host: a.example.com, port: 1, tls: skip, protocol: rest, access: full"), "150:6:9" },
-	{ "websocket", EP("host: a.example.com, port: 1, protocol: websocket, access: full"), "150:6:50" },
+	{ "websocket", EP("host: a.example.com, port: 1, protocol: websocket, access: full"), "" },
 	{ "later sections", "version: 1\nnetwork_middlewares: {}\ngpu: {count: 1}\nassert: []\nresources: {}\ncredentials: {}\ninference: {}\n",
 	  "150:3:1 150:4:1 150:5:1 150:6:1 150:7:1 108:7:12" },
 	/* ambiguity */

@@ -22,6 +22,7 @@ static void reap(struct timer *t)
 	struct head mine = x->head;
 
 	head_done(&x->trailers);
+	websocket_free(x->ws);
 	guard_done(x);
 	if (n_kept == KEPT) {
 		head_done(&mine);
@@ -269,6 +270,42 @@ static size_t guarded_body(struct exchange *x, struct slice bytes)
 	return n;
 }
 
+/* True: the message goes on. */
+static bool take_message(struct exchange *x, const struct rules_answer *a)
+{
+	x->rule = a->rule;
+	x->line = a->line;
+	if (a->verdict == OSH_ALLOW)
+		return true;
+	return answer_event(x, a->verdict, a->why, 0, "a message on the WebSocket") && a->verdict != OSH_DENY;
+}
+
+/* A message that is denied, or that is none, ends the WebSocket: there is no answer to give in its middle. */
+static size_t client_messages(struct exchange *x, struct slice bytes)
+{
+	static struct rules_answer a;	/* large, and done with on return */
+	struct buf out = { 0 };
+	enum websocket_step step;
+	const char *why = NULL;
+	bool good = true;
+
+	websocket_feed(x->ws, bytes);
+	while (good && (step = websocket_next(x->ws, &out, &a, &why)) != WS_MORE) {
+		good = step == WS_JUDGED && take_message(x, &a);
+		if (step == WS_BROKEN)
+			(void)answer_event(x, OSH_DENY, OSH_WHY_HTTP_BAD, 0, why);
+	}
+	exchange_held_drop(x);
+	if (good && out.n)
+		exchange_held_add(x, (struct slice){ out.p, out.n });
+	buf_done(&out);
+	if (!good || !buf_ok(&x->held))
+		exchange_cut(x, GONE_RESET);
+	else
+		(void)push_held(x);
+	return bytes.n;
+}
+
 static size_t client_body(struct exchange *x, struct slice bytes)
 {
 	size_t n;
@@ -280,6 +317,8 @@ static size_t client_body(struct exchange *x, struct slice bytes)
 	if (x->stage != X_OPEN || !x->up || x->held_at < x->held.n)
 		return 0;
 	await(x, TIMER_IDLE);
+	if (x->ws && x->upgraded)
+		return client_messages(x, bytes);
 	if (x->guard && x->guard->out_on)
 		return guarded_body(x, bytes);
 	n = x->up->ops->body(x->up, bytes);
@@ -323,6 +362,12 @@ static void answer_head(struct exchange *x, struct head *h, bool end)
 	}
 	await(x, TIMER_IDLE);
 	x->upgraded = h->status == 101;
+	if (x->upgraded && x->ws && head_find(h, "sec-websocket-extensions", 0)) {
+		answer_deny(x, 502, OSH_WHY_UPSTREAM_HTTP, "a WebSocket extension that nobody asked for", true);
+		return;
+	}
+	if (x->upgraded)		/* the request ended; the tunnel has not */
+		x->client_ended = x->request_sent = false;
 	if (h->status < 200 && !x->upgraded) {
 		if (x->head.version < 11 || x->interim++ >= INTERIM_MOST)
 			return;

@@ -44,6 +44,22 @@ static bool make_ready(struct exchange *x, const struct rules_answer *a)
 	return true;
 }
 
+/* Where messages must be judged they must be readable: the server is offered no extension. */
+static bool open_websocket(struct exchange *x, const struct rules_answer *a)
+{
+	const struct bundle *b = x->fs->table.bundle;
+
+	websocket_free(x->ws);
+	x->ws = NULL;
+	if (!x->upgrade || !a->l7 || b->l7[a->l7 - 1].protocol != OSH_PROTO_WEBSOCKET)
+		return true;
+	if (!websocket_new(&x->ws, b, &x->c->target, slice_of(head_str(&x->head, x->head.target))))
+		return false;
+	if (x->ws)
+		head_drop(&x->head, "sec-websocket-extensions");
+	return true;
+}
+
 /* A client that waits for permission to send the body gets it from us: upstream hears of it later. */
 static void ask_for_body(struct exchange *x)
 {
@@ -104,6 +120,10 @@ static void decide(struct exchange *x)
 	}
 	if (!make_ready(x, &a)) {
 		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
+		return;
+	}
+	if (!open_websocket(x, &a)) {
+		deny(x, OSH_WHY_INTERNAL, "out of memory");
 		return;
 	}
 	why = guard_request(x, &a, &detail);

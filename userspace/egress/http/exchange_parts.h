@@ -9,6 +9,7 @@
 #include "http/conn.h"
 #include "http/exchange.h"
 #include "http/pool.h"
+#include "http/websocket.h"
 #include "rules/rules.h"
 
 enum stage {
@@ -50,6 +51,7 @@ struct exchange {
 	size_t hold_most;
 	uint32_t rule, line, cred;
 	uint32_t shown;			/* of head.text: the target without a credential, for records and answers */
+	struct websocket *ws;		/* NULL = what the client says after 101 is not judged */
 	struct guard *guard;		/* NULL = the sandbox has no credentials */
 };
 
