@@ -124,7 +124,7 @@ static void rig_request(struct exchange *x, struct head *h, bool end)
 		return;
 	}
 	if (rig.mode == RIG_PASS || rig.mode == RIG_DENY_SOME) {
-		x->up = rig.u.ops->open(&rig.u);
+		x->up = rig.u.ending || rig.u.closing ? NULL : rig.u.ops->open(&rig.u);
 		if (!x->up) {
 			rig_keep(h);
 			rig_answer(x, 502, "no upstream");
