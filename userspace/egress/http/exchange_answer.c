@@ -8,7 +8,7 @@
 #include "http/deny.h"
 #include "http/exchange_parts.h"
 
-#define DRAIN_MOST (256u << 10)
+#define DRAIN_MOST (64u << 20)
 
 static void copy(char *to, size_t room, const char *from, size_t n, uint16_t *flags)
 {
@@ -147,7 +147,7 @@ void answer_start(struct exchange *x)
 
 /*
  * Many clients take an answer in the middle of their request for a broken connection. So a body that is
- * small and on its way is taken first; one that pauses, or that waits for a 100, is not waited for.
+ * not huge and on its way is taken first; one that pauses, or that waits for a 100, is not waited for.
  */
 static bool drains(const struct exchange *x)
 {

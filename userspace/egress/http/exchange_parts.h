@@ -19,7 +19,7 @@ enum stage {
 	X_TOKEN,			/* allowed; its provider is asked for a token */
 	X_CONNECT,			/* allowed; waits for a place on an upstream connection */
 	X_OPEN,				/* both sides are linked */
-	X_DRAIN,			/* our own answer is ready; what is left of a small body is thrown away first */
+	X_DRAIN,			/* our own answer is ready; what is left of the body is thrown away first */
 	X_ANSWER,			/* our own answer is being written */
 	X_OVER,
 };
