@@ -164,10 +164,10 @@ class Audit:
                self.boxes, self.boxes, self.lanes.slots, self.lanes.tails]     # no programs of tasks
 
         def arrange():
-            high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+            high = [os.dup2(fd, 500 + i) for i, fd in enumerate(fds)]
             for i, fd in enumerate(high):
                 os.dup2(fd, 3 + i, inheritable=True)
-            os.closerange(3 + len(fds), 200)
+            os.closerange(3 + len(fds), 600)
         self.p = subprocess.Popen([os.path.join(BUILD, "osh-audit"), "1900020000", "embedded"], preexec_fn=arrange,
                                   close_fds=False, stdin=subprocess.DEVNULL, stderr=self.err)
         theirs.close()
@@ -489,14 +489,16 @@ def t_flood():
                 a.emit(event(7), repeat=20000)
         finally:
             os._exit(0)
-    time.sleep(0.3)
-    g = log_file()
-    a.add(8, 4, append(g))
-    start = time.monotonic()
-    ok = a.end(8)
-    took = time.monotonic() - start
-    os.kill(pid, 9)
-    os.waitpid(pid, 0)
+    try:
+        time.sleep(0.3)
+        g = log_file()
+        a.add(8, 4, append(g))
+        start = time.monotonic()
+        ok = a.end(8)
+        took = time.monotonic() - start
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
     t.ok(ok and took < 5, f"a flood of one sandbox does not hold up another's end ({took:.2f} s)")
     a.p.kill()
     a.p.wait()
