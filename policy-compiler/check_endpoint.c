@@ -96,6 +96,9 @@ static void check_credentials(struct reader *r, const struct endpoint_in *in)
 	const struct l7 *l7 = &in->e.l7;
 	bool rest = in->e.protocol == PROTO_REST, ws = in->e.protocol == PROTO_WEBSOCKET;
 
+	if (in->credential && !endpoint_inspected(&in->e) && !l7->uninspected)
+		say(r, in->credential, DIAG_CREDENTIAL,
+		    "a credential goes into requests: the endpoint wants protocol rest, graphql, json-rpc or mcp");
 	if (in->ws_rewrite && !rest && !ws)
 		say(r, in->ws_rewrite, DIAG_CREDENTIAL,
 		    "websocket_credential_rewrite requires protocol rest or websocket");

@@ -16,6 +16,8 @@ struct endpoint_in {
 	const struct node *signing, *ws_rewrite, *body_rewrite, *encoded_slash;
 	const struct node *graphql, *json_rpc, *mcp;	/* any key that is for that protocol alone */
 	const struct node *methods, *paths;		/* short form */
+	const struct node *credential;
+	bool brief;			/* an entry of `network` */
 	struct list allowed;
 	struct rule_in *rule;		/* short form: endpoint and rule are one mapping */
 };

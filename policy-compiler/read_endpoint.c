@@ -219,7 +219,8 @@ static void read_body_rewrite(struct reader *r, const struct node *n, void *obj)
 {
 	struct endpoint_in *in = obj;
 
-	in->body_rewrite = read_switch(r, n, &in->e.l7.body_rewrite);
+	if (read_bool(r, n, &in->e.l7.body_rewrite) && in->e.l7.body_rewrite)
+		in->body_rewrite = n;
 }
 
 static void read_uninspected(struct reader *r, const struct node *n, void *obj)
@@ -267,7 +268,7 @@ static void read_provider(struct reader *r, const struct node *n, void *obj)
 }
 
 static const struct field binding_fields[] = {
-	{ "provider", read_provider, FIELD_PARSED, FIELD_REQUIRED, "name", "whose credential fits here" },
+	{ "provider", read_provider, FIELD_KEPT, FIELD_REQUIRED, "name", "whose credential fits here" },
 	{ 0 },
 };
 
@@ -275,12 +276,16 @@ static void read_binding(struct reader *r, const struct node *n, void *obj)
 {
 	struct endpoint_in *in = obj;
 
+	in->credential = n;
 	(void)read_map(r, n, binding_fields, "credential_binding", &in->e.l7.binding);
 }
 
 static void read_credential(struct reader *r, const struct node *n, void *obj)
 {
-	(void)read_text(r, n, &((struct endpoint_in *)obj)->e.l7.credential);
+	struct endpoint_in *in = obj;
+
+	in->credential = n;
+	(void)read_text(r, n, &in->e.l7.credential);
 }
 
 static void read_persisted(struct reader *r, const struct node *n, void *obj)
@@ -436,11 +441,11 @@ const struct field endpoint_fields[] = {
 	{ "rules",       read_rule_list,   FIELD_KEPT,   0, "[{allow: rule}]", "requests that are allowed", allow_fields },
 	{ "deny_rules",  read_deny_list,   FIELD_KEPT,   0, "[rule]",     "requests that are denied", deny_fields },
 	{ "allow_encoded_slash",           read_slash,        FIELD_KEPT,   0, "bool", "keep %2F in paths" },
-	{ "credential_signing",            read_signing,      FIELD_PARSED, 0, "sigv4 | sigv4:body | sigv4:no_body", "request signing" },
-	{ "signing_service",               read_service,      FIELD_PARSED, 0, "text", "for credential_signing" },
-	{ "signing_region",                read_region,       FIELD_PARSED, 0, "text", "for credential_signing" },
-	{ "credential_binding",            read_binding,      FIELD_PARSED, 0, "{provider}", "provider whose credential fits here", binding_fields },
-	{ "credential",                    read_credential,   FIELD_PARSED, FIELD_OWN, "name", "entry of `credentials`" },
+	{ "credential_signing",            read_signing,      FIELD_KEPT, 0, "sigv4 | sigv4:body | sigv4:no_body", "request signing" },
+	{ "signing_service",               read_service,      FIELD_KEPT, 0, "text", "for credential_signing" },
+	{ "signing_region",                read_region,       FIELD_KEPT, 0, "text", "for credential_signing" },
+	{ "credential_binding",            read_binding,      FIELD_KEPT, 0, "{provider}", "provider whose credential fits here", binding_fields },
+	{ "credential",                    read_credential,   FIELD_KEPT, FIELD_OWN, "name", "entry of `credentials`" },
 	{ "websocket_credential_rewrite",  read_ws_rewrite,   FIELD_KEPT,   0, "bool", "placeholders in messages" },
 	{ "request_body_credential_rewrite", read_body_rewrite, FIELD_KEPT, 0, "bool", "placeholders in bodies" },
 	{ "allow_uninspected_credentials", read_uninspected,  FIELD_KEPT,   0, "bool", "credentials at L4" },
@@ -461,7 +466,7 @@ const struct field short_fields[] = {
 	{ "taint",       read_endpoint_taint,    FIELD_KEPT,   0, "deny | ignore", "programs started with an injecting variable" },
 	{ "methods",     read_methods,           FIELD_KEPT,   0, "[method]", "HTTP methods; absent = all" },
 	{ "paths",       read_http_paths,        FIELD_KEPT,   0, "[glob]",   "HTTP paths; absent = all" },
-	{ "credential",  read_credential,        FIELD_PARSED, 0, "name",     "entry of `credentials`" },
+	{ "credential",  read_credential,        FIELD_KEPT,   0, "name",     "entry of `credentials`" },
 	{ 0 }
 };
 /* clang-format on */

@@ -148,7 +148,7 @@ void read_network(struct reader *r, const struct node *n, void *obj)
 		struct rule_in rule = { .rule = { .name = arena_printf(r->a, "network[%u]", i),
 						  .at = v->at },
 					.errors = r->d->n_errors };
-		struct endpoint_in in = { .rule = &rule };
+		struct endpoint_in in = { .rule = &rule, .brief = true };
 
 		if (!rule.rule.name || !read_map(r, v, short_fields, "network entry", &in))
 			continue;

@@ -172,7 +172,7 @@ static void read_credential_provider(struct reader *r, const struct node *n, voi
 }
 
 const struct field credential_fields[] = {
-	{ "provider", read_credential_provider, FIELD_PARSED, FIELD_REQUIRED, "name", "provider record" },
+	{ "provider", read_credential_provider, FIELD_KEPT, FIELD_REQUIRED, "name", "provider record" },
 	{ 0 },
 };
 

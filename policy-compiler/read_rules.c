@@ -362,9 +362,12 @@ static void read_short(struct reader *r, struct endpoint_in *in)
 
 void rules_finish(struct reader *r, struct endpoint_in *in)
 {
-	in->e.l7.has_rules = in->rules || in->methods || in->paths;
+	/* A credential goes into requests, so an entry with one is about requests. */
+	bool brief = in->methods || in->paths || (in->brief && in->e.l7.credential);
+
+	in->e.l7.has_rules = in->rules || brief;
 	in->e.l7.has_deny = in->deny;
-	if (in->methods || in->paths) {
+	if (brief) {
 		in->e.protocol = PROTO_REST;
 		read_short(r, in);
 	}

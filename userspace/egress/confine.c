@@ -74,7 +74,7 @@ int confine_limits(struct err *e)
 	} limits[] = {
 		{ RLIMIT_NOFILE, files }, { RLIMIT_CORE, 0 }, { RLIMIT_FSIZE, 0 },
 		{ RLIMIT_NPROC, 0 }, { RLIMIT_MSGQUEUE, 0 },
-		{ RLIMIT_MEMLOCK, MEMORY },	/* with credentials all of it is locked: none is swapped */
+		{ RLIMIT_MEMLOCK, MEMORY },	/* keys and secrets */
 #ifndef __SANITIZE_ADDRESS__
 		{ RLIMIT_AS, MEMORY },
 #endif

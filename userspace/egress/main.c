@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "confine.h"
@@ -77,22 +76,6 @@ static int confine(const uint32_t ids[2], struct err *e)
 	return confine_calls(e);
 }
 
-/*
- * A key also passes through heads, buffers and OpenSSL, so with credentials no page of this process is ever
- * swapped; dumps there are none. The sanitizers' address space is too large to lock.
- */
-static int read_creds(struct flows *fs, struct err *e)
-{
-	int r = creds_load(&fs->creds, FD(CREDS), e);
-
-#ifndef __SANITIZE_ADDRESS__
-	if (r == 0 && fs->creds && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-		r = fail(e, errno, "lock the memory that holds credentials: %s", strerror(errno));
-#endif
-	close(FD(CREDS));
-	return r;
-}
-
 static int read_inputs(struct flows *fs, struct bundle *b, struct err *e)
 {
 	struct ip servers[RESOLV_SERVERS];
@@ -108,7 +91,7 @@ static int read_inputs(struct flows *fs, struct bundle *b, struct err *e)
 		return r;
 	n = resolv_parse(text, servers);
 	free((char *)text.p);
-	if ((r = read_creds(fs, e)) < 0 || (r = confine_ports(b, &fs->hosts, e)) < 0)
+	if ((r = creds_load(&fs->creds, FD(CREDS), e)) < 0 || (r = confine_ports(b, &fs->hosts, e)) < 0)
 		return r;
 	if (bundle_opens_tls(b) && (r = tls_new(&fs->tls, b, FD(ROOT), FD(ANCHORS), e)) < 0)
 		return r;
