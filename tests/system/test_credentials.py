@@ -31,6 +31,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def fields(self):
+        return {k.lower(): v for k, v in self.headers.items()}
+
     def key(self):
         auth = self.headers.get("Authorization", "")
         return auth.removeprefix("Bearer ")
@@ -45,7 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.seen.append((self.path, dict(self.headers), body))
+        self.server.seen.append((self.path, self.fields(), body))
         if self.path == "/token":
             self.token(body)
         else:
@@ -60,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                        "expires_in": self.server.life}).encode())
 
     def do_GET(self):
-        self.server.seen.append((self.path, dict(self.headers), b""))
+        self.server.seen.append((self.path, self.fields(), b""))
         k = self.key().encode()
         echo = {
             "/echo": k, "/json": json.dumps({"you": k.decode()}).encode(), "/base64": base64.b64encode(b"x" + k + b"yz"),
@@ -184,7 +187,7 @@ def header(w, up):
     r = go(w, f'echo "$ACME_API_KEY"; curl -sS -m 20 -H "Authorization: Bearer $ACME_API_KEY" https://{HOST}/x; '
               f'curl -sS -m 20 -H "Authorization: Bearer of-my-own" https://{HOST}/y; curl -sS -m 20 https://git.example/z',
            env={"ACME_API_KEY": KEY})
-    got = {p: h.get("Authorization") for p, h, _ in up.seen}
+    got = {p: h.get("authorization") for p, h, _ in up.seen}
     t.ok(r.out.startswith("osh-acme-") and r.out.count("fine") == 3, "the sandbox holds a placeholder, and its requests work", r)
     t.ok(got.get("/x") == got.get("/y") == "Bearer " + KEY, "the key is put in place of what the sandbox sent", got)
     t.ok("/z" in got and got["/z"] is None, "a host of another endpoint gets no key", got)
@@ -246,7 +249,7 @@ def oauth(w, up):
     up.tokens = 0
     r = go(w, f"for i in 1 2 3; do curl -sS -m 20 https://{HOST}/x & done; wait; curl -sS -m 20 https://{HOST}/y",
            options=["--provider", "acme=" + record(w, "oauth", secret, **more)])
-    keys = [h.get("Authorization") for p, h, _ in up.seen if p in ("/x", "/y")]
+    keys = [h.get("authorization") for p, h, _ in up.seen if p in ("/x", "/y")]
     t.ok(keys == ["Bearer fresh-token-00000001"] * 4 and up.tokens == 1, "one token is fetched, and used by all", r, up.seen)
     up.tokens, up.life = 0, 1
     r = go(w, f"curl -sS -m 20 https://{HOST}/x; sleep 1.2; curl -sS -m 20 https://{HOST}/echo; sleep 1.2; curl -sS -m 20 https://{HOST}/x",

@@ -14,6 +14,7 @@
 #define FAILED_REST_MS 5000		/* no new try after a failure */
 #define GOOD_DEFAULT_S 3600		/* where the answer does not say */
 #define GOOD_MOST_S 86400
+#define GOOD_LEAST_MS 500		/* those that wait for it can use it, whatever the answer says */
 
 /* One request for a token: an exchange whose client is us. */
 struct job {
@@ -49,14 +50,14 @@ static unsigned seconds(struct slice json)
 static bool took(struct job *j)
 {
 	struct slice json = { j->body, j->n };
-	unsigned good = seconds(json), before = j->cred->provider.before_s;
+	uint64_t good = 1000ull * seconds(json), before = 1000ull * j->cred->provider.before_s;
 
 	if (j->status != 200 || cred_renew(j->fs->creds, j->cred, member(json, "access_token"),
 					   member(json, "refresh_token")) < 0)
 		return false;
 	/* A token of a minute that is renewed a minute before is used for half of its life. */
 	good = good > 2 * before ? good - before : good / 2;
-	j->cred->good_until_ms = j->fs->loop->now_ms + 1000ull * good;
+	j->cred->good_until_ms = j->fs->loop->now_ms + (good > GOOD_LEAST_MS ? good : GOOD_LEAST_MS);
 	return true;
 }
 
