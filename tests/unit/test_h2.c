@@ -509,6 +509,20 @@ static void heads_are_bounded(void **state)
 	stop();
 }
 
+static void a_refused_head_has_no_body(void **state)
+{
+	const nghttp2_nv nv[] = { PEER_NV(":method", "HEAD"), PEER_NV(":scheme", "http"), PEER_NV(":authority", "a.example"),
+				  PEER_NV(":path", "/") };
+
+	(void)state;
+	start(RIG_ECHO, false);
+	ask(nv, N(nv), NULL, 0);
+	assert_true(rig_run(all_answered, 2000));
+	assert_non_null(strstr(peer_text(&cli.s[0].fields), ":status: 400"));
+	assert_int_equal(cli.s[0].body, 0);
+	stop();
+}
+
 static const struct {
 	const char *name;
 	nghttp2_nv nv[4];
@@ -588,6 +602,7 @@ int main(void)
 		cmocka_unit_test(the_peers_limit_of_streams_is_kept),
 		cmocka_unit_test(bad_heads_are_refused_and_recorded),
 		cmocka_unit_test(heads_are_bounded),
+		cmocka_unit_test(a_refused_head_has_no_body),
 		cmocka_unit_test(bad_answers_are_not_passed_on),
 		cmocka_unit_test(an_answer_is_delivered_though_its_stream_closed),
 	};

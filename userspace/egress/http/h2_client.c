@@ -62,17 +62,18 @@ static const struct side_ops ops = {
 	.abort = side_abort,
 };
 
-/* An answer of our own: `body` is JSON. */
-static void answer(struct h2_stream *s, int status, const struct buf *body)
+/* An answer of our own: `body` is JSON, and left out where the request was HEAD. */
+static void answer(struct h2_stream *s, int status, const struct buf *body, bool bare)
 {
 	struct head h = { .status = (uint16_t)status, .version = 20 };
 	char length[24];
 
+	bare = bare || !body->n;
 	snprintf(length, sizeof(length), "%zu", body->n);
 	(void)head_put(&h, SLICE("content-type"), SLICE("application/json"));
 	(void)head_put(&h, SLICE("content-length"), slice_of(length));
-	side_head(&s->side, &h, !body->n);
-	if (body->n) {
+	side_head(&s->side, &h, bare);
+	if (!bare) {
 		(void)h2_side_body(&s->side, (struct slice){ body->p, body->n });
 		h2_side_end(&s->side, NULL);
 	}
@@ -82,6 +83,7 @@ static void answer(struct h2_stream *s, int status, const struct buf *body)
 static void on_head(struct h2_stream *s, struct head *h, int status, const char *why, bool end)
 {
 	struct conn *c = conn_of(s->h);
+	bool bare = slice_is(slice_of(head_str(h, h->method)), "HEAD");
 	struct buf body = { 0 };
 
 	s->headed = true;
@@ -89,12 +91,12 @@ static void on_head(struct h2_stream *s, struct head *h, int status, const char 
 	if (status) {
 		h2_amiss(s->h);
 		conn_bad_request(c, status, why, &body);
-		answer(s, status, &body);
+		answer(s, status, &body, bare);
 	} else if ((s->side.x = exchange_new(c, &s->side))) {
 		exchange_head(s->side.x, &s->side, h, end);
 	} else {
 		conn_refusal(c, &body);
-		answer(s, 503, &body);
+		answer(s, 503, &body, bare);
 	}
 	buf_done(&body);
 }
