@@ -43,6 +43,7 @@ struct rig {
 	char why[160];
 	struct head last;		/* head of the last request or answer */
 	unsigned slots_freed;
+	bool secret;			/* requests carry a credential */
 	void (*seen)(const struct head *h);	/* every head that reaches an exchange */
 	void (*turn)(void);		/* the far ends, once a round */
 	bool (*until)(void);
@@ -132,6 +133,7 @@ static void rig_request(struct exchange *x, struct head *h, bool end)
 		}
 		rig.u.open++;
 		x->up->x = x;
+		h->secret = rig.secret;
 		x->up->ops->head(x->up, h, end);
 	} else if (rig.mode == RIG_ECHO) {
 		struct side *client = x->client;

@@ -509,6 +509,64 @@ static void heads_are_bounded(void **state)
 	stop();
 }
 
+static void clients_that_hold_the_window_send_others_elsewhere(void **state)
+{
+	const nghttp2_nv get[] = GET("/big");
+
+	(void)state;
+	start(RIG_PASS, true);
+	for (int i = 0; i < 12; i++)
+		ask(get, N(get), NULL, 0);
+	(void)rig_run(NULL, 100);
+	assert_int_equal(srv.n, 12);
+	assert_int_equal(rig.u.most, 100);
+	cli.no_window = true;
+	for (int i = 0; i < 12; i++)
+		reply(srv.s[i].id, ok, N(ok), "0123456789", 2000000);
+	(void)rig_run(NULL, 1500);
+	assert_int_equal(rig.u.most, 1);	/* the pool places nobody here any more */
+	cli.no_window = false;
+	for (unsigned i = 0; i < cli.n; i++)
+		nghttp2_session_consume(cli.session, cli.s[i].id, cli.s[i].body);
+	assert_true(rig_run(all_answered, 60000));
+	for (unsigned i = 0; i < cli.n; i++)
+		assert_int_equal(cli.s[i].sum, sum_of("0123456789", 2000000));
+	assert_int_equal(rig.u.most, 100);
+	stop();
+}
+
+/* What is wiped behind a credential is not wiped before it is sent. */
+static void credentials_arrive_whole(void **state)
+{
+	static char long_value[5][9001];
+	nghttp2_nv nv[10] = POST("/long");
+	const char *text;
+	size_t n = 4;
+
+	(void)state;
+	start(RIG_PASS, true);
+	rig.secret = true;
+	nv[n++] = (nghttp2_nv)PEER_NV("authorization", "Bearer of-a-secret");
+	for (int i = 0; i < 5; i++) {
+		memset(long_value[i], 'a' + i, 9000);
+		nv[n++] = (nghttp2_nv)PEER_NV("x-long", long_value[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		ask(nv, n, "secret body ", 300000);
+		(void)rig_run(NULL, 300);
+		assert_int_equal(srv.n, i + 1);
+		assert_true(srv.s[i].ended);
+		assert_int_equal(srv.s[i].sum, sum_of("secret body ", 300000));
+		text = peer_text(&srv.s[i].fields);
+		assert_non_null(strstr(text, "authorization: Bearer of-a-secret\n"));
+		for (int k = 0; k < 5; k++)
+			assert_non_null(strstr(text, long_value[k]));
+		reply(srv.s[i].id, ok, N(ok), NULL, 0);
+	}
+	assert_true(rig_run(all_answered, 2000));
+	stop();
+}
+
 static void a_refused_head_has_no_body(void **state)
 {
 	const nghttp2_nv nv[] = { PEER_NV(":method", "HEAD"), PEER_NV(":scheme", "http"), PEER_NV(":authority", "a.example"),
@@ -602,6 +660,8 @@ int main(void)
 		cmocka_unit_test(the_peers_limit_of_streams_is_kept),
 		cmocka_unit_test(bad_heads_are_refused_and_recorded),
 		cmocka_unit_test(heads_are_bounded),
+		cmocka_unit_test(clients_that_hold_the_window_send_others_elsewhere),
+		cmocka_unit_test(credentials_arrive_whole),
 		cmocka_unit_test(a_refused_head_has_no_body),
 		cmocka_unit_test(bad_answers_are_not_passed_on),
 		cmocka_unit_test(an_answer_is_delivered_though_its_stream_closed),

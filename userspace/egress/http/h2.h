@@ -11,14 +11,10 @@
 
 #include "http/exchange.h"
 #include "http/h2_head.h"
+#include "http/h2_queue.h"
 #include "tls/stream.h"
 
 struct h2;
-
-struct h2_queue {			/* bytes that wait; empty = no memory */
-	char *p;
-	uint32_t at, n, cap;
-};
 
 struct h2_stream {
 	struct side side;
@@ -82,6 +78,7 @@ struct h2 {
 	size_t held;			/* bytes in all `in` */
 	size_t owed;			/* bytes received that the connection's window has not got back */
 	bool blocked;			/* the socket takes no more */
+	bool secret;			/* a head with a credential was sent: whatever is freed is wiped */
 	bool draining;			/* GOAWAY was submitted: it ends with its last stream */
 	bool unread;			/* reading stopped before the socket was empty */
 	bool lingering;			/* GOAWAY is out, exchanges are gone */

@@ -4,9 +4,8 @@
  * TLS record. One thread: the batch and the buffer to read into exist once, so that an idle connection
  * holds neither.
  */
-#include <stdlib.h>
-
 #include "http/h2.h"
+#include "secret.h"
 
 #define BATCH 16384			/* what one TLS record carries */
 #define ROUNDS 16			/* reads, or writes, before other connections get their turn */
@@ -51,37 +50,36 @@ static bool put(struct h2 *h, const char *p, size_t n, size_t *ret)
 static bool put_rest(struct h2 *h)
 {
 	struct h2_queue *q = &h->rest;
+	bool more = true;
 	size_t n;
 
-	while (q->n) {
-		bool more = put(h, q->p + q->at, q->n, &n);
-
-		q->at += (uint32_t)n;
-		q->n -= (uint32_t)n;
-		if (!more && q->n)
-			return false;
+	while (more && q->n) {
+		more = put(h, queue_bytes(q).p, q->n, &n);
+		queue_drop(q, n);
 	}
-	free(q->p);
-	*q = (struct h2_queue){ 0 };
-	return true;
+	return more;
 }
 
 static bool put_batch(struct h2 *h)
 {
-	size_t n, left;
+	size_t n;
+	bool more = put(h, batch, batch_n, &n);
 
-	put(h, batch, batch_n, &n);
-	left = batch_n - n;
-	if (!left || h->role->ending(h))
-		return !left;
-	h->rest.p = malloc(left);
-	if (!h->rest.p) {
+	h->rest.secret = h->secret;
+	if (!more && !h->role->ending(h) && !queue_put(&h->rest, (struct slice){ batch + n, batch_n - n }))
 		end(h, true);
-		return false;
-	}
-	memcpy(h->rest.p, batch + n, left);
-	h->rest.n = (uint32_t)left;
-	return false;
+	if (h->secret)
+		secret_wipe(batch, batch_n);
+	return more;
+}
+
+/* nghttp2 is done with a frame that it gave out whole, but would keep the bytes until the next one. */
+static void put_frame(struct h2 *h, size_t n)
+{
+	h2_batch_put(h->frame.p, n);
+	if (h->secret)
+		secret_wipe((char *)(uintptr_t)h->frame.p, n);
+	h->frame = (struct slice){ h->frame.p + n, h->frame.n - n };
 }
 
 /* DATA frames put themselves into the batch, see h2_stream_send(). */
@@ -90,7 +88,6 @@ static bool fill(struct h2 *h)
 	batch_n = 0;
 	while (h2_batch_room()) {
 		const uint8_t *p;
-		size_t n;
 		ssize_t r;
 
 		if (!h->frame.n) {
@@ -103,9 +100,7 @@ static bool fill(struct h2 *h)
 				break;
 			h->frame = (struct slice){ (const char *)p, (size_t)r };
 		}
-		n = h->frame.n < h2_batch_room() ? h->frame.n : h2_batch_room();
-		h2_batch_put(h->frame.p, n);
-		h->frame = (struct slice){ h->frame.p + n, h->frame.n - n };
+		put_frame(h, h->frame.n < h2_batch_room() ? h->frame.n : h2_batch_room());
 	}
 	return batch_n > 0;
 }

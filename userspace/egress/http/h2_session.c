@@ -4,9 +4,11 @@
  * little and us more comes out of a budget that time refills; who overdraws it is sent away with GOAWAY
  * ENHANCE_YOUR_CALM.
  */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "http/h2.h"
+#include "secret.h"
 
 #define STREAMS 100			/* requests under way on one connection */
 #define CONTINUATIONS 8			/* frames behind a HEADERS; a head of HEAD_BYTES needs 5 */
@@ -19,7 +21,7 @@
 #define RESETS_S 33			/* ... and each second */
 #define CHORES 2000			/* frames that carry nothing, weighed by the table below */
 #define CHORES_S 500
-#define CHORES_FRAME 2			/* what a HEADERS or DATA that we send earns the peer, */
+#define CHORES_FRAME 4			/* what a HEADERS or DATA that we send earns the peer, */
 #define CHORES_KIB 1			/* and each KiB in it: windows are updated for these */
 
 static const uint8_t chore[] = {
@@ -355,6 +357,55 @@ static int announce(struct h2 *h)
 	return 0;
 }
 
+/*
+ * Memory of a session. What a request with a credential leaves in it (copies of fields, frames) is wiped when
+ * it is freed; until there was one, this is malloc() and free().
+ */
+static void *mem_malloc(size_t n, void *user)
+{
+	(void)user;
+	return malloc(n);
+}
+
+static void *mem_calloc(size_t n, size_t each, void *user)
+{
+	(void)user;
+	return calloc(n, each);
+}
+
+static void mem_free(void *p, void *user)
+{
+	struct h2 *h = user;
+
+	if (h->secret && p)
+		secret_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void *mem_realloc(void *p, size_t n, void *user)
+{
+	struct h2 *h = user;
+	size_t had = p ? malloc_usable_size(p) : 0;
+	void *q;
+
+	if (!h->secret || !p)
+		return realloc(p, n);
+	q = malloc(n);
+	if (!q)
+		return NULL;
+	memcpy(q, p, n < had ? n : had);
+	mem_free(p, h);
+	return q;
+}
+
+static int open_session(struct h2 *h)
+{
+	nghttp2_mem mem = { h, mem_malloc, mem_free, mem_calloc, mem_realloc };
+
+	return (h->role->server ? nghttp2_session_server_new3 : nghttp2_session_client_new3)(
+		&h->session, callbacks(), h, options(), &mem);
+}
+
 int h2_start(struct h2 **ret, const struct h2_role *role, struct stream *io, void *owner)
 {
 	struct h2 *h = callbacks() && options() ? calloc(1, sizeof(*h)) : NULL;
@@ -364,12 +415,12 @@ int h2_start(struct h2 **ret, const struct h2_role *role, struct stream *io, voi
 	h->role = role;
 	h->io = io;
 	h->owner = owner;
+	h->unread = true;
 	h->awaited = TIMER_NOW;
 	h->now.fn = h2_on_now;
 	TAILQ_INIT(&h->streams);
 	TAILQ_INIT(&h->wanting);
-	if ((role->server ? nghttp2_session_server_new2 : nghttp2_session_client_new2)(
-		    &h->session, callbacks(), h, options()) < 0 || announce(h) < 0) {
+	if (open_session(h) < 0 || announce(h) < 0) {
 		h2_done(h, GONE_RESET);
 		return -ENOMEM;
 	}
@@ -385,6 +436,6 @@ void h2_done(struct h2 *h, enum gone why)
 	h2_streams_drop(h, why);
 	nghttp2_session_del(h->session);
 	h2_reading_done(&h->reading);
-	free(h->rest.p);
+	queue_drop(&h->rest, h->rest.n);
 	free(h);
 }

@@ -18,39 +18,6 @@
 
 static size_t all_out, all_held;
 
-static bool queue_put(struct h2_queue *q, struct slice s)
-{
-	if (q->at + q->n + s.n > q->cap && q->at) {
-		memmove(q->p, q->p + q->at, q->n);
-		q->at = 0;
-	}
-	if (q->n + s.n > q->cap) {
-		size_t cap = q->cap ? q->cap : 4096;
-		char *p;
-
-		while (cap < q->n + s.n)
-			cap *= 2;
-		p = realloc(q->p, cap);
-		if (!p)
-			return false;
-		q->p = p;
-		q->cap = (uint32_t)cap;
-	}
-	memcpy(q->p + q->at + q->n, s.p, s.n);
-	q->n += (uint32_t)s.n;
-	return true;
-}
-
-static void queue_drop(struct h2_queue *q, size_t n)
-{
-	q->at += (uint32_t)n;
-	q->n -= (uint32_t)n;
-	if (!q->n) {
-		free(q->p);
-		*q = (struct h2_queue){ 0 };
-	}
-}
-
 struct h2_stream *h2_stream_new(struct h2 *h, int32_t id)
 {
 	struct h2_stream *s = calloc(1, sizeof(*s));
@@ -206,7 +173,7 @@ void h2_streams_drop(struct h2 *h, enum gone why)
 static void deliver(struct h2_stream *s)
 {
 	while (s->in.n && s->side.x) {
-		struct slice bytes = { s->in.p + s->in.at, s->in.n };
+		struct slice bytes = queue_bytes(&s->in);
 		size_t n = exchange_body(s->side.x, &s->side, bytes);
 
 		if (n > s->in.n)	/* a reset in between has emptied it */
@@ -416,7 +383,7 @@ int h2_stream_send(nghttp2_session *session, nghttp2_frame *frame, const uint8_t
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	h2_batch_put(head, FRAME_HEAD);
 	if (length)
-		h2_batch_put(s->out.p + s->out.at, length);
+		h2_batch_put(queue_bytes(&s->out).p, length);
 	queue_drop(&s->out, length);
 	all_out -= length;
 	return 0;

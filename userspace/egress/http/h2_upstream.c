@@ -7,7 +7,7 @@
 #include "http/upstream.h"
 
 #define STREAM_WINDOW (1024 * 1024)	/* far away: what fits on the way during one round trip */
-#define WINDOW (8 * 1024 * 1024)
+#define WINDOW (16 * 1024 * 1024)
 #define INTERIM 32			/* 1xx heads before an answer */
 #define STREAMS 100			/* of ours at once, whatever the peer allows */
 
@@ -35,6 +35,8 @@ static void side_head(struct side *side, const struct head *h, bool end)
 	if (s->id || s->failed)
 		return;
 	s->out_end = end;
+	s->out.secret = h->secret;
+	s->h->secret |= h->secret;	/* for good: such a connection carries one credential's requests alone */
 	if (!submit(s, h, end))
 		h2_stream_fail(s);
 	h2_kick(s->h);
@@ -78,13 +80,8 @@ static void on_closed(struct h2 *h)
 
 static void on_frame(struct h2 *h, const nghttp2_frame *f)
 {
-	struct upstream *u = upstream_of(h);
-	uint32_t most;
-
 	if (f->hd.type == NGHTTP2_GOAWAY || !nghttp2_session_check_request_allowed(h->session))
-		u->closing = true;
-	most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-	u->most = most < STREAMS ? most : STREAMS;
+		upstream_of(h)->closing = true;
 }
 
 /* Nobody to tell: the exchanges hear that they are gone. */
@@ -104,10 +101,13 @@ static bool is_ending(const struct h2 *h)
 	return upstream_of(h)->ending;
 }
 
+/* Clients that do not read hold its window, and would hold up whoever came next: those go elsewhere. */
 static void on_settled(struct h2 *h)
 {
 	struct upstream *u = upstream_of(h);
+	uint32_t most = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 
+	u->most = h->owed ? 1 : most < STREAMS ? most : STREAMS;
 	if (u->closing && !h->n_streams && !u->ending)
 		upstream_end(u, false);
 }
