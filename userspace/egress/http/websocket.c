@@ -55,11 +55,14 @@ static int on_mask(uint8_t *to, size_t n, void *arg)
 
 static struct rules_request question(const struct websocket *w)
 {
-	return (struct rules_request){ .method = "WEBSOCKET_TEXT", .target = slice_of(w->target), .message = true,
+	return (struct rules_request){ .method = "WEBSOCKET_TEXT",
+				       .target = slice_of(w->target),
+				       .message = true,
 				       .body = { w->message.p ? w->message.p : "", w->message.n } };
 }
 
-bool websocket_new(struct websocket **ret, const struct bundle *b, const struct target *t, struct slice target)
+bool websocket_new(struct websocket **ret, const struct bundle *b, const struct target *t,
+		   struct slice target)
 {
 	static const struct wslay_frame_callbacks calls = { on_send, on_recv, on_mask };
 	static struct rules_answer a;	/* large, and done with on return */
@@ -186,7 +189,8 @@ static const char *keep(struct websocket *w, const struct wslay_frame_iocb *io)
 	return buf_ok(to) ? NULL : "out of memory";
 }
 
-enum websocket_step websocket_next(struct websocket *w, struct buf *out, struct rules_answer *ret, const char **why)
+enum websocket_step websocket_next(struct websocket *w, struct buf *out, struct rules_answer *ret,
+				   const char **why)
 {
 	w->out = out;
 	for (;;) {

@@ -11,10 +11,11 @@
 struct websocket;
 
 /*
- * For the WebSocket that this target (canonical, without a credential) opens. `*ret` stays NULL where every message is allowed
- * whatever it says: then the bytes are relayed as they are. False = out of memory.
+ * For the WebSocket that this target (canonical, without a credential) opens. `*ret` stays NULL where
+ * every message is allowed whatever it says: then the bytes are relayed as they are. False = out of memory.
  */
-bool websocket_new(struct websocket **ret, const struct bundle *b, const struct target *t, struct slice target);
+bool websocket_new(struct websocket **ret, const struct bundle *b, const struct target *t,
+		   struct slice target);
 void websocket_free(struct websocket *w);	/* takes NULL */
 
 enum websocket_step {
@@ -24,4 +25,5 @@ enum websocket_step {
 };
 
 void websocket_feed(struct websocket *w, struct slice in);	/* lives until WS_MORE */
-enum websocket_step websocket_next(struct websocket *w, struct buf *out, struct rules_answer *ret, const char **why);
+enum websocket_step websocket_next(struct websocket *w, struct buf *out, struct rules_answer *ret,
+				   const char **why);

@@ -151,10 +151,13 @@ bool path_canonical(struct slice target, char ret[PATH_BYTES + 1])
 			return false;
 	if (n > PATH_BYTES)
 		return false;
-	if (!n || !changes) {
+	if (!n) {
+		memcpy(ret, "/", 2);
+		return true;
+	}
+	if (!changes) {
 		memcpy(ret, target.p, n);
-		memcpy(ret + n, "/", !n);
-		ret[n + !n] = 0;
+		ret[n] = 0;
 		return true;
 	}
 	if (!rewrite(target.p, n, room))

@@ -184,7 +184,9 @@ static bool read_get(struct graphql *to, const struct rules_request *q, struct s
 		if (!to->json)
 			return false;
 	}
-	return read_hash(to->json, &hash) && add(to, found[0], found[1].p ? found[1] : (struct slice){ "", 0 }, hash);
+	if (!found[1].p)
+		found[1] = SLICE("");
+	return read_hash(to->json, &hash) && add(to, found[0], found[1], hash);
 }
 
 /* graphql-transport-ws, and the older graphql-ws. */
