@@ -84,7 +84,7 @@ static void side_head(struct side *s, const struct head *h, bool end)
 	const char *method = head_str(h, h->method);
 	struct h1_message m;
 
-	k->sink.wrong = !h1_frame_request(h, end, &m);
+	k->sink.wrong = !h->authority || !h->target || !h1_frame_request(h, end, &m);
 	if (!k->sink.wrong) {
 		if (m.framing != H1_NONE && body_is_odd(method))
 			m.keep_alive = false;
