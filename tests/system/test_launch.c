@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/fuse.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,11 +17,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../userspace/oshd/kernel/cgroup.h"
@@ -464,6 +468,89 @@ static void test_resident(void **state)
 	assert_false(cgroup_there(id));
 }
 
+/* A file server that says hello and then nothing more, mounted at `at`. Its descriptor, or -1. */
+static int dead_server(const char *at)
+{
+	char bytes[FUSE_MIN_READ_BUFFER], options[64];
+	const struct fuse_in_header *q = (void *)bytes;
+	struct {
+		struct fuse_out_header h;
+		struct fuse_init_out init;
+	} hello = { { sizeof(hello), 0, 0 }, { .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
+					      .max_write = 4096 } };
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+	if (fd < 0 || (mkdir(at, 0755) < 0 && errno != EEXIST) || mount("osh", at, "fuse", 0, options) < 0 ||
+	    read(fd, bytes, sizeof(bytes)) < (ssize_t)sizeof(*q)) {
+		own_close(&fd);
+		return -1;
+	}
+	hello.h.unique = q->unique;
+	return write(fd, &hello, sizeof(hello)) == sizeof(hello) ? fd : -1;
+}
+
+/*
+ * A caller's path lies with a server that took the question and never answers: who asked cannot even be
+ * killed. It is one child, others start meanwhile, and oshd is told when its time is over.
+ */
+static void test_dead_file_server(void **state)
+{
+	char at[128], policy[256], bytes[FUSE_MIN_READ_BUFFER];
+	const struct fuse_in_header *q = (void *)bytes;
+	struct osh_msg_prepared p;
+	struct osh_msg_failed f;
+	struct chan_in in;
+	struct rig r;
+	bool hung_told = false;
+	uint32_t hung, id;
+	time_t start;
+	int fd, told = 0;
+
+	(void)state;
+	snprintf(at, sizeof(at), "%s/dead", dir);
+	snprintf(policy, sizeof(policy), "version: 1\nfilesystem_policy:\n  include_workdir: true\n"
+					 "  read_only: [/usr, '%s/x']\n", at);
+	/* A mount that nobody else sees, and that goes with us. */
+	fd = unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ? -1 : dead_server(at);
+	if (fd < 0) {
+		print_message("no FUSE here: %s\n", strerror(errno));
+		skip();
+	}
+	rig_start(&r, false);
+	hung = launch(&r, policy, NULL);
+	assert_true(readable(fd));
+	assert_true(read(fd, bytes, sizeof(bytes)) >= (ssize_t)sizeof(*q));
+	assert_int_not_equal(q->pid, r.pid);	/* never the one that serves everybody */
+	start = time(NULL);
+	for (int i = 0; i < 3; i++) {
+		id = launch(&r, usual, NULL);
+		prepared(&r, id, &p, &in);
+		chan_in_done(&in);
+	}
+	assert_in_range(time(NULL) - start, 0, 10);
+
+	/* Its time is over, and that of the others, which were never told to go. */
+	while (told < 4) {
+		for (int i = 0; i < 3 && !readable(r.peer); i++)
+			;
+		next(&r, &in);
+		assert_non_null(chan_is(&in, OSH_MSG_FAILED, sizeof(f), 0));
+		memcpy(&f, in.bytes, sizeof(f));
+		chan_in_done(&in);
+		hung_told |= f.id == hung;
+		assert_int_equal(f.code, ETIMEDOUT);
+		told++;
+	}
+	assert_true(hung_told);
+	assert_string_equal(reason(&r, usual, NULL), "");	/* still killed, still there, and nobody waits */
+	close(fd);				/* the server dies: now it goes */
+	assert_int_equal(umount2(at, MNT_DETACH), 0);
+	assert_int_equal(rig_end(&r), 0);
+	assert_false(cgroup_there(hung));
+	rmdir(at);
+}
+
 static int setup(void **state)
 {
 	char name[64], *slash;
@@ -507,7 +594,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run),	 cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_many),	 cmocka_unit_test(test_nonsense),
-		cmocka_unit_test(test_resident),
+		cmocka_unit_test(test_resident), cmocka_unit_test(test_dead_file_server),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
