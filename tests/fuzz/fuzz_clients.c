@@ -14,6 +14,8 @@
 #include "../../userspace/oshctl/registry_pip.c"
 #include "../../userspace/oshctl/registry_cargo.c"
 #include "../../userspace/oshctl/registry_go.c"
+#include "../../userspace/oshctl/registry.c"
+#include "home.h"
 #include "policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -54,20 +56,18 @@ static void must(int ok)
 		__builtin_trap();
 }
 
-static void check_policy(const struct registries *r)
+/* A preset with what was found between its marks, as oshctl writes it. */
+static void check_policy(const struct registries *r, size_t client)
 {
-	const char *const *env = r->env.v;
+	static const char preset[] =
+		"version: 1\nfilesystem_policy:\n  read_only:\n    - /usr\n    # <files>\n    # </files>\n"
+		"process:\n  env:\n    set:\n      X: \"1\"\n      # <environment>\n      # </environment>\n"
+		"network_policies:\n  x:\n    binaries: [/x]\n    endpoints:\n      # <registries>\n      # </registries>\n";
 	struct diags d = { 0 };
 	struct buf b = { 0 };
 	struct policy p;
 
-	buf_str(&b, "version: 1\nprocess:\n  env:\n    set:\n      X: \"1\"\n");
-	for (uint32_t i = 0; i < r->env.n; i++)
-		buf_printf(&b, "      %s\n", env[i]);
-	buf_str(&b, "network_policies:\n  x:\n    binaries: [/x]\n    endpoints:\n");
-	for EACH (struct registry, one, &r->v)
-		buf_printf(&b, "      - {host: %s, port: %u, protocol: rest, rules: [{allow: {method: GET, "
-			   "path: \"%s/**\"}}]}\n", one->host, one->port, one->path);
+	fill(&b, slice_of(preset), r, client, true);
 	must(policy_read(&p, (struct slice){ b.p, b.n }, &d) == 0 || !r->v.n);
 	policy_done(&p);
 	diags_done(&d);
@@ -83,13 +83,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (!n || n > CLIENT_FILE_MAX)
 		return 0;
+	must(policy_home("/home/u"));
 	in = (struct input){ data[0], malloc(n), n - 1 };
 	must(in.text != NULL);
 	memcpy(in.text, data + 1, n - 1);
 	in.text[n - 1] = 0;
 	all[in.how & 3](&r, &c);
 	must(r.v.n <= REGISTRIES_MAX);
-	check_policy(&r);
+	check_policy(&r, in.how & 3);
 	registries_done(&r);
 	free(in.text);
 	return 0;

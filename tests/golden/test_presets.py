@@ -151,6 +151,9 @@ def mirrors(t, tmp):
     yes, _ = reaches("npm", NODE, "v.example", **at, env={"NPM_CONFIG_REGISTRY": "https://v.example/"})
     t.ok(yes and not reaches("npm", NODE, "project.example", **at, env={"NPM_CONFIG_REGISTRY": "https://v.example/"})[0],
          "a variable decides before both")
+    for host in ("1.e5", "0x1.example", "true", "null"):
+        yes, err = reaches("npm", NODE, host, **at, env={"NPM_CONFIG_REGISTRY": f"https://{host}/"})
+        t.ok(yes, f"npm: a host called {host} is a name", err)
     for text, why in (("registry=http://a.example/\n", "is no https URL"), ("registry=https://u:s3cret@a.example/\n", "user name"),
                       ("registry=https://10.0.0.1/\n", "by its name"), ("registry=https://a.example/%2e%2e\n", "other characters")):
         write(project, ".npmrc", text)

@@ -6,6 +6,7 @@
  */
 #include "registry.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,7 +92,11 @@ static const struct {
 static void put_endpoints(struct buf *b, const struct registries *r, size_t client, bool look_inside)
 {
 	for EACH (struct registry, one, &r->v) {
-		buf_printf(b, "      - {host: %s, port: %u", one->host, one->port);
+		/* "1.e" and "true" would be read as something else than names. */
+		bool plain = isalpha((unsigned char)*one->host) && strchr(one->host, '.');
+
+		buf_printf(b, plain ? "      - {host: %s, port: %u" : "      - {host: \"%s\", port: %u", one->host,
+			   one->port);
 		if (look_inside)
 			buf_printf(b, ", protocol: rest, rules: [{allow: {method: GET, path: \"%s/**\"}}", one->path);
 		if (look_inside && clients[client].post)
