@@ -14,6 +14,7 @@
 /* In the sandbox's view: the host's roots and its own, and its own alone. */
 #define OSH_TRUST_ALL "/dev/osh/ca.pem"
 #define OSH_TRUST_ROOT "/dev/osh/root.pem"
+#define OSH_TRUST_JAVA "/dev/osh/cacerts"	/* where the host has a key store for Java */
 
 struct osh_root {
 	uint32_t magic;

@@ -139,6 +139,7 @@ static uint32_t launch(struct rig *r, const char *policy, void (*spoil)(struct o
 	snprintf(m.workdir, sizeof(m.workdir), "%s/work", dir);
 	assert_int_equal(chan_pair(pair), 0);
 	fds[OSH_LFD_BUNDLE] = bundle_fd(policy);
+	fds[OSH_LFD_ROOT] = fds[OSH_LFD_ANCHORS] = fds[OSH_LFD_BUNDLE];	/* no trust in the flags */
 	fds[OSH_LFD_CONTROL] = pair[1];
 	fds[OSH_LFD_WORKDIR] = open(m.workdir, O_PATH | O_CLOEXEC);
 	assert_int_equal(cgroup_make(cgroups.box_fd, m.id, &fds[OSH_LFD_CGROUP], &cgroup, &e), 0);

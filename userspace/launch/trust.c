@@ -14,15 +14,24 @@
 #include "osh/root.h"
 #include "own.h"
 #include "resolve.h"
+#include "trust_java.h"
 
 #define WAIT_MS 5000			/* its maker takes a few milliseconds, on an idle machine */
 #define NO_LINKS (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 /* Where programs look that no variable reaches: curl, wget, git and whatever else has a path built in. */
-static const char *const places[] = {
-	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem",
-	"/etc/ssl/cert.pem", "/etc/pki/tls/cert.pem",
+static const struct {
+	const char *path, *by;
+} places[] = {
+	{ "/etc/ssl/certs/ca-certificates.crt", OSH_TRUST_ALL },
+	{ "/etc/pki/tls/certs/ca-bundle.crt", OSH_TRUST_ALL },
+	{ "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", OSH_TRUST_ALL },
+	{ "/etc/ssl/ca-bundle.pem", OSH_TRUST_ALL },
+	{ "/etc/ssl/cert.pem", OSH_TRUST_ALL },
+	{ "/etc/pki/tls/cert.pem", OSH_TRUST_ALL },
+	{ "/etc/ssl/certs/java/cacerts", OSH_TRUST_JAVA },
+	{ "/etc/pki/ca-trust/extracted/java/cacerts", OSH_TRUST_JAVA },
+	{ "/etc/pki/java/cacerts", OSH_TRUST_JAVA },
 };
 
 /* The maker ends the pipe; what came until then is one certificate or nothing that is used. */
@@ -77,7 +86,7 @@ int trust_write(int dev, const struct view_args *a, struct err *e)
 	_close_ int dir = -1, all = -1, own = -1;
 	char pem[OSH_ROOT_PEM];
 	size_t n = 0;
-	int r;
+	int r, made;
 
 	if (a->root_fd < 0)
 		return 0;
@@ -92,7 +101,9 @@ int trust_write(int dev, const struct view_args *a, struct err *e)
 		r = make_file(dir, "ca.pem", &all, e);
 	if (!r)
 		r = copy(a->anchors_fd, all, e);
-	return r ? r : append(all, pem, n, e);
+	if (!r)
+		r = append(all, pem, n, e);
+	return r ? r : trust_java(dir, pem, n, &made, e);
 }
 
 /* In a directory that is ours, a link does; inside a listed tree nothing is made. */
@@ -114,11 +125,13 @@ static int link_there(struct view *v, const struct paths *p, const char *path)
 	return symlinkat(OSH_TRUST_ALL, dir, name) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int cover(struct view *v, int place, struct err *e)
+static int cover(struct view *v, int place, const char *by, struct err *e)
 {
-	_close_ int from = open_at(v->root_fd, OSH_TRUST_ALL, O_PATH | O_NOFOLLOW, NO_LINKS), tree = -1;
-	int r = from < 0 ? fail(e, -from, "open own %s: %s", OSH_TRUST_ALL, strerror(-from)) : 0;
+	_close_ int from = open_at(v->root_fd, by, O_PATH | O_NOFOLLOW, NO_LINKS), tree = -1;
+	int r = from < 0 ? fail(e, -from, "open own %s: %s", by, strerror(-from)) : 0;
 
+	if (from == -ENOENT)
+		return 0;		/* the host has no such store that could be added to */
 	if (!r)
 		r = mnt_copy(from, false, &tree, e);
 	if (!r && (r = mnt_attr(tree, MNT_BASE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false, -1)) < 0)
@@ -136,17 +149,17 @@ int trust_over(struct view *v, const struct paths *p, const struct view_args *a,
 {
 	for (size_t i = 0; a->root_fd >= 0 && i < ARRAY_SIZE(places); i++) {
 		/* Links are followed inside the new root: the file that a program would read is covered. */
-		_close_ int fd = open_at(v->root_fd, places[i], O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+		_close_ int fd = open_at(v->root_fd, places[i].path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 		struct err why = { 0 };
 		struct stat st;
 		int r = 0;
 
-		if (fd == -ENOENT)
-			r = link_there(v, p, places[i]);
+		if (fd == -ENOENT && !strcmp(places[i].by, OSH_TRUST_ALL))
+			r = link_there(v, p, places[i].path);
 		else if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-			r = cover(v, fd, &why);
+			r = cover(v, fd, places[i].by, &why);
 		if (r < 0)
-			return fail(e, -r, "%s inside: %s", places[i], why.text[0] ? why.text : strerror(-r));
+			return fail(e, -r, "%s inside: %s", places[i].path, why.text[0] ? why.text : strerror(-r));
 	}
 	return 0;
 }
