@@ -211,6 +211,12 @@ class World:
             json.dump({"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {
                 "1.0.0": {"name": name, "version": "1.0.0", "dist": {"tarball": url}}}}, f)
 
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
     def requests(self):
         return self.tls4.seen + self.tls6.seen + self.plain.seen
 

@@ -97,6 +97,27 @@ static void policy_then_command_line(void **state)
 	env_done(&env);
 }
 
+static void trust_where_tls_is_opened(void **state)
+{
+	static const struct osh_b_alt closed[] = { { .flags = OSH_ALT_L7 | OSH_ALT_TLS_SKIP }, { 0 } };
+	static const struct osh_b_alt opened[] = { { 0 }, { .flags = OSH_ALT_L7 } };
+	struct bundle b = { .strings = strings, .n_strings = sizeof(strings), .alts = closed, .n_alts = 2 };
+	char *given[] = { (char *)"CURL_CA_BUNDLE=/mine", NULL };
+	struct env env = { 0 };
+	struct err e;
+
+	(void)state;
+	assert_int_equal(env_build(&env, &b, "/", caller, given, &e), 0);
+	is(&env, "SSL_CERT_FILE", NULL);
+	env_done(&env);
+	b.alts = opened;
+	assert_int_equal(env_build(&env, &b, "/", caller, given, &e), 0);
+	is(&env, "SSL_CERT_FILE", "/dev/osh/ca.pem");
+	is(&env, "NODE_EXTRA_CA_CERTS", "/dev/osh/root.pem");
+	is(&env, "CURL_CA_BUNDLE", "/mine");
+	env_done(&env);
+}
+
 static void limits(void **state)
 {
 	_free_ char *big = malloc(OSH_ENV_LEN + 1);
@@ -127,6 +148,7 @@ int main(void)
 		cmocka_unit_test(clean_by_default),
 		cmocka_unit_test(unknown_shell_and_no_caller),
 		cmocka_unit_test(policy_then_command_line),
+		cmocka_unit_test(trust_where_tls_is_opened),
 		cmocka_unit_test(limits),
 	};
 
