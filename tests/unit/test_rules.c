@@ -20,6 +20,7 @@ static const char policy[] =
 	"    binaries: [/x]\n"
 	"    endpoints:\n"
 	"      - {host: a.x.test, port: 80, protocol: rest, path: '/rest/**', rules: [{allow: {method: GET, path: '/rest/**', query: {k: 'v*'}}}, {allow: {method: '*', path: '/rest/any'}}]}\n"
+	"      - {host: a.x.test, port: 80, protocol: rest, path: '/post/**', rules: [{allow: {method: POST, path: '/post/**'}}]}\n"
 	"      - {host: a.x.test, port: 80, protocol: graphql, path: '/gql', graphql_max_body_bytes: 70000,\n"
 	"         rules: [{allow: {operation_type: query, fields: [viewer, node]}}, {allow: {operation_type: mutation, operation_name: 'Get*', fields: [add]}}],\n"
 	"         deny_rules: [{operation_type: '*', fields: [secret]}],\n"
@@ -395,6 +396,35 @@ static void what_is_asked_for(void **state)
 	assert_int_equal(a.verdict, OSH_DENY);
 }
 
+/* A POST that some servers take for something else. */
+static void other_methods(void **state)
+{
+	static const struct {
+		const char *method, *target;
+		enum osh_reason want;
+	} cases[] = {
+		{ "POST", "/post/x", YES },
+		{ "POST", "/post/x?method=DELETE", YES },
+		{ "POST", "/post/x?_method=DELETE", OSH_WHY_REQUEST },
+		{ "POST", "/post/x?a=1&%5fmeth%6fd=delete", OSH_WHY_REQUEST },
+		{ "POST", "/post/x?_method=post", YES },
+		{ "POST", "/post/x?_method=", OSH_WHY_TARGET_BAD },
+		{ "POST", "/post/x?_method=POST&_method=DELETE", OSH_WHY_TARGET_BAD },
+		{ "POST", "/post/x?_method=%zz", OSH_WHY_TARGET_BAD },
+		{ "POST", "/rest/any?_method=DELETE", YES },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct rules_answer a = ask((struct rules_request){ .method = cases[i].method,
+								    .target = slice_of(cases[i].target) });
+
+		if (a.why != cases[i].want)
+			fail_msg("%s: reason %u, not %u", cases[i].target, a.why, cases[i].want);
+		assert_int_equal(a.verdict == OSH_ALLOW, a.why == YES);
+	}
+}
+
 static void skipping_tls(void **state)
 {
 	struct target skip = { .n_rules = 1, .common = OSH_ALT_TLS_SKIP }, plain = { .n_rules = 1 };
@@ -420,6 +450,7 @@ int main(void)
 		cmocka_unit_test(bodies), cmocka_unit_test(second_places),
 		cmocka_unit_test(calls), cmocka_unit_test(upgrades),
 		cmocka_unit_test(what_is_asked_for), cmocka_unit_test(skipping_tls),
+		cmocka_unit_test(other_methods),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -123,6 +123,8 @@ static const struct slice request_never[] = {
 	NAME("proxy-authorization"), NAME("http2-settings"), NAME("host"), NAME("alt-used"),
 	/* The method that was judged is the method that the server shall see. */
 	NAME("x-http-method-override"), NAME("x-http-method"), NAME("x-method-override"),
+	/* And the path likewise. */
+	NAME("x-original-url"), NAME("x-rewrite-url"),
 };
 static const struct slice answer_never[] = {
 	NAME("connection"), NAME("proxy-connection"), NAME("keep-alive"), NAME("transfer-encoding"),
@@ -131,10 +133,19 @@ static const struct slice answer_never[] = {
 	NAME("alt-svc"),
 };
 
+/* Many servers hand on `_` and `-` in a name as one and the same. */
+static bool same_name(const char *a, const char *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (a[i] != b[i] && !(a[i] == '_' && b[i] == '-'))
+			return false;
+	return true;
+}
+
 static bool listed(const struct head *h, const struct field *f, const struct slice *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (list[i].n == f->name_len && !memcmp(h->text + f->name, list[i].p, list[i].n))
+		if (list[i].n == f->name_len && same_name(h->text + f->name, list[i].p, list[i].n))
 			return true;
 	return false;
 }

@@ -308,6 +308,41 @@ static void judge(struct judging *j, struct rules_answer *ret)
 		judge_one(j, ret);
 }
 
+/* The method that a POST asks to be taken for, as some servers do; *ret has `room` bytes. False: unreadable. */
+static bool method_meant(struct slice query, char *ret, size_t room)
+{
+	struct param p;
+
+	*ret = 0;
+	if (!params_readable(query))
+		return !memmem(query.p, query.n, "method", 6);
+	while (param_next(&query, &p)) {
+		if (!param_is(p.key, "_method"))
+			continue;
+		if (*ret || !p.value.n || p.value.n >= room)
+			return false;
+		ret[param_decode(p.value, ret)] = 0;
+	}
+	return true;
+}
+
+/* Then it must be allowed as that as well. */
+static void judge_meant(struct judging *j, struct rules_answer *ret)
+{
+	char method[32];
+
+	if (!j->a.query.n || strcasecmp(j->q->method, "POST"))
+		return;
+	if (!method_meant(j->a.query, method, sizeof(method))) {
+		ret->verdict = OSH_DENY;
+		ret->why = OSH_WHY_TARGET_BAD;
+		ret->l7 = 0;
+	} else if (*method) {
+		j->a.method = method;
+		judge(j, ret);
+	}
+}
+
 /*
  * A WebSocket is both ways and, save for protocol websocket, not looked into: on rest it takes what
  * allows sending, on the protocols that are read message by message it is nothing.
@@ -353,6 +388,8 @@ void rules_judge(const struct bundle *b, const struct target *t, const struct ru
 		return;
 	}
 	judge(&j, ret);
+	if (ret->verdict != OSH_DENY && j.n && j.protocol == OSH_PROTO_REST)
+		judge_meant(&j, ret);
 	if (q->upgrade && ret->verdict != OSH_DENY)
 		judge_upgrade(&j, ret);
 }
