@@ -179,7 +179,7 @@ void answer_deny(struct exchange *x, int status, enum osh_reason why, const char
 		return;
 	}
 	exchange_drop_upstream(x, GONE_RESET);
-	pool_cancel(&x->wait);
+	exchange_unqueue(x);
 	exchange_held_drop(x);
 	deny_body(&x->held, &d);
 	free(path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An exchange as its three files see it: exchange.c (its life, and what streams through), exchange_judge.c (from
- * the request's head to an upstream), exchange_answer.c (answers of our own). Private to them.
+ * An exchange as its files see it: exchange.c (its life), exchange_judge.c (from the request's head to an
+ * upstream), exchange_up.c and exchange_down.c (what streams through), exchange_answer.c (answers of our own).
  */
 #pragma once
 
@@ -60,9 +60,25 @@ void exchange_over(struct exchange *x);		/* both sides are unlinked, the upstrea
 void exchange_cut(struct exchange *x, enum gone why);	/* over, and the client is aborted */
 void exchange_resume(struct exchange *x);	/* the client may go on with its body */
 void exchange_drop_upstream(struct exchange *x, enum gone why);
-void exchange_open(struct exchange *x);		/* asks the pool */
+void exchange_unqueue(struct exchange *x);	/* it waits for nothing any more */
+void exchange_await(struct exchange *x, enum timer_class what);
 void exchange_held_add(struct exchange *x, struct slice bytes);
 void exchange_held_drop(struct exchange *x);
+
+/* exchange_up.c */
+void exchange_open(struct exchange *x);		/* asks the pool */
+void up_place(struct pool_wait *w, struct side *side, enum osh_reason why, const char *detail);
+void up_push(struct exchange *x);		/* the upstream has room */
+void up_head(struct exchange *x, struct head *h, bool end);
+size_t up_body(struct exchange *x, struct slice bytes);
+void up_end(struct exchange *x, const struct head *trailers);
+
+/* exchange_down.c */
+void down_head(struct exchange *x, struct head *h, bool end);
+size_t down_body(struct exchange *x, struct slice bytes);
+void down_end(struct exchange *x, const struct head *trailers);
+void down_gone(struct exchange *x, enum gone why);	/* the upstream's side is unlinked */
+void down_writable(struct exchange *x);		/* the client has room */
 
 /* exchange_judge.c */
 void judge_begin(struct exchange *x);		/* the head is here */
