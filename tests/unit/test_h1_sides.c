@@ -230,6 +230,45 @@ static void a_bad_answer_is_not_passed_on(void **state)
 	}
 }
 
+static void deaf_head(struct side *s, const struct head *h, bool end)
+{
+	(void)s;
+	(void)h;
+	(void)end;
+}
+
+/* Whatever put it there: no head becomes two on the wire. */
+static void a_head_that_is_no_line_is_not_written(void **state)
+{
+	static const char *const bad[][3] = {
+		{ "GET", "a.example", "/ HTTP/1.1\r\nX: y" }, { "GET / HTTP/1.1\r\n\r\nGET", "a.example", "/" },
+		{ "GET", "a.example\r\nX: y", "/" }, { "GET", "", "/" }, { "GET", "a.example", "x" },
+		{ "", "a.example", "/" }, { "GET", "a.example", "" },
+	};
+
+	static const struct side_ops deaf = { .head = deaf_head };
+	struct side client = { .ops = &deaf };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct head h = { 0 };
+		struct side *s = rig.u.ops->open(&rig.u);
+
+		h.method = head_text(&h, slice_of(bad[i][0]));
+		h.authority = head_text(&h, slice_of(bad[i][1]));
+		h.target = head_text(&h, slice_of(bad[i][2]));
+		rig.x = (struct exchange){ .client = &client, .up = s, .request_sent = true };
+		s->x = &rig.x;
+		s->ops->head(s, &h, true);
+		head_done(&h);
+		rig_turn(4);
+		assert_string_equal(rig_get(rig.server), "<end>");
+		assert_int_equal(rig.gone, GONE_PROTOCOL);
+		rig_stop_all();
+		rig_start();
+	}
+}
+
 static void interim_answers_are_bounded(void **state)
 {
 	(void)state;
@@ -435,6 +474,7 @@ int main(void)
 		TEST(what_follows_an_answer_ends_the_connection),
 		TEST(an_answer_before_its_request_is_none),
 		TEST(a_bad_answer_is_not_passed_on),
+		TEST(a_head_that_is_no_line_is_not_written),
 		TEST(interim_answers_are_bounded),
 		TEST(a_lost_upstream_is_told_apart),
 		TEST(a_client_that_leaves_takes_its_request_along),

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "http/chars.h"
 #include "http/h1_io.h"
 
 #define ROUNDS 16			/* reads before other connections get their turn */
@@ -78,13 +79,23 @@ static bool body_is_odd(const char *method)
 	       !strcmp(method, "OPTIONS");
 }
 
+/* Whoever made this head, its first line stays one line of three words. */
+static bool line_is_good(const struct head *h)
+{
+	struct slice method = slice_of(head_str(h, h->method)), target = slice_of(head_str(h, h->target));
+	struct slice authority = slice_of(head_str(h, h->authority));
+
+	return method.n && chars_all(method, CH_TOKEN) && target.p[0] == '/' &&
+	       chars_all(target, CH_TARGET) && authority.n && chars_all(authority, CH_TARGET);
+}
+
 static void side_head(struct side *s, const struct head *h, bool end)
 {
 	struct h1_upstream *k = upstream_of(s);
 	const char *method = head_str(h, h->method);
 	struct h1_message m;
 
-	k->sink.wrong = !h->authority || !h->target || !h1_frame_request(h, end, &m);
+	k->sink.wrong = !line_is_good(h) || !h1_frame_request(h, end, &m);
 	if (!k->sink.wrong) {
 		if (m.framing != H1_NONE && body_is_odd(method))
 			m.keep_alive = false;
