@@ -207,7 +207,7 @@ void exchanges_init(struct flows *fs)
 size_t judge_hold(struct exchange *x, struct slice bytes)
 {
 	if (bytes.n > x->hold_most - x->held.n) {
-		deny(x, OSH_WHY_LIMIT, "the body is larger than what is read to judge it");
+		answer_deny(x, 413, OSH_WHY_LIMIT, "the body is larger than what is read to judge it", true);
 		return bytes.n;
 	}
 	if (bytes.n > OSH_EGRESS_BODY - x->fs->held) {

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exchanges between sides of our own, with a pool and rules of our own: who hears what, in which order, what
+ * is tried again, what is held and thrown away, and that nothing is left over, whoever goes away when.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "flow.h"
+#include "http/conn.h"
+#include "http/exchange.h"
+#include "http/pool.h"
+#include "osh/msg.h"
+#include "rules/rules.h"
+
+#include <cmocka.h>
+
+/* ---- what the exchange finds around it */
+
+static struct {
+	enum osh_verdict verdict;
+	size_t wants;			/* bytes of body that the rules ask for */
+	bool place;			/* the pool has a place at once */
+	int asked, fresh;		/* how often the pool was asked; and for a new connection */
+	struct pool_wait *waiting;
+} world;
+
+bool rules_inspect(const struct bundle *b, const struct target *t)
+{
+	(void)b, (void)t;
+	return true;
+}
+
+size_t rules_wants_body(const struct bundle *b, const struct target *t, const struct rules_request *q)
+{
+	(void)b, (void)t, (void)q;
+	return world.wants;
+}
+
+void rules_judge(const struct bundle *b, const struct target *t, const struct rules_request *q, struct rules_answer *a)
+{
+	(void)b, (void)t;
+	*a = (struct rules_answer){ .verdict = world.verdict,
+				    .why = world.verdict == OSH_ALLOW ? OSH_WHY_ALLOWED : OSH_WHY_REQUEST };
+	snprintf(a->path, sizeof(a->path), "/canonical");
+	if (q->body.n && !memcmp(q->body.p, "bad", 3))
+		a->verdict = OSH_DENY;
+}
+
+struct end {				/* a side, and what it was told */
+	struct side side;
+	char log[4096];
+	size_t room;			/* bytes it takes */
+	bool upstream;
+};
+
+static struct end client, up[3];
+static struct loop loop;
+static struct flows fs;
+static struct conn conn;
+static int audit = -1;
+
+static void say(struct end *e, const char *fmt, ...)
+{
+	size_t n = strlen(e->log);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e->log + n, sizeof(e->log) - n, fmt, ap);
+	va_end(ap);
+}
+
+static void on_head(struct side *s, const struct head *h, bool end)
+{
+	struct end *e = container_of(s, struct end, side);
+
+	if (e->upstream)
+		say(e, "%s %s%s ", head_str(h, h->method), head_str(h, h->target), end ? "." : "");
+	else
+		say(e, "%u%s ", h->status, end ? "." : "");
+}
+
+static size_t on_body(struct side *s, struct slice b)
+{
+	struct end *e = container_of(s, struct end, side);
+	size_t n = b.n < e->room ? b.n : e->room;
+
+	e->room -= n;
+	if (n && b.p[0] == '{')
+		say(e, "json ");
+	else if (n)
+		say(e, "%.*s ", (int)n, b.p);
+	return n;
+}
+
+static void on_end(struct side *s, const struct head *t)
+{
+	struct end *e = container_of(s, struct end, side);
+
+	assert_true(e->upstream || !s->x);	/* a client is unlinked before its last word */
+	say(e, t ? "end+ " : "end ");
+}
+
+static void on_resume(struct side *s)
+{
+	say(container_of(s, struct end, side), "resume ");
+}
+
+static void on_abort(struct side *s, enum gone why)
+{
+	assert_null(s->x);
+	say(container_of(s, struct end, side), "abort%d ", why);
+}
+
+static const struct side_ops ops = { on_head, on_body, on_end, on_resume, on_abort };
+
+void pool_get(struct flows *f, const struct pool_ask *q, struct pool_wait *w)
+{
+	struct end *e = &up[world.asked++];
+
+	(void)f;
+	world.fresh += q->fresh;
+	world.waiting = w;
+	if (world.place)
+		w->fn(w, &e->side, OSH_WHY_ALLOWED, "");
+}
+
+void pool_cancel(struct pool_wait *w)
+{
+	if (world.waiting == w)
+		world.waiting = NULL;
+}
+
+/* ---- helpers */
+
+static void settle(void)
+{
+	struct timer *t;
+
+	exchange_resume_all(&fs);
+	for (int c = TIMER_NOW; c <= TIMER_GRACE; c++)	/* as if their time had come */
+		while ((t = TAILQ_FIRST(&loop.timers[c]))) {
+			loop_disarm(&loop, t);
+			t->fn(t);
+		}
+}
+
+static int setup(void **state)
+{
+	struct err e;
+	int pair[2], big = 1 << 22;
+
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	world.verdict = OSH_ALLOW;
+	world.place = true;
+	memset(&fs, 0, sizeof(fs));
+	assert_int_equal(loop_init(&loop, &e), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &big, sizeof(big));
+	audit = pair[1];
+	assert_int_equal(records_init(&fs.records, &loop, pair[0], &e), 0);
+	fs.loop = &loop;
+	static struct bundle none;
+	fs.table.bundle = &none;
+	fs.table.idents_fd = -1;
+	exchanges_init(&fs);
+	conn = (struct conn){ .fs = &fs, .target = { .port = 443, .name = "a.example" }, .tls = true };
+	client = (struct end){ .side.ops = &ops, .room = 1 << 20 };
+	for (int i = 0; i < 3; i++)
+		up[i] = (struct end){ .side.ops = &ops, .room = 1 << 20, .upstream = true };
+	return 0;
+}
+
+/* Whatever happened: nothing is held, reserved, linked or counted any more. */
+static int teardown(void **state)
+{
+	(void)state;
+	settle();
+	assert_null(client.side.x);
+	for (int i = 0; i < 3; i++)
+		assert_null(up[i].side.x);
+	assert_int_equal(conn.exchanges, 0);
+	assert_int_equal(fs.requests, 0);
+	assert_int_equal(fs.held, 0);
+	assert_int_equal(fs.records.reserved, 0);
+	assert_true(TAILQ_EMPTY(&fs.waiting));
+	close(fs.records.w.fd);
+	close(audit);
+	free(fs.records.ring);
+	close(loop.epfd);
+	return 0;
+}
+
+static int records(enum osh_verdict v, enum osh_reason why)
+{
+	struct osh_msg_request m;
+	int n = 0;
+
+	while (recv(audit, &m, sizeof(m), MSG_DONTWAIT) == sizeof(m))
+		n += m.e.ev.kind == OSH_EV_HTTP && m.e.ev.verdict == v && m.e.ev.why == why;
+	return n;
+}
+
+static void request(const char *method, bool end, const char *field, const char *value)
+{
+	struct head h = { .version = 11 };
+	struct exchange *x = exchange_new(&conn, &client.side);
+
+	assert_non_null(x);
+	h.method = head_text(&h, slice_of(method));
+	h.target = head_text(&h, SLICE("/a/../canonical"));
+	h.authority = head_text(&h, SLICE("a.example"));
+	if (field)
+		assert_true(head_add(&h, slice_of(field), slice_of(value)));
+	exchange_head(x, &client.side, &h, end);
+	head_done(&h);
+}
+
+static void answer(struct end *e, unsigned status, bool end)
+{
+	struct head h = { .status = (uint16_t)status, .version = 11 };
+
+	exchange_head(e->side.x, &e->side, &h, end);
+	head_done(&h);
+}
+
+static size_t send_body(struct end *e, const char *text)
+{
+	return exchange_body(e->side.x, &e->side, slice_of(text));
+}
+
+#define HEARD(e, text) assert_string_equal((e).log, text)
+
+/* ---- tests */
+
+static void a_request_and_its_answer(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	HEARD(up[0], "GET /canonical. ");
+	answer(&up[0], 200, false);
+	assert_int_equal(send_body(&up[0], "hello"), 5);
+	exchange_end(up[0].side.x, &up[0].side, NULL);
+	HEARD(client, "200 hello end ");
+	HEARD(up[0], "GET /canonical. ");	/* not aborted: it may be used again */
+	assert_int_equal(records(OSH_ALLOW, OSH_WHY_ALLOWED), 1);
+}
+
+static void an_answer_without_a_body(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	answer(&up[0], 103, false);
+	answer(&up[0], 204, true);
+	HEARD(client, "103 204. ");
+}
+
+static void bodies_have_backpressure(void **state)
+{
+	(void)state;
+	world.place = false;
+	request("POST", false, NULL, NULL);
+	assert_int_equal(send_body(&client, "abcdef"), 0);	/* no upstream yet */
+	up[0].room = 4;
+	world.waiting->fn(world.waiting, &up[0].side, OSH_WHY_ALLOWED, "");
+	HEARD(client, "resume ");
+	assert_int_equal(send_body(&client, "abcdef"), 4);
+	up[0].room = 100;
+	exchange_writable(up[0].side.x, &up[0].side);
+	assert_int_equal(send_body(&client, "ef"), 2);
+	exchange_end(client.side.x, &client.side, NULL);
+	HEARD(up[0], "POST /canonical abcd ef end ");
+	client.room = 2;
+	answer(&up[0], 200, false);
+	assert_int_equal(send_body(&up[0], "xyz"), 2);
+	client.room = 2;
+	exchange_writable(client.side.x, &client.side);
+	assert_int_equal(send_body(&up[0], "z"), 1);
+	exchange_end(up[0].side.x, &up[0].side, NULL);
+	HEARD(client, "resume resume 200 xy z end ");
+	HEARD(up[0], "POST /canonical abcd ef end resume ");
+}
+
+static void a_denial_takes_the_body_first(void **state)
+{
+	(void)state;
+	world.verdict = OSH_DENY;
+	request("POST", false, NULL, NULL);
+	HEARD(client, "");
+	assert_int_equal(send_body(&client, "abcdef"), 6);
+	exchange_end(client.side.x, &client.side, NULL);
+	HEARD(client, "403 json end ");
+	assert_int_equal(world.asked, 0);
+	assert_int_equal(records(OSH_DENY, OSH_WHY_REQUEST), 1);
+}
+
+static void a_denial_waits_for_no_pause(void **state)
+{
+	(void)state;
+	world.verdict = OSH_DENY;
+	request("POST", false, NULL, NULL);
+	assert_int_equal(send_body(&client, "abcdef"), 6);
+	settle();
+	HEARD(client, "403 json end ");
+}
+
+static void a_denial_without_a_body(void **state)
+{
+	(void)state;
+	world.verdict = OSH_DENY;
+	request("HEAD", true, NULL, NULL);
+	HEARD(client, "403. ");
+	client.log[0] = 0;
+	request("POST", false, "expect", "100-continue");
+	HEARD(client, "403 json end ");
+}
+
+static void a_denial_waits_for_room(void **state)
+{
+	(void)state;
+	world.verdict = OSH_DENY;
+	client.room = 10;
+	request("GET", true, NULL, NULL);
+	HEARD(client, "403 json ");
+	client.room = 1 << 20;
+	exchange_writable(client.side.x, &client.side);
+	assert_null(client.side.x);
+}
+
+static void audit_mode_sends_on(void **state)
+{
+	(void)state;
+	world.verdict = OSH_AUDIT;
+	request("GET", true, NULL, NULL);
+	answer(&up[0], 200, true);
+	HEARD(client, "200. ");
+	assert_int_equal(records(OSH_AUDIT, OSH_WHY_REQUEST), 1);
+}
+
+static void a_stale_connection_is_tried_again_once(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	exchange_gone(up[0].side.x, &up[0].side, GONE_STALE);
+	HEARD(up[1], "GET /canonical. ");
+	assert_int_equal(world.fresh, 1);
+	exchange_gone(up[1].side.x, &up[1].side, GONE_STALE);
+	HEARD(client, "502 json end ");
+	assert_int_equal(world.asked, 2);
+	assert_int_equal(records(OSH_DENY, OSH_WHY_UPSTREAM_HTTP), 1);
+}
+
+static void what_may_have_been_done_is_not_tried_again(void **state)
+{
+	(void)state;
+	request("POST", true, NULL, NULL);
+	exchange_gone(up[0].side.x, &up[0].side, GONE_STALE);
+	HEARD(client, "502 json end ");
+	client.log[0] = 0;
+	request("PUT", false, NULL, NULL);
+	assert_int_equal(send_body(&client, "abc"), 3);
+	exchange_gone(up[1].side.x, &up[1].side, GONE_REFUSED);
+	settle();
+	HEARD(client, "resume 502 json end ");
+	assert_int_equal(world.asked, 2);
+}
+
+static void a_refused_request_is_tried_again_whatever_it_is(void **state)
+{
+	(void)state;
+	request("POST", false, NULL, NULL);
+	exchange_gone(up[0].side.x, &up[0].side, GONE_REFUSED);
+	assert_int_equal(send_body(&client, "abc"), 3);
+	exchange_end(client.side.x, &client.side, NULL);
+	HEARD(up[1], "POST /canonical abc end ");
+	answer(&up[1], 200, true);
+}
+
+static void a_cut_answer_is_cut(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	answer(&up[0], 200, false);
+	send_body(&up[0], "half");
+	exchange_gone(up[0].side.x, &up[0].side, GONE_RESET);
+	HEARD(client, "200 half abort0 ");
+	assert_int_equal(world.asked, 1);
+}
+
+static void a_client_that_goes_takes_its_upstream_along(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	exchange_gone(client.side.x, &client.side, GONE_RESET);
+	HEARD(up[0], "GET /canonical. abort0 ");
+	world.place = false;
+	request("GET", true, NULL, NULL);
+	exchange_gone(client.side.x, &client.side, GONE_RESET);
+	assert_null(world.waiting);
+	world.verdict = OSH_DENY;
+	request("POST", false, NULL, NULL);
+	exchange_gone(client.side.x, &client.side, GONE_RESET);
+}
+
+static void an_early_answer_aborts_the_upstream(void **state)
+{
+	(void)state;
+	request("POST", false, NULL, NULL);
+	send_body(&client, "abc");
+	answer(&up[0], 413, true);
+	HEARD(client, "413. ");
+	HEARD(up[0], "POST /canonical abc abort0 ");
+}
+
+static void no_upstream_is_an_answer(void **state)
+{
+	(void)state;
+	world.place = false;
+	request("GET", true, NULL, NULL);
+	world.waiting->fn(world.waiting, NULL, OSH_WHY_ADDR_PRIVATE, "");
+	HEARD(client, "403 json end ");
+	client.log[0] = 0;
+	request("GET", true, NULL, NULL);
+	world.waiting->fn(world.waiting, NULL, OSH_WHY_UPSTREAM_CERT, "expired");
+	HEARD(client, "502 json end ");
+}
+
+static void a_body_is_judged_whole(void **state)
+{
+	(void)state;
+	world.wants = 100;
+	request("POST", false, "expect", "100-continue");
+	HEARD(client, "100 ");
+	assert_int_equal(send_body(&client, "good "), 5);
+	assert_int_equal(fs.held, 5);
+	assert_int_equal(world.asked, 0);
+	send_body(&client, "body");
+	exchange_end(client.side.x, &client.side, NULL);
+	HEARD(up[0], "POST /canonical good body end ");
+	answer(&up[0], 200, true);
+	assert_int_equal(fs.held, 0);
+	request("POST", false, NULL, NULL);
+	send_body(&client, "bad");
+	exchange_end(client.side.x, &client.side, NULL);
+	HEARD(client, "100 200. 403 json end ");
+	assert_int_equal(world.asked, 1);
+}
+
+static void a_body_too_large_to_judge_is_refused(void **state)
+{
+	(void)state;
+	world.wants = 4;
+	request("POST", false, NULL, NULL);
+	assert_int_equal(send_body(&client, "more than that"), 14);
+	settle();
+	HEARD(client, "413 json end ");
+	assert_int_equal(world.asked, 0);
+}
+
+static void other_names_are_refused(void **state)
+{
+	struct head h = { .version = 20 };
+	struct exchange *x = exchange_new(&conn, &client.side);
+
+	(void)state;
+	h.method = head_text(&h, SLICE("GET"));
+	h.target = head_text(&h, SLICE("/"));
+	h.scheme = head_text(&h, SLICE("https"));
+	h.authority = head_text(&h, SLICE("b.example"));
+	exchange_head(x, &client.side, &h, true);
+	head_done(&h);
+	HEARD(client, "421 json end ");
+	assert_int_equal(records(OSH_DENY, OSH_WHY_AUTHORITY), 1);
+}
+
+static void an_unasked_101_is_no_tunnel(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	answer(&up[0], 101, false);
+	HEARD(client, "502 json end ");
+	HEARD(up[0], "GET /canonical. abort0 ");
+}
+
+static void a_tunnel_ends_with_its_upstream(void **state)
+{
+	(void)state;
+	request("GET", true, "upgrade", "websocket");
+	answer(&up[0], 101, false);
+	assert_int_equal(send_body(&client, "ping"), 4);
+	assert_int_equal(send_body(&up[0], "pong"), 4);
+	exchange_end(up[0].side.x, &up[0].side, NULL);
+	HEARD(client, "101 pong end ");
+	HEARD(up[0], "GET /canonical. ping abort0 ");
+}
+
+static void other_upgrades_are_refused(void **state)
+{
+	(void)state;
+	request("GET", true, "upgrade", "h2c");
+	HEARD(client, "403 json end ");
+}
+
+static void a_flood_of_1xx_is_not_passed_on(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	for (int i = 0; i < 100; i++)
+		answer(&up[0], 103, false);
+	assert_int_equal(strlen(client.log), 16 * 4);
+	answer(&up[0], 200, true);
+}
+
+static void without_room_for_its_record_a_request_waits(void **state)
+{
+	unsigned room = RECORDS - RECORDS_SPARE;
+
+	(void)state;
+	for (unsigned i = 0; i < room; i++)
+		assert_true(records_reserve(&fs.records));
+	request("GET", true, NULL, NULL);
+	assert_int_equal(world.asked, 0);
+	settle();
+	assert_int_equal(world.asked, 0);
+	for (unsigned i = 0; i < room; i++)
+		records_release(&fs.records);
+	settle();
+	HEARD(up[0], "GET /canonical. ");
+	answer(&up[0], 200, true);
+	for (unsigned i = 0; i < room; i++)
+		assert_true(records_reserve(&fs.records));
+	request("GET", true, NULL, NULL);
+	exchange_gone(client.side.x, &client.side, GONE_RESET);
+	for (unsigned i = 0; i < room; i++)
+		records_release(&fs.records);
+}
+
+static void too_many_requests_are_refused(void **state)
+{
+	struct side s = { .ops = &ops };
+
+	(void)state;
+	fs.requests = OSH_EGRESS_REQUESTS;
+	assert_null(exchange_new(&conn, &s));
+	fs.requests = 0;
+	assert_int_equal(records(OSH_DENY, OSH_WHY_LIMIT), 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_request_and_its_answer),
+		T(an_answer_without_a_body),
+		T(bodies_have_backpressure),
+		T(a_denial_takes_the_body_first),
+		T(a_denial_waits_for_no_pause),
+		T(a_denial_without_a_body),
+		T(a_denial_waits_for_room),
+		T(audit_mode_sends_on),
+		T(a_stale_connection_is_tried_again_once),
+		T(what_may_have_been_done_is_not_tried_again),
+		T(a_refused_request_is_tried_again_whatever_it_is),
+		T(a_cut_answer_is_cut),
+		T(a_client_that_goes_takes_its_upstream_along),
+		T(an_early_answer_aborts_the_upstream),
+		T(no_upstream_is_an_answer),
+		T(a_body_is_judged_whole),
+		T(a_body_too_large_to_judge_is_refused),
+		T(other_names_are_refused),
+		T(an_unasked_101_is_no_tunnel),
+		T(a_tunnel_ends_with_its_upstream),
+		T(other_upgrades_are_refused),
+		T(a_flood_of_1xx_is_not_passed_on),
+		T(without_room_for_its_record_a_request_waits),
+		T(too_many_requests_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
