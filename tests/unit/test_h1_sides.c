@@ -356,6 +356,10 @@ static void a_websocket_is_a_tunnel(void **state)
 static void a_get_with_a_body_is_the_last_of_its_connection(void **state)
 {
 	(void)state;
+	rig_put(rig.client, "DELETE / HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	SEES(rig.server, "DELETE / HTTP/1.1\r\nhost: a.example\r\ncontent-length: 0\r\n\r\n");
+	rig_put(rig.server, OK5);
+	SEES(rig.client, OK5);
 	rig_put(rig.client, "GET / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello");
 	SEES(rig.server, "GET / HTTP/1.1\r\nhost: a.example\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
 	rig_put(rig.server, OK5);

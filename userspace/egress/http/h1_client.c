@@ -9,7 +9,7 @@
 #include "http/h1_io.h"
 
 #define ROUNDS 16			/* reads before other connections get their turn */
-#define DRAIN_MOST (16u << 20)		/* of a body that nobody wants, so that its sender reads our answer */
+#define DRAIN_MOST (256u << 20)		/* of a body that nobody wants, so that its sender reads our answer */
 #define LINE_MOST (TARGET_BYTES + 64)	/* no request line is longer */
 
 enum h1_stage {

@@ -97,7 +97,7 @@ static void side_head(struct side *s, const struct head *h, bool end)
 
 	k->sink.wrong = !line_is_good(h) || !h1_frame_request(h, end, &m);
 	if (!k->sink.wrong) {
-		if (m.framing != H1_NONE && body_is_odd(method))
+		if ((m.framing == H1_CHUNKED || m.length) && body_is_odd(method))
 			m.keep_alive = false;
 		if (!m.keep_alive || m.upgrade)
 			k->u->closing = true;
