@@ -7,6 +7,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,10 +15,11 @@ from urllib.parse import quote
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import BUILD, Tap  # noqa: E402
+from osh import Daemon  # noqa: E402
 from world import World  # noqa: E402
 
-HOST = "l7.wild.example"
-POLICIES, REQUESTS = 10, 40
+PLAIN, TLS = ("l7.wild.example", 80), ("registry.example", 443)
+POLICIES, REQUESTS = 12, 40
 PYTHON = os.path.realpath("/usr/bin/python3")
 rnd = random.Random(int(os.environ.get("OSH_SEED", "20267")))
 pick = rnd.choice
@@ -34,10 +36,12 @@ CALLS = ["tools/call", "tools/list", "initialize", "x.y", "evil"]
 
 # In the sandbox: one connection a request, since a refusal may end it. Lines of JSON in, statuses out.
 CLIENT = """
-import json, socket, sys
+import json, socket, ssl, sys
 for line in open("requests"):
     q = json.loads(line)
-    s = socket.create_connection((sys.argv[1], 80), timeout=20)
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20)
+    if sys.argv[2] == "443":
+        s = ssl.create_default_context().wrap_socket(s, server_hostname=sys.argv[1])
     s.sendall(q.encode("latin-1"))
     s.settimeout(20)
     head = b""
@@ -54,7 +58,8 @@ for line in open("requests"):
 class Upstream:
     """Says 200 to any request, and counts them."""
 
-    def __init__(self):
+    def __init__(self, context=None):
+        self.context = context
         self.s = socket.create_server(("127.0.0.1", 0))
         self.port = self.s.getsockname()[1]
         self.n = 0
@@ -69,8 +74,9 @@ class Upstream:
             threading.Thread(target=self.one, args=(c,), daemon=True).start()
 
     def one(self, c):
-        f = c.makefile("rb")
         try:
+            c = self.context.wrap_socket(c, server_side=True) if self.context else c
+            f = c.makefile("rb")
             while f.readline():
                 n = 0
                 while (line := f.readline()).strip():
@@ -108,9 +114,9 @@ def rule(protocol):
     return {"rest": http_rule, "graphql": gql_rule}.get(protocol, lambda: rpc_rule(protocol == "mcp"))()
 
 
-def endpoint(sorts):
+def endpoint(sorts, where):
     protocol, path, audit, slash = pick(sorts)
-    e = {"host": HOST, "port": 80, "protocol": protocol}
+    e = {"host": where[0], "port": where[1], "protocol": protocol}
     if path:
         e["path"] = path
     if audit:
@@ -126,10 +132,10 @@ def endpoint(sorts):
     return e
 
 
-def random_policy():
+def random_policy(where):
     sorts = [(pick(["rest", "rest", "graphql", "json-rpc", "mcp"]), pick(["", "", "/a/**", "/repos/**", "/**/b"]),
               rnd.random() < 0.25, rnd.random() < 0.3) for _ in range(rnd.randint(1, 3))]
-    rules = {f"{pick('cab')}{i}": {"binaries": [PYTHON], "endpoints": [endpoint(sorts) for _ in range(rnd.randint(1, 3))]}
+    rules = {f"{pick('cab')}{i}": {"binaries": [PYTHON], "endpoints": [endpoint(sorts, where) for _ in range(rnd.randint(1, 3))]}
              for i in range(rnd.randint(1, 3))}
     # JSON is YAML, but a line an endpoint lets the record be held against the line that eval names.
     out = ""
@@ -159,7 +165,7 @@ def body_of(method):
     return "{\"query\": 1, \"query\": 2}", {}
 
 
-def random_request():
+def random_request(where):
     method = pick(METHODS)
     path = "".join("/" + (pick(SEGMENTS) if rnd.random() < 0.85 else pick(ODD)) for _ in range(rnd.randint(1, 3)))
     query = {}
@@ -171,11 +177,11 @@ def random_request():
     means.setdefault("graphql", {"error": "unread", "operations": []} if method in ("GET", "POST") else None)
     if "jsonrpc" not in means:
         means["jsonrpc"] = {"error": "unread"} if method == "POST" else {"receive_stream": True}
-    wire = f"{method} {target} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n"
+    wire = f"{method} {target} HTTP/1.1\r\nHost: {where[0]}\r\nConnection: close\r\n"
     if method in ("POST", "PUT", "PATCH"):
         wire += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return wire + "\r\n" + body, dict({"host": HOST, "port": 80, "binary": PYTHON, "method": method, "path": path,
-                                       "query": query}, **means)
+    return wire + "\r\n" + body, dict({"host": where[0], "port": where[1], "binary": PYTHON, "method": method,
+                                       "path": path, "query": query}, **means)
 
 
 def ask_eval(path, questions):
@@ -204,11 +210,11 @@ def recorded(want, request, events):
     return False
 
 
-def one_policy(w, t, tally):
-    pairs = [random_request() for _ in range(REQUESTS)]
+def one_policy(w, t, tally, where):
+    pairs = [random_request(where) for _ in range(REQUESTS)]
     path = os.path.join(w.dir, "l7.yaml")
     while True:
-        text = w.policy(random_policy())
+        text = w.policy(random_policy(where))
         with open(path, "w") as f:
             f.write(text)
         rc, wants = ask_eval(path, [q for _, q in pairs])
@@ -216,7 +222,7 @@ def one_policy(w, t, tally):
             break                   # the others contradict themselves
     with open(os.path.join(w.work, "requests"), "w") as f:
         f.writelines(json.dumps(wire) + "\n" for wire, _ in pairs)
-    r = w.run(text, [PYTHON, "client.py", HOST], timeout=120)
+    r = w.run(text, [PYTHON, "client.py", where[0], str(where[1])], timeout=120)
     got = r.out.split()
     bad = []
     for (wire, q), want, status in zip(pairs, wants, got):
@@ -224,7 +230,7 @@ def one_policy(w, t, tally):
         tally[what] = tally.get(what, 0) + 1
         if not agrees(want, status) or not recorded(want, q, r.events):
             bad.append(f"{wire!r}: {status}, eval says {want}")
-    return t.ok(len(got) == REQUESTS and not bad, f"{REQUESTS} requests are answered and recorded as eval says",
+    return t.ok(len(got) == REQUESTS and not bad, f"{REQUESTS} requests {'in TLS ' if where == TLS else ''}are answered and recorded as eval says",
                 *bad[:3], *([] if len(got) == REQUESTS and not bad else [text[-3000:], r]))
 
 
@@ -235,18 +241,23 @@ def main():
         t.done()
     tally = {}
     with World() as w:
-        up = Upstream()
-        with open(w.hosts, "a") as f:
-            f.write(f"127.0.0.1:{up.port} {HOST}\n")
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(os.path.join(w.dir, "leaf.pem"), os.path.join(w.dir, "leaf.key"))
+        ups = Upstream(), Upstream(tls)
+        with open(w.hosts, "w") as f:
+            f.writelines(f"127.0.0.1:{u.port} {where[0]}\n" for u, where in zip(ups, (PLAIN, TLS)))
         with open(os.path.join(w.work, "client.py"), "w") as f:
             f.write(CLIENT)
-        with w.resident():
-            for _ in range(POLICIES):
-                if not one_policy(w, t, tally):
+        with Daemon(w, "--upstream-hosts", w.hosts, "--upstream-ca", w.ca) as w.daemon:
+            for i in range(POLICIES):
+                if not one_policy(w, t, tally, (PLAIN, TLS)[i % 2]):
                     break
-        t.ok(up.n == tally.get("allow", 0) + tally.get("audited", 0) > POLICIES,
-             f"exactly what may reaches the upstream: {up.n} of {sum(tally.values())}", tally)
-        up.s.close()
+        w.daemon = None
+        n = sum(u.n for u in ups)
+        t.ok(n == tally.get("allow", 0) + tally.get("audited", 0) > POLICIES and ups[1].n > 3,
+             f"exactly what may reaches the upstreams: {n} of {sum(tally.values())}", tally)
+        for u in ups:
+            u.s.close()
     t.done()
 
 
