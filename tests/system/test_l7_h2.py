@@ -25,7 +25,7 @@ except ImportError:
     grpc = None
 
 t = Tap()
-NAMES = ["two.example", "one.example", "grpc.example", "self.example"]
+NAMES = ["two.example", "one.example", "grpc.example", "short.example"]
 POLICY = World.policy("", """network_policies:
   web:
     endpoints:
@@ -46,6 +46,7 @@ http {{ access_log {dir}/access.log; keepalive_requests 1000000; client_max_body
   client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
   ssl_certificate {dir}/leaf.pem; ssl_certificate_key {dir}/leaf.key; root {dir}/www;
   server {{ listen 127.0.0.1:{two} ssl http2; }}
+  server {{ listen 127.0.0.1:{short} ssl http2; keepalive_requests 100; }}
 }}
 """
 
@@ -284,11 +285,11 @@ class L7:
         self.own = Quiet(("127.0.0.1", 0), Own)
         self.own.context = ctx
         threading.Thread(target=self.own.serve_forever, args=(0.05,), daemon=True).start()
-        with socket_on_any_port() as s:
-            two = s.getsockname()[1]
+        with socket_on_any_port() as s, socket_on_any_port() as s2:
+            two, short = s.getsockname()[1], s2.getsockname()[1]
         conf = os.path.join(self.dir, "nginx.conf")
         with open(conf, "w") as f:
-            f.write(NGINX.format(dir=self.dir, two=two, user="root"))
+            f.write(NGINX.format(dir=self.dir, two=two, short=short, user="root"))
         self.nginx = subprocess.Popen(["nginx", "-c", conf, "-p", self.dir, "-e", os.path.join(self.dir, "nginx.err")])
         rpc = 1
         if grpc:
@@ -299,7 +300,7 @@ class L7:
         self.hosts = os.path.join(self.dir, "hosts")
         with open(self.hosts, "w") as f:
             f.write(f"127.0.0.1:{two} two.example\n127.0.0.1:{self.own.server_port} one.example\n"
-                    f"127.0.0.1:{rpc} grpc.example\n127.0.0.1:{self.own.server_port} self.example\n")
+                    f"127.0.0.1:{rpc} grpc.example\n127.0.0.1:{short} short.example\n")
 
     def run(self, *argv, timeout=120):
         self.n += 1
@@ -385,7 +386,8 @@ def denied(w):
 
 
 def load(w):
-    for n, c, m, url in ((20000, 4, 32, "https://two.example/hello"), (2000, 4, 10, "https://one.example/")):
+    for n, c, m, url in ((20000, 4, 32, "https://two.example/hello"), (10000, 4, 32, "https://short.example/hello"),
+                         (2000, 4, 10, "https://one.example/")):
         rc, out, err, _ = w.sh(f"h2load -n {n} -c {c} -m {m} {url}", timeout=200)
         sums = [ln for ln in out.split("\n") if ln.startswith(("requests:", "status codes:", "finished"))]
         t.ok(any(f"{n} succeeded, 0 failed, 0 errored" in ln for ln in sums), f"h2load: {n} requests to {url}, none failed",

@@ -7,6 +7,7 @@
 
 #define INTERIM_MOST 16
 #define TRIES 2
+#define TRIES_REFUSED 8			/* many requests share a connection that is about to end, and the next one too */
 
 /* It has the whole request and gave the whole answer: nothing to abort. An upgraded one never ends so. */
 static void release_upstream(struct exchange *x)
@@ -135,9 +136,16 @@ static bool try_again(const struct exchange *x, enum gone why)
 	bool harmless = !strcmp(m, "GET") || !strcmp(m, "HEAD") || !strcmp(m, "OPTIONS") ||
 			!strcmp(m, "PUT") || !strcmp(m, "DELETE");
 
-	if (x->body_sent || x->answered || x->tries >= TRIES)
+	if (x->body_sent || x->answered)
 		return false;
-	return why == GONE_REFUSED || (why == GONE_STALE && harmless);
+	return (why == GONE_REFUSED && x->tries < TRIES_REFUSED) ||
+	       (why == GONE_STALE && x->tries < TRIES && harmless);
+}
+
+/* What an upstream has refused unseen we cannot repeat once its body went through; a client of HTTP/2 can. */
+static bool client_tries(const struct exchange *x, enum gone why)
+{
+	return why == GONE_REFUSED && !x->answered && x->head.version == 20;
 }
 
 void down_gone(struct exchange *x, enum gone why)
@@ -152,6 +160,9 @@ void down_gone(struct exchange *x, enum gone why)
 	x->request_sent = false;
 	if (try_again(x, why))
 		exchange_open(x);
+	else if (client_tries(x, why) &&
+		 answer_event(x, OSH_DENY, OSH_WHY_UPSTREAM_HTTP, 0, words[why]))
+		exchange_cut(x, why);
 	else if (!x->answered)
 		answer_deny(x, why == GONE_TIMEOUT ? 504 : 502, OSH_WHY_UPSTREAM_HTTP, words[why], true);
 	else
