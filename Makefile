@@ -89,8 +89,8 @@ $(units) $(tools): $B/%: $B/%.o $(testlibs)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)
 # Fuzzers: the parts that read what comes from outside, compiled once with coverage into an archive.
-fuzzcc   := $(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g $(CPPFLAGS) -Iuserspace/egress
-fuzz.o   := $(patsubst %.c,$B/fuzz/obj/%.o,$(filter-out %/main.c,$(wildcard policy-compiler/*.c) $(foreach d,base ipc egress,$(call src,$d))))
+fuzzcc   := $(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -DOSH_VERSION='"$(VERSION)"' $(CPPFLAGS) -Iuserspace/egress
+fuzz.o   := $(patsubst %.c,$B/fuzz/obj/%.o,$(filter-out %/main.c,$(wildcard policy-compiler/*.c) $(foreach d,base ipc egress oshctl,$(call src,$d))))
 $B/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(fuzzcc) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
