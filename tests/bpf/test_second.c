@@ -24,15 +24,20 @@
 
 static const char strings[] = "\0api.test\0rule";
 static const struct osh_b_host hosts[] = { { 1, OSH_HOST_EXACT }, { 0, OSH_HOST_CIDR } };
-static const struct osh_b_endpoint endpoints[] = { { 1, 80, 2, 1 }, { 1, 443, 0, 2 }, { 2, 80, 2, 1 } };
+static const struct osh_b_endpoint endpoints[] = {
+	{ 1, 80, 2, 1 }, { 1, 443, 0, 2 }, { 1, 8080, 3, 4 }, { 2, 80, 2, 1 },
+};
 static const struct osh_b_cidr cidrs[] = { { { [10] = 0xff, 0xff, 127 }, 96 + 8, 2 } };
 static const struct osh_b_alt alts[] = {
 	{ 1, 0, 0, 0 }, { 2, 1, OSH_ALT_TAINT_OK, 0 },	/* 443: two programs */
 	{ 0, 2, 0, 0 },					/* 80: any */
+	{ 0, 7, OSH_ALT_L7 | OSH_ALT_TLS_SKIP, 0 },	/* 8080: who is looked into by which rules */
+	{ 1, 3, OSH_ALT_TLS_SKIP, 0 }, { 1, 9, OSH_ALT_L7, 0 },
+	{ 2, 1, OSH_ALT_L7 | OSH_ALT_TAINT_OK, 0 },
 };
 static const struct bundle bundle = {
 	.strings = strings, .n_strings = sizeof(strings), .hosts = hosts, .n_hosts = 2,
-	.cidrs = cidrs, .n_cidrs = 1, .endpoints = endpoints, .n_endpoints = 3, .alts = alts, .n_alts = 3,
+	.cidrs = cidrs, .n_cidrs = 1, .endpoints = endpoints, .n_endpoints = 4, .alts = alts, .n_alts = 7,
 };
 static struct table table = { .bundle = &bundle, .id = ID, .generation = GEN };
 
@@ -108,6 +113,32 @@ static void marks(void **state)
 	}
 }
 
+/* Requests are judged by the rules that let the program through, in the order of the policy, and by no others. */
+static void rules_that_let_it_through(void **state)
+{
+	static const struct {
+		uint32_t mark, n, rules[4], flags, common;
+	} cases[] = {
+		{ MARK(CURL), 3, { 3, 7, 9 }, OSH_ALT_L7 | OSH_ALT_TLS_SKIP, 0 },
+		{ MARK(GIT), 2, { 1, 7 }, OSH_ALT_L7 | OSH_ALT_TLS_SKIP | OSH_ALT_TAINT_OK, OSH_ALT_L7 },
+		{ MARK(GIT) | OSH_MARK_TAINT, 2, { 1, 7 }, OSH_ALT_L7 | OSH_ALT_TLS_SKIP | OSH_ALT_TAINT_OK, OSH_ALT_L7 },
+		{ MARK(CURL) | OSH_MARK_TAINT, 1, { 7 }, OSH_ALT_L7 | OSH_ALT_TLS_SKIP, OSH_ALT_L7 | OSH_ALT_TLS_SKIP },
+		{ MARK(0), 1, { 7 }, OSH_ALT_L7 | OSH_ALT_TLS_SKIP, OSH_ALT_L7 | OSH_ALT_TLS_SKIP },
+	};
+	uint32_t be = htonl(OSH_NET4 + 5);
+	struct ip dst = ip_from4(&be);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct target t;
+
+		assert_int_equal(table_judge(&table, &dst, 8080, cases[i].mark, &t), OSH_WHY_ALLOWED);
+		if (t.n_rules != cases[i].n || memcmp(t.rules, cases[i].rules, t.n_rules * sizeof(*t.rules)) ||
+		    t.flags != cases[i].flags || t.common != cases[i].common)
+			fail_msg("case %zu: %u rules, flags %x, common %x", i, t.n_rules, t.flags, t.common);
+	}
+}
+
 /*
  * A sandbox can find the listener's port on its own loopback, where no hook judges, and its sockets are
  * marked. Nothing comes of it, not even where a policy lists loopback addresses.
@@ -131,7 +162,11 @@ static void the_listener_itself(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = { cmocka_unit_test(marks), cmocka_unit_test(the_listener_itself) };
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(marks),
+		cmocka_unit_test(rules_that_let_it_through),
+		cmocka_unit_test(the_listener_itself),
+	};
 
 	return cmocka_run_group_tests_name("second", tests, setup, teardown);
 }
