@@ -138,6 +138,63 @@ def skipped(t, w):
     t.ok("root.pem" not in r.out and "0" in r.out.split(), "a policy that looks into nothing brings no root", r)
 
 
+def memory_holds(pid, needle):
+    """Does any readable page of that process hold these bytes? None = it has gone."""
+    try:
+        with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+            for line in maps:
+                at, rights = line.split()[:2]
+                if rights[0] != "r" or line.rstrip().endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
+                    continue
+                begin, end = (int(x, 16) for x in at.split("-"))
+                if end - begin > 1 << 28:  # a sanitizer's shadow, of somebody else's tests
+                    continue
+                try:
+                    mem.seek(begin)
+                    if needle in mem.read(end - begin):
+                        return True
+                except (OSError, ValueError, OverflowError):
+                    pass
+            return False
+    except OSError:
+        return None
+
+
+def children(pid):
+    below = []
+    for p in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            parent = int(open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            below += [p, *children(p)]
+    return below
+
+
+def find_key(pid):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{fd}"
+        if "osh-root" in os.readlink(path):
+            with open(path, "rb") as f:
+                return f.read()[8:40]
+    return None
+
+
+def key_stays(t, d):
+    """The key is in one memfd and in the egress, and nowhere else."""
+    key = find_key(d.p.pid)
+    t.ok(key and len(set(key)) > 8, "the key lies in a memfd of oshd's")
+    egress = pids_of("osh-egress")
+    t.ok(len(egress) == 1 and memory_holds(egress[0], key), "the egress has it")
+    others = sum((pids_of(n) for n in ("osh-launch", "osh-audit", "osh-init", "oshctl")), [])
+    others += sum((children(p) for p in pids_of("osh-init")), [])
+    t.ok(memory_holds(d.p.pid, key) is False and len(others) > 3 and not any(memory_holds(p, key) for p in others),
+         "oshd has it not, nor any other process of osh's or of the sandbox")
+    fds = [os.readlink(f"/proc/{egress[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{egress[0]}/fd")]
+    t.ok(not any("osh-root" in fd or "osh-anchors" in fd for fd in fds), "and the egress has let go of the descriptor", "\n".join(fds))
+
+
 def same_root(t, w, policy):
     """Killed in the middle: what comes next has the same root, and a running program trusts it still."""
     with w.resident() as d:
@@ -149,6 +206,7 @@ def same_root(t, w, policy):
         def told(n):
             return os.path.exists(out) and open(out).read().count("Verify return code") >= n
         t.ok(until(lambda: told(1), 20), "a program is served", open(out).read() if os.path.exists(out) else "")
+        key_stays(t, d)
         kill(pids_of("osh-egress"))
         open(go + "1", "w").close()
         t.ok(until(lambda: told(2), 20), "and served again after its egress was killed")

@@ -16,7 +16,7 @@
 #include "resolve.h"
 #include "trust_java.h"
 
-#define WAIT_MS 5000			/* its maker takes a few milliseconds, on an idle machine */
+#define WAIT_MS 15000			/* its maker takes a few milliseconds, on an idle machine */
 #define NO_LINKS (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 /* Where programs look that no variable reaches: curl, wget, git and whatever else has a path built in. */
