@@ -311,6 +311,19 @@ static void calls(void **state)
 		{ "/mcp", "{\"jsonrpc\":\"2.0\",\"method\":\"initialize\"} ", YES },
 		{ "/mcp", "{\"jsonrpc\":\"2.0\",\"method\":\"initialize\"}{}", OSH_WHY_PROTOCOL },
 	};
+	static const struct {
+		const char *type;
+		enum osh_reason want;
+	} types[] = {
+		{ "", YES },
+		{ "application/json-rpc", YES },
+		{ "application/json; Charset=UTF-8 ; x=y", YES },
+		{ "application/json; charset=\"utf-8\"", YES },
+		{ "application/json; charset=utf-7", OSH_WHY_PROTOCOL },
+		{ "application/json; charset=utf-80", OSH_WHY_PROTOCOL },
+		{ "application/json; charset=utf-8; charset=utf-7", OSH_WHY_PROTOCOL },
+		{ "application/json; charset", OSH_WHY_PROTOCOL },
+	};
 	struct rules_request q = { .method = "GET", .target = SLICE("/mcp") };
 
 	(void)state;
@@ -319,6 +332,13 @@ static void calls(void **state)
 
 		if (got != cases[i].want)
 			fail_msg("%s: reason %u, not %u", cases[i].body, got, cases[i].want);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct rules_request r = { .method = "POST", .target = SLICE("/rpc"), .content_type = slice_of(types[i].type),
+					   .body = SLICE("{\"jsonrpc\":\"2.0\",\"method\":\"sum\"}") };
+
+		if (ask(r).why != types[i].want)
+			fail_msg("%s", types[i].type);
 	}
 	assert_int_equal(ask(q).why, YES);
 	q.body = SLICE("x");

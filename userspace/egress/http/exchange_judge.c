@@ -138,6 +138,15 @@ static void decide(struct exchange *x)
 		exchange_open(x);
 }
 
+/* A body that is judged is read as it stands; what a server would decode first, it may read otherwise. */
+static bool body_is_plain(const struct head *h)
+{
+	const struct field *coding = head_find(h, "content-encoding", 0);
+
+	return (!coding || slice_is(head_value(h, coding), "identity")) &&
+	       !head_find(h, "content-encoding", 1) && !head_find(h, "content-type", 1);
+}
+
 static void judge(struct exchange *x)
 {
 	struct rules_request q;
@@ -152,6 +161,10 @@ static void judge(struct exchange *x)
 	}
 	q = question(x);
 	x->hold_most = rules_wants_body(x->fs->table.bundle, &x->c->target, &q);
+	if (x->hold_most && !body_is_plain(&x->head)) {
+		deny(x, OSH_WHY_PROTOCOL, "a coded body cannot be judged");
+		return;
+	}
 	if (x->hold_most && !x->client_ended)
 		ask_for_body(x);
 	else

@@ -12,6 +12,30 @@ static struct slice text_of(const json_t *v)
 				 : (struct slice){ NULL, 0 };
 }
 
+/* Some servers decode what they are told, UTF-7 included, in which a text may mean another. */
+bool type_is_utf8(struct slice type)
+{
+	static const char *const names[] = { "charset=utf-8", "charset=\"utf-8\"", "charset=utf8" };
+	bool seen = false;
+
+	for (size_t i = 0; i + 7 <= type.n; i++) {
+		bool good = false;
+
+		if (strncasecmp(type.p + i, "charset", 7))
+			continue;
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+			size_t n = strlen(names[k]);
+
+			good |= i + n <= type.n && !strncasecmp(type.p + i, names[k], n) &&
+				(i + n == type.n || strchr("; \t", type.p[i + n]));
+		}
+		if (!good || seen)
+			return false;
+		seen = true;
+	}
+	return true;
+}
+
 void calls_read(struct calls *ret, const struct rules_request *q)
 {
 	json_error_t why;
@@ -19,7 +43,8 @@ void calls_read(struct calls *ret, const struct rules_request *q)
 	*ret = (struct calls){ .n = 1 };
 	if (!q->body.n && strcasecmp(q->method, "POST"))
 		return;			/* call_get() says what it is */
-	ret->json = json_loadb(q->body.p ? q->body.p : "", q->body.n, JSON_REJECT_DUPLICATES, &why);
+	if (type_is_utf8(q->content_type))
+		ret->json = json_loadb(q->body.p ? q->body.p : "", q->body.n, JSON_REJECT_DUPLICATES, &why);
 	ret->bad = !ret->json;
 	if (json_is_array((json_t *)ret->json))
 		ret->n = (uint32_t)json_array_size(ret->json);

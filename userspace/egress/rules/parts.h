@@ -59,6 +59,9 @@ void graphql_done(struct graphql *g);
  */
 bool document_read(struct slice text, struct slice wanted, struct graphql *to);
 
+/* calls.c: does a content type name no other charset than UTF-8? */
+bool type_is_utf8(struct slice type);
+
 /* json_keys.c: is there a key that some reader takes for one of `names` although it is spelt differently? */
 struct json_t;
 bool keys_misleading(const struct json_t *object, const char *const names[], size_t n);
