@@ -125,7 +125,6 @@ static void world_new(struct world *w)
 	assert_int_equal(policy_read(&w->p, (struct slice){ w->text.p, w->text.n }, &d), 0);
 	diags_done(&d);
 	w->upstream = calloc(w->b.n_upstream + 1, sizeof(*w->upstream));
-	memcpy(w->upstream, w->b.upstream, w->b.n_upstream * sizeof(*w->upstream));
 }
 
 static void world_done(struct world *w)
@@ -162,11 +161,11 @@ static bool spoil(struct world *w, struct bundle *b, enum fault f)
 	uint32_t n = w->b.n_upstream, at = n ? pick(n) : 0;
 	struct osh_b_upstream *u = &w->upstream[at];
 
+	if (!n)
+		return false;
 	memcpy(w->upstream, w->b.upstream, n * sizeof(*u));
 	*b = w->b;
 	b->upstream = w->upstream;
-	if (!n)
-		return false;
 	switch (f) {
 	case FAULT_SHORTER:
 		u->bits -= u->bits > 97;
