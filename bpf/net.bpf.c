@@ -361,23 +361,31 @@ int osh_bind6(struct bpf_sock_addr *ctx)
 	return hook_bind(ctx, &q);
 }
 
-/* Is the connect hook of this family among the programs that run for the task's cgroup? */
-static __always_inline int has_connect(const struct task_struct *t, __u32 family)
+/* Is the program with this id among those of this kind that run for the task's cgroup? */
+static __always_inline int is_attached(const struct task_struct *t, __u64 kind, __u32 id)
 {
-	__u64 kind = family == AF_INET ? bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET4_CONNECT) :
-					 bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET6_CONNECT);
 	struct bpf_prog_array *here = t->cgroups->dfl_cgrp->bpf.effective[kind];
-	struct osh_funnel *f = funnel_get();
 
-	for (int i = 0; f && i < NEIGHBOURS; i++) {
+	for (int i = 0; i < NEIGHBOURS; i++) {
 		struct bpf_prog *p = here->items[i].prog;
 
 		if (!p)
 			break;
-		if (p->aux->id == f->connect_ids[family != AF_INET])
+		if (p->aux->id == id)
 			return 1;
 	}
 	return 0;
+}
+
+/* Both, whatever the socket's family: one of them may accept from the other over loopback. */
+static __always_inline int has_connect(const struct task_struct *t)
+{
+	struct osh_funnel *f = funnel_get();
+
+	return f && is_attached(t, bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET4_CONNECT),
+				f->connect_ids[0]) &&
+	       is_attached(t, bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET6_CONNECT),
+			   f->connect_ids[1]);
 }
 
 /*
@@ -385,8 +393,8 @@ static __always_inline int has_connect(const struct task_struct *t, __u32 family
  * the protocol resolved: TCP and UDP pass; raw, ping, SCTP, MPTCP, UDP-Lite do not. MPTCP matters:
  * its extra subflows would join addresses that nobody judged.
  *
- * A TCP socket is marked with who makes it, see mark_set(), but only where its connect hook is in place:
- * nft lets marked sockets alone through, so that no socket gets by without that hook. Listeners are
+ * A TCP socket is marked with who makes it, see mark_set(), but only where the connect hooks are in place:
+ * nft lets marked sockets alone through, so that no socket gets by without its hook. Listeners are
  * marked as well, and must be: what they accept inherits their mark, and would else take the caller's.
  */
 SEC("cgroup/sock_create")
@@ -399,7 +407,7 @@ int osh_sock_create(struct bpf_sock *ctx)
 		return 1;
 	if (type == SOCK_STREAM && protocol == IPPROTO_TCP) {
 		ask_subject(&q);
-		if (q.sb && has_connect(q.t, ctx->family))
+		if (q.sb && has_connect(q.t))
 			ctx->mark = mark_of(&q);
 		return 1;
 	}

@@ -29,7 +29,7 @@ enum osh_reason {
 
 /*
  * SO_MARK of an accepted flow: what the egress reads to know who connects. 0 = no hook knows it = closed.
- * A socket gets its maker's mark when it is made, where its connect hook is in place; that hook corrects
+ * A socket gets its maker's mark when it is made, where the connect hooks are in place; they correct
  * it to the mark of the task that connects. The egress judges once more, by destination, port, program,
  * taint and generation, and needs nothing but the mark for it.
  *   bits  0..15  ident: number of the program in `idents` (0 = no identity)

@@ -194,7 +194,11 @@ class Audit:
         fds = [b, theirs.fileno()] + [f for f in (log, summary) if f >= 0]
         m = struct.pack("IIIIIIII64s", message("AUDIT_ADD"), 96, sandbox, 1000, slot, log >= 0,
                         summary >= 0, 0, name)
-        socket.send_fds(self.control, [m], fds)
+        try:
+            socket.send_fds(self.control, [m], fds)
+        except OSError as e:
+            self.err.seek(0)
+            raise RuntimeError(f"osh-audit is gone: {self.p.poll()} {self.err.read().decode()}") from e
         os.close(b)
         theirs.close()
         return peer
