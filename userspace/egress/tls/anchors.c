@@ -103,8 +103,9 @@ static X509_NAME *subject_of(const unsigned char *p, size_t n)
 {
 	const unsigned char *end = p + n;
 
-	if (!element(&p, end, true) || !element(&p, end, true))
-		return NULL;
+	for (int i = 0; i < 2; i++)	/* the certificate, what is signed of it */
+		if (!element(&p, end, true))
+			return NULL;
 	if (p < end && *p == 0xa0 && !element(&p, end, false))	/* version */
 		return NULL;
 	for (int i = 0; i < 4; i++)	/* serial, signature, issuer, validity */

@@ -141,15 +141,22 @@ static X509 *make(struct mint *m, const char *name, time_t now)
 	return cert_make(&c);
 }
 
-X509 *mint_get(struct mint *m, const char *name)
+static struct leaf *find(const struct mint *m, const char *name)
 {
-	time_t now = time(NULL);
 	struct leaf *l;
-	size_t n = strlen(name) + 1;
 
 	TAILQ_FOREACH(l, &m->leaves, link)
 		if (!strcmp(l->name, name))
-			break;
+			return l;
+	return NULL;
+}
+
+X509 *mint_get(struct mint *m, const char *name)
+{
+	time_t now = time(NULL);
+	struct leaf *l = find(m, name);
+	size_t n = strlen(name) + 1;
+
 	if (l && (now < l->made - SLACK / 2 || now > l->made + LIFE / 2)) {
 		drop(m, l);		/* the clock jumped, or it is old */
 		l = NULL;
