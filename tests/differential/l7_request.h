@@ -34,8 +34,8 @@ static void put_path(struct buf *b)
 		"a%3Bq", "..%3bz", "%00", "[", "b%25", "a%2F", "%62;/x", ";", "...", "x%2",
 	};
 
-	for (unsigned i = 0, n = 1 + pick(4); i < n; i++)
-		buf_printf(b, "/%s", pick(5) ? PICK(plain) : PICK(odd));
+	for (unsigned i = 0, n = 1 + pick(pick(2) ? 2 : 4); i < n; i++)
+		buf_printf(b, "/%s", pick(9) ? PICK(plain) : PICK(odd));
 	if (!pick(8))
 		buf_str(b, "/");
 }
@@ -134,7 +134,7 @@ static void random_operation(struct question *q, struct eval_operation *op)
 	const char **fields = arena_zalloc(&q->a, 4 * sizeof(*fields));
 
 	*op = (struct eval_operation){ .type = kinds[pick(3)], .name = PICK(op_names), .fields = fields };
-	if (!pick(4)) {
+	if (!pick(3)) {
 		*op = (struct eval_operation){ .type = "", .name = PICK(op_names), .persisted = true,
 					       .hash = PICK(hashes) };
 		return;
@@ -223,7 +223,8 @@ static struct eval_graphql *graphql_in_url(struct question *q)
 
 static void random_call(struct question *q, struct eval_call *c)
 {
-	static const char *const asked[] = { "tools/call", "tools/list", "initialize", "x.y", "evil", "x.z", "tools/a.b" };
+	static const char *const asked[] = { "tools/call", "tools/call", "tools/call", "tools/list", "initialize",
+					     "x.y", "evil", "x.z", "tools/a.b" };
 	static const char *const tools[] = { "read_a", "write.b", "bad name", "x", "read_a.b" };
 	struct buf *b = &q->body;
 
@@ -342,8 +343,8 @@ static void let_through(const struct bundle *b, const char *program, struct targ
 
 static void question_new(struct question *q, const struct world *w)
 {
-	static const char *const sent[] = { "GET", "POST", "get", "HEAD", "DELETE", "PUT", "OPTIONS", "PATCH",
-					    "POST", "POST", "WEBSOCKET_TEXT" };
+	static const char *const sent[] = { "GET", "GET", "get", "HEAD", "DELETE", "PUT", "OPTIONS", "PATCH",
+					    "POST", "POST", "POST", "POST", "POST", "WEBSOCKET_TEXT" };
 	const struct canon_options keep = { .encoded_slash = true };
 
 	*q = (struct question){ .e = { .method = PICK(sent) } };
