@@ -90,6 +90,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             self.connection.close()
+        elif path == "/close":          # says nothing of it, and closes a moment later
+            self.answer(b"soon")
+            self.wfile.flush()
+            time.sleep(0.5)
+            self.close_connection = True
         elif path == "/101":
             self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
             self.wfile.flush()

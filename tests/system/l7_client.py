@@ -104,6 +104,34 @@ def upload(step):
     return [Answers(s).one(), h.hexdigest()]
 
 
+def half(step):
+    """All is said and the sending direction closed before the answer is read."""
+    s = connect(**step["to"])
+    s.sendall(step["send"].encode())
+    if isinstance(s, ssl.SSLSocket):
+        return ["a TLS socket of python cannot half-close"]
+    s.shutdown(socket.SHUT_WR)
+    return [Answers(s).one(), s.recv(1) == b""]
+
+
+def slow(step):
+    """Asks for much, and reads nothing of it for a while."""
+    s = connect(**step["to"])
+    s.sendall(step["send"].encode())
+    time.sleep(step["hold"])
+    a = Answers(s)
+    return [a.one(hashed=True)]
+
+
+def drip(step):
+    """A request in many small pieces."""
+    s = connect(**step["to"])
+    for c in step["send"].encode():
+        s.sendall(bytes([c]))
+        time.sleep(0.005)
+    return [Answers(s).one()]
+
+
 def times(step):
     """When each event of a stream came."""
     s = connect(**step["to"])
@@ -138,7 +166,7 @@ def silent(step):
     return [got, time.monotonic() - start]
 
 
-KINDS = {f.__name__: f for f in (requests, upload, times, many, silent)}
+KINDS = {f.__name__: f for f in (requests, upload, half, slow, drip, times, many, silent)}
 
 if __name__ == "__main__":
     for step in json.load(open(sys.argv[1])):

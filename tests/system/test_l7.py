@@ -21,7 +21,7 @@ from osh import pids_of, until  # noqa: E402
 t = Tap()
 PY = os.path.realpath("/usr/bin/python3")
 
-RULES = """  - {host: allowed.example, methods: [GET, POST], paths: [/hello, /digest, /stream, /trailers, /big, /slow, /cut, /101, "/repos/*/x"]}
+RULES = """  - {host: allowed.example, methods: [GET, POST], paths: [/hello, /digest, /stream, /trailers, /big, /slow, /cut, /101, /close, "/repos/*/x"]}
 """ + "".join(f"  - {{host: {h}, methods: [GET], paths: [/hello]}}\n" for h in BAD)
 NAMED = f"""  audit:
     endpoints: [{{host: v4.example, port: 443, protocol: rest, enforcement: audit, access: read-only}}]
@@ -222,6 +222,30 @@ def t_idle(box):
     t.ok(each <= 40, "an idle connection costs at most 40 KiB", each)
 
 
+def t_peers(box):
+    p = {"host": "plain.example", "port": 80, "tls": False}
+    got, peak = [], [0]
+    th = threading.Thread(target=lambda: got.append(box.steps(
+        ask(req("GET", "/hello")),
+        {"do": "slow", "to": A, "send": req("GET", "/big?n=1600"), "hold": 4},
+        {"do": "half", "to": p, "send": req("GET", "/hello", host="plain.example")},
+        {"do": "drip", "to": A, "send": req("POST", "/digest", body="drop by drop")},
+        ask(req("GET", "/close")), ask(req("GET", "/hello"), req("GET", "/hello"), pause=1.5))))
+    th.start()
+    until(lambda: len(pids_of("osh-egress")) == 1 and any(s[1].startswith("/big") for s in box.w.l7.seen), 30)
+    pid = (pids_of("osh-egress") + [0])[0]
+    for _ in range(30):
+        if pid and os.path.exists(f"/proc/{pid}"):
+            peak[0] = max(peak[0], memory(pid)[0])
+        time.sleep(0.1)
+    th.join(90)
+    (_, slow, half, drip, _, again), r = got[0]
+    t.ok(slow[0].get("status") == 200 and peak[0] < 6144, f"a reader that stops stops its upstream: {peak[0]} KiB at most", slow, r)
+    t.ok(half[0].get("status") == 200, "a half-closed client gets its answer", half)
+    t.ok(drip[0].get("body", "").startswith("12 "), "a request may come byte by byte", drip)
+    t.ok([x.get("status") for x in again] == [200, 200], "an upstream that closed its connection is dialled again", again)
+
+
 def main():
     if os.geteuid():
         t.skip("requests", "needs root")
@@ -233,7 +257,7 @@ def main():
             t.skip("requests", "this build does not enforce rules about requests")
             t.done()
         with w.resident():
-            for fn in (t_requests, t_streams, t_kinds, t_bad, t_killed, t_idle):
+            for fn in (t_requests, t_streams, t_kinds, t_bad, t_killed, t_idle, t_peers):
                 if len(sys.argv) < 2 or fn.__name__ in sys.argv[1:]:
                     fn(box)
     t.done()

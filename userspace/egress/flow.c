@@ -263,6 +263,7 @@ int flows_before(struct flows *fs)
 		free(f);
 	}
 	exchange_resume_all(fs);
+	pool_resume(fs);
 	if (fs->records.dead) {
 		fs->loop->stop = 1;
 	} else if (fs->paused && !fs->retry.due_ms &&

@@ -8,6 +8,8 @@
 #include "event.h"
 #include "flow.h"
 
+#define DIALS 64			/* at once to one host: its backlog is not endless, and places become free */
+
 TAILQ_HEAD(pool_waits, pool_wait);
 
 struct pool_host {
@@ -20,10 +22,12 @@ struct pool_host {
 	unsigned bucket;
 	unsigned refs;			/* upstreams that lead here, those of the next two included */
 	unsigned dialling, n;		/* being made; made and not ending */
-	struct upstream_list conns;	/* most recently used first */
+	struct upstream_list conns;	/* those with a place first, most recently used before others */
 	struct pool_waits waits;
 	unsigned n_waits;
 	struct timer kick;
+	TAILQ_ENTRY(pool_host) hungry_link;
+	bool hungry;			/* would dial, but for a limit of the whole sandbox */
 };
 
 struct attempt {			/* a connection being made */
@@ -39,6 +43,7 @@ void pool_init(struct pool *p)
 	for (int i = 0; i < POOL_BUCKETS; i++)
 		TAILQ_INIT(&p->hosts[i]);
 	TAILQ_INIT(&p->idle);
+	TAILQ_INIT(&p->hungry);
 }
 
 /* ---- hosts */
@@ -94,6 +99,8 @@ static void host_unuse(struct pool_host *h)
 {
 	if (h->refs || h->n_waits)
 		return;
+	if (h->hungry)
+		TAILQ_REMOVE(&h->fs->pool.hungry, h, hungry_link);
 	loop_disarm(h->fs->loop, &h->kick);
 	TAILQ_REMOVE(&h->fs->pool.hosts[h->bucket], h, link);
 	free(h);
@@ -176,7 +183,10 @@ static struct side *place_on(struct upstream *u)
 	}
 	idle_remove(u);
 	TAILQ_REMOVE(&h->conns, u, link);
-	TAILQ_INSERT_HEAD(&h->conns, u, link);
+	if (usable(u))
+		TAILQ_INSERT_HEAD(&h->conns, u, link);
+	else
+		TAILQ_INSERT_TAIL(&h->conns, u, link);
 	return s;
 }
 
@@ -187,6 +197,8 @@ static struct side *place(struct pool_host *h, bool fresh)
 
 	for (u = TAILQ_FIRST(&h->conns); u; u = next) {
 		next = TAILQ_NEXT(u, link);
+		if (u->open >= u->most && !u->closing)
+			return NULL;	/* full, and so are those behind it */
 		if (usable(u) && !(fresh && u->used && u->most == 1) && (s = place_on(u)))
 			return s;
 	}
@@ -237,6 +249,8 @@ void upstream_free_slot(struct upstream *u)
 	}
 	if (!u->open)
 		idle_add(u);
+	TAILQ_REMOVE(&u->host->conns, u, link);
+	TAILQ_INSERT_HEAD(&u->host->conns, u, link);
 	if (u->host->n_waits)
 		loop_arm(u->fs->loop, &u->host->kick, TIMER_NOW);
 }
@@ -349,47 +363,64 @@ static void on_dialled(struct dial *d, enum osh_reason why)
 	tls_connect(u->fs->tls, &u->stream, name, !u->host->http1, on_shaken);
 }
 
-/* Room for one more: the connection that was idle longest goes, whosever it is. */
-static bool make_room(struct pool *p)
+/* Is there room for one more? Then it is taken: a record's, and the place of whoever was idle longest. */
+static bool make_room(struct flows *fs)
 {
-	struct upstream *u = TAILQ_FIRST(&p->idle);
+	struct upstream *u = TAILQ_FIRST(&fs->pool.idle);
 
-	if (p->n < POOL_CONNS)
-		return true;
-	if (u)
+	if ((fs->pool.n >= POOL_CONNS && !u) || !records_reserve_last(&fs->records))
+		return false;
+	if (fs->pool.n >= POOL_CONNS)
 		upstream_end(u, false);
-	return u != NULL;
+	return true;
 }
 
 static void start(struct pool_host *h)
 {
-	struct pool *p = &h->fs->pool;
-	struct upstream *u = NULL;
-	struct attempt *a = NULL;
+	struct upstream *u = calloc(1, sizeof(*u));
+	struct attempt *a = calloc(1, sizeof(*a));
 
-	if (make_room(p) && records_reserve_last(&h->fs->records)) {
-		u = calloc(1, sizeof(*u));
-		a = calloc(1, sizeof(*a));
-		if (!u || !a)
-			records_release(&h->fs->records);
-	}
 	if (!u || !a) {
 		free(u);
 		free(a);
-		fail_waits(h, h->n || h->dialling ? 1 : h->n_waits, OSH_WHY_LIMIT, "upstream connections");
+		records_release(&h->fs->records);
+		fail_waits(h, h->n || h->dialling ? 1 : h->n_waits, OSH_WHY_INTERNAL, "out of memory");
 		return;
 	}
 	*u = (struct upstream){ .fs = h->fs, .host = h, .attempt = a, .stream.w.fd = -1 };
 	*a = (struct attempt){ .u = u, .target = *TAILQ_FIRST(&h->waits)->target, .dial.done = on_dialled };
 	h->refs++;
 	h->dialling++;
-	p->n++;
+	h->fs->pool.n++;
 	dial_start(&a->dial, h->fs, &a->target);
 }
 
 static bool wants_more(const struct pool_host *h)
 {
-	return h->dialling < h->n_waits && !(h->many && h->dialling);
+	return h->dialling < h->n_waits && h->dialling < DIALS && !(h->many && h->dialling);
+}
+
+/* As many as are wanted, and as there is room for; who finds none comes again in a later round. */
+static void start_all(struct pool_host *h)
+{
+	while (wants_more(h) && make_room(h->fs))
+		start(h);
+	if (wants_more(h) && !h->hungry)
+		TAILQ_INSERT_TAIL(&h->fs->pool.hungry, h, hungry_link);
+	h->hungry |= wants_more(h);
+}
+
+void pool_resume(struct flows *fs)
+{
+	struct pool_host *h;
+
+	while ((h = TAILQ_FIRST(&fs->pool.hungry)) && (fs->pool.n < POOL_CONNS || !TAILQ_EMPTY(&fs->pool.idle)) &&
+	       records_reserve_last(&fs->records)) {
+		records_release(&fs->records);
+		TAILQ_REMOVE(&fs->pool.hungry, h, hungry_link);
+		h->hungry = false;
+		serve(h);
+	}
 }
 
 static void serve(struct pool_host *h)
@@ -402,8 +433,7 @@ static void serve(struct pool_host *h)
 		wait_remove(w);
 		w->fn(w, s, OSH_WHY_ALLOWED, "");
 	}
-	while (wants_more(h))
-		start(h);
+	start_all(h);
 	h->refs--;
 	host_unuse(h);
 }
@@ -427,8 +457,7 @@ void pool_get(struct flows *fs, const struct pool_ask *q, struct pool_wait *w)
 	w->host = h;
 	TAILQ_INSERT_TAIL(&h->waits, w, link);
 	h->n_waits++;
-	if (wants_more(h))
-		start(h);
+	start_all(h);
 	if (!h->refs)
 		loop_arm(fs->loop, &h->kick, TIMER_NOW);
 }

@@ -16,6 +16,7 @@ TAILQ_HEAD(upstream_list, upstream);
 struct pool {
 	struct pool_host_list hosts[POOL_BUCKETS];
 	struct upstream_list idle;	/* without an exchange; least recently used first */
+	struct pool_host_list hungry;	/* who would dial, had the sandbox room for it */
 	unsigned n;			/* connections, those being made included */
 };
 
@@ -41,4 +42,5 @@ struct pool_ask {
 
 void pool_init(struct pool *p);
 void pool_get(struct flows *fs, const struct pool_ask *q, struct pool_wait *w);
+void pool_resume(struct flows *fs);	/* between rounds: room may have come */
 void pool_cancel(struct pool_wait *w);
