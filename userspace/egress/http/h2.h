@@ -29,6 +29,7 @@ struct h2_stream {
 	uint8_t interim;		/* 1xx heads so far */
 	bool wanting;			/* is in the list */
 	bool headed;			/* the final head has come, and was told or refused */
+	bool delivering, again;		/* `in` to the exchange; it takes more */
 	bool in_end, told_end;		/* the peer's message ended; the exchange knows */
 	bool out_end;			/* ours ended: what `out` holds is the last */
 	bool deferred;			/* nghttp2 waits for bytes of ours */

@@ -172,16 +172,20 @@ void h2_streams_drop(struct h2 *h, enum gone why)
 
 static void deliver(struct h2_stream *s)
 {
-	while (s->in.n && s->side.x) {
+	s->again = true;
+	if (s->delivering)
+		return;			/* the loop below goes on by itself */
+	s->delivering = true;
+	while (s->again && s->in.n && s->side.x) {
 		struct slice bytes = queue_bytes(&s->in);
-		size_t n = exchange_body(s->side.x, &s->side, bytes);
+		size_t n;
 
-		if (n > s->in.n)	/* a reset in between has emptied it */
-			n = s->in.n;
-		unhold(s, n);
-		if (n < bytes.n)
-			break;
+		s->again = false;
+		n = exchange_body(s->side.x, &s->side, bytes);
+		s->again |= n == bytes.n;
+		unhold(s, n < s->in.n ? n : s->in.n);	/* a reset in between has emptied it */
 	}
+	s->delivering = false;
 	if (!s->in.n && s->in_end && !s->told_end && s->side.x) {
 		s->told_end = true;
 		exchange_end(s->side.x, &s->side, s->in_trailers);
