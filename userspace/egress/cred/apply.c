@@ -2,6 +2,7 @@
 /* The credential of one request: away with what the sandbox sent, no placeholder elsewhere, then the real one. */
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <time.h>
 
@@ -376,7 +377,9 @@ static bool insert(const struct work *w)
 enum osh_reason creds_apply(const struct creds *cs, const struct cred_ask *q, struct head *h, struct buf *body,
 			    bool *body_changed, const char **detail)
 {
-	struct work w = { .set = cs, .q = q, .h = h, .body = body, .body_changed = body_changed };
+	struct cred_ask own = *q;
+	struct work w = { .set = cs, .q = &own, .h = h, .body = body, .body_changed = body_changed };
+	_free_ char *query = NULL;
 	enum osh_reason why;
 
 	*body_changed = false;
@@ -390,6 +393,13 @@ enum osh_reason creds_apply(const struct creds *cs, const struct cred_ask *q, st
 			  !cred_covers(w.c, q) ? "the provider's record does not cover this request" : "";
 		if (**detail)
 			return OSH_WHY_CREDENTIAL;
+	}
+	if (q->query.n) {		/* it may lie in the head's text, which moves when the head grows */
+		query = malloc(q->query.n);
+		if (!query)
+			return OSH_WHY_INTERNAL;
+		memcpy(query, q->query.p, q->query.n);
+		own.query.p = query;
 	}
 	why = strip(&w);
 	if (why != OSH_WHY_ALLOWED || !w.c) {

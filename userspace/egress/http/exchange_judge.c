@@ -32,13 +32,16 @@ static bool make_ready(struct exchange *x, const struct rules_answer *a)
 
 	x->upgrade = request_upgrades(&x->head);
 	request_clean(&x->head, x->upgrade);
+	/* First: a->query lies in the head's text, which moves when the head grows. */
+	if (!request_target(&x->head, a->path, a->query))
+		return false;
 	if (x->hold_most) {
 		snprintf(length, sizeof(length), "%zu", x->held.n);
 		head_drop(&x->head, "expect");
 		if (x->held.n || head_find(&x->head, "content-length", 0))
 			(void)head_set(&x->head, "content-length", slice_of(length));
 	}
-	if (!request_target(&x->head, a->path, a->query) || x->head.too_big)
+	if (x->head.too_big)
 		return false;
 	x->shown = x->head.target;
 	return true;
