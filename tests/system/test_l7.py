@@ -19,6 +19,7 @@ from l7_world import BAD, L7World  # noqa: E402
 from osh import pids_of, until  # noqa: E402
 
 t = Tap()
+SAN = "san" in os.path.relpath(BUILD, ROOT).split(os.sep)       # its memory is no measure
 PY = os.path.realpath("/usr/bin/python3")
 
 RULES = """  - {host: allowed.example, methods: [GET, POST], paths: [/hello, /digest, /stream, /trailers, /big, /slow, /cut, /101, /close, "/repos/*/x"]}
@@ -218,8 +219,8 @@ def t_idle(box):
     each = (lot[0] - few[0]) / n
     print(f"# Private_Dirty idle {few[0]} KiB, Pss {few[1]} KiB; with {n} idle connections {lot[0]} KiB: {each:.1f} KiB each")
     t.ok(got and got[0][0][1] == [n], f"{n} connections at once are answered", got)
-    t.ok(few[0] <= 4096, "an idle egress has at most 4 MiB of its own", few)
-    t.ok(each <= 40, "an idle connection costs at most 40 KiB", each)
+    t.ok(SAN or few[0] <= 4096, "an idle egress has at most 4 MiB of its own", few)
+    t.ok(SAN or each <= 40, "an idle connection costs at most 40 KiB", each)
 
 
 def t_peers(box):
@@ -240,7 +241,7 @@ def t_peers(box):
         time.sleep(0.1)
     th.join(90)
     (_, slow, half, drip, _, again), r = got[0]
-    t.ok(slow[0].get("status") == 200 and peak[0] < 6144, f"a reader that stops stops its upstream: {peak[0]} KiB at most", slow, r)
+    t.ok(slow[0].get("status") == 200 and (SAN or peak[0] < 6144), f"a reader that stops stops its upstream: {peak[0]} KiB at most", slow, r)
     t.ok(half[0].get("status") == 200, "a half-closed client gets its answer", half)
     t.ok(drip[0].get("body", "").startswith("12 "), "a request may come byte by byte", drip)
     t.ok([x.get("status") for x in again] == [200, 200], "an upstream that closed its connection is dialled again", again)
