@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 through a real sandbox, TLS on both legs: curl, nghttp, h2load and gRPC, unmodified, against
-nginx and a gRPC server; h2 to h1 and the reverse; denials of single streams; cancels; a rapid reset."""
+nginx and a gRPC server; h2 to h1 and the reverse; denials of single streams; cancels; a rapid reset; frames at random."""
 import hashlib
 import http.server
-import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,7 +16,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import BUILD, Tap, run  # noqa: E402
-from world import Event, World  # noqa: E402
+from osh import pids_of  # noqa: E402
+from world import World  # noqa: E402
 
 try:
     import grpc
@@ -234,6 +235,58 @@ while len(got) - at >= 9:
 print("goaway", last)
 """
 
+CHAOS = r"""
+import os, random, socket, ssl, struct, sys, time
+random.seed(int(sys.argv[1]))
+end = time.monotonic() + float(sys.argv[2])
+def frame(t, f, i, p=b""):
+    return struct.pack(">I", len(p))[1:] + bytes([t, f]) + struct.pack(">I", i) + p
+def request(host, path, post):
+    return (b"\x83" if post else b"\x82") + b"\x87\x04" + bytes([len(path)]) + path + b"\x41" + bytes([len(host)]) + host
+def window(i, n):
+    return frame(8, 0, i, struct.pack(">I", n))
+def step(s, host, sid, live):
+    k = random.random()
+    if k < .4:
+        post = random.random() < .5
+        s.sendall(frame(1, 4 if post else 5, sid, request(host, random.choice([b"/hello", b"/big", b"/denied/x", b"/no"]), post)))
+        if post:
+            live.append(sid)
+        return sid + 2
+    old = random.randrange(1, sid, 2) if sid > 1 else 0
+    if k < .6 and live:
+        s.sendall(frame(0, random.choice([0, 0, 1]), live[0], os.urandom(random.choice([0, 1, 1000, 16384]))))
+    elif k < .75 and old:
+        s.sendall(frame(3, 0, old, struct.pack(">I", random.choice([0, 2, 8]))))
+    elif k < .85:
+        s.sendall(window(0, 100000) + (window(old, 50000) if old else b""))
+    elif k < .9 and live:
+        s.sendall(frame(1, 5, live.pop(), b"\x00\x03x-t\x01v"))
+    else:
+        try:
+            s.recv(random.choice([100, 65536]))
+        except (TimeoutError, ssl.SSLWantReadError):
+            pass
+    return sid
+ctx = ssl.create_default_context()
+ctx.set_alpn_protocols(["h2"])
+while time.monotonic() < end:
+    host = random.choice(["two.example", "one.example", "short.example"])
+    s = ctx.wrap_socket(socket.create_connection((host, 443)), server_hostname=host)
+    s.settimeout(0.01)
+    sid, live = 1, []
+    try:
+        s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
+                  frame(4, 0, 0, b"\0\4" + struct.pack(">I", random.choice([0, 10, 65535, 1 << 20]))))
+        for _ in range(random.randint(1, 60)):
+            sid = step(s, host.encode(), sid, live)
+        time.sleep(random.random() * .05)
+    except OSError:
+        pass
+    s.close()
+print("done", flush=True)
+"""
+
 DRIP = r"""
 import subprocess, time
 p = subprocess.Popen(["curl", "-sN", "--http2", "https://one.example/events"], stdout=subprocess.PIPE)
@@ -273,7 +326,8 @@ class L7:
         self.big = os.urandom(1 << 20) * 30
         for where, name, data in ((self.www, "hello", b"two says hello\n"), (self.www, "big", self.big),
                                   (self.work, "upload", self.big), (self.work, "rpc.py", RPC_CLIENT.encode()),
-                                  (self.work, "rapid.py", RAPID.encode()), (self.work, "drip.py", DRIP.encode())):
+                                  (self.work, "rapid.py", RAPID.encode()), (self.work, "drip.py", DRIP.encode()),
+                                  (self.work, "chaos.py", CHAOS.encode())):
             with open(os.path.join(where, name), "wb") as f:
                 f.write(data)
             os.chmod(os.path.join(where, name), 0o644)
@@ -336,7 +390,6 @@ class Handlers(grpc.GenericRpcHandler if grpc else object):
 
 
 def socket_on_any_port():
-    import socket
     return socket.create_server(("127.0.0.1", 0))
 
 
@@ -421,6 +474,24 @@ def attack(w):
     t.ok(any(e.why == "HTTP_BAD" for e in ev), "and is on record", *[str(e) for e in ev])
 
 
+def chaos(w):
+    """Requests, cancels, windows and ends at random: one egress lives through all of it."""
+    seen, over = set(), threading.Event()
+
+    def watch():
+        while not over.wait(0.1):
+            seen.update(pids_of("osh-egress"))
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    rc, out, err, ev = w.sh("""curl -s --http2 https://two.example/hello
+for i in 1 2 3; do /usr/bin/python3 chaos.py $i 6 & done; wait
+curl -s --http2 https://two.example/hello""")
+    over.set()
+    watcher.join()
+    t.ok(out.count("done") == 3 and out.count("two says hello") == 2, "random frames, cancels and ends are survived", out, err)
+    t.ok(len(seen) == 1, "by the same egress", seen)
+
+
 def ready(w):
     rc, out, err, _ = w.sh("true")
     if rc:
@@ -431,7 +502,7 @@ def ready(w):
 w = L7()
 try:
     if ready(w):
-        for test in (versions, heads, bodies, denied, load, rpc, streams, attack):
+        for test in (versions, heads, bodies, denied, load, rpc, streams, attack, chaos):
             test(w)
 finally:
     w.close()

@@ -295,6 +295,7 @@ static void frames_out_of_place_end_the_connection(void **state)
 
 	(void)state;
 	raw("DATA on 0", NGHTTP2_PROTOCOL_ERROR, DATA, 0, 0, "x", 1);
+	assert_string_equal(rig.why, "HTTP/2 was broken: DATA: stream_id == 0");
 	raw("DATA on an idle stream", NGHTTP2_PROTOCOL_ERROR, DATA, 0, 9, "x", 1);
 	raw("HEADERS on 0", NGHTTP2_PROTOCOL_ERROR, HEADERS, END_HEADERS, 0, BYTES(GET_BLOCK));
 	raw("HEADERS on an even stream", NGHTTP2_PROTOCOL_ERROR, HEADERS, END_HEADERS, 4, BYTES(GET_BLOCK));

@@ -5,6 +5,7 @@
  * ENHANCE_YOUR_CALM.
  */
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "http/h2.h"
@@ -241,15 +242,24 @@ static int on_invalid(nghttp2_session *session, const nghttp2_frame *f, int erro
 	return 0;
 }
 
+/* nghttp2 ends the connection, and its GOAWAY says in words why. */
+static void broken(struct h2 *h, const nghttp2_goaway *g)
+{
+	char why[96];
+	int n = g->opaque_data_len < 60 ? (int)g->opaque_data_len : 60;
+
+	snprintf(why, sizeof(why), "HTTP/2 was broken: %.*s", n, n ? (const char *)g->opaque_data : "");
+	bad(h, n ? why : "HTTP/2 was broken");
+	h->fault = true;
+}
+
 static int on_sent(nghttp2_session *session, const nghttp2_frame *f, void *user)
 {
 	struct h2 *h = user;
 	struct h2_stream *s = stream_of(h, f->hd.stream_id);
 
-	if (f->hd.type == NGHTTP2_GOAWAY && f->goaway.error_code != NGHTTP2_NO_ERROR) {
-		bad(h, "HTTP/2 was broken");
-		h->fault = true;
-	}
+	if (f->hd.type == NGHTTP2_GOAWAY && f->goaway.error_code != NGHTTP2_NO_ERROR)
+		broken(h, &f->goaway);
 	if (f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	h->chores.left += CHORES_FRAME + (uint32_t)(f->hd.length >> 10) * CHORES_KIB;
