@@ -8,13 +8,16 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cred/cred.h"
 #include "flow.h"
 #include "http/conn.h"
-#include "http/exchange.h"
+#include "http/exchange_parts.h"
 #include "http/pool.h"
+#include "osh/creds.h"
 #include "osh/msg.h"
 #include "rules/rules.h"
 
@@ -552,6 +555,70 @@ static void too_many_requests_are_refused(void **state)
 	assert_int_equal(records(OSH_DENY, OSH_WHY_LIMIT), 1);
 }
 
+/* ---- with a credential in the sandbox, for this host */
+
+#define RECORD "{\"hosts\":[\"a.example\"],\"placement\":{\"header\":\"x-key\"}}"
+#define SECRET "sk/live+4eC39HqLyjWD"
+
+static void with_credentials(void)
+{
+	struct osh_creds head = { OSH_CREDS_MAGIC, 1 };
+	struct osh_creds_entry en = { .name = "acme", .placeholder = "osh-placeholder-acme-0123456789abcdef",
+				      .record = sizeof(head) + sizeof(en), .record_len = sizeof(RECORD) - 1,
+				      .secret = sizeof(head) + sizeof(en) + sizeof(RECORD) - 1,
+				      .secret_len = sizeof(SECRET) - 1 };
+	int fd = memfd_create("creds", MFD_CLOEXEC);
+	struct err e;
+
+	assert_int_equal(write(fd, &head, sizeof(head)), sizeof(head));
+	assert_int_equal(write(fd, &en, sizeof(en)), sizeof(en));
+	assert_int_equal(write(fd, RECORD SECRET, sizeof(RECORD SECRET) - 1), sizeof(RECORD SECRET) - 1);
+	assert_int_equal(creds_load(&fs.creds, fd, &e), 0);
+	close(fd);
+}
+
+/* Whoever gives more than is looked at in one go is not left waiting for a word that nobody says. */
+static void a_searched_body_does_not_stall(void **state)
+{
+	static char much[300000];
+
+	(void)state;
+	with_credentials();
+	memset(much, '{', sizeof(much));
+	request("POST", false, NULL, NULL);
+	assert_int_equal(exchange_body(client.side.x, &client.side, (struct slice){ much, sizeof(much) }), sizeof(much));
+	exchange_end(client.side.x, &client.side, NULL);
+	answer(&up[0], 200, false);
+	assert_int_equal(exchange_body(up[0].side.x, &up[0].side, (struct slice){ much, sizeof(much) }), sizeof(much));
+	assert_int_equal(client.room, (1 << 20) - sizeof(much));
+	assert_int_equal(send_body(&up[0], "x " SECRET), sizeof(SECRET) + 1);
+	assert_null(strstr(client.log, "sk/"));
+	assert_int_equal(records(OSH_DENY, OSH_WHY_ECHO), 1);
+	settle();
+	creds_free(fs.creds);
+}
+
+/* What is compressed cannot be searched, on whichever request to the host it was asked for. */
+static void a_host_that_knows_a_secret_is_asked_for_plain_answers(void **state)
+{
+	struct exchange *x;
+
+	(void)state;
+	with_credentials();
+	world.verdict = OSH_AUDIT;
+	request("GET", true, "accept-encoding", "gzip");
+	x = up[0].side.x;
+	assert_string_equal(head_value(&x->head, head_find(&x->head, "accept-encoding", 0)).p, "identity");
+	answer(&up[0], 204, true);
+	settle();
+	request("GET", true, "sec-websocket-extensions", "permessage-deflate");
+	x = up[1].side.x;
+	assert_null(head_find(&x->head, "sec-websocket-extensions", 0));
+	answer(&up[1], 204, true);
+	settle();
+	creds_free(fs.creds);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -581,6 +648,8 @@ int main(void)
 		T(a_flood_of_1xx_is_not_passed_on),
 		T(without_room_for_its_record_a_request_waits),
 		T(too_many_requests_are_refused),
+		T(a_searched_body_does_not_stall),
+		T(a_host_that_knows_a_secret_is_asked_for_plain_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -429,6 +429,8 @@ static const struct {
 	{ "keep-alive", -1, { M, S, A, P, PEER_NV("keep-alive", "1") } },
 	{ "proxy-connection", -1, { M, S, A, P, PEER_NV("proxy-connection", "close") } },
 	{ "transfer-encoding", -1, { M, S, A, P, PEER_NV("transfer-encoding", "chunked") } },
+	{ "twin of transfer-encoding", 400, { M, S, A, P, PEER_NV("transfer_encoding", "chunked") } },
+	{ "twin of content-length", 400, { M, S, A, P, PEER_NV("content_length", "5") } },
 	{ "upgrade", -1, { M, S, A, P, PEER_NV("upgrade", "h2c") } },
 	{ "http2-settings", 400, { M, S, A, P, PEER_NV("http2-settings", "AAMAAABk") } },
 	{ "te", -1, { M, S, A, P, PEER_NV("te", "gzip") } },

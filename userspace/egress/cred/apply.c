@@ -27,6 +27,14 @@ static bool host_covers(const char *pattern, const char *host)
 	return dot && dot != host && !strcasecmp(dot, pattern + 1);
 }
 
+bool creds_near(const struct creds *cs, const char *host)
+{
+	for (uint32_t i = 0; cs && i < cs->n; i++)
+		if (cred_host(&cs->cred[i], host))
+			return true;
+	return false;
+}
+
 bool cred_host(const struct cred *c, const char *host)
 {
 	for (size_t i = 0; c->provider.hosts[i]; i++)
@@ -340,6 +348,7 @@ static bool put_path(const struct work *w)
 
 static bool put_body(const struct work *w)
 {
+	w->body->limit = 2 * REPLACED_BODY;	/* a short placeholder and a long secret: it grows */
 	*w->body_changed = replace(w->body, w->q->body, w->c, w->c->secret, false);
 	return buf_ok(w->body);
 }
@@ -402,12 +411,19 @@ enum osh_reason creds_apply(const struct creds *cs, const struct cred_ask *q, st
 		own.query.p = query;
 	}
 	why = strip(&w);
-	if (why != OSH_WHY_ALLOWED || !w.c) {
+	if (why != OSH_WHY_ALLOWED) {
 		*detail = why == OSH_WHY_PLACEHOLDER ? "a placeholder stands where its provider does not put the credential" : "";
 		return why;
 	}
-	/* An answer in another coding could say the secret unseen. */
-	if (!head_set(h, "accept-encoding", SLICE("identity")) || !insert(&w)) {
+	/* An answer in another coding could say the secret unseen, also to a request that had none. */
+	if (w.c || creds_near(cs, q->host)) {
+		head_drop(h, "sec-websocket-extensions");
+		if (!head_set(h, "accept-encoding", SLICE("identity")))
+			why = OSH_WHY_LIMIT;
+	}
+	if (why == OSH_WHY_ALLOWED && w.c && !insert(&w))
+		why = OSH_WHY_LIMIT;
+	if (why != OSH_WHY_ALLOWED) {
 		*detail = "the request grew too long";
 		return OSH_WHY_LIMIT;
 	}

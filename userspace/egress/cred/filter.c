@@ -6,13 +6,10 @@
 
 int filter_start(struct filter *f, const struct creds *c, enum filter_what what, const char *host)
 {
-	bool near = what == FILTER_REQUEST;
 	int r;
 
 	*f = (struct filter){ 0 };
-	for (uint32_t i = 0; c && i < c->n && !near; i++)
-		near = cred_host(&c->cred[i], host);
-	if (!c || !near)
+	if (!c || (what == FILTER_ANSWER && !creds_near(c, host)))
 		return 0;
 	r = scan_start(&f->scan, what == FILTER_REQUEST ? c->placeholders : c->secrets);
 	return r < 0 ? r : 1;

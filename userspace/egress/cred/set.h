@@ -37,3 +37,4 @@ bool cred_covers(const struct cred *c, const struct cred_ask *q);
 int cred_renew(struct creds *c, struct cred *of, struct slice access, struct slice refresh);
 
 bool cred_host(const struct cred *c, const char *host);
+bool creds_near(const struct creds *cs, const char *host);	/* any of them */

@@ -6,6 +6,7 @@
 #include "flow.h"
 #include "http/exchange_parts.h"
 #include "http/guard.h"
+#include "secret.h"
 
 #define KEPT 64				/* exchanges kept for reuse, with the memory of their heads */
 
@@ -68,6 +69,17 @@ struct exchange *exchange_new(struct conn *c, struct side *client)
 	return x;
 }
 
+bool exchange_held_room(const struct exchange *x, size_t n)
+{
+	return x->fs->held <= OSH_EGRESS_BODY && n <= OSH_EGRESS_BODY - x->fs->held;
+}
+
+void exchange_kept(struct exchange *x, size_t n)
+{
+	x->fs->held = x->fs->held - x->kept + n;
+	x->kept = n;
+}
+
 void exchange_held_add(struct exchange *x, struct slice bytes)
 {
 	size_t was = x->held.n;
@@ -80,6 +92,8 @@ void exchange_held_drop(struct exchange *x)
 {
 	if (x->stage != X_ANSWER && x->stage != X_DRAIN)	/* our own answers do not count */
 		x->fs->held -= x->held.n;
+	if (x->head.secret && x->held.p)
+		secret_wipe(x->held.p, x->held.cap);
 	buf_done(&x->held);
 	x->held = (struct buf){ 0 };
 	x->held_at = 0;
@@ -111,6 +125,7 @@ void exchange_over(struct exchange *x)
 		return;
 	exchange_unqueue(x);
 	exchange_held_drop(x);
+	exchange_kept(x, 0);
 	x->stage = X_OVER;
 	if (x->reserved)
 		records_release(&x->fs->records);

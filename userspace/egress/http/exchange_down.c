@@ -33,7 +33,8 @@ void down_head(struct exchange *x, struct head *h, bool end)
 	}
 	exchange_await(x, TIMER_IDLE);
 	x->upgraded = h->status == 101;
-	if (x->upgraded && x->ws && head_find(h, "sec-websocket-extensions", 0)) {
+	if (x->upgraded && (x->ws || (x->guard && x->guard->in_on)) &&
+	    head_find(h, "sec-websocket-extensions", 0)) {
 		answer_deny(x, 502, OSH_WHY_UPSTREAM_HTTP, "a WebSocket extension that nobody asked for", true);
 		return;
 	}
@@ -79,13 +80,17 @@ static void withhold(struct exchange *x)
 
 static size_t guarded_answer(struct exchange *x, struct slice bytes)
 {
-	size_t n = filter_push(&x->guard->in, bytes);
+	size_t n, took = 0;
 
-	if (x->guard->in.found)
-		withhold(x);
-	else
-		(void)push_answer(x);
-	return n;
+	do {
+		n = filter_push(&x->guard->in, (struct slice){ bytes.p + took, bytes.n - took });
+		took += n;
+		if (x->guard->in.found) {
+			withhold(x);
+			return took;
+		}
+	} while (push_answer(x) && n && took < bytes.n);	/* less than all is taken only where room will follow */
+	return took;
 }
 
 static void finish_answer(struct exchange *x, const struct head *trailers)

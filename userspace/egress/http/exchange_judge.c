@@ -226,7 +226,7 @@ size_t judge_hold(struct exchange *x, struct slice bytes)
 		answer_deny(x, 413, OSH_WHY_LIMIT, "the body is larger than what is read to judge it", true);
 		return bytes.n;
 	}
-	if (bytes.n > OSH_EGRESS_BODY - x->fs->held) {
+	if (!exchange_held_room(x, bytes.n)) {
 		deny(x, OSH_WHY_LIMIT, "bodies that wait for a judgement");
 		return bytes.n;
 	}

@@ -51,6 +51,7 @@ struct exchange {
 	size_t hold_most;
 	uint32_t rule, line, cred;
 	uint32_t shown;			/* of head.text: the target without a credential, for records and answers */
+	size_t kept;			/* bytes of a message that is not whole yet */
 	struct websocket *ws;		/* NULL = what the client says after 101 is not judged */
 	struct guard *guard;		/* NULL = the sandbox has no credentials */
 };
@@ -62,6 +63,8 @@ void exchange_resume(struct exchange *x);	/* the client may go on with its body 
 void exchange_drop_upstream(struct exchange *x, enum gone why);
 void exchange_unqueue(struct exchange *x);	/* it waits for nothing any more */
 void exchange_await(struct exchange *x, enum timer_class what);
+bool exchange_held_room(const struct exchange *x, size_t n);	/* all bodies of the sandbox together */
+void exchange_kept(struct exchange *x, size_t n);	/* of a WebSocket's unfinished message: counts like a held body */
 void exchange_held_add(struct exchange *x, struct slice bytes);
 void exchange_held_drop(struct exchange *x);
 

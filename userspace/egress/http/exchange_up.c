@@ -106,15 +106,17 @@ void up_head(struct exchange *x, struct head *h, bool end)
 static size_t guarded_body(struct exchange *x, struct slice bytes)
 {
 	struct filter *f = &x->guard->out;
-	size_t n = filter_push(f, bytes);
+	size_t n, took = 0;
 
-	if (!f->found)
-		(void)push_guarded(x);
-	else if (!x->answered)
+	do {
+		n = filter_push(f, (struct slice){ bytes.p + took, bytes.n - took });
+		took += n;
+	} while (!f->found && push_guarded(x) && n && took < bytes.n);
+	if (f->found && !x->answered)
 		answer_deny(x, 403, OSH_WHY_PLACEHOLDER, "a placeholder in the body", true);
-	else
+	else if (f->found)
 		exchange_cut(x, GONE_RESET);
-	return n;
+	return took;
 }
 
 /* True: the message goes on. */
@@ -143,6 +145,11 @@ static size_t client_messages(struct exchange *x, struct slice bytes)
 			(void)answer_event(x, OSH_DENY, OSH_WHY_HTTP_BAD, 0, why);
 	}
 	exchange_held_drop(x);
+	exchange_kept(x, websocket_kept(x->ws));
+	if (good && !exchange_held_room(x, out.n)) {
+		good = false;
+		(void)answer_event(x, OSH_DENY, OSH_WHY_LIMIT, 0, "messages that wait for a judgement");
+	}
 	if (good && out.n)
 		exchange_held_add(x, (struct slice){ out.p, out.n });
 	buf_done(&out);

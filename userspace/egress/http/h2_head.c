@@ -44,6 +44,19 @@ static bool among(struct slice name, const char *const *list, size_t n)
 
 #define AMONG(name, list) among(name, list, sizeof(list) / sizeof(*(list)))
 
+/* Some servers take '_' for '-': behind a translation to HTTP/1.1 such a twin would frame the message. */
+static bool is_twin(struct slice name)
+{
+	static const char *const frames[] = { "content-length" };
+	char dashed[32];
+
+	if (name.n > sizeof(dashed) || !memchr(name.p, '_', name.n))
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		dashed[i] = name.p[i] == '_' ? '-' : name.p[i];
+	return AMONG(((struct slice){ dashed, name.n }), frames) || AMONG(((struct slice){ dashed, name.n }), hop);
+}
+
 void h2_reading_start(struct h2_reading *r, enum h2_kind kind)
 {
 	struct head h = r->head;
@@ -174,6 +187,8 @@ bool h2_reading_field(struct h2_reading *r, struct slice name, struct slice v)
 		take_pseudo(r, name, v);
 	else if (!name_ok(name))
 		h2_reading_refuse(r, "a field name with upper case, or that is no token");
+	else if (is_twin(name))
+		h2_reading_refuse(r, "a field name that could pass for another");
 	else if (AMONG(name, hop) || (slice_is(name, "te") && !slice_is(v, "trailers")))
 		h2_reading_refuse(r, "a field of HTTP/1.1 connections");
 	else if (r->kind == H2_TRAILERS && !head_trailer_allowed(name))

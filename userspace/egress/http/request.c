@@ -184,7 +184,8 @@ void trailers_clean(struct head *h)
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < h->n_fields; i++)
-		if (head_trailer_allowed(head_name(h, &h->fields[i])))
+		if (head_trailer_allowed(head_name(h, &h->fields[i])) &&
+		    !listed(h, &h->fields[i], request_never, sizeof(request_never) / sizeof(request_never[0])))
 			h->fields[kept++] = h->fields[i];
 	h->n_fields = kept;
 }

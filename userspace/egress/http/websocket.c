@@ -100,6 +100,11 @@ void websocket_free(struct websocket *w)
 	free(w);
 }
 
+size_t websocket_kept(const struct websocket *w)
+{
+	return w->message.n + w->control.n;
+}
+
 void websocket_feed(struct websocket *w, struct slice in)
 {
 	w->in = in;

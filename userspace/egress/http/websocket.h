@@ -16,6 +16,7 @@ struct websocket;
  */
 bool websocket_new(struct websocket **ret, const struct bundle *b, const struct target *t,
 		   struct slice target);
+size_t websocket_kept(const struct websocket *w);	/* bytes of what is not whole yet */
 void websocket_free(struct websocket *w);	/* takes NULL */
 
 enum websocket_step {
