@@ -19,10 +19,11 @@ import time
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
-from lib import ROOT, Tap  # noqa: E402
+from lib import BUILD, ROOT, Tap  # noqa: E402
 from osh import OSHCTL, Daemon, Work, pids_of  # noqa: E402
 
 HOST = "raw.example"
+SAN = "san" in os.path.relpath(BUILD, ROOT).split(os.sep)       # its memory is no measure
 BIG = int(os.environ.get("OSH_BIG", 2 << 30))
 BLOCK = bytes(range(256)) * 4096
 
@@ -297,7 +298,7 @@ def run_cases(t, up, w, d, mode, names):
         n = sum(e.get("count", 1) for e in events if e["osh"]["reason"] == "HTTP_BAD")
         t.ok(n >= 250, f"{mode}: every bad request is on record", f"{n} in {len(events)} lines")
     if "up" in peaks and "many" in peaks:
-        t.ok(peaks["up"] - peaks["many"] < 8192, f"{mode}: 2 GiB each way take no memory, beside what 500 connections did",
+        t.ok(SAN or peaks["up"] - peaks["many"] < 8192, f"{mode}: 2 GiB each way take no memory, beside what 500 connections did",
              peaks)
 
 
@@ -308,7 +309,7 @@ def measure_idle(t, w, d, mode):
     line = p.stdout.readline()
     mine = set(pids_of("osh-egress")) - before
     kib, conns = max(((private_kib(pid), len(os.listdir(f"/proc/{pid}/fd")) - 12) for pid in mine), default=(0, 0))
-    t.ok("idle" in line and conns >= 200 and 0 < kib < 4096 + conns * 40,
+    t.ok("idle" in line and conns >= 200 and (SAN or 0 < kib < 4096 + conns * 40),
          f"{mode}: idle connections, both legs counted, take at most 40 KiB each, and 4 MiB", f"{line} {kib} KiB, {conns}")
     print(f"# {kib} KiB private with {conns} idle connections")
     p.communicate()
