@@ -14,14 +14,23 @@ static void end_request(struct exchange *x)
 	x->up->ops->end(x->up, t);
 }
 
+/* False: the upstream went away meanwhile, and with it perhaps the exchange. */
+static bool give(struct exchange *x, struct slice bytes, size_t *ret_taken)
+{
+	struct side *up = x->up;
+
+	*ret_taken = up->ops->body(up, bytes);
+	return x->stage == X_OPEN && x->up == up;
+}
+
 /* Gives on what was held. True = all of it is out, the rest of the body may follow. */
 static bool push_held(struct exchange *x)
 {
 	while (x->held_at < x->held.n) {
 		struct slice rest = { x->held.p + x->held_at, x->held.n - x->held_at };
-		size_t n = x->up->ops->body(x->up, rest);
+		size_t n;
 
-		if (x->stage != X_OPEN || !x->up)
+		if (!give(x, rest, &n))
 			return false;
 		x->body_sent |= n > 0;
 		x->held_at += n;
@@ -39,9 +48,9 @@ static bool push_guarded(struct exchange *x)
 	if (!x->guard || !x->guard->out_on)
 		return true;
 	while ((rest = filter_ready(&x->guard->out)).n) {
-		size_t n = x->up->ops->body(x->up, rest);
+		size_t n;
 
-		if (x->stage != X_OPEN || !x->up)
+		if (!give(x, rest, &n))
 			return false;
 		x->body_sent |= n > 0;
 		filter_passed(&x->guard->out, n);

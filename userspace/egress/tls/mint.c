@@ -157,15 +157,13 @@ X509 *mint_get(struct mint *m, const char *name)
 	struct leaf *l = find(m, name);
 	size_t n = strlen(name) + 1;
 
-	if (l && (now < l->made - SLACK / 2 || now > l->made + LIFE / 2)) {
-		drop(m, l);		/* the clock jumped, or it is old */
-		l = NULL;
-	}
-	if (l) {
+	if (l && now >= l->made - SLACK / 2 && now <= l->made + LIFE / 2) {
 		TAILQ_REMOVE(&m->leaves, l, link);
 		TAILQ_INSERT_HEAD(&m->leaves, l, link);
 		return l->cert;
 	}
+	if (l)
+		drop(m, l);		/* the clock jumped, or it is old */
 	l = malloc(sizeof(*l) + n);
 	if (!l || !(l->cert = make(m, name, now))) {
 		free(l);
