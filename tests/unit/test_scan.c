@@ -58,6 +58,11 @@ static const struct {
 	{ "base64 url", "c2stYW50LWFCMy94Kzk9Wnp-cX5xfnI", "c2stYW50LWFCMy94Kzk9Wnp-cX5xfn" },
 	{ "base64 in lines", "c2stYW50\r\nLWFCMy94Kzk9\r\nWnp+cX5xfnI=", "c2stYW50\r\nLWFCMy94Kzk9\r\nWnp+cX5xfn" },
 	{ "hex", "736b2d616e742d6142332f782b393d5a7a7e717e717e72", "736b2d616e742d6142332f782b393d5a7a7e717e717e72" },
+	{ "JSON", "{\"k\":\"\\u0073k-ant-aB3\\/x\\u002B9=Zz~q~q~r\"}", "\\u0073k-ant-aB3\\/x\\u002B9=Zz~q~q~r" },
+	{ "JavaScript", "'sk\\x2dant-aB3\\x2Fx+9\\x3dZz~q~q~r'", "sk\\x2dant-aB3\\x2Fx+9\\x3dZz~q~q~r" },
+	{ "HTML", "<p>sk-ant-aB3&#x2F;x&#43;9&equals;Zz~q&#126;q~r</p>", "sk-ant-aB3&#x2F;x&#43;9&equals;Zz~q&#126;q~r" },
+	{ "base64 in JSON lines", "c2stYW50\\nLWFCMy94Kzk9\\r\\nWnp+cX5xfnI=", "c2stYW50\\nLWFCMy94Kzk9\\r\\nWnp+cX5xfn" },
+	{ "an escape that is none before it", "\\u00&#&sk-ant-aB3/x+9=Zz~q~q~r", "sk-ant-aB3/x+9=Zz~q~q~r" },
 	{ "after false starts", "sk-ant-aBsk-ant-aB3/x+9=Zz~q~qsk-ant-aB3/x+9=Zz~q~q~r", "sk-ant-aB3/x+9=Zz~q~q~r" },
 	{ "escape that is none", "%2sk-ant-aB3/x+9=Zz~q~q~r", "sk-ant-aB3/x+9=Zz~q~q~r" },
 };
@@ -87,7 +92,7 @@ static void finds_every_form(void **state)
 
 static void lets_the_rest_through(void **state)
 {
-	static const char *const fine[] = { "", "hello", "sk-ant-", "sk-ant-aB3/x+9=Zz~q~q~", "%", "%7", "%%%%%7%7%",
+	static const char *const fine[] = { "", "hello", "sk-ant-", "sk-ant-aB3/x+9=Zz~q~q~", "%", "%7", "%%%%%7%7%", "\\", "\\u", "\\u00g", "\\u0100", "&", "&#", "&#;", "&#x;", "&#xfff;", "&#0000000000043;", "&ampere;", "\\\\u",
 					    "data: {\"x\":1}\n\n" };
 	struct scanner *s;
 

@@ -139,7 +139,8 @@ int scan_start(struct scan *c, struct scanner *s)
 	s->users++;
 	while (c->ring <= s->longest)
 		c->ring *= 2;
-	if (way_start(&c->plain, c->ring) == 0 && way_start(&c->decoded, c->ring) == 0)
+	if (way_start(&c->plain, c->ring) == 0 && way_start(&c->decoded, c->ring) == 0 &&
+	    way_start(&c->unescaped, c->ring) == 0)
 		return 0;
 	scan_done(c);
 	return -ENOMEM;
@@ -149,6 +150,7 @@ void scan_done(struct scan *c)
 {
 	free(c->plain.from);
 	free(c->decoded.from);
+	free(c->unescaped.from);
 	scanner_drop(c->s);
 	*c = (struct scan){ 0 };
 }
@@ -204,6 +206,102 @@ static uint16_t decoded_byte(const struct scan *c, struct scan_way *w, uint8_t b
 	return 0;
 }
 
+/* The number that n digits say; -1 = one of them is none. */
+static int number(const uint8_t *p, size_t n, int base)
+{
+	int v = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int d = hex_digit(p[i]);
+
+		if (d < 0 || d >= base || v > 255)
+			return -1;
+		v = v * base + d;
+	}
+	return v;
+}
+
+enum { ESC_NONE = -1, ESC_MORE = -2 };	/* else the byte that is meant */
+
+static int json_escape(const uint8_t *p, size_t n)
+{
+	static const char plain[] = "\"\\/'", breaks[] = "nr";
+	size_t most = n > 1 && p[1] == 'u' ? 6 : n > 1 && p[1] == 'x' ? 4 : 2;
+	int v;
+
+	if (n < 2)
+		return ESC_MORE;
+	if (most == 2)
+		return memchr(plain, p[1], 4) ? p[1] : memchr(breaks, p[1], 2) ? '\n' : ESC_NONE;
+	v = number(p + 2, n - 2, 16);
+	if (v < 0 || v > 255)
+		return ESC_NONE;
+	return n < most ? ESC_MORE : v;
+}
+
+static int html_escape(const uint8_t *p, size_t n)
+{
+	static const struct {
+		const char *text;
+		uint8_t byte;
+	} names[] = {
+		{ "&amp;", '&' }, { "&lt;", '<' },  { "&gt;", '>' },   { "&quot;", '"' },
+		{ "&apos;", '\'' }, { "&sol;", '/' }, { "&plus;", '+' }, { "&equals;", '=' },
+	};
+	bool hex = n > 2 && (p[2] | 32) == 'x', whole = p[n - 1] == ';';
+	size_t from = hex ? 3 : 2;
+	int v;
+
+	if (n < 2 || p[1] == '#') {
+		v = n > from ? number(p + from, n - from - whole, hex ? 16 : 10) : 0;
+		return v < 0 || v > 255 || (whole && n < from + 2) ? ESC_NONE : whole ? v : ESC_MORE;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i].text) >= n && !memcmp(names[i].text, p, n))
+			return whole ? names[i].byte : ESC_MORE;
+	return ESC_NONE;
+}
+
+static uint16_t pend_flush(const struct scan *c, struct scan_way *w)
+{
+	uint64_t from = w->escape - 1;
+	uint16_t tag = 0;
+
+	for (uint8_t i = 0; i < w->n_pend && !tag; i++)
+		tag = way_byte(c, w, w->pend[i], from + i);
+	w->n_pend = 0;
+	w->escape = 0;
+	return tag;
+}
+
+static uint16_t unescaped_byte(const struct scan *c, struct scan_way *w, uint8_t byte, uint64_t at)
+{
+	int meant = ESC_NONE;
+	uint16_t tag;
+
+	if (w->n_pend && w->n_pend < SCAN_ESCAPE) {
+		w->pend[w->n_pend] = byte;
+		meant = w->pend[0] == '&' ? html_escape(w->pend, w->n_pend + 1u) : json_escape(w->pend, w->n_pend + 1u);
+	}
+	if (meant == ESC_MORE) {
+		w->n_pend++;
+		return 0;
+	}
+	if (meant >= 0) {
+		at = w->escape - 1;
+		w->n_pend = 0;
+		w->escape = 0;
+		return way_byte(c, w, (uint8_t)meant, at);
+	}
+	tag = pend_flush(c, w);
+	if (tag || (byte != '\\' && byte != '&'))
+		return tag ? tag : way_byte(c, w, byte, at);
+	w->pend[0] = byte;
+	w->n_pend = 1;
+	w->escape = at + 1;
+	return 0;
+}
+
 /* Bytes at the end of the stream that may begin a text, or an escape. */
 static uint64_t way_held(const struct scan *c, const struct scan_way *w)
 {
@@ -219,7 +317,7 @@ static uint64_t way_held(const struct scan *c, const struct scan_way *w)
 
 uint16_t scan_feed(struct scan *c, struct slice bytes, uint64_t *held)
 {
-	uint64_t a, b;
+	const struct scan_way *ways[] = { &c->plain, &c->decoded, &c->unescaped };
 
 	for (size_t i = 0; i < bytes.n; i++) {
 		uint8_t byte = (uint8_t)bytes.p[i];
@@ -227,12 +325,17 @@ uint16_t scan_feed(struct scan *c, struct slice bytes, uint64_t *held)
 
 		if (!tag)
 			tag = decoded_byte(c, &c->decoded, byte, c->at);
+		if (!tag)
+			tag = unescaped_byte(c, &c->unescaped, byte, c->at);
 		c->at++;
 		if (tag)
 			return tag;
 	}
-	a = way_held(c, &c->plain);
-	b = way_held(c, &c->decoded);
-	*held = a > b ? a : b;
+	*held = 0;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		uint64_t h = way_held(c, ways[i]);
+
+		*held = h > *held ? h : *held;
+	}
 	return 0;
 }

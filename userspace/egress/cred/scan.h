@@ -2,8 +2,8 @@
 /*
  * Finds any of a set of secret texts in a stream of bytes, in one pass, and says how many of the last
  * bytes might still become one: those are held back, so that no secret is ever passed on whole. A
- * stream is read twice at once: as it is, and with %XX decoded. CR and LF are passed over in both, since
- * encoders break lines. The automaton itself spells the secrets, so its memory is locked and wiped.
+ * stream is read three times at once: as it is, with %XX decoded, and with the escapes of JSON and HTML decoded
+ * (many servers write `/` and `+` so). CR and LF are passed over in all, since encoders break lines. The automaton itself spells the secrets, so its memory is locked and wiped.
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 #define SCAN_TEXT_MIN 8			/* shorter secrets would be found by chance */
 #define SCAN_TEXT_MAX 8192
 #define SCAN_NODES (1u << 17)
+#define SCAN_ESCAPE 10			/* bytes of the longest escape of JSON or HTML that is undone */
 
 struct scan_node;
 
@@ -34,7 +35,7 @@ void scanner_drop(struct scanner *s);			/* the last user frees and wipes it; NUL
 
 /*
  * The forms in which a server may say a secret again: itself, base64 (three alignments, both alphabets),
- * hexadecimal (both cases). Percent escapes are undone by the stream.
+ * hexadecimal (both cases). Escapes are undone by the stream.
  */
 void scanner_add_forms(struct scanner *s, struct slice secret, uint16_t tag);
 uint32_t scanner_forms_size(size_t secret_len);		/* nodes that scanner_add_forms() may need */
@@ -43,15 +44,16 @@ struct scan_way {			/* one reading of the stream */
 	uint32_t node;
 	uint64_t n;			/* bytes given to the automaton */
 	uint64_t *from;			/* ring: where in the stream each of the last of them began */
-	uint64_t escape;		/* start of an unfinished %XX + 1 */
-	uint8_t digit;			/* its first digit as it came, 0 = none yet */
+	uint64_t escape;		/* start of an unfinished escape + 1 */
+	uint8_t digit;			/* %XX: its first digit as it came, 0 = none yet */
+	uint8_t pend[SCAN_ESCAPE], n_pend;	/* JSON, HTML: what came of it */
 };
 
 struct scan {
 	struct scanner *s;
 	uint64_t at;			/* bytes of the stream so far */
 	uint32_t ring;			/* entries of each way's ring: a power of two above `longest` */
-	struct scan_way plain, decoded;
+	struct scan_way plain, decoded, unescaped;
 };
 
 int scan_start(struct scan *c, struct scanner *s);	/* a user of it until scan_done(); 0 or -ENOMEM */
