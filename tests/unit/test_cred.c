@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "cred/cred.h"
+#include "cred/set.h"
 #include "cred/sigv4.h"
 #include "hash.h"
 #include "osh/creds.h"
@@ -334,13 +334,46 @@ static void answers_are_searched(void **state)
 	creds_free(c);
 }
 
+static bool said(const struct creds *c, const char *text)
+{
+	struct head h = { 0 };
+	bool found;
+
+	assert_true(head_add(&h, SLICE("x"), slice_of(text)));
+	found = creds_said(c, &h);
+	head_done(&h);
+	return found;
+}
+
+/* An answer to a request that carried the token before, or one that was stored: it is good for a while yet. */
+static void the_token_before_is_searched_for_too(void **state)
+{
+	static const char *const token[] = { "token-one-0123456789", "token-two-0123456789", "token-three-0123456789" };
+	struct creds *c = load("{" HOSTS ",\"placement\":{\"header\":\"x\"},\"refresh\":{\"grant\":\"refresh_token\","
+			       "\"token_url\":\"https://a.test/t\"}}",
+			       "{\"client_id\":\"someone\",\"refresh_token\":\"" KEY "\"}");
+	struct cred *of = creds_get(c, "acme");
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cred_renew(c, of, slice_of(token[i]), (struct slice){ 0 }), 0);
+		assert_int_equal(of->secret.n, strlen(token[i]));
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(said(c, token[k]), k == i || k == i - 1);
+		assert_true(said(c, KEY));
+	}
+	assert_true(cred_renew(c, of, SLICE("short"), (struct slice){ 0 }) < 0);
+	assert_true(said(c, token[1]) && said(c, token[2]));
+	creds_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(header), cmocka_unit_test(other_places), cmocka_unit_test(sigv4),
 		cmocka_unit_test(a_head_that_grows_keeps_its_query),
 		cmocka_unit_test(records_are_strict), cmocka_unit_test(bad_sets_are_refused),
-		cmocka_unit_test(answers_are_searched),
+		cmocka_unit_test(answers_are_searched), cmocka_unit_test(the_token_before_is_searched_for_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

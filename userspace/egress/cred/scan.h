@@ -14,7 +14,7 @@
 
 #define SCAN_TEXT_MIN 8			/* shorter secrets would be found by chance */
 #define SCAN_TEXT_MAX 8192
-#define SCAN_NODES (1u << 17)
+#define SCAN_NODES (1u << 18)
 #define SCAN_ESCAPE 10			/* bytes of the longest escape of JSON or HTML that is undone */
 
 struct scan_node;

@@ -127,9 +127,11 @@ static int read_entry(struct cred *c, const struct osh_creds_entry *en, int fd, 
 }
 
 /* Everything of a credential that must not come back. */
-static size_t secrets_of(const struct cred *c, struct slice out[4])
+#define SECRETS 5
+
+static size_t secrets_of(const struct cred *c, struct slice out[SECRETS])
 {
-	const struct slice all[] = { c->secret, c->token, c->client_secret, c->refresh };
+	const struct slice all[SECRETS] = { c->secret, c->token, c->client_secret, c->refresh, { c->past, c->past_len } };
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -140,7 +142,7 @@ static size_t secrets_of(const struct cred *c, struct slice out[4])
 
 static int build_secrets(const struct creds *c, struct scanner **ret)
 {
-	struct slice s[4];
+	struct slice s[SECRETS];
 	uint32_t room = 0;
 	int r;
 
@@ -186,9 +188,12 @@ int cred_renew(struct creds *c, struct cred *of, struct slice access, struct sli
 		rest = secret_alloc(OSH_CRED_SECRET_BYTES);
 	if (!room || (refresh.n && !rest)) {
 		secret_free(room, OSH_CRED_SECRET_BYTES);
+		secret_free(rest, OSH_CRED_SECRET_BYTES);
 		return -ENOMEM;
 	}
 	memcpy(room, access.p, access.n);
+	of->past = old.access;
+	of->past_len = old.secret.n;
 	of->access = room;
 	of->secret = (struct slice){ room, access.n };
 	if (refresh.n) {
@@ -204,9 +209,9 @@ int cred_renew(struct creds *c, struct cred *of, struct slice access, struct sli
 		*of = old;
 		return r;
 	}
-	c->secrets = now;		/* answers that are on their way are searched for the old one */
-	scanner_drop(was);
-	secret_free(old.access, OSH_CRED_SECRET_BYTES);
+	c->secrets = now;
+	scanner_drop(was);		/* when the answers that are being searched have ended */
+	secret_free(old.past, OSH_CRED_SECRET_BYTES);
 	if (refresh.n)
 		secret_free(old.rotated, OSH_CRED_SECRET_BYTES);
 	return 0;
@@ -266,6 +271,7 @@ void creds_free(struct creds *c)
 	for (uint32_t i = 0; i < c->n; i++) {
 		secret_free(c->cred[i].parts, c->cred[i].parts_len);
 		secret_free(c->cred[i].access, OSH_CRED_SECRET_BYTES);
+		secret_free(c->cred[i].past, OSH_CRED_SECRET_BYTES);
 		secret_free(c->cred[i].rotated, OSH_CRED_SECRET_BYTES);
 		provider_done(&c->cred[i].provider);
 	}

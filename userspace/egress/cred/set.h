@@ -15,6 +15,8 @@ struct cred {
 	struct slice client_id, client_secret, refresh;	/* with a refresh: likewise */
 	char *rotated;			/* locked memory: the refresh token that came with a token, or NULL */
 	char *access;			/* locked memory: the token that `secret` then is; NULL = no refresh */
+	char *past;			/* the one before, which the provider may still honour: searched for, never sent */
+	size_t past_len;
 	uint64_t good_until_ms, failed_ms;	/* loop time; 0 = never */
 	bool asked;			/* a request for a token is under way */
 	char *parts;			/* locked memory: the whole secret as read */
