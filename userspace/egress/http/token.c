@@ -22,6 +22,7 @@ struct job {
 	struct conn conn;		/* has no stream: only what an exchange looks at */
 	struct flows *fs;
 	struct cred *cred;
+	struct timer timer;		/* an endpoint that says nothing does not hold up its requests for an hour */
 	uint16_t status;
 	size_t n;
 	char *body;			/* locked memory, ANSWER_MOST */
@@ -29,6 +30,7 @@ struct job {
 
 static void forget(struct job *j)
 {
+	loop_disarm(j->fs->loop, &j->timer);
 	secret_free(j->body, ANSWER_MOST);
 	free(j);
 }
@@ -114,6 +116,14 @@ static void on_abort(struct side *s, enum gone why)
 {
 	(void)why;
 	finish(container_of(s, struct job, side), false);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct job *j = container_of(t, struct job, timer);
+
+	if (j->side.x)
+		exchange_cut(j->side.x, GONE_TIMEOUT);	/* on_abort() forgets the job */
 }
 
 static const struct side_ops ops = { on_head, on_body, on_end, on_resume, on_abort };
@@ -225,6 +235,8 @@ static bool ask(struct flows *fs, struct cred *c)
 		return false;
 	}
 	c->asked = true;
+	j->timer.fn = on_timer;
+	loop_arm(fs->loop, &j->timer, TIMER_HEAD);
 	x->client_ended = true;
 	x->shown = 0;
 	if (!fill(j, x)) {
