@@ -146,12 +146,15 @@ def times(step):
 
 def many(step):
     """Connections that stay open for a while, each with one request done."""
-    socks = []
+    socks, good = [], 0
     for _ in range(step["n"]):
         s = connect(**step["to"])
         s.sendall(step["send"].encode())
         socks.append(s)
-    good = sum(Answers(s).one()["status"] == 200 for s in socks)
+        if step.get("each"):        # answered before the next is opened
+            good += Answers(s).one()["status"] == 200
+    if not step.get("each"):
+        good = sum(Answers(s).one()["status"] == 200 for s in socks)
     time.sleep(step["hold"])
     return [good]
 

@@ -223,6 +223,13 @@ def t_idle(box):
     t.ok(SAN or each <= 40, "an idle connection costs at most 40 KiB", each)
 
 
+def t_limit(box):
+    """More connections than a sandbox may have; those that are silent make room."""
+    n = 1100
+    (many,), r = box.steps({"do": "many", "to": A, "n": n, "send": req("GET", "/hello"), "hold": 0, "each": True}, timeout=200)
+    t.ok(many == [n], f"{n} connections one after another, none of them closed: each is answered", many, r)
+
+
 def t_peers(box):
     p = {"host": "plain.example", "port": 80, "tls": False}
     got, peak = [], [0]
@@ -258,7 +265,7 @@ def main():
             t.skip("requests", "this build does not enforce rules about requests")
             t.done()
         with w.resident():
-            for fn in (t_requests, t_streams, t_kinds, t_bad, t_killed, t_idle, t_peers):
+            for fn in (t_requests, t_streams, t_kinds, t_bad, t_killed, t_idle, t_peers, t_limit):
                 if len(sys.argv) < 2 or fn.__name__ in sys.argv[1:]:
                     fn(box)
     t.done()

@@ -182,7 +182,7 @@ static void take(struct flows *fs, int fd)
 	int on = 1;
 
 	fs->n++;
-	if (why == OSH_WHY_ALLOWED && fs->n > OSH_EGRESS_CONNS)
+	if (why == OSH_WHY_ALLOWED && fs->n > OSH_EGRESS_CONNS && !conn_make_room(fs))
 		why = OSH_WHY_LIMIT;
 	if (why != OSH_WHY_ALLOWED) {
 		flow_refuse(fs, fd, &t, why);

@@ -39,6 +39,19 @@ void conn_end(struct conn *c, bool hard)
 	loop_arm(fs->loop, &c->timer, TIMER_NOW);
 }
 
+bool conn_make_room(struct flows *fs)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &fs->conns, link) {
+		if (!c->state || c->exchanges)
+			continue;
+		conn_end(c, false);
+		return true;
+	}
+	return false;
+}
+
 /* Before there is a protocol: the connection itself is denied, with the record that came with it. */
 static void refuse(struct conn *c, enum osh_reason why, const char *detail, bool hard)
 {
@@ -206,6 +219,7 @@ void conn_start(struct flows *fs, int fd, const struct target *t, bool skip)
 	c->target = *t;
 	c->skip = skip;
 	c->reserved = true;
+	c->listed = true;
 	c->timer.fn = on_timer;
 	TAILQ_INSERT_TAIL(&fs->conns, c, link);
 	loop_arm(fs->loop, &c->timer, TIMER_HELLO);

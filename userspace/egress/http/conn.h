@@ -26,12 +26,13 @@ struct conn_ops {
 };
 
 struct conn {
-	TAILQ_ENTRY(conn) link;
+	TAILQ_ENTRY(conn) link;		/* in flows.conns, by their last request */
 	struct flows *fs;
 	struct stream client;
 	struct target target;
 	struct timer timer;		/* conn_await()'s */
 	bool tls;			/* credentials go over such connections alone */
+	bool listed;			/* in flows.conns: the sandbox', not one of our own (token.c) */
 	bool ending;			/* conn_end() was called */
 	bool skip;			/* `tls: skip`: only its first bytes are looked at */
 	bool reserved;			/* room for the record that says why it came to nothing */
@@ -42,6 +43,9 @@ struct conn {
 
 /* An accepted connection that was judged; uses the reservation of a record that came with `fd`. */
 void conn_start(struct flows *fs, int fd, const struct target *t, bool skip);
+
+/* Ends the one that has been without a request longest. False: there is none. */
+bool conn_make_room(struct flows *fs);
 
 /* Protocols. 0 or -ENOMEM. They set ops and state; conn_end() ends the connection, calling ops->done. */
 int h1_client_start(struct conn *c);

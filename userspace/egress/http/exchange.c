@@ -64,6 +64,10 @@ struct exchange *exchange_new(struct conn *c, struct side *client)
 	x->timer.fn = on_timer;
 	x->wait.fn = up_place;
 	client->x = x;
+	if (c->listed) {
+		TAILQ_REMOVE(&fs->conns, c, link);
+		TAILQ_INSERT_TAIL(&fs->conns, c, link);
+	}
 	c->exchanges++;
 	fs->requests++;
 	return x;
