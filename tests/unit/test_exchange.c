@@ -62,7 +62,7 @@ struct end {				/* a side, and what it was told */
 	bool upstream;
 };
 
-static struct end client, up[3];
+static struct end client, up[4];
 static struct loop loop;
 static struct flows fs;
 static struct conn conn;
@@ -175,7 +175,7 @@ static int setup(void **state)
 	exchanges_init(&fs);
 	conn = (struct conn){ .fs = &fs, .target = { .port = 443, .name = "a.example" }, .tls = true };
 	client = (struct end){ .side.ops = &ops, .room = 1 << 20 };
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		up[i] = (struct end){ .side.ops = &ops, .room = 1 << 20, .upstream = true };
 	return 0;
 }
@@ -186,7 +186,7 @@ static int teardown(void **state)
 	(void)state;
 	settle();
 	assert_null(client.side.x);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		assert_null(up[i].side.x);
 	assert_int_equal(conn.exchanges, 0);
 	assert_int_equal(fs.requests, 0);
@@ -611,11 +611,15 @@ static void a_host_that_knows_a_secret_is_asked_for_plain_answers(void **state)
 	assert_string_equal(head_value(&x->head, head_find(&x->head, "accept-encoding", 0)).p, "identity");
 	answer(&up[0], 204, true);
 	settle();
-	request("GET", true, "sec-websocket-extensions", "permessage-deflate");
-	x = up[1].side.x;
-	assert_null(head_find(&x->head, "sec-websocket-extensions", 0));
-	answer(&up[1], 204, true);
-	settle();
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "sec-websocket-extensions", "accept-charset", "a-im" };
+
+		request("GET", true, names[i], "utf-16");
+		x = up[1 + i].side.x;
+		assert_null(head_find(&x->head, names[i], 0));
+		answer(&up[1 + i], 204, true);
+		settle();
+	}
 	creds_free(fs.creds);
 }
 

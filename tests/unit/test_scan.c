@@ -127,6 +127,26 @@ static void holds_nothing_back_needlessly(void **state)
 	scanner_drop(s);
 }
 
+/* Some servers answer in the charset that was asked for. */
+static void finds_wide_text(void **state)
+{
+	struct scanner *s;
+
+	(void)state;
+	set_of(&s, secret);
+	for (size_t wide = 2; wide <= 4; wide += 2)
+		for (size_t piece = 1; piece < 9; piece++) {
+			char text[sizeof(secret) * 4] = { 0 };
+			size_t passed;
+
+			for (size_t i = 0; i + 1 < sizeof(secret); i++)
+				text[i * wide + (piece & 1 ? 0 : wide - 1)] = secret[i];
+			assert_int_equal(feed(s, text, sizeof(text), piece, &passed), 7);
+			assert_true(passed < wide);
+		}
+	scanner_drop(s);
+}
+
 /* Random texts of few letters against strstr(). */
 static void agrees_with_strstr(void **state)
 {
@@ -166,7 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_every_form),	cmocka_unit_test(lets_the_rest_through),
-		cmocka_unit_test(holds_nothing_back_needlessly), cmocka_unit_test(agrees_with_strstr),
+		cmocka_unit_test(holds_nothing_back_needlessly), cmocka_unit_test(finds_wide_text), cmocka_unit_test(agrees_with_strstr),
 		cmocka_unit_test(a_full_set_is_refused),
 	};
 

@@ -110,7 +110,7 @@ static bool holds(struct scanner *set, struct slice text)
 	return tag;
 }
 
-/* One pass over all of it; "\0" between two, so that none begins in one and ends in another. */
+/* One pass over all of it; "\1" between two, so that none begins in one and ends in another. */
 static bool head_holds(struct scanner *set, const struct head *h, struct slice target)
 {
 	struct scan scan;
@@ -121,8 +121,8 @@ static bool head_holds(struct scanner *set, const struct head *h, struct slice t
 		return true;
 	found = scan_feed(&scan, target, &held);
 	for (uint32_t i = 0; i < h->n_fields && !found; i++)
-		found = scan_feed(&scan, SLICE("\0"), &held) || scan_feed(&scan, head_name(h, &h->fields[i]), &held) ||
-			scan_feed(&scan, SLICE("\0"), &held) || scan_feed(&scan, head_value(h, &h->fields[i]), &held);
+		found = scan_feed(&scan, SLICE("\1"), &held) || scan_feed(&scan, head_name(h, &h->fields[i]), &held) ||
+			scan_feed(&scan, SLICE("\1"), &held) || scan_feed(&scan, head_value(h, &h->fields[i]), &held);
 	scan_done(&scan);
 	return found;
 }
@@ -415,9 +415,11 @@ enum osh_reason creds_apply(const struct creds *cs, const struct cred_ask *q, st
 		*detail = why == OSH_WHY_PLACEHOLDER ? "a placeholder stands where its provider does not put the credential" : "";
 		return why;
 	}
-	/* An answer in another coding could say the secret unseen, also to a request that had none. */
+	/* An answer in another coding or charset could say the secret unseen, also to a request that had none. */
 	if (w.c || creds_near(cs, q->host)) {
 		head_drop(h, "sec-websocket-extensions");
+		head_drop(h, "accept-charset");
+		head_drop(h, "a-im");
 		if (!head_set(h, "accept-encoding", SLICE("identity")))
 			why = OSH_WHY_LIMIT;
 	}

@@ -321,10 +321,17 @@ uint16_t scan_feed(struct scan *c, struct slice bytes, uint64_t *held)
 
 	for (size_t i = 0; i < bytes.n; i++) {
 		uint8_t byte = (uint8_t)bytes.p[i];
-		uint16_t tag = way_byte(c, &c->plain, byte, c->at);
+		uint16_t tag = 0;
 
-		if (!tag)
-			tag = decoded_byte(c, &c->decoded, byte, c->at);
+		if (byte)		/* UTF-16 and UTF-32 of ASCII are ASCII and NULs */
+			tag = way_byte(c, &c->plain, byte, c->at);
+		if (!byte || tag) {
+			c->at++;
+			if (tag)
+				return tag;
+			continue;
+		}
+		tag = decoded_byte(c, &c->decoded, byte, c->at);
 		if (!tag)
 			tag = unescaped_byte(c, &c->unescaped, byte, c->at);
 		c->at++;

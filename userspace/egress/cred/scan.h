@@ -3,7 +3,7 @@
  * Finds any of a set of secret texts in a stream of bytes, in one pass, and says how many of the last
  * bytes might still become one: those are held back, so that no secret is ever passed on whole. A
  * stream is read three times at once: as it is, with %XX decoded, and with the escapes of JSON and HTML decoded
- * (many servers write `/` and `+` so). CR and LF are passed over in all, since encoders break lines. The automaton itself spells the secrets, so its memory is locked and wiped.
+ * (many servers write `/` and `+` so). CR, LF and NUL are passed over in all: encoders break lines, UTF-16 has NULs. The automaton itself spells the secrets, so its memory is locked and wiped.
  */
 #pragma once
 
