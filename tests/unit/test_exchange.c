@@ -62,7 +62,9 @@ struct end {				/* a side, and what it was told */
 	bool upstream;
 };
 
-static struct end client, up[4];
+#define UPS 10				/* more than a request is ever sent */
+
+static struct end client, up[UPS];
 static struct loop loop;
 static struct flows fs;
 static struct conn conn;
@@ -175,7 +177,7 @@ static int setup(void **state)
 	exchanges_init(&fs);
 	conn = (struct conn){ .fs = &fs, .target = { .port = 443, .name = "a.example" }, .tls = true };
 	client = (struct end){ .side.ops = &ops, .room = 1 << 20 };
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < UPS; i++)
 		up[i] = (struct end){ .side.ops = &ops, .room = 1 << 20, .upstream = true };
 	return 0;
 }
@@ -186,7 +188,7 @@ static int teardown(void **state)
 	(void)state;
 	settle();
 	assert_null(client.side.x);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < UPS; i++)
 		assert_null(up[i].side.x);
 	assert_int_equal(conn.exchanges, 0);
 	assert_int_equal(fs.requests, 0);
@@ -623,6 +625,115 @@ static void a_host_that_knows_a_secret_is_asked_for_plain_answers(void **state)
 	creds_free(fs.creds);
 }
 
+/* What a side may still do by the contract, told from what it did. */
+struct said {
+	bool head, end;
+};
+
+static bool gone, walk_ended;		/* the client left; it had its answer */
+
+static void client_says(struct said *c, int what)
+{
+	struct side *s = &client.side;
+
+	if (!s->x)
+		return;
+	if (what == 0 && !c->end) {
+		(void)exchange_body(s->x, s, SLICE("client's bytes"));
+	} else if (what == 1 && !c->end) {
+		c->end = true;
+		exchange_end(s->x, s, NULL);
+	} else if (what == 2) {
+		exchange_writable(s->x, s);
+	} else if (what == 3) {
+		gone = true;
+		exchange_gone(s->x, s, GONE_RESET);
+	}
+}
+
+static void upstream_says(struct said *u, struct end *e, int what)
+{
+	struct side *s = &e->side;
+
+	if (!s->x)
+		return;
+	if (what == 0 && !u->head) {
+		answer(e, rand() % 4 ? 200 : 103, false);
+		u->head = true;
+	} else if (what == 1 && !u->head) {
+		answer(e, 204, true);
+		u->end = true;
+	} else if (what <= 2 && u->head) {
+		(void)exchange_body(s->x, s, SLICE("upstream's bytes"));
+	} else if (what == 3 && u->head) {
+		u->end = true;
+		exchange_end(s->x, s, NULL);
+	} else if (what == 4) {
+		exchange_writable(s->x, s);
+	} else if (what == 5) {
+		exchange_gone(s->x, s, (enum gone)(rand() % (GONE_TIMEOUT + 1)));
+	}
+}
+
+static void one_walk(void)
+{
+	struct said c = { 0 }, u[UPS] = { 0 };
+	bool end = rand() % 2, ws = end && !(rand() % 4);
+
+	gone = false;
+	memset(&world, 0, sizeof(world));
+	world.verdict = rand() % 4 ? OSH_ALLOW : rand() % 2 ? OSH_DENY : OSH_AUDIT;
+	world.place = rand() % 2;
+	world.wants = rand() % 3 ? 0 : 40;
+	for (int i = 0; i < UPS; i++)
+		up[i] = (struct end){ .side.ops = &ops, .room = (size_t)rand() % 64, .upstream = true };
+	client = (struct end){ .side.ops = &ops, .room = (size_t)rand() % 2000 };
+	c.end = end;
+	request(rand() % 2 ? "GET" : "POST", end, ws ? "upgrade" : rand() % 8 ? NULL : "expect", ws ? "websocket" : "100-continue");
+	for (int step = 0; step < 60 && client.side.x; step++) {
+		struct pool_wait *w = world.waiting;
+		int who = rand() % 8;
+
+		client.log[0] = up[0].log[0] = up[1].log[0] = 0;
+		client.room += (size_t)rand() % 100;
+		up[0].room += (size_t)rand() % 20;
+		if (who < 3)
+			client_says(&c, rand() % 16 ? rand() % 3 : 3);
+		else if (who < 6 && world.asked)
+			upstream_says(&u[world.asked - 1], &up[world.asked - 1], rand() % 12 ? rand() % 5 : 5);
+		else if (who == 6 && w) {
+			world.waiting = NULL;
+			w->fn(w, rand() % 5 ? &up[world.asked - 1].side : NULL, OSH_WHY_UPSTREAM, "");
+		} else if (who == 7 && !(rand() % 4))
+			settle();
+	}
+	walk_ended = !client.side.x && !gone;
+	if (client.side.x)
+		exchange_gone(client.side.x, &client.side, GONE_RESET);
+	(void)records(OSH_ALLOW, OSH_WHY_ALLOWED);
+	settle();
+	assert_null(client.side.x);
+	for (int i = 0; i < UPS; i++)
+		assert_null(up[i].side.x);
+	assert_int_equal(conn.exchanges + fs.requests + fs.held + fs.records.reserved, 0);
+}
+
+/* Any order of what sides, pool and clock may do: nobody is called who left, nothing is left over. */
+static void random_walks(void **state)
+{
+	int opened = 0, ended = 0;
+
+	(void)state;
+	srand(4);
+	for (int i = 0; i < 100000; i++) {
+		one_walk();
+		opened += world.asked > 0;
+		ended += walk_ended;
+	}
+	print_message("# %d of 100000 went upstream, %d were answered\n", opened, ended);
+	assert_true(opened > 50000 && ended > 10000);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -652,6 +763,7 @@ int main(void)
 		T(a_flood_of_1xx_is_not_passed_on),
 		T(without_room_for_its_record_a_request_waits),
 		T(too_many_requests_are_refused),
+		T(random_walks),
 		T(a_searched_body_does_not_stall),
 		T(a_host_that_knows_a_secret_is_asked_for_plain_answers),
 	};
