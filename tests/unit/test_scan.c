@@ -127,6 +127,34 @@ static void holds_nothing_back_needlessly(void **state)
 	scanner_drop(s);
 }
 
+/* Zeros in a disk image, empty lines: whatever stands before a long run of them, little is held back. */
+static void a_long_run_is_not_held(void **state)
+{
+	static const char *const before[] = { "s", "sk-", "sk%", "sk%2", "s\\", "s\\u0", "s&", "s&#4", "\\u0073", "%73" };
+	static const struct { const char *text; size_t n; } runs[] = {
+		{ "\0", 1 }, { "\n", 1 }, { "\r\n", 2 }, { "%0A", 3 }, { "%00", 3 }, { "\\n", 2 }, { "\\u0000", 6 }, { "&#10;", 5 },
+	};
+	struct scanner *s;
+
+	(void)state;
+	set_of(&s, secret);
+	for (size_t b = 0; b < sizeof(before) / sizeof(before[0]); b++)
+		for (size_t r = 0; r < sizeof(runs) / sizeof(runs[0]); r++) {
+			uint64_t held = 0;
+			struct scan c;
+
+			assert_int_equal(scan_start(&c, s), 0);
+			assert_int_equal(scan_feed(&c, slice_of(before[b]), &held), 0);
+			for (int i = 0; i < 1000; i++) {
+				assert_int_equal(scan_feed(&c, (struct slice){ runs[r].text, runs[r].n }, &held), 0);
+				assert_true(held < 256);
+			}
+			assert_int_equal(scan_feed(&c, SLICE("sk-ant-aB3/x+9=Zz~q~q~r"), &held), 7);
+			scan_done(&c);
+		}
+	scanner_drop(s);
+}
+
 /* Some servers answer in the charset that was asked for. */
 static void finds_wide_text(void **state)
 {
@@ -186,7 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_every_form),	cmocka_unit_test(lets_the_rest_through),
-		cmocka_unit_test(holds_nothing_back_needlessly), cmocka_unit_test(finds_wide_text), cmocka_unit_test(agrees_with_strstr),
+		cmocka_unit_test(holds_nothing_back_needlessly), cmocka_unit_test(finds_wide_text), cmocka_unit_test(a_long_run_is_not_held), cmocka_unit_test(agrees_with_strstr),
 		cmocka_unit_test(a_full_set_is_refused),
 	};
 

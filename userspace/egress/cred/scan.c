@@ -155,11 +155,24 @@ void scan_done(struct scan *c)
 	*c = (struct scan){ 0 };
 }
 
+/* A run of bytes that are passed over ends what was begun: else all of a long one would be held back. */
+static void way_blank(struct scan_way *w)
+{
+	if (++w->blank <= SCAN_BLANK)
+		return;
+	w->node = 0;
+	w->escape = 0;
+	w->n_pend = 0;
+}
+
 /* One byte of a reading, which began at `from` in the stream. */
 static uint16_t way_byte(const struct scan *c, struct scan_way *w, uint8_t byte, uint64_t from)
 {
-	if (byte == '\r' || byte == '\n')
+	if (byte == '\r' || byte == '\n' || !byte) {
+		way_blank(w);
 		return 0;
+	}
+	w->blank = 0;
 	w->from[w->n++ & (c->ring - 1)] = from;
 	w->node = step(c->s, w->node, byte);
 	return w->node ? c->s->nodes[w->node].tag : 0;
@@ -321,17 +334,18 @@ uint16_t scan_feed(struct scan *c, struct slice bytes, uint64_t *held)
 
 	for (size_t i = 0; i < bytes.n; i++) {
 		uint8_t byte = (uint8_t)bytes.p[i];
-		uint16_t tag = 0;
+		uint16_t tag;
 
-		if (byte)		/* UTF-16 and UTF-32 of ASCII are ASCII and NULs */
-			tag = way_byte(c, &c->plain, byte, c->at);
-		if (!byte || tag) {
+		if (!byte) {		/* UTF-16 and UTF-32 of ASCII are ASCII and NULs, also within an escape */
+			way_blank(&c->plain);
+			way_blank(&c->decoded);
+			way_blank(&c->unescaped);
 			c->at++;
-			if (tag)
-				return tag;
 			continue;
 		}
-		tag = decoded_byte(c, &c->decoded, byte, c->at);
+		tag = way_byte(c, &c->plain, byte, c->at);
+		if (!tag)
+			tag = decoded_byte(c, &c->decoded, byte, c->at);
 		if (!tag)
 			tag = unescaped_byte(c, &c->unescaped, byte, c->at);
 		c->at++;

@@ -15,6 +15,7 @@
 #define SCAN_TEXT_MIN 8			/* shorter secrets would be found by chance */
 #define SCAN_TEXT_MAX 8192
 #define SCAN_NODES (1u << 18)
+#define SCAN_BLANK 16			/* CR, LF and NUL in a row that are passed over */
 #define SCAN_ESCAPE 10			/* bytes of the longest escape of JSON or HTML that is undone */
 
 struct scan_node;
@@ -46,6 +47,7 @@ struct scan_way {			/* one reading of the stream */
 	uint64_t *from;			/* ring: where in the stream each of the last of them began */
 	uint64_t escape;		/* start of an unfinished escape + 1 */
 	uint8_t digit;			/* %XX: its first digit as it came, 0 = none yet */
+	uint8_t blank;			/* bytes passed over, without another between them */
 	uint8_t pend[SCAN_ESCAPE], n_pend;	/* JSON, HTML: what came of it */
 };
 
