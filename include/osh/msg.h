@@ -40,6 +40,7 @@ enum osh_msg_type {
 	/* oshd -> osh-audit, and back */
 	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, records, [log,] [summary] */
 	OSH_MSG_AUDIT_CALLS,		/* struct osh_msg_audit_calls; fds: listener, tally; after ADD */
+	OSH_MSG_AUDIT_POLICY,		/* struct osh_msg_audit_policy; fds: bundle of the new generation */
 	OSH_MSG_AUDIT_END,		/* struct osh_msg_id: drain, report, close its descriptors */
 	OSH_MSG_AUDIT_ENDED,		/* struct osh_msg_id: done */
 	/*
@@ -238,7 +239,14 @@ struct osh_msg_audit_add {
 	uint32_t slot;
 	uint32_t has_log, has_summary;	/* which of the two optional descriptors follow */
 	uint32_t again;			/* 1 = it lives already: osh-audit or oshd was restarted */
+	uint32_t generation;		/* of the bundle */
 	char name[OSH_SANDBOX_NAME];
+};
+
+struct osh_msg_audit_policy {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t generation;
 };
 
 /*

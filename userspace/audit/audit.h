@@ -42,6 +42,7 @@ struct asandbox {
 	uint32_t id, slot;
 	char name[OSH_SANDBOX_NAME];
 	struct bundle bundle;
+	uint32_t generation;		/* of the bundle */
 	struct out log, summary;
 	struct denial *denials;
 	uint32_t n_denials, cap_denials;

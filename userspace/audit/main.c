@@ -124,6 +124,7 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 	if (!s)
 		return -EPROTO;
 	s->slot = m->slot;
+	s->generation = m->generation;
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)sizeof(m->name) - 1, m->name);
 	fd = chan_take(in, 0);
 	if (bundle_open_fd(&s->bundle, fd, &e) < 0)
@@ -136,6 +137,27 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 	asandbox_life(&l->a, s, m->again ? OSH_WHY_RESTARTED : OSH_WHY_STARTED);
 	strays_claim(l->a.strays, m->id, claimed, &(struct claim){ &l->a, s });
 	return add_peer(l, m->id, chan_take(in, 1));
+}
+
+static void drain(struct loop *l, int most, int records);
+
+/* What was decided before is written first, with the rules that decided it. */
+static int do_policy(struct loop *l, const struct osh_msg_audit_policy *m, struct chan_in *in)
+{
+	struct asandbox *s = asandbox_find(&l->a, m->id);
+	struct bundle b = { 0 };
+	struct err e = { 0 };
+
+	if (!s)
+		return -EPROTO;
+	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
+	if (bundle_open_fd(&b, in->fds[0], &e) < 0)
+		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
+	bundle_done(&s->bundle);
+	s->bundle = b;
+	s->generation = m->generation;
+	asandbox_life(&l->a, s, OSH_WHY_RELOADED);
+	return 0;
 }
 
 static int do_calls(struct loop *l, const struct osh_msg_audit_calls *m, struct chan_in *in)
@@ -245,6 +267,7 @@ static int do_end(struct loop *l, uint32_t id)
 static int control(struct loop *l)
 {
 	const struct osh_msg_audit_calls *calls;
+	const struct osh_msg_audit_policy *policy;
 	const struct osh_msg_audit_add *add;
 	const struct osh_msg_id *id;
 	struct chan_in in;
@@ -259,6 +282,8 @@ static int control(struct loop *l)
 			r = do_add(l, add, &in);
 	} else if ((calls = chan_is(&in, OSH_MSG_AUDIT_CALLS, sizeof(*calls), 2))) {
 		r = do_calls(l, calls, &in);
+	} else if ((policy = chan_is(&in, OSH_MSG_AUDIT_POLICY, sizeof(*policy), 1))) {
+		r = do_policy(l, policy, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*id), 0))) {
 		r = do_end(l, id->id);
 	}

@@ -71,9 +71,11 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 	const struct bundle *b = &s->bundle;
 	const struct osh_event *v = &e->ev;
 	uint32_t v4 = ntohl(v->addr_be[3]), rule = v->rule - 1;
+	/* Numbers of another generation mean something else in this bundle; 0 = it was never reloaded, or not told. */
+	bool ours = v->generation == s->generation || (!v->generation && s->generation < 2);
 
 	*c = (struct ocsf_context){ .sandbox = s->name, .program = program, .host = host, .rule = "",
-				    .policy_hash = b->header ? b->header->policy_hash : NULL,
+				    .policy_hash = b->header && ours ? b->header->policy_hash : NULL,
 				    .epoch_ns = a->epoch_ns, .seq = s->seq++, .count = 1 };
 	map_program(s->id, v->ident, program);
 	host[0] = 0;
@@ -83,9 +85,9 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 		map_name(s->id, v4 - OSH_NET4, host);
 	else if (v->family && v->addr_be[0] && (ntohl(v->addr_be[0]) >> 24) == 0xfd && !v->addr_be[2])
 		map_name(s->id, v4, host);
-	else if (v->host && v->host <= b->n_hosts)
+	else if (ours && v->host && v->host <= b->n_hosts)
 		snprintf(host, OSH_NAME_MAX, "%s", bundle_str(b, b->hosts[v->host - 1].name));
-	if (v->rule && rule < b->n_rules) {
+	if (ours && v->rule && rule < b->n_rules) {
 		c->rule = bundle_str(b, b->rules[rule].name);
 		c->rule_line = b->rules[rule].line;
 	}
@@ -249,6 +251,7 @@ static void finding(struct audit *a, struct asandbox *s, const char *title, uint
 void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why)
 {
 	struct osh_event_named e = { .ev = { .id = s->id, .kind = OSH_EV_LIFE, .verdict = OSH_ALLOW,
+					     .generation = s->generation,
 					     .why = (uint8_t)why } };
 	struct timespec now;
 

@@ -182,7 +182,11 @@ enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16
 	enum osh_reason why;
 
 	*t = (struct target){ .ident = OSH_MARK_IDENT(mark), .port = port, .addr = *dst };
-	if (!(mark & OSH_MARK_JUDGED) || OSH_MARK_GEN(mark) != (tb->generation & 0x3fff))
+	/*
+	 * A connection that waited while the policy was reloaded has an older mark: it is judged like any
+	 * other, by these tables and by what the program is in this generation. A newer mark is not for us.
+	 */
+	if (!(mark & OSH_MARK_JUDGED) || ((tb->generation - OSH_MARK_GEN(mark)) & 0x3fff) > 0x1fff)
 		return OSH_WHY_MARK;
 	why = find_host(tb, dst, t);
 	if (why != OSH_WHY_ALLOWED)

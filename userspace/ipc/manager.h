@@ -26,6 +26,13 @@
 #define MANAGER_OPT_CA "upstream-ca"	/* h: read only */
 #define MANAGER_OPT_CREDS "credentials"	/* h: sealed memfd, see osh/creds.h */
 
+/*
+ * PolicySet(s name, h bundle, a{sv} options) -> (u generation)
+ * bundle: sealed memfd. Answered when kernel and egress run the new generation. No option is known yet.
+ */
+#define MANAGER_POLICY_SET "PolicySet"
+#define MANAGER_POLICY_SET_OUT "u"
+
 /* How oshctl starts an oshd of its own; the bus is descriptor 3. */
 #define MANAGER_EMBEDDED "--embedded"
 #define MANAGER_BUS_FD "--bus-fd"

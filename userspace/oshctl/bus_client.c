@@ -32,13 +32,12 @@ static int on_answer(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 1;
 }
 
-int bus_client_open(struct bus_client *c, const char *socket, struct err *e)
+/* Takes fd. */
+static int start(struct bus_client *c, int fd, struct err *e)
 {
-	int fd, r = bus_find(socket, &fd, &c->embedded, e);
+	int r = sd_bus_new(&c->bus);
 
-	if (r < 0)
-		return r;
-	r = sd_bus_new(&c->bus);
+
 	if (r >= 0)
 		r = sd_bus_set_fd(c->bus, fd, fd);
 	if (r < 0) {
@@ -47,6 +46,13 @@ int bus_client_open(struct bus_client *c, const char *socket, struct err *e)
 	}
 	r = sd_bus_start(c->bus);	/* sends the handshake; oshd answers while we compile */
 	return r < 0 ? fail(e, -r, "bus: %s", strerror(-r)) : 0;
+}
+
+int bus_client_open(struct bus_client *c, const char *socket, struct err *e)
+{
+	int fd, r = bus_find(socket, &fd, &c->embedded, e);
+
+	return r < 0 ? r : start(c, fd, e);
 }
 
 static int add_fd(sd_bus_message *m, const char *key, int fd)
@@ -105,6 +111,28 @@ int bus_client_answer(struct bus_client *c, struct err *e)
 	if (c->answer < 0)
 		*e = c->why;
 	return c->answer < 0 ? c->answer : 0;
+}
+
+int bus_client_policy_set(struct bus_client *c, const char *socket, const char *name, int bundle,
+			  uint32_t *ret_generation, struct err *e)
+{
+	sd_bus_error bad = SD_BUS_ERROR_NULL;
+	sd_bus_message *answer = NULL;
+	int fd, r = bus_find_resident(socket, &fd, e);
+
+	if (r == 0)
+		r = start(c, fd, e);
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method(c->bus, NULL, MANAGER_PATH, MANAGER_INTERFACE, MANAGER_POLICY_SET, &bad, &answer,
+			       "sha{sv}", name, bundle, 0);
+	if (r < 0)
+		r = fail(e, -r, "%s", bad.message ? bad.message : strerror(-r));
+	else if (sd_bus_message_read(answer, MANAGER_POLICY_SET_OUT, ret_generation) < 0)
+		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
+	sd_bus_error_free(&bad);
+	sd_bus_message_unref(answer);
+	return r < 0 ? r : 0;
 }
 
 void bus_client_close(struct bus_client *c)

@@ -131,6 +131,15 @@ int bus_find(const char *socket_path, int *ret_fd, pid_t *ret_pid, struct err *e
 			   "name one with --socket, or run as root", strerror(-r));
 }
 
+int bus_find_resident(const char *socket_path, int *ret_fd, struct err *e)
+{
+	const char *given = socket_path ? socket_path : getenv("OSH_SOCKET");
+	const char *path = given && *given ? given : MANAGER_SOCKET;
+	int r = dial(path, ret_fd);
+
+	return r < 0 ? fail(e, -r, "no oshd at '%s': %s", path, strerror(-r)) : 0;
+}
+
 void bus_reap(pid_t pid)
 {
 	_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);

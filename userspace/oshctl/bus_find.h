@@ -8,4 +8,5 @@
 
 /* A connected socket; *ret_pid is the embedded oshd's, 0 for a resident one. */
 int bus_find(const char *socket, int *ret_fd, pid_t *ret_pid, struct err *e);
+int bus_find_resident(const char *socket, int *ret_fd, struct err *e);
 void bus_reap(pid_t pid);		/* waits a bounded time for its end, then ends it */

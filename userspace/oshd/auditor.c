@@ -171,7 +171,7 @@ void auditor_stop(struct daemon *d)
 
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
 {
-	struct osh_msg_audit_add m = { .id = s->k.id, .uid = s->uid, .slot = s->k.slot,
+	struct osh_msg_audit_add m = { .id = s->k.id, .uid = s->uid, .slot = s->k.slot, .generation = s->k.generation,
 				       .again = s->state == SB_RUNNING,
 				       .has_log = s->log_fd >= 0, .has_summary = s->summary_fd >= 0 };
 	int fds[4] = { s->bundle_fd, s->records_in_fd }, n = 2, r;
@@ -204,6 +204,14 @@ int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e)
 	int r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_CALLS, &m, sizeof(m), fds, ARRAY_SIZE(fds));
 
 	return r < 0 ? fail(e, -r, "give osh-audit the refused calls: %s", strerror(-r)) : 0;
+}
+
+int auditor_policy(struct daemon *d, const struct sandbox *s, struct err *e)
+{
+	struct osh_msg_audit_policy m = { .id = s->k.id, .generation = s->k.generation };
+	int r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_POLICY, &m, sizeof(m), &s->bundle_fd, 1);
+
+	return r < 0 ? fail(e, -r, "give osh-audit the new policy: %s", strerror(-r)) : 0;
 }
 
 int auditor_end(struct daemon *d, uint32_t id)

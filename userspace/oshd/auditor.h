@@ -11,4 +11,5 @@ void auditor_stop(struct daemon *d);
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e);
 int auditor_tally(int *ret_fd, struct err *e);	/* what it leaves to its successor, per sandbox */
 int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e);	/* once it is prepared */
+int auditor_policy(struct daemon *d, const struct sandbox *s, struct err *e);	/* it was reloaded */
 int auditor_end(struct daemon *d, uint32_t id);		/* answers through sandbox_reported() */

@@ -13,6 +13,7 @@
 #include "kernel/cgroup.h"
 #include "manager.h"
 #include "own.h"
+#include "reload.h"
 #include "sandbox.h"
 
 #define MAX_CONNS 256
@@ -185,6 +186,37 @@ static int on_run(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 1;			/* answered when it runs */
 }
 
+/* A sandbox that the caller owns, or any for root; another's is not even said to exist. */
+static struct sandbox *find_owned(const struct conn *c, const char *name)
+{
+	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
+		struct sandbox *s = c->d->slots[i];
+
+		if (s && !strcmp(s->name, name) && s->state != SB_REPORTING && (!c->cred.uid || c->cred.uid == s->uid))
+			return s;
+	}
+	return NULL;
+}
+
+static int on_policy_set(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct conn *c = data;
+	struct sandbox *s = NULL;
+	struct err e = { 0 };
+	const char *name;
+	int bundle, x = 0;
+
+	if (sd_bus_message_read(m, "sha{sv}", &name, &bundle, 0) < 0)
+		x = fail(&e, EINVAL, "malformed call");	/* options included: none is known */
+	else if (!(s = find_owned(c, name)))
+		x = fail(&e, ENOENT, "no sandbox of yours is called '%.*s'", OSH_SANDBOX_NAME, name);
+	if (!x)
+		x = reload_start(s, bundle, m, &e);
+	if (x < 0)
+		return sd_bus_error_set(error, MANAGER_ERROR "Failed", e.text);
+	return 1;			/* answered when the new policy is in force */
+}
+
 static const sd_bus_vtable vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD_WITH_ARGS(MANAGER_RUN,
@@ -192,6 +224,9 @@ static const sd_bus_vtable vtable[] = {
 					    "a{sv}", options),
 				SD_BUS_RESULT("s", name, "u", id), on_run,
 				SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS(MANAGER_POLICY_SET,
+				SD_BUS_ARGS("s", name, "h", bundle, "a{sv}", options),
+				SD_BUS_RESULT("u", generation), on_policy_set, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
 
@@ -306,6 +341,12 @@ void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id)
 {
 	if (sd_bus_reply_method_return(call, "su", name, id) < 0)
 		fprintf(stderr, "oshd: the caller of '%s' left before the answer\n", name);
+}
+
+void bus_answer_policy(sd_bus_message *call, uint32_t generation)
+{
+	if (sd_bus_reply_method_return(call, "u", generation) < 0)
+		fprintf(stderr, "oshd: a caller left before it heard of generation %u\n", generation);
 }
 
 void bus_answer_error(sd_bus_message *call, const char *text)

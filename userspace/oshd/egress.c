@@ -7,6 +7,7 @@
 
 #include "launcher.h"
 #include "own.h"
+#include "reload.h"
 #include "root.h"
 #include "sandbox.h"
 #include "upstream.h"
@@ -87,6 +88,36 @@ static void rest(struct sandbox *s)
 		fprintf(stderr, "oshd: sandbox %s: no timer; its egress stays down\n", s->name);
 }
 
+/* It was to go: no reason to rest, or to count. */
+static void gone_as_asked(struct sandbox *s)
+{
+	s->egress.state = EGRESS_NONE;
+	if (s->egress.starts)
+		s->egress.starts--;
+	reload_egress_gone(s);
+}
+
+bool egress_hold(struct sandbox *s)
+{
+	struct egress *g = &s->egress;
+
+	g->held = true;
+	g->rest = sd_event_source_disable_unref(g->rest);
+	sd_event_source_set_enabled(g->wait, SD_EVENT_OFF);
+	if (g->state == EGRESS_RESTING)
+		g->state = EGRESS_NONE;
+	if (g->state == EGRESS_UP)
+		cgroup_kill_members(s->egress_cgroup_fd);
+	return g->state == EGRESS_NONE;
+}
+
+void egress_release(struct sandbox *s)
+{
+	s->egress.held = false;
+	if (s->egress.state == EGRESS_NONE)
+		sd_event_source_set_enabled(s->egress.wait, SD_EVENT_ON);
+}
+
 static int on_connection(sd_event_source *src, int fd, uint32_t events, void *data)
 {
 	struct sandbox *s = data;
@@ -95,7 +126,7 @@ static int on_connection(sd_event_source *src, int fd, uint32_t events, void *da
 	(void)fd;
 	(void)events;
 	sd_event_source_set_enabled(src, SD_EVENT_OFF);
-	if (s->egress.state != EGRESS_NONE || s->state != SB_RUNNING)
+	if (s->egress.state != EGRESS_NONE || s->state != SB_RUNNING || s->egress.held)
 		return 0;
 	s->egress.state = EGRESS_ASKED;
 	s->egress.starts++;
@@ -122,7 +153,9 @@ static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
 	(void)events;
 	s->egress.exit = sd_event_source_disable_unref(s->egress.exit);
 	own_close(&s->egress.pidfd);
-	if (s->state == SB_RUNNING)
+	if (s->state == SB_RUNNING && s->egress.held)
+		gone_as_asked(s);
+	else if (s->state == SB_RUNNING)
 		rest(s);
 	else
 		s->egress.state = EGRESS_NONE;
@@ -173,12 +206,17 @@ void egress_up(struct sandbox *s, int pidfd)
 	g->pidfd = pidfd;
 	if (sd_event_add_io(s->d->event, &g->exit, pidfd, EPOLLIN, on_gone, s) < 0)
 		fprintf(stderr, "oshd: sandbox %s: cannot watch its egress\n", s->name);
+	if (g->held)			/* asked for before it was held */
+		cgroup_kill_members(s->egress_cgroup_fd);
 }
 
 void egress_failed(struct sandbox *s, const char *why)
 {
 	fprintf(stderr, "oshd: sandbox %s: egress: %s\n", s->name, why);
-	rest(s);
+	if (s->egress.held)
+		gone_as_asked(s);
+	else
+		rest(s);
 }
 
 void egress_end(struct sandbox *s)
@@ -189,6 +227,7 @@ void egress_end(struct sandbox *s)
 	g->exit = sd_event_source_disable_unref(g->exit);
 	g->rest = sd_event_source_disable_unref(g->rest);
 	own_close(&g->pidfd);
+	g->held = false;
 	if (s->egress_cgroup_fd >= 0)
 		cgroup_kill(s->egress_cgroup_fd);
 	g->state = EGRESS_NONE;

@@ -17,10 +17,18 @@ struct egress {
 	sd_event_source *exit;		/* egress died */
 	sd_event_source *rest;		/* pause between two starts */
 	unsigned starts;
+	bool held;			/* none is to live until it is released */
 };
 
 int egress_arm(struct sandbox *s, struct err *e);	/* after the listener exists */
 int egress_adopt(struct sandbox *s, struct err *e);	/* the same, where one may live already */
 void egress_up(struct sandbox *s, int pidfd);		/* osh-launch started it; takes pidfd */
 void egress_failed(struct sandbox *s, const char *why);
+
+/*
+ * Ends the egress and starts no other; connections wait in the listener's backlog. True = none lives;
+ * else reload_egress_gone() follows.
+ */
+bool egress_hold(struct sandbox *s);
+void egress_release(struct sandbox *s);
 void egress_end(struct sandbox *s);

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "launcher.h"
 #include "own.h"
+#include "reload.h"
 #include "root.h"
 #include "store.h"
 
@@ -325,6 +326,7 @@ static void forget(struct sandbox *s)
 /* Everything that keeps the kernel's objects alive goes first; the report needs none of it. */
 static void release(struct sandbox *s)
 {
+	reload_cancel(s, "the sandbox has ended");
 	egress_end(s);
 	s->exit_source = sd_event_source_disable_unref(s->exit_source);
 	cgroup_kill(s->box_fd);

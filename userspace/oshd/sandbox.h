@@ -60,6 +60,9 @@ struct sandbox {
 	pid_t pid;
 	sd_event_source *exit_source;
 	struct egress egress;
+	struct reload *reload;		/* the next policy on its way, or NULL */
+	uint32_t old_generation;	/* whose tables are to be cleared; 0 = none */
+	sd_event_source *old_timer;
 	sd_bus_message *call;		/* answered when it runs or fails */
 	sd_event_source *removal;	/* retries rmdir while processes leave */
 	unsigned removal_tries;

@@ -8,6 +8,7 @@
 #include "auditor.h"
 #include "launcher.h"
 #include "own.h"
+#include "reload.h"
 
 int store_save(struct sandbox *s, struct err *e)
 {
@@ -105,6 +106,8 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 	if (m->id > d->next_id)
 		d->next_id = m->id;
 	r = bundle_open_fd(&s->bundle, s->bundle_fd, e);
+	if (!r)
+		r = reload_resume(s, e);
 	if (!r)
 		r = sandbox_resume(s, e);
 	if (!r)

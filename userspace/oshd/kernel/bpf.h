@@ -57,14 +57,28 @@ struct kbpf_sandbox {
 };
 int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
 
+/* Takes back a fill that is not to be flipped. */
+void kbpf_unfill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b);
+
+/*
+ * Leaves s->generation, which must be the one in force, as the only one: before a fill, where a former
+ * daemon may have died over one of its own.
+ */
+void kbpf_only(struct kbpf *k, const struct kbpf_sandbox *s);
+uint32_t kbpf_in_force(const struct kbpf *k, const struct kbpf_sandbox *s);	/* generation; 0 = unknown */
+
+/* Does this path lie in a tree that the policy lists as writable? */
+int kbpf_in_writable(const struct bundle *b, const char *path);
+
 /* Publishes the slot (first call) or flips its generation (later calls): one aligned store. */
 int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
 int kbpf_set_netns(struct kbpf *k, struct kbpf_sandbox *s, uint64_t cookie, struct err *e);
 
 /* Removes every entry of the sandbox from every map and frees the slot. Idempotent. */
 void kbpf_clear(struct kbpf *k, const struct kbpf_sandbox *s);
-/* Removes entries of generations other than s->generation. */
+/* Removes entries of generations other than s->generation; of one that is no longer in force. */
 void kbpf_clear_old(struct kbpf *k, const struct kbpf_sandbox *s);
+void kbpf_clear_generation(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t generation);
 
 /*
  * Registers programs of writable trees for s->generation. `binary[i]` indexes b->binaries. Someone

@@ -4,10 +4,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "own.h"
@@ -164,6 +166,32 @@ void cgroup_kill(int fd)
 
 	if (k >= 0)
 		(void)!write(k, "1", 1);	/* an empty cgroup is fine */
+}
+
+static bool lists(int procs, pid_t pid)
+{
+	char text[4096], *at = text;
+	ssize_t n = pread(procs, text, sizeof(text) - 1, 0);
+
+	for (text[n > 0 ? n : 0] = 0; *at; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strtol(at, NULL, 10) == pid)
+			return true;
+	return false;
+}
+
+void cgroup_kill_members(int fd)
+{
+	_close_ int procs = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	char text[4096], *at = text;
+	ssize_t n = procs < 0 ? 0 : pread(procs, text, sizeof(text) - 1, 0);
+
+	for (text[n > 0 ? n : 0] = 0; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		pid_t pid = (pid_t)strtol(at, NULL, 10);
+		_close_ int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+		if (pidfd >= 0 && lists(procs, pid))	/* or the number is another's by now */
+			(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	}
 }
 
 int cgroup_remove(int parent, uint32_t id)

@@ -32,6 +32,11 @@ void cgroup_close(struct cgroup_base *c, bool all);
 int cgroup_make(int parent_fd, uint32_t id, int *ret_fd, uint64_t *ret_cgroup_id, struct err *e);
 int cgroup_find(int parent_fd, uint32_t id, int *ret_fd, uint64_t *ret_cgroup_id, struct err *e);
 void cgroup_kill(int fd);				/* SIGKILL to all, by cgroup.kill */
+/*
+ * The same for a cgroup that goes on: where the kernel counts kills (6.13), a process that is later cloned
+ * into a cgroup whose cgroup.kill was written dies at once, since its count is taken from its parent.
+ */
+void cgroup_kill_members(int fd);
 int cgroup_remove(int parent_fd, uint32_t id);		/* -EBUSY while a process is still leaving */
 
 /* Ends and removes what instances of dead processes left below osh.slice; gives how many. */

@@ -94,6 +94,7 @@ void kbpf_journal_free(struct kbpf *k, uint32_t slot);
 int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, uint32_t *ret_addr,
 		    struct err *e);
 void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b);
+void kbpf_names_only(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
 void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
 
 /* Which groups list a program (idents.c). `path`: of a file, or the pattern that found it. */

@@ -130,7 +130,8 @@ void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct 
 		if (mine->generation != s->generation)
 			continue;
 		ak.addr = name.addr;
-		if (!other->generation && !name.wild) {
+		/* Later an empty pair may be one that was overwritten: such a name keeps its address. */
+		if (s->generation <= 2 && !other->generation && !name.wild) {
 			kbpf_delete(k, KMAP_NAMES, &nk, 1);
 			kbpf_delete(k, KMAP_ADDRS, &ak, 1);
 			continue;
@@ -142,6 +143,42 @@ void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct 
 		memset(&addr.by[s->generation & 1], 0, sizeof(*addr.by));
 		(void)bpf_map_update_elem(k->map[KMAP_ADDRS], &ak, &addr, BPF_EXIST);
 	}
+}
+
+/* What is said for a generation other than the one in force is not to be believed once that comes. */
+static void only_in(struct osh_name_in by[2], uint32_t generation)
+{
+	for (int i = 0; i < 2; i++)
+		if (by[i].generation != generation)
+			memset(&by[i], 0, sizeof(by[i]));
+}
+
+static void only_range(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t from, uint32_t end)
+{
+	for (uint32_t i = from; i < end; i++) {
+		struct osh_addr_key ak = { .id = s->id, .addr = i };
+		struct osh_name_key nk = { .id = s->id };
+		struct osh_name name;
+		struct osh_addr addr;
+
+		if (addr_get(k, s->id, i, &addr))
+			continue;
+		only_in(addr.by, s->generation);
+		(void)bpf_map_update_elem(k->map[KMAP_ADDRS], &ak, &addr, BPF_EXIST);
+		memcpy(nk.name, addr.name, sizeof(nk.name));
+		if (bpf_map_lookup_elem(k->map[KMAP_NAMES], &nk, &name))
+			continue;
+		only_in(name.by, s->generation);
+		(void)bpf_map_update_elem(k->map[KMAP_NAMES], &nk, &name, BPF_EXIST);
+	}
+}
+
+void kbpf_names_only(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used)
+{
+	uint32_t wild = wild_used < OSH_ADDR_WILD ? wild_used : OSH_ADDR_WILD;
+
+	only_range(k, s, 1, first_free(k, s->id, 1, OSH_ADDR_EXACT));
+	only_range(k, s, OSH_ADDR_EXACT, OSH_ADDR_EXACT + wild);
 }
 
 static void clear_range(struct kbpf *k, uint32_t id, uint32_t from, uint32_t end)

@@ -168,6 +168,28 @@ void kbpf_clear(struct kbpf *k, const struct kbpf_sandbox *s)
 	memset(sb, 0, sizeof(*sb));
 }
 
+uint32_t kbpf_in_force(const struct kbpf *k, const struct kbpf_sandbox *s)
+{
+	const struct osh_sandbox *sb = &k->sandboxes[s->slot % OSH_SLOTS];
+
+	return sb->id == s->id ? __atomic_load_n(&sb->generation, __ATOMIC_ACQUIRE) : 0;
+}
+
+void kbpf_only(struct kbpf *k, const struct kbpf_sandbox *s)
+{
+	if (k->adopted[s->slot] != s->id)
+		return;			/* the journal knows: a fill of ours that failed has been taken back */
+	kbpf_names_only(k, s, k->sandboxes[s->slot].wild_used);
+	kbpf_clear_old(k, s);
+}
+
+void kbpf_clear_generation(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t generation)
+{
+	for (int m = 0; generation && m < KMAP_MAX; m++)
+		if (kbpf_maps[m].gen_at >= 0)
+			kbpf_drop_generation(k, s, m, generation);
+}
+
 void kbpf_clear_old(struct kbpf *k, const struct kbpf_sandbox *s)
 {
 	for (int m = 0; m < KMAP_MAX; m++)

@@ -216,7 +216,7 @@ static int lies_in(const char *path, const char *tree)
 }
 
 /* In a tree that the policy makes writable, by the longest entry that covers it? */
-static int is_writable(const struct bundle *b, const char *path)
+int kbpf_in_writable(const struct bundle *b, const char *path)
 {
 	size_t best = 0;
 	int writable = 0;
@@ -257,7 +257,7 @@ static int fill_programs(const struct fill *f, const uint32_t *order, uint32_t n
 		last = path;
 		value = row_value(&r, r.n - 1);
 		group_set(value->groups, bin->group);
-		if (is_writable(f->b, path))
+		if (kbpf_in_writable(f->b, path))
 			value->flags |= OSH_PROG_INODE;
 	}
 	return rows_put(f, &r);
@@ -362,9 +362,36 @@ int kbpf_unix_outside(struct kbpf *k, const struct kbpf_sandbox *s, const char *
 	return is_private(path) ? unix_put(k, s, path, OSH_UNIX_OUTSIDE, e) : 0;
 }
 
+/*
+ * Directories of the host that a former generation knew from its caller (the work directory): nobody
+ * asks for them again, also not after an adoption, so they go on from generation to generation.
+ */
+static int carry_outside(const struct fill *f)
+{
+	struct osh_unix_key key, next;
+	int more, r = 0;
+
+	if (f->s->generation < 2)
+		return 0;
+	more = !bpf_map_get_next_key(f->k->map[KMAP_UNIX_ALLOW], NULL, &next);
+	while (more && !r) {
+		uint32_t value;
+
+		key = next;
+		more = !bpf_map_get_next_key(f->k->map[KMAP_UNIX_ALLOW], &key, &next);
+		if (key.id != f->s->id || key.generation != f->s->generation - 1 ||
+		    bpf_map_lookup_elem(f->k->map[KMAP_UNIX_ALLOW], &key, &value) || value != OSH_UNIX_OUTSIDE)
+			continue;
+		key.generation = f->s->generation;
+		r = kbpf_put(f->k, f->s, KMAP_UNIX_ALLOW, &key, &value, 1, f->e);
+		key.generation = f->s->generation - 1;
+	}
+	return r;
+}
+
 static int fill_unix(const struct fill *f)
 {
-	int r = 0;
+	int r = carry_outside(f);
 
 	for (uint32_t i = 0; !r && i < f->b->n_fs; i++)
 		if (f->b->fs[i].mode != OSH_FS_DENY)
@@ -377,6 +404,14 @@ static int fill_unix(const struct fill *f)
 static int fill_names(const struct fill *f)
 {
 	return kbpf_names_fill(f->k, f->s, f->b, f->addr, f->e);
+}
+
+void kbpf_unfill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b)
+{
+	kbpf_names_undo(k, s, b);
+	for (int m = 0; m < KMAP_MAX; m++)
+		if (kbpf_maps[m].gen_at >= 0)
+			kbpf_drop_generation(k, s, m, s->generation);
 }
 
 int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e)
@@ -400,9 +435,6 @@ int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 		r = kbpf_rejudge(k, s, b, e);	/* reads what the steps wrote */
 	if (!r)
 		return 0;
-	kbpf_names_undo(k, s, b);
-	for (int m = 0; m < KMAP_MAX; m++)
-		if (kbpf_maps[m].gen_at >= 0)
-			kbpf_drop_generation(k, s, m, s->generation);
+	kbpf_unfill(k, s, b);
 	return r;
 }

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Run by oshd; compares two checked bundles, and what the sandbox was given when it started. */
+#include "fixed.h"
+
+#include "own.h"
+
+#define START_ANEW "start a new sandbox for that"
+
+static int differs(const char *key, struct err *e)
+{
+	return fail(e, EPERM, "'%s' is fixed for a sandbox's life and differs in this policy; " START_ANEW, key);
+}
+
+static int check_meta(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	static const struct {
+		const char *key;
+		size_t at;
+	} fields[] = {
+		{ "landlock.compatibility", offsetof(struct osh_b_meta, compat) },
+		{ "filesystem_policy.include_workdir", offsetof(struct osh_b_meta, include_workdir) },
+		{ "filesystem_policy.deny", offsetof(struct osh_b_meta, deny) },
+		{ "process.run_as_user", offsetof(struct osh_b_meta, run_as_user) },
+		{ "process.run_as_user", offsetof(struct osh_b_meta, uid) },
+		{ "process.run_as_group", offsetof(struct osh_b_meta, run_as_group) },
+		{ "process.run_as_group", offsetof(struct osh_b_meta, gid) },
+		{ "process.exec", offsetof(struct osh_b_meta, exec_mode) },
+		{ "process (user namespaces)", offsetof(struct osh_b_meta, userns) },
+	};
+	const char *was = (const char *)s->bundle.meta, *now = (const char *)b->meta;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (memcmp(was + fields[i].at, now + fields[i].at, sizeof(uint32_t)))
+			return differs(fields[i].key, e);
+	return 0;
+}
+
+static bool same_fs(const struct bundle *a, const struct bundle *b, uint32_t i)
+{
+	return i < a->n_fs && i < b->n_fs && a->fs[i].mode == b->fs[i].mode &&
+	       !strcmp(bundle_str(a, a->fs[i].path), bundle_str(b, b->fs[i].path));
+}
+
+/* The path that differs first is named: a list of trees may be long. */
+static int check_fs(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	static const char *const keys[] = { "read_only", "read_write", "deny" };
+	const struct bundle *was = &s->bundle;
+
+	for (uint32_t i = 0; i < was->n_fs || i < b->n_fs; i++) {
+		const struct bundle *has = i < b->n_fs ? b : was;
+
+		if (!same_fs(was, b, i))
+			return fail(e, EPERM, "'filesystem_policy.%s' is fixed for a sandbox's life and differs in this "
+				    "policy, at '%.200s'; " START_ANEW, keys[has->fs[i].mode % ARRAY_SIZE(keys)],
+				    bundle_str(has, has->fs[i].path));
+	}
+	return 0;
+}
+
+static int check_env(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	const struct bundle *was = &s->bundle;
+
+	if (was->n_env != b->n_env)
+		return differs("process.env", e);
+	for (uint32_t i = 0; i < b->n_env; i++)
+		if (was->env[i].kind != b->env[i].kind ||
+		    strcmp(bundle_str(was, was->env[i].text), bundle_str(b, b->env[i].text)))
+			return differs("process.env", e);
+	return 0;
+}
+
+static int check_exec(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	const struct bundle *was = &s->bundle;
+
+	if (was->n_exec != b->n_exec)
+		return differs("process.exec", e);
+	for (uint32_t i = 0; i < b->n_exec; i++)
+		if (strcmp(bundle_str(was, was->exec[i].pattern), bundle_str(b, b->exec[i].pattern)))
+			return differs("process.exec", e);
+	return 0;
+}
+
+static int check_unix(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	const struct bundle *was = &s->bundle;
+
+	if (was->n_unix != b->n_unix)
+		return differs("unix", e);
+	for (uint32_t i = 0; i < b->n_unix; i++)
+		if (strcmp(bundle_str(was, was->unix_paths[i].path), bundle_str(b, b->unix_paths[i].path)))
+			return differs("unix", e);
+	return 0;
+}
+
+/* Its certificate authority is made, and its programs told of it, before the first of them runs. */
+static int check_tls(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	if (s->root_fd >= 0 || !bundle_opens_tls(b))
+		return 0;
+	return fail(e, EPERM, "this policy looks into TLS and the one that the sandbox started with did not, so its "
+		    "programs trust no certificate of osh; " START_ANEW);
+}
+
+static bool covers(const struct osh_b_cidr *net, const struct osh_b_cidr *c)
+{
+	uint32_t bytes = net->bits / 8, rest = net->bits % 8;
+
+	return c->bits >= net->bits && !memcmp(c->addr, net->addr, bytes) &&
+	       (!rest || !((c->addr[bytes] ^ net->addr[bytes]) >> (8 - rest)));
+}
+
+/* Addresses need local routes, which were made for those that the policy named at the start. */
+static int check_cidrs(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	const struct bundle *was = &s->bundle;
+
+	for (uint32_t i = 0; i < b->n_cidrs; i++) {
+		bool known = false;
+
+		for (uint32_t j = 0; !known && j < was->n_cidrs; j++)
+			known = covers(&was->cidrs[j], &b->cidrs[i]);
+		if (!known)
+			return fail(e, EPERM, "endpoint '%.100s' is an address that the policy in force does not cover: the "
+				    "sandbox has no route to it; " START_ANEW,
+				    bundle_str(b, b->hosts[b->cidrs[i].host - 1].name));
+	}
+	return 0;
+}
+
+static int check_credentials(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_l7; i++) {
+		const char *name = bundle_str(b, b->l7[i].credential);
+		bool known = !*name;
+
+		for (uint32_t j = 0; !known && j < s->bundle.n_l7; j++)
+			known = !strcmp(name, bundle_str(&s->bundle, s->bundle.l7[j].credential));
+		if (!known)
+			return fail(e, EPERM, "the sandbox was not given the provider '%.100s'; " START_ANEW, name);
+	}
+	return 0;
+}
+
+/* Who they are is known by open files, which the sandbox's start opened. */
+static int check_programs(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_binaries; i++) {
+		const char *path = bundle_str(b, b->binaries[i].path);
+		bool known = (b->binaries[i].flags & OSH_BIN_GLOB) || !kbpf_in_writable(b, path);
+
+		for (uint32_t j = 0; !known && j < s->bundle.n_binaries; j++)
+			known = !strcmp(path, bundle_str(&s->bundle, s->bundle.binaries[j].path));
+		if (!known)
+			return fail(e, EPERM, "program '%.200s' lies in a tree that the sandbox can write and was not listed "
+				    "before; " START_ANEW, path);
+	}
+	return 0;
+}
+
+int fixed_check(const struct sandbox *s, const struct bundle *next, struct err *e)
+{
+	static int (*const checks[])(const struct sandbox *, const struct bundle *, struct err *) = {
+		check_meta, check_fs, check_env, check_exec, check_unix, check_tls, check_cidrs, check_credentials,
+		check_programs,
+	};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(checks); i++)
+		r = checks[i](s, next, e);
+	return r;
+}
