@@ -69,6 +69,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/echo": k, "/json": json.dumps({"you": k.decode()}).encode(), "/base64": base64.b64encode(b"x" + k + b"yz"),
             "/basic": base64.b64encode(b"user:" + k), "/percent": urllib.parse.quote(k, safe="").encode(),
             "/every": "".join(f"%{c:02x}" for c in k).encode(), "/hex": k.hex().encode(),
+            "/unicode": "".join(f"\\u{c:04X}" if c in b"/+-=_" else chr(c) for c in k).encode(),
+            "/slashes": k.replace(b"/", b"\\/").replace(b"-", b"\\u002d"),
+            "/html": "".join(chr(c) if chr(c).isalnum() else f"&#{c};" for c in k).encode(),
+            "/utf16": k.decode().encode("utf-16"),
             "/lines": b"\r\n".join(base64.b64encode(k)[i:i + 8] for i in range(0, 60, 8)),
         }.get(self.path.split("?")[0])
         if self.path == "/slow":
@@ -195,7 +199,8 @@ def header(w, up):
 
 
 def withheld(w, up):
-    for path in ("echo", "json", "base64", "basic", "percent", "every", "hex", "lines", "location", "slow"):
+    for path in ("echo", "json", "base64", "basic", "percent", "every", "hex", "lines", "location", "slow",
+                 "unicode", "slashes", "html", "utf16"):
         r = go(w, f'curl -sS -m 20 -i https://{HOST}/{path}; echo "rc $?"')
         bits = [KEY, base64.b64encode(KEY.encode()).decode()[:30], KEY.encode().hex(), urllib.parse.quote(KEY, safe="")]
         t.ok(not any(b in r.out for b in bits) and r.has("http", "ECHO"), f"an answer that says the key is withheld: {path}", r)
