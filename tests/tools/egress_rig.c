@@ -224,6 +224,7 @@ int main(int argc, char **argv)
 		fds[i] = memfd_create("empty", MFD_CLOEXEC);
 	if (launch_egress(&m, fds, &pid, &pidfd, &e) < 0) {
 		fprintf(stderr, "egress_rig: %s\n", e.text);
+		kill(init, SIGKILL);
 		return 1;
 	}
 	close(pair[0]);
