@@ -31,6 +31,13 @@ def get(host, path):
     r.read()
     c.close()
     return r.status
+known = {}
+def cached(host, port):
+    at = known.setdefault(host, addr(host) if host not in known else None)
+    with socket.create_connection((at, int(port)), timeout=10) as s:
+        s.settimeout(10)
+        s.sendall(b'GET /a HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' % host.encode())
+        return s.recv(12).decode().split()[1]
 def addr(host):
     return socket.getaddrinfo(host, 443, socket.AF_INET)[0][4][0]
 def attempt(host, port):
@@ -161,6 +168,23 @@ def paths(t, w, d, set_):
     a.end()
 
 
+def wildcards(t, w, d, set_):
+    deep, other = rule("a", ["*.wild.example:80"]), rule("b", ["*.other.example:80", "x.wild.example:8080"])
+    a = Agent(w, d, "wild", w.write("p7.yaml", w.policy(deep)))
+    t.ok(a.ask("cached", "x.wild.example", 80) == "200", "a name under a wildcard", d.errors())
+    rc, _, err = set_("wild", w.policy(deep + HTTP))
+    t.ok(rc == 0 and a.ask("cached", "x.wild.example", 80) == "200",
+         "the wildcard stays: its address works without a question", err, d.errors())
+    rc, _, err = set_("wild", w.policy(other))
+    t.ok(rc == 0 and a.ask("cached", "x.wild.example", 80) == "PermissionError", "the wildcard goes: denied", err)
+    t.ok(a.ask("cached", "x.wild.example", 8080) == "200", "listed by itself now, with the same address", d.errors())
+    rc, _, err = set_("wild", w.policy(HTTP))
+    t.ok(rc == 0 and a.ask("cached", "x.wild.example", 8080) == "PermissionError", "neither: denied", err)
+    rc, _, err = set_("wild", w.policy(deep))
+    t.ok(rc == 0 and a.ask("cached", "x.wild.example", 80) == "200", "and again under the wildcard", err, d.errors())
+    a.end()
+
+
 def refusals(t, w, d, set_):
     text = w.policy(HTTP)
     a = Agent(w, d, "fixed", w.write("p3.yaml", text))
@@ -256,10 +280,10 @@ def main():
     wanted = sys.argv[1:]
     with L7World() as w:
         with open(w.hosts, "a") as f:
-            f.write(f"127.0.0.1:{w.l7_plain.server_port} aaa.example\n")
+            f.write(f"127.0.0.1:{w.l7_plain.server_port} aaa.example x.wild.example\n")
         os.chmod(w.work, 0o777)
         with Daemon(w, "--upstream-hosts", w.hosts, "--upstream-ca", w.anchor) as d:
-            for part in (hosts_and_ports, programs, paths, refusals, traffic, deaths):
+            for part in (hosts_and_ports, programs, paths, wildcards, refusals, traffic, deaths):
                 if not wanted or part.__name__ in wanted:
                     part(t, w, d, Setter(w, d))
     t.done()

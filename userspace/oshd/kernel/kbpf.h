@@ -93,6 +93,8 @@ void kbpf_journal_free(struct kbpf *k, uint32_t slot);
 /* Names and addresses of one generation (names.c). ret_addr[host - 1] = address index, where it is exact. */
 int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, uint32_t *ret_addr,
 		    struct err *e);
+/* Names under wildcards that are connected again without being asked for; after the suffixes are there. */
+int kbpf_names_wild(struct kbpf *k, const struct kbpf_sandbox *s, struct err *e);
 void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b);
 void kbpf_names_only(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
 void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);

@@ -107,6 +107,46 @@ int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct b
 	return r ? r : chunk_write(k, s, c, e);
 }
 
+/* As the DNS program looks: the longest suffix that covers the name, in this generation. */
+static uint32_t host_by_suffix(struct kbpf *k, const struct kbpf_sandbox *s, const char *name)
+{
+	struct osh_suffix_key key = { .id = s->id, .generation = s->generation };
+	size_t n = strnlen(name, OSH_NAME_MAX), text = n < OSH_SUFFIX_LEN ? n : OSH_SUFFIX_LEN;
+	struct osh_suffix f;
+	uint32_t dots = 0;
+
+	for (size_t i = 0; i < n; i++)
+		dots += name[i] == '.';
+	for (size_t i = 0; i < text; i++)
+		key.rev[i] = name[n - 1 - i];
+	key.bits = 64 + 8 * (uint32_t)text;
+	if (!n || bpf_map_lookup_elem(k->map[KMAP_SUFFIXES], &key, &f) || dots < f.dots)
+		return 0;
+	return dots == f.dots ? f.one : f.deep;
+}
+
+int kbpf_names_wild(struct kbpf *k, const struct kbpf_sandbox *s, struct err *e)
+{
+	uint32_t used = k->sandboxes[s->slot].id == s->id ? k->sandboxes[s->slot].wild_used : 0;
+
+	for (uint32_t i = 0; s->generation > 1 && i < used && i < OSH_ADDR_WILD; i++) {
+		struct osh_addr_key ak = { .id = s->id, .addr = OSH_ADDR_EXACT + i };
+		struct osh_name_key nk = { .id = s->id };
+		struct osh_name name;
+		struct osh_addr addr;
+
+		if (addr_get(k, s->id, ak.addr, &addr))
+			continue;
+		memcpy(nk.name, addr.name, sizeof(nk.name));
+		if (!bpf_map_lookup_elem(k->map[KMAP_NAMES], &nk, &name) && OSH_HOST_IN(name.by, s->generation))
+			continue;	/* listed by itself now: kbpf_names_fill() was here */
+		addr.by[s->generation & 1] = (struct osh_name_in){ host_by_suffix(k, s, addr.name), s->generation };
+		if (bpf_map_update_elem(k->map[KMAP_ADDRS], &ak, &addr, BPF_EXIST))
+			return fail(e, errno, "map 'addrs': %s", strerror(errno));
+	}
+	return 0;
+}
+
 /*
  * Takes back what a failed fill wrote: names that only it had go, the others lose this generation's
  * pair. Nothing of that generation was ever in force, so the freed indices were never seen.

@@ -414,10 +414,15 @@ void kbpf_unfill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bund
 			kbpf_drop_generation(k, s, m, s->generation);
 }
 
+static int fill_wild(const struct fill *f)
+{
+	return kbpf_names_wild(f->k, f->s, f->e);
+}
+
 int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e)
 {
 	static int (*const steps[])(const struct fill *) = {
-		fill_names, fill_suffixes, fill_cidrs, fill_endpoints, fill_binaries, fill_upstream, fill_unix,
+		fill_names, fill_suffixes, fill_wild, fill_cidrs, fill_endpoints, fill_binaries, fill_upstream, fill_unix,
 	};
 	_free_ uint32_t *addr = calloc((size_t)b->n_hosts + 1, sizeof(*addr));
 	struct fill f = { k, s, b, e, addr };
