@@ -121,6 +121,26 @@ static void check(const char *record, const char *secret, const struct one *t)
 
 #define HOSTS "\"hosts\":[\"api.acme.test\"]"
 
+static void a_twin_of_the_field_goes_too(void **state)
+{
+	static const struct one t[] = {
+		{ "GET", "/", "", "x-api_key", "mine", NULL, false, OSH_WHY_ALLOWED, "x-api_key", NULL },
+		{ "GET", "/", "", "x_api_key", "mine", NULL, false, OSH_WHY_ALLOWED, "x-api-key", KEY },
+		{ "GET", "/", "", "x_api_keys", "mine", NULL, false, OSH_WHY_ALLOWED, "x_api_keys", "mine" },
+		{ 0 },
+	};
+	static const struct one as_written[] = {
+		{ "GET", "/", "", "x-api-key", "mine", NULL, false, OSH_WHY_ALLOWED, "x-api-key", KEY },
+		{ "GET", "/", "", "x-api-key", MARK, NULL, false, OSH_WHY_ALLOWED, "x-api-key", KEY },
+		{ 0 },
+	};
+
+	(void)state;
+	check("{" HOSTS ",\"placement\":{\"header\":\"x-api-key\"}}", KEY, t);
+	check("{" HOSTS ",\"placement\":{\"header\":\"X-Api-Key\"}}", KEY, t);
+	check("{" HOSTS ",\"placement\":{\"header\":\"X-Api-Key\"}}", KEY, as_written);
+}
+
 static void header(void **state)
 {
 	static const struct one t[] = {
@@ -370,7 +390,7 @@ static void the_token_before_is_searched_for_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header), cmocka_unit_test(other_places), cmocka_unit_test(sigv4),
+		cmocka_unit_test(header), cmocka_unit_test(a_twin_of_the_field_goes_too), cmocka_unit_test(other_places), cmocka_unit_test(sigv4),
 		cmocka_unit_test(a_head_that_grows_keeps_its_query),
 		cmocka_unit_test(records_are_strict), cmocka_unit_test(bad_sets_are_refused),
 		cmocka_unit_test(answers_are_searched), cmocka_unit_test(the_token_before_is_searched_for_too),

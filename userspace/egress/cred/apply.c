@@ -9,6 +9,7 @@
 #include "cred/set.h"
 #include "cred/sigv4.h"
 #include "hash.h"
+#include "http/chars.h"
 #include "own.h"
 #include "rules/pattern.h"
 #include "secret.h"
@@ -240,6 +241,25 @@ static bool target_set(const struct work *w, struct slice path, struct slice que
 	return ok;
 }
 
+/* Many servers hand on `_` and `-` in a name as one and the same: another key beside ours could be the one that counts. */
+static void drop_alike(struct head *h, const char *name)
+{
+	size_t len = strlen(name);
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < h->n_fields; i++) {
+		struct slice s = head_name(h, &h->fields[i]);
+		size_t k = 0;
+
+		while (s.n == len && k < len && (s.p[k] == '_' ? '-' : s.p[k]) ==
+						(name[k] == '_' ? '-' : chars_lower(name[k])))
+			k++;
+		if (s.n != len || k < len)
+			h->fields[kept++] = h->fields[i];
+	}
+	h->n_fields = kept;
+}
+
 /* What the sandbox sent in the credential's place, off the head; the rest is searched for placeholders. */
 static enum osh_reason strip(const struct work *w)
 {
@@ -249,7 +269,7 @@ static enum osh_reason strip(const struct work *w)
 	bool bad;
 
 	if (c && c->provider.placement == PLACE_HEADER)
-		head_drop(w->h, c->provider.name);
+		drop_alike(w->h, c->provider.name);
 	if (c && (c->provider.placement == PLACE_BASIC || c->provider.placement == PLACE_SIGV4))
 		head_drop(w->h, "authorization");
 	if (c && c->provider.placement == PLACE_SIGV4)
