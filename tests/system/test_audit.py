@@ -192,8 +192,8 @@ class Audit:
         peer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         b = bundle()
         fds = [b, theirs.fileno()] + [f for f in (log, summary) if f >= 0]
-        m = struct.pack("IIIIIIII64s", message("AUDIT_ADD"), 96, sandbox, 1000, slot, log >= 0,
-                        summary >= 0, 0, name)
+        m = struct.pack("IIIIIIIII64s", message("AUDIT_ADD"), 100, sandbox, 1000, slot, log >= 0,
+                        summary >= 0, 0, 1, name)
         try:
             socket.send_fds(self.control, [m], fds)
         except OSError as e:
