@@ -291,6 +291,32 @@ def t_lines():
     t.ok(life(f) == ["STARTED", "ENDED"], "the log says when the sandbox started and ended", life(f))
 
 
+def t_reload():
+    """A new policy: on record with its hash; what the old one decided has no rule of the new one."""
+    a, f = Audit(), log_file()
+    a.add(7, 3, append(f))
+    a.box(3, 7)
+    a.emit(event(7))
+    until(lambda: len(lines(f)) == 1)
+    b = bundle()
+    socket.send_fds(a.control, [struct.pack("IIII", message("AUDIT_POLICY"), 16, 7, 2)], [b])
+    os.close(b)
+    t.ok(until(lambda: life(f) == ["STARTED", "RELOADED"]), "a reload is on record", life(f))
+    a.emit(event(7))
+    t.ok(until(lambda: len(lines(f)) == 2), "events go on")
+    everything = [json.loads(x) for x in open(f.name)]
+    first, reload, late = everything[1:4]
+    t.ok(first["firewall_rule"]["name"] == "rule-one" and first["policy"]["uid"] == "ab" * 32,
+         "what came before is written first, with its rule", first)
+    t.ok(reload["osh"]["reason"] == "RELOADED" and reload["osh"]["generation"] == 2 and reload["policy"]["uid"] == "ab" * 32,
+         "the reload's line has the new generation and hash", reload)
+    t.ok("firewall_rule" not in late and not late.get("policy", {}).get("uid"),
+         "a late event of the old generation gets no rule and no hash of the new policy", late)
+    t.ok(a.end(7), "END is answered")
+    rc, err = a.stop()
+    t.ok(rc == 0, "it ends well", rc, err)
+
+
 def t_requests():
     a, f, s = Audit(), log_file(), log_file()
     peer = a.add(7, 3, append(f), append(s))
@@ -519,7 +545,7 @@ def main():
             raise
         t.skip("audit", "no BPF ring buffer here")
         t.done()
-    for fn in (t_lines, t_requests, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
+    for fn in (t_lines, t_reload, t_requests, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
         fn()
     t.done()
 
