@@ -18,6 +18,7 @@
 #include "own.h"
 
 #define TICK_MS 20
+#define REST_MS 2			/* records wait this long at most when there are many */
 #define BATCH 4096			/* events of one ring or lane before the others get their turn */
 #define FULL_RING (OSH_RING_DENY / 88)	/* more events than a ring or lane can hold */
 #define RECORDS 256			/* an egress' records before the others get their turn */
@@ -28,6 +29,9 @@ struct loop {
 	struct ring_buffer *deny, *allow;
 	struct lanes lanes;
 	int epoll_fd;
+	int peers_fd;			/* epoll of the record sockets, itself in epoll_fd */
+	bool records;			/* some came in this round */
+	bool resting;			/* they are not listened to for a moment; see rest() */
 	int calls_fd;			/* readable: a refused call waits for its answer */
 	uint32_t peer_of[PEER_FDS];	/* descriptor -> sandbox of an egress' record socket */
 	int top_peer;			/* no peer above it */
@@ -82,17 +86,22 @@ static int on_event(void *data, void *p, size_t n)
 	return --quota > 0 ? 0 : -EAGAIN;	/* libbpf stops here; this event is consumed */
 }
 
-static int watch(struct loop *l, int fd)
+static int watch_in(int set, int fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 
-	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int watch(struct loop *l, int fd)
+{
+	return watch_in(l->epoll_fd, fd);
 }
 
 static int add_peer(struct loop *l, uint32_t id, int fd)
 {
 	if (fd >= (int)ARRAY_SIZE(l->peer_of) || !id || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-	    watch(l, fd) < 0) {
+	    watch_in(l->peers_fd, fd) < 0) {
 		close(fd);
 		return -EPROTO;
 	}
@@ -203,6 +212,7 @@ static void read_records(struct loop *l, int fd, uint32_t id, int most)
 	int r = 1;
 
 	for (int i = 0; i < most && (r = chan_recv(fd, &in)) > 0; i++) {
+		l->records = true;
 		if (s)
 			read_record(l, s, &in);
 		chan_in_done(&in);
@@ -291,13 +301,29 @@ static int control(struct loop *l)
 	return r;
 }
 
+/*
+ * An egress sends a record for every request. A wake-up for each would cost more than the record, ours and its,
+ * so while they come the sockets are read by the clock.
+ */
+static void rest(struct loop *l, bool on)
+{
+	struct epoll_event ev = { .events = on ? 0 : EPOLLIN, .data.fd = l->peers_fd };
+
+	if (on != l->resting && epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->peers_fd, &ev) == 0)
+		l->resting = on;
+}
+
+static int wait_ms(const struct loop *l)
+{
+	return l->more ? 0 : l->resting ? REST_MS : l->a.sandboxes ? TICK_MS : -1;
+}
+
 static int serve(struct loop *l)
 {
 	struct epoll_event ev[32];
 
 	while (!l->end) {
-		int wait_ms = l->more ? 0 : l->a.sandboxes ? TICK_MS : -1;
-		int n = epoll_wait(l->epoll_fd, ev, ARRAY_SIZE(ev), wait_ms);
+		int n = epoll_wait(l->epoll_fd, ev, ARRAY_SIZE(ev), wait_ms(l));
 
 		if (n < 0 && errno != EINTR)
 			return 1;
@@ -307,7 +333,9 @@ static int serve(struct loop *l)
 		for (int i = 0; i < n; i++)
 			if (ev[i].data.fd == l->calls_fd)
 				calls_round(l->calls_fd, &l->a);
+		l->records = false;
 		drain(l, BATCH, RECORDS);
+		rest(l, l->records);
 	}
 	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
 	/* A resident oshd has a successor, and the sandboxes live on: their end is not ours to tell. */
@@ -328,7 +356,8 @@ static int start(struct loop *l, struct err *e)
 		return -e->code;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->calls_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epoll_fd < 0 || l->calls_fd < 0 || watch(l, l->calls_fd) < 0 || watch(l, AFD_CONTROL) < 0 || watch(l, AFD_RING_DENY) < 0 ||
+	l->peers_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || l->calls_fd < 0 || l->peers_fd < 0 || watch(l, l->calls_fd) < 0 || watch(l, l->peers_fd) < 0 || watch(l, AFD_CONTROL) < 0 || watch(l, AFD_RING_DENY) < 0 ||
 	    watch(l, AFD_RING_ALLOW) < 0)
 		return fail(e, errno, "epoll: %s", strerror(errno));
 	return 0;
