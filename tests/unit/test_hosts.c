@@ -33,6 +33,30 @@ static void reads_every_form(void **state)
 	hosts_done(&h);
 }
 
+static void knows_the_proxy(void **state)
+{
+	static const struct {
+		const char *name;
+		bool proxied;
+	} cases[] = {
+		{ "a.example", true }, { "x.corp.example", false }, { "corp.example", true }, { "xcorp.example", true },
+		{ "one.example", false }, { "z.one.example", true }, { "", true },
+	};
+	struct hosts h = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(hosts_parse(&h, SLICE("a.b 1"), &e), -EINVAL);
+	assert_int_equal(hosts_parse(&h, SLICE("10.1.2.3:3128 @proxy\n@direct .Corp.example one.example\n@direct two.example"), &e), 0);
+	assert_int_equal(h.proxy.port, 3128);
+	assert_int_equal(h.n, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (hosts_proxied(&h, cases[i].name) != cases[i].proxied)
+			fail_msg("%s", cases[i].name);
+	hosts_done(&h);
+	assert_false(hosts_proxied(&h, "a.example"));
+}
+
 static void refuses_what_it_does_not_know(void **state)
 {
 	static const struct {
@@ -46,7 +70,10 @@ static void refuses_what_it_does_not_know(void **state)
 		{ "[127.0.0.1]:1 a", "not ADDR" }, { "a.example 127.0.0.1", "not ADDR" },
 		{ "1.2.3.4 a..b", "not a host name" }, { "1.2.3.4 .a", "not a host name" },
 		{ "1.2.3.4 *.a", "not a host name" }, { "1.2.3.4 ok b\x80", "not a host name" },
-		{ "1.2.3.4 .", "not a host name" }, { "fe80::1%eth0 a", "not ADDR" },
+		{ "1.2.3.4 .", "not a host name" },	{ "1.2.3.4 @proxy", "wants ADDR:PORT" },
+		{ "1.2.3.4:1 @proxy\n1.2.3.4:2 @proxy", "line 2: a second @proxy" },
+		{ "@direct", "without a name" }, { "@direct a..b", "not a host name" }, { "@proxy 1.2.3.4:1", "not ADDR" },
+		{ "1.2.3.4 @direct", "not a host name" }, { "fe80::1%eth0 a", "not ADDR" },
 	};
 
 	(void)state;
@@ -89,7 +116,7 @@ static void takes_nameservers_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_every_form),
+		cmocka_unit_test(reads_every_form), cmocka_unit_test(knows_the_proxy),
 		cmocka_unit_test(refuses_what_it_does_not_know),
 		cmocka_unit_test(names_have_limits),
 		cmocka_unit_test(takes_nameservers_only),

@@ -141,6 +141,7 @@ int confine_ports(const struct bundle *b, const struct hosts *h, struct err *e)
 		seen[(b->endpoints[i].port & 0xffff) / 8] |= (uint8_t)(1 << b->endpoints[i].port % 8);
 	for (size_t i = 0; i < h->n; i++)
 		seen[h->e[i].port / 8] |= (uint8_t)(1 << h->e[i].port % 8);
+	seen[h->proxy.port / 8] |= (uint8_t)(1 << h->proxy.port % 8);
 	for (uint32_t port = 1; port < 65536; port++) {
 		if (!(seen[port / 8] & 1 << port % 8))
 			continue;

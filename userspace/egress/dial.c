@@ -9,6 +9,7 @@
 #include "event.h"
 #include "flow.h"
 #include "own.h"
+#include "proxy.h"
 
 #define EDGES (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
@@ -111,6 +112,16 @@ static void dial_next(struct dial *d)
 	finish(d, OSH_WHY_UPSTREAM);
 }
 
+static void on_proxy(struct watch *w, uint32_t events)
+{
+	struct dial *d = container_of(w, struct dial, w);
+	int r = proxy_answer(w->fd);
+
+	(void)events;
+	if (r)
+		finish(d, r > 0 ? OSH_WHY_ALLOWED : OSH_WHY_PROXY);
+}
+
 static void on_socket(struct watch *w, uint32_t events)
 {
 	struct dial *d = container_of(w, struct dial, w);
@@ -125,7 +136,14 @@ static void on_socket(struct watch *w, uint32_t events)
 	}
 	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	finish(d, OSH_WHY_ALLOWED);
+	if (!d->proxied) {
+		finish(d, OSH_WHY_ALLOWED);
+	} else if (proxy_ask(w->fd, d->target)) {
+		loop_disarm(d->fs->loop, &d->one);	/* it has the rest of the whole time */
+		w->fn = on_proxy;
+	} else {
+		finish(d, OSH_WHY_UPSTREAM);
+	}
 }
 
 static void on_one_timer(struct timer *t)
@@ -199,6 +217,12 @@ void dial_start(struct dial *d, struct flows *fs, const struct target *t)
 	while (!t->literal && d->n < DIAL_ADDRS && (h = hosts_next(&fs->hosts, t->name, &at))) {
 		d->to[d->n].addr = h->addr;
 		d->to[d->n++].port = h->port ? h->port : t->port;
+	}
+	if (!d->n && hosts_proxied(&fs->hosts, t->name)) {
+		d->proxied = true;
+		d->to[0].addr = fs->hosts.proxy.addr;
+		d->to[0].port = fs->hosts.proxy.port;
+		d->n = 1;
 	}
 	if (d->n)
 		dial_next(d);

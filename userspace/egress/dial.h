@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From what an address stands for to a connected socket: the name is resolved, every address is judged
- * (addr.c), the good ones are dialled in turn. The only place of this process that opens a connection,
+ * (addr.c), the good ones are dialled in turn; or the operator's proxy is, and asked for the name (proxy.c): then it
+ * is the proxy that resolves, and the proxy that guards. The only place of this process that opens a connection,
  * and so the only one that has to guard addresses.
  */
 #pragma once
@@ -22,6 +23,7 @@ struct dial {
 	struct timer one, whole;
 	struct name_wait wait;
 	bool resolving;
+	bool proxied;			/* to[0] is the proxy */
 	/* Called once, perhaps by dial_start() itself; *d may be freed in it. OSH_WHY_ALLOWED: w.fd is connected. */
 	void (*done)(struct dial *d, enum osh_reason why);
 	struct ip bad;			/* the first answer that may not be dialled */

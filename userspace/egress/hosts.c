@@ -121,6 +121,41 @@ static int add(struct hosts *h, const struct hosts_entry *one)
 	return 0;
 }
 
+/* `@direct`: names, or suffixes that begin with a dot. */
+static int parse_direct(struct hosts *h, struct slice line, unsigned n, struct err *e)
+{
+	struct slice w;
+	bool named = false;
+
+	if (!h->direct)
+		h->direct = calloc(1, sizeof(*h->direct));
+	if (!h->direct)
+		return fail(e, ENOMEM, "upstream hosts: out of memory");
+	while ((w = word(&line)).n) {
+		struct hosts_entry one = { 0 };
+		bool suffix = *w.p == '.';
+		char name[OSH_NAME_MAX];
+
+		named = true;
+		if (!hosts_name((struct slice){ w.p + suffix, w.n - suffix }, name) || h->direct->n >= HOSTS_ENTRIES)
+			return fail(e, EINVAL, "upstream hosts, line %u: not a host name", n);
+		snprintf(one.name, sizeof(one.name), "%s%.254s", suffix ? "." : "", name);
+		if (add(h->direct, &one) < 0)
+			return fail(e, ENOMEM, "upstream hosts: out of memory");
+	}
+	return named ? 0 : fail(e, EINVAL, "upstream hosts, line %u: @direct without a name", n);
+}
+
+static int set_proxy(struct hosts *h, const struct hosts_entry *one, unsigned n, struct err *e)
+{
+	if (!one->port)
+		return fail(e, EINVAL, "upstream hosts, line %u: @proxy wants ADDR:PORT", n);
+	if (h->proxy.port)
+		return fail(e, EINVAL, "upstream hosts, line %u: a second @proxy", n);
+	h->proxy = *one;
+	return 0;
+}
+
 static int parse_line(struct hosts *h, struct slice line, unsigned n, struct err *e)
 {
 	struct hosts_entry one = { 0 };
@@ -133,10 +168,19 @@ static int parse_line(struct hosts *h, struct slice line, unsigned n, struct err
 	w = word(&line);
 	if (!w.n)
 		return 0;
+	if (slice_is(w, "@direct"))
+		return parse_direct(h, line, n, e);
 	if (!where_of(w, &one))
 		return fail(e, EINVAL, "upstream hosts, line %u: not ADDR, ADDR:PORT or [ADDR]:PORT", n);
 	while ((w = word(&line)).n) {
 		named = true;
+		if (slice_is(w, "@proxy")) {
+			int r = set_proxy(h, &one, n, e);
+
+			if (r < 0)
+				return r;
+			continue;
+		}
 		if (!hosts_name(w, one.name))
 			return fail(e, EINVAL, "upstream hosts, line %u: not a host name", n);
 		if (h->n >= HOSTS_ENTRIES)
@@ -171,6 +215,9 @@ int hosts_parse(struct hosts *h, struct slice text, struct err *e)
 
 void hosts_done(struct hosts *h)
 {
+	if (h->direct)
+		free(h->direct->e);
+	free(h->direct);
 	free(h->e);
 	*h = (struct hosts){ 0 };
 }
@@ -184,4 +231,18 @@ const struct hosts_entry *hosts_next(const struct hosts *h, const char *name, si
 			return e;
 	}
 	return NULL;
+}
+
+bool hosts_proxied(const struct hosts *h, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; h->direct && i < h->direct->n; i++) {
+		const char *one = h->direct->e[i].name;
+		size_t len = strlen(one);
+
+		if (*one == '.' ? n > len && !strcmp(name + n - len, one) : !strcmp(name, one))
+			return false;
+	}
+	return h->proxy.port != 0;
 }

@@ -27,7 +27,7 @@ static const char details[] =
 	"      --provider [NAME=]FILE  a credential that stays outside; see docs/providers.md\n"
 	"      --log FILE          append every decision as a line of JSON\n"
 	"      --socket PATH       oshd's socket\n"
-	"      --upstream-hosts FILE  static upstream addresses, `ADDR[:PORT] NAME`\n"
+	"      --upstream-hosts FILE  static upstream addresses, a proxy (docs/upstream.md)\n"
 	"      --upstream-ca FILE  an extra trust anchor for upstream TLS\n";
 
 enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_HELP, OPT_LATER };

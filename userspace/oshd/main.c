@@ -29,7 +29,7 @@ static const char usage[] =
 	"The daemon that holds sandboxes. It needs root and Linux 6.12 or newer.\n"
 	"  --state DIR            a private daemon beside the system's, all its files in DIR\n"
 	"  --socket PATH          where oshctl finds it (default " MANAGER_SOCKET ")\n"
-	"  --upstream-hosts FILE  static upstream addresses, `ADDR[:PORT] NAME`, for every sandbox\n"
+	"  --upstream-hosts FILE  static upstream addresses, a proxy (docs/upstream.md), for every sandbox\n"
 	"  --upstream-ca FILE     PEM, roots that upstreams may have besides the host's own\n";
 
 /* 0 = go on, 1 = done, 2 = used wrongly. */

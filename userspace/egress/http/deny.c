@@ -35,6 +35,7 @@ static const struct {
 	{ OSH_WHY_ADDR_NOT_LISTED, 403, "ssrf_denied",                STEP_ADDRESS },
 	{ OSH_WHY_RESOLVE,         502, "upstream_unreachable",       STEP_UPSTREAM },
 	{ OSH_WHY_UPSTREAM,        502, "upstream_unreachable",       STEP_UPSTREAM },
+	{ OSH_WHY_PROXY,           502, "upstream_unreachable",       STEP_UPSTREAM },
 	{ OSH_WHY_UPSTREAM_HTTP,   502, "upstream_failed",            STEP_UPSTREAM },
 	{ OSH_WHY_TLS_UPSTREAM,    502, "upstream_tls_failed",        STEP_UPSTREAM },
 	{ OSH_WHY_UPSTREAM_CERT,   502, "upstream_certificate",       STEP_UPSTREAM },
