@@ -57,6 +57,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def token(self, body):
         self.server.tokens += 1
         form = urllib.parse.parse_qs(body.decode())
+        if form.get("grant_type") == ["client_credentials"]:
+            pair = base64.b64encode(b"client%20one:very-secret%2Fclient").decode()
+            good = self.fields().get("authorization") == "Basic " + pair and form.get("scope") == ["read write"]
+            return self.answer(b'{"access_token":"client-token-0001","expires_in":60}' if good else b"{}", 200 if good else 401)
         if form.get("refresh_token") != ["refresh-0123456789"]:
             return self.answer(b'{"error":"invalid_grant"}', 400)
         return self.answer(json.dumps({"access_token": f"fresh-token-{self.server.tokens:08}", "token_type": "Bearer",
@@ -260,6 +264,11 @@ def oauth(w, up):
     r = go(w, f"curl -sS -m 20 https://{HOST}/x; sleep 1.2; curl -sS -m 20 https://{HOST}/echo; sleep 1.2; curl -sS -m 20 https://{HOST}/x",
            options=["--provider", "acme=" + record(w, "oauth", secret, **more)])
     t.ok(up.tokens >= 2 and "fresh-token" not in r.out and r.has("http", "ECHO"), "an old token is renewed, and searched for as well", r, up.tokens)
+    pair = json.dumps({"client_id": "client one", "client_secret": "very-secret/client"})
+    client = {"refresh": {"grant": "client_credentials", "token_url": f"https://{HOST}/token", "scope": "read write"}}
+    up.seen.clear()
+    r = go(w, f"curl -sS -m 20 https://{HOST}/x", options=["--provider", "acme=" + record(w, "client", pair, **client)])
+    t.ok([h.get("authorization") for p, h, _ in up.seen if p == "/x"] == ["Bearer client-token-0001"], "client credentials give a token", r, up.seen)
     bad = secret.replace("refresh-0", "refused-0")
     up.seen.clear()
     r = go(w, f"curl -sS -m 20 https://{HOST}/x", options=["--provider", "acme=" + record(w, "oauth", bad, **more)])
