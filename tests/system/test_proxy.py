@@ -89,7 +89,7 @@ POLICY = """network_policies:
     binaries: [{path: /usr/bin/curl}]
   l4:
     endpoints: [{host: git.example, port: 443}, {host: denied.example, port: 443}, {host: api.wild.example, port: 443},
-                {host: plain.example, port: 2525}]
+                {host: v4.example, port: 443, allowed_ips: [10.0.0.0/8]}, {host: plain.example, port: 2525}]
     binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]
 """
 
@@ -115,6 +115,8 @@ def main():
         t.ok("rc 0" not in r.out and r.has("egress", "PROXY"), "what the proxy refuses is refused, with the reason", r, p.asked)
         r = go("curl -sS -m 20 --cacert ca.pem https://api.wild.example/hello; echo rc $?")
         t.ok("rc 0" not in r.out and not p.asked and not r.has("egress", "PROXY"), "a name that is called direct is not asked of it", r, p.asked)
+        r = go("curl -sS -m 20 --cacert ca.pem https://v4.example/hello; echo rc $?")
+        t.ok("rc 0" not in r.out and not p.asked and r.has("egress", "ADDR_NOT_LISTED"), "a host with allowed_ips is not left to the proxy", r, p.asked)
         p.mode = "banner"
         r = go("python3 -c \"import socket; s = socket.create_connection(('plain.example', 2525), 20); print(s.recv(100)); "
                "s.sendall(b'hi'); print(s.recv(100))\"")

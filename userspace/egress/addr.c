@@ -108,6 +108,14 @@ enum osh_reason addr_judge(const struct bundle *b, uint32_t host, uint16_t port,
 	return any ? OSH_WHY_ADDR_NOT_LISTED : OSH_WHY_ALLOWED;
 }
 
+bool addr_restricted(const struct bundle *b, uint32_t host, uint16_t port)
+{
+	for (uint32_t i = 0; i < b->n_upstream; i++)
+		if (b->upstream[i].host == host && b->upstream[i].port == port)
+			return true;
+	return false;
+}
+
 bool addr_port_forbidden(uint16_t port)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(forbidden_ports); i++)

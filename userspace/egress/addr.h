@@ -21,4 +21,7 @@ enum addr_class addr_class(const struct ip *a);
 /* OSH_WHY_ALLOWED, or why this address may not be dialled for this (host number, port). */
 enum osh_reason addr_judge(const struct bundle *b, uint32_t host, uint16_t port, const struct ip *a);
 
+/* Does the policy say which addresses this (host number, port) may have? */
+bool addr_restricted(const struct bundle *b, uint32_t host, uint16_t port);
+
 bool addr_port_forbidden(uint16_t port);

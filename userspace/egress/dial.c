@@ -219,6 +219,11 @@ void dial_start(struct dial *d, struct flows *fs, const struct target *t)
 		d->to[d->n++].port = h->port ? h->port : t->port;
 	}
 	if (!d->n && hosts_proxied(&fs->hosts, t->name)) {
+		/* Whom the proxy dials cannot be seen here, so what the policy says of it could not be kept. */
+		if (addr_restricted(fs->table.bundle, t->host, t->port)) {
+			finish(d, OSH_WHY_ADDR_NOT_LISTED);
+			return;
+		}
 		d->proxied = true;
 		d->to[0].addr = fs->hosts.proxy.addr;
 		d->to[0].port = fs->hosts.proxy.port;
