@@ -28,6 +28,8 @@ FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS)=(.*)$", re.M)
 POLICIES = {
     "web": rule("web", ["allowed.example", "v6.example"], ["/usr/bin/curl"]),
     "any": rule("web", ["allowed.example", "v6.example"]),
+    "requests": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, rules: [{allow: {method: GET, path: /hello}}]}]\n"
+                 "    binaries: [{path: /usr/bin/curl}]\n"),
     "wild": rule("web", ["allowed.example", "*.wild.example"], ["/usr/bin/curl"]),
 }
 
