@@ -5,10 +5,14 @@ Scripts do `from lib import ...` after putting tests/ on sys.path (see docs/hack
 """
 import glob
 import os
+import signal
 import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# A test that is told to end does so the ordinary way: what it made is removed by `with`, `finally` and atexit.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
 BUILD = os.path.join(ROOT, os.environ.get("OSH_BUILD", "build"))
 
 

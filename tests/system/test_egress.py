@@ -5,6 +5,7 @@
 Two network namespaces, as in life: the listener is in the sandbox's, the egress dials from another.
 SO_MARK is set by the client itself, since no connect hook is attached here.
 """
+import atexit
 import ctypes
 import hashlib
 import os
@@ -225,6 +226,7 @@ class Rig:
              self.cgroup, os.path.join(self.dir.name, "hosts"),
              os.path.join(self.dir.name, "resolv"), str(PORT), str(self.listener.fileno())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[self.listener.fileno()])
+        atexit.register(self.end)       # a test that is ended leaves no cgroup
         threading.Thread(target=self.read, daemon=True).start()
         self.until(lambda: self.pid)
 
