@@ -41,6 +41,15 @@
 #define OSH_SPEC_BYTES (6u << 20)	/* command, environment and directory, as execve bounds them */
 #define OSH_SPEC_STRINGS 262144		/* arguments, or environment strings, of a command */
 
+#define OSH_SESSIONS 64			/* of one sandbox at once: commands, views, forwarded connections */
+#define OSH_REPLAY (64u << 10)		/* bytes of a terminal's recent output, for a view that comes */
+#define OSH_REVISIONS 32		/* policies kept of a created sandbox, the one in force included */
+#define OSH_SANDBOXES_EACH 256		/* created sandboxes of one caller who is not root, running or not */
+#define OSH_VOLUMES_EACH 64
+#define OSH_LABELS 32			/* of one sandbox; key and value below 64 and 256 bytes */
+#define OSH_LOG_BYTES (64u << 20)	/* one user's log file; then the next begins */
+#define OSH_LOG_FILES 8
+
 #define OSH_POLICY_BYTES (4u << 20)	/* YAML input */
 #define OSH_POLICY_DEPTH 32		/* YAML nesting */
 #define OSH_POLICY_NODES 1000000	/* keys and values of one policy */

@@ -22,21 +22,33 @@ enum osh_msg_type {
 	OSH_MSG_SPAWN_EGRESS,		/* struct osh_msg_egress; fds enum osh_egress_fd */
 	OSH_MSG_STORE,			/* struct osh_msg_stored; fds enum osh_stored_fd: keep them */
 	OSH_MSG_FORGET,			/* struct osh_msg_id: close what STORE gave */
+	OSH_MSG_MOUNT,			/* struct osh_msg_mount; fds: the directory; any number, before LAUNCH of that id */
+	OSH_MSG_ROUTES,			/* struct osh_msg_id; fds: netns, bundle: addresses and nft table of its next policy */
 	/* osh-launch -> oshd */
 	OSH_MSG_PROGRAMS,		/* struct osh_msg_programs; fds: one a program; before PREPARED */
 	OSH_MSG_PREPARED,		/* struct osh_msg_prepared; fds enum osh_prepared_fd */
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
+	OSH_MSG_ROUTED,			/* struct osh_msg_failed: code 0 = ROUTES is done */
 	OSH_MSG_FAILED,			/* struct osh_msg_failed */
 	OSH_MSG_STORED,			/* to an oshd that connects anew: each STORE again, as it came */
 	OSH_MSG_STORED_ALL,		/* struct osh_msg_id: that was all of them */
-	/* oshctl <-> osh-init, over the control socket that oshd and osh-launch only carry */
-	OSH_MSG_INIT_SPEC,		/* struct osh_msg_init_spec; fds: spec memfd, then stdio by flags */
-	OSH_MSG_INIT_PTY,		/* struct osh_msg_id; fds: pty master */
+	/* oshd <-> osh-init, over the sandbox's manager socket: descriptor 3 of osh-init */
+	OSH_MSG_INIT_OPEN,		/* struct osh_msg_open; fds: a session's socket */
+	OSH_MSG_INIT_STOP,		/* struct osh_msg_status: value = milliseconds from SIGTERM to the end */
+	OSH_MSG_INIT_MAIN,		/* from osh-init; struct osh_msg_status: wait status of the ENDS command */
+	/* client <-> osh-init, over a session's socket; the first message says what the session is */
+	OSH_MSG_INIT_SPEC,		/* a command: struct osh_msg_init_spec; fds: spec memfd, then stdio by flags */
+	OSH_MSG_INIT_ATTACH,		/* a view of the terminal: struct osh_msg_attach */
+	OSH_MSG_INIT_DIAL,		/* a connection to the sandbox's loopback: struct osh_msg_status, value = port */
+	OSH_MSG_INIT_FILE,		/* a file or directory as the sandbox sees it: struct osh_msg_file */
+	OSH_MSG_INIT_PTY,		/* struct osh_msg_id; fds: pty master, or of a view a stream socket in its place */
+	OSH_MSG_INIT_FD,		/* struct osh_msg_id; fds: what DIAL or FILE asked for; then the session ends */
 	OSH_MSG_INIT_STARTED,		/* struct osh_msg_status: value = pid inside */
 	OSH_MSG_INIT_STOPPED,		/* struct osh_msg_status: value = stop signal */
 	OSH_MSG_INIT_EXITED,		/* struct osh_msg_status: value = wait status of the command */
-	OSH_MSG_INIT_ERROR,		/* struct osh_msg_failed: the command could not be started */
-	OSH_MSG_INIT_SIGNAL,		/* struct osh_msg_status: value = signal for the command's group */
+	OSH_MSG_INIT_ERROR,		/* struct osh_msg_failed: the command could not be started, nothing is there to see, ... */
+	OSH_MSG_INIT_SIGNAL,		/* to osh-init; struct osh_msg_status: value = signal for the command's group */
+	OSH_MSG_INIT_SIZE,		/* to osh-init; struct osh_msg_attach: a view's window has another size */
 	/* oshd -> osh-audit, and back */
 	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, records, [log,] [summary] */
 	OSH_MSG_AUDIT_CALLS,		/* struct osh_msg_audit_calls; fds: listener, tally; after ADD */
@@ -79,7 +91,7 @@ struct osh_msg_failed {
 enum osh_launch_fd {			/* of OSH_MSG_LAUNCH */
 	OSH_LFD_BUNDLE,			/* memfd, sealed */
 	OSH_LFD_CONTROL,		/* osh-init's end of the control socket */
-	OSH_LFD_WORKDIR,		/* O_PATH, opened by the caller */
+	OSH_LFD_WORKDIR,		/* O_PATH, opened by the caller; with OSH_LAUNCH_REOPEN anything */
 	OSH_LFD_CGROUP,			/* directory of the sandbox's cgroup */
 	OSH_LFD_DNS,			/* tc program */
 	OSH_LFD_STEER,			/* sk_lookup program, this sandbox's own copy */
@@ -104,6 +116,7 @@ struct osh_msg_launch {
 	uint64_t off;			/* test builds only: layers to leave out, OSH_OFF_* */
 };
 #define OSH_LAUNCH_TRUST 2u		/* its egress looks into TLS: its programs are to trust it */
+#define OSH_LAUNCH_REOPEN 4u		/* open `workdir` by its path, with the caller's identity */
 #define OSH_LAUNCH_IDMAP 1u		/* called by root: workdir owner <-> run_uid by an id-mapped mount */
 
 /* Layers that a test build can switch off; a release build refuses a non-zero mask. */
@@ -165,6 +178,48 @@ struct osh_msg_init_spec {
 #define OSH_SPEC_BACK 16u		/* start in the pty's background; SIGCONT brings it forward */
 #define OSH_SPEC_MODES 32u
 #define OSH_SPEC_ALL 63u
+
+/*
+ * A sandbox's life hangs on its manager socket, whose other end oshd and osh-launch hold: when both are
+ * gone it ends. What a session may do to it is oshd's word, in these flags, never the client's.
+ */
+struct osh_msg_open {
+	struct osh_msg_head h;
+	uint32_t flags;			/* OSH_OPEN_* */
+	uint32_t pad;
+};
+#define OSH_OPEN_ENDS 1u		/* when its command ends, the sandbox ends with that status */
+#define OSH_OPEN_TIED 2u		/* when its client goes, the sandbox ends; else the command gets SIGHUP, later SIGKILL */
+#define OSH_OPEN_TERMINAL 4u		/* its pty stays with osh-init, where views attach; the client may go */
+#define OSH_OPEN_ALL 7u
+
+struct osh_msg_attach {
+	struct osh_msg_head h;
+	uint16_t rows, cols, xpixel, ypixel;	/* of the viewer; the terminal takes the size of the one who typed or resized last */
+	uint32_t flags;			/* OSH_ATTACH_* */
+};
+#define OSH_ATTACH_WATCH 1u		/* what is typed is dropped */
+#define OSH_ATTACH_NEW 2u		/* without the replay of recent output */
+
+/* Opened by a child with the sandbox's identity, inside its view and Landlock domain; never followed by root. */
+struct osh_msg_file {
+	struct osh_msg_head h;
+	uint32_t flags;			/* OSH_FILE_* */
+	uint32_t mode;			/* of a directory that is made, & 0777 */
+	char path[1024];		/* absolute, NUL terminated */
+};
+#define OSH_FILE_MAKE 1u		/* make the directory where there is none (its parent exists) */
+
+/* A directory of the host that oshd opened, to be mounted in the sandbox's view. */
+struct osh_msg_mount {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t flags;			/* OSH_MOUNT_* */
+	char path[1024];		/* where, as the sandbox sees it; normal form */
+};
+#define OSH_MOUNT_RO 1u
+#define OSH_MOUNT_HOME 2u		/* the private home, in place of a tmpfs */
+#define OSH_MOUNTS 16			/* of one sandbox */
 
 enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the egress */
 	OSH_EFD_BUNDLE,

@@ -28,10 +28,53 @@
 
 /*
  * PolicySet(s name, h bundle, a{sv} options) -> (u generation)
- * bundle: sealed memfd. Answered when kernel and egress run the new generation. No option is known yet.
+ * bundle: sealed memfd. Answered when kernel and egress run the new generation.
  */
 #define MANAGER_POLICY_SET "PolicySet"
 #define MANAGER_POLICY_SET_OUT "u"
+
+/*
+ * Sandboxes that live: kept in the database, with a private home on disk. Names are per host. Every
+ * method looks among the caller's own (root and osh-admin: among all); another's is not said to exist.
+ *
+ * Create(s name, h bundle, h workdir, a{sv} options) -> (s name, u id)	options: those of Run, and
+ * Start(s name, a{sv} options)			options: credentials, upstream-hosts, upstream-ca, log
+ * Stop(s name, u milliseconds)			from SIGTERM to SIGKILL; answered when it has stopped
+ * Restart(s name, u milliseconds, a{sv} options)
+ * Delete(s name, b force)			force: stop it first
+ * Prune(a{ss} labels, b volumes) -> (as names)	stopped ones that have all of these labels
+ * List(a{ss} labels) -> (aa{sv})		runs too; rows as of Get
+ * Get(s name) -> (a{sv})			see docs/manager.md
+ * Open(s name, h session, u flags)		a session of its osh-init (osh/msg.h); flags: 0 or OSH_OPEN_TERMINAL
+ * Label(s name, a{ss} set, as remove)
+ * Volumes() -> (aa{sv})	VolumeDelete(s name)
+ * Policies(s name) -> (aa{sv})	PolicyGet(s name, u revision) -> (h source, a{sv})	0 = the one in force
+ * PolicyRollback(s name, u revision) -> (u revision)
+ * Logs(a{sv} options) -> (ah)			the caller's own log files, oldest first
+ * Backup(h to)					osh-admin: the database, written there
+ */
+#define MANAGER_CREATE "Create"
+#define MANAGER_START "Start"
+#define MANAGER_STOP "Stop"
+#define MANAGER_RESTART "Restart"
+#define MANAGER_DELETE "Delete"
+#define MANAGER_PRUNE "Prune"
+#define MANAGER_LIST "List"
+#define MANAGER_GET "Get"
+#define MANAGER_OPEN "Open"
+#define MANAGER_LABEL "Label"
+#define MANAGER_VOLUMES "Volumes"
+#define MANAGER_VOLUME_DELETE "VolumeDelete"
+#define MANAGER_POLICIES "Policies"
+#define MANAGER_POLICY_GET "PolicyGet"
+#define MANAGER_POLICY_ROLLBACK "PolicyRollback"
+#define MANAGER_LOGS "Logs"
+#define MANAGER_BACKUP "Backup"
+
+#define MANAGER_OPT_SOURCE "source"	/* h: text of the policy; kept for PolicyGet, never read by oshd */
+#define MANAGER_OPT_LABELS "labels"	/* a{ss} */
+#define MANAGER_OPT_VOLUMES "volumes"	/* as: NAME:/PATH or NAME:/PATH:ro */
+#define MANAGER_OPT_COMMAND "command"	/* (hay): spec memfd and struct osh_msg_init_spec; absent = it idles until Stop */
 
 /* How oshctl starts an oshd of its own; the bus is descriptor 3. */
 #define MANAGER_EMBEDDED "--embedded"
