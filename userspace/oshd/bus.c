@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peers are known by the credentials that the kernel recorded at connect(); nothing in a message says
- * who sent it. A peer that lives in an osh cgroup is refused before it may say anything.
+ * Connections and their peers. Peers are known by the credentials that the kernel recorded at
+ * connect(); one that lives in an osh cgroup is refused before it may say anything. A call is
+ * looked up by its member in the one table of methods, which sd-bus has checked the arguments by.
  */
 #include "bus.h"
 
@@ -10,21 +11,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "kernel/cgroup.h"
 #include "manager.h"
+#include "methods.h"
 #include "own.h"
-#include "reload.h"
-#include "sandbox.h"
 
 #define MAX_CONNS 256
 
 struct conn {
-	struct daemon *d;
 	struct conn *next, **prev;
 	sd_bus *bus;
-	struct ucred cred;
-	gid_t groups[OSH_GROUPS_CALLER];
-	uint32_t n_groups;
+	struct caller who;
 };
 
 static unsigned n_conns(const struct daemon *d, uid_t uid)
@@ -32,201 +28,75 @@ static unsigned n_conns(const struct daemon *d, uid_t uid)
 	unsigned n = 0;
 
 	for (const struct conn *c = d->conns; c; c = c->next)
-		n += uid == (uid_t)-1 || c->cred.uid == uid;
+		n += uid == (uid_t)-1 || c->who.uid == uid;
 	return n;
-}
-
-/* Nobody but root takes what belongs to all: slots, and turns of the one that builds. */
-static int fair_share(const struct daemon *d, uid_t uid, struct err *e)
-{
-	unsigned all = 0, starting = 0;
-
-	for (uint32_t i = 0; uid && i < OSH_SLOTS; i++)
-		if (d->slots[i] && d->slots[i]->uid == uid) {
-			all++;
-			starting += d->slots[i]->state <= SB_PREPARING;
-		}
-	if (all >= OSH_SLOTS_EACH)
-		return fail(e, EAGAIN, "uid %u has %u sandboxes, no more than %d: end one first", uid, all,
-			    OSH_SLOTS_EACH);
-	if (starting >= OSH_STARTS_EACH)
-		return fail(e, EAGAIN, "uid %u: %u sandboxes are being built already", uid, starting);
-	return 0;
 }
 
 static void conn_free(struct conn *c)
 {
-	struct daemon *d = c->d;
+	struct daemon *d = c->who.d;
 
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
 	sd_bus_close_unref(c->bus);
 	free(c);
-	daemon_gone(d);			/* the one caller of an embedded daemon is its reason to be */
+	daemon_gone(d); /* the one caller of an embedded daemon is its reason to be */
 }
 
-static int peer_credentials(struct conn *c, int fd, struct err *e)
-{
-	socklen_t n = sizeof(c->cred), len = sizeof(c->groups);
-	int r;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->cred, &n) < 0)
-		return fail(e, errno, "who calls: %s", strerror(errno));
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, c->groups, &len) < 0)
-		return fail(e, errno, "groups of uid %u (at most %d): %s", c->cred.uid,
-			    OSH_GROUPS_CALLER, strerror(errno));
-	c->n_groups = len / sizeof(gid_t);
-	if (c->cred.pid <= 0)
-		return fail(e, EPERM, "a caller of another pid namespace is refused");
-	r = cgroup_is_ours(c->cred.pid);
-	if (r)
-		return fail(e, EPERM, "a caller inside a sandbox is refused");
-	return 0;
-}
-
-static const struct {
-	const char *key;
-	size_t off;
-} fd_options[] = {
-	{ MANAGER_OPT_LOG, offsetof(struct run_request, log_fd) },
-	{ MANAGER_OPT_SUMMARY, offsetof(struct run_request, summary_fd) },
-	{ MANAGER_OPT_HOSTS, offsetof(struct run_request, hosts_fd) },
-	{ MANAGER_OPT_CREDS, offsetof(struct run_request, creds_fd) },
-	{ MANAGER_OPT_CA, offsetof(struct run_request, ca_fd) },
+static const struct method {
+	const char *name;
+	int (*call)(const struct caller *who, sd_bus_message *m, struct err *e);
+} methods[] = {
+#define METHOD(name, in, out, fn) { name, fn },
+#define METHOD_READ               METHOD
+#include "methods.def"
+#undef METHOD_READ
+#undef METHOD
 };
 
-static int read_option(sd_bus_message *m, const char *key, struct run_request *r, struct err *e)
-{
-	const char *text;
-	int x;
-
-	for (size_t i = 0; i < ARRAY_SIZE(fd_options); i++)
-		if (!strcmp(key, fd_options[i].key)) {
-			x = sd_bus_message_read(m, "v", "h", (int *)((char *)r + fd_options[i].off));
-			return x < 0 ? fail(e, EINVAL, "option '%s' wants a descriptor", key) : 0;
-		}
-	if (strcmp(key, MANAGER_OPT_WORKDIR))
-		return fail(e, EINVAL, "unknown option '%s'", key);
-	x = sd_bus_message_read(m, "v", "s", &text);
-	if (x < 0 || strlen(text) >= sizeof(r->workdir) || text[0] != '/')
-		return fail(e, EINVAL, "option 'workdir' wants an absolute path below %zu bytes",
-			    sizeof(r->workdir));
-	strcpy(r->workdir, text);
-	return 0;
-}
-
-static int read_options(sd_bus_message *m, struct run_request *r, struct err *e)
-{
-	const char *key;
-	int x = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	if (x < 0)
-		return fail(e, EINVAL, "malformed call");
-	while ((x = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		if (sd_bus_message_read(m, "s", &key) < 0)
-			return fail(e, EINVAL, "malformed option");
-		x = read_option(m, key, r, e);
-		if (x < 0)
-			return x;
-		if (sd_bus_message_exit_container(m) < 0)
-			return fail(e, EINVAL, "malformed option '%s'", key);
-	}
-	if (x < 0 || sd_bus_message_exit_container(m) < 0)
-		return fail(e, EINVAL, "malformed options");
-	return 0;
-}
-
-/* Names go into file names, host names and logs. */
-static bool good_name(const char *s)
-{
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
-
-	return !s[n] && n < OSH_SANDBOX_NAME && s[0] != '-';
-}
-
-static int read_request(sd_bus_message *m, struct run_request *r, struct err *e)
-{
+static const struct {
+	int code;
 	const char *name;
+} errors[] = {
+	{ EINVAL, MANAGER_ERROR "Invalid" }, { ENOENT, MANAGER_ERROR "NotFound" },
+	{ EEXIST, MANAGER_ERROR "Exists" },  { EBUSY, MANAGER_ERROR "Busy" },
+	{ EPERM, MANAGER_ERROR "Denied" },   { EAGAIN, MANAGER_ERROR "Limit" },
+};
 
-	if (sd_bus_message_read(m, "shhh", &name, &r->bundle_fd, &r->control_fd, &r->workdir_fd) < 0)
-		return fail(e, EINVAL, "malformed call");
-	if (!good_name(name))
-		return fail(e, EINVAL, "a sandbox name is 1 to %d of a-z, 0-9 and '-'",
-			    OSH_SANDBOX_NAME - 1);
-	strcpy(r->name, name);
-	return read_options(m, r, e);
+static const char *error_name(int code)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		if (errors[i].code == code)
+			return errors[i].name;
+	return MANAGER_ERROR "Failed";
 }
 
-static int on_run(sd_bus_message *m, void *data, sd_bus_error *error)
+static int on_call(sd_bus_message *m, void *data, sd_bus_error *error)
 {
+	const char *name = sd_bus_message_get_member(m);
 	struct conn *c = data;
-	struct run_request r = { .uid = c->cred.uid, .gid = c->cred.gid, .n_groups = c->n_groups,
-				 .log_fd = -1, .summary_fd = -1, .hosts_fd = -1, .creds_fd = -1,
-				 .ca_fd = -1 };
-	struct sandbox *s;
 	struct err e = { 0 };
-	int x;
 
-	memcpy(r.groups, c->groups, sizeof(r.groups));
-	x = read_request(m, &r, &e);
-	if (!x && r.hosts_fd >= 0 && r.uid != 0)
-		x = fail(&e, EPERM, "--upstream-hosts: only root may trust addresses on this daemon");
-	if (!x && r.ca_fd >= 0 && r.uid != 0)
-		x = fail(&e, EPERM, "--upstream-ca: only root may add a trust anchor on this daemon");
-	if (!x)
-		x = fair_share(c->d, r.uid, &e);
-	for (uint32_t i = 0; !x && r.name[0] && i < OSH_SLOTS; i++)
-		if (c->d->slots[i] && !strcmp(c->d->slots[i]->name, r.name))
-			x = fail(&e, EEXIST, "a sandbox named '%s' is alive; choose another name", r.name);
-	if (!x)
-		x = sandbox_run(c->d, &r, m, &s, &e);
-	if (x < 0)
-		return sd_bus_error_set(error, MANAGER_ERROR "Failed", e.text);
-	return 1;			/* answered when it runs */
-}
-
-/* A sandbox that the caller owns, or any for root; another's is not even said to exist. */
-static struct sandbox *find_owned(const struct conn *c, const char *name)
-{
-	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
-		struct sandbox *s = c->d->slots[i];
-
-		if (s && !strcmp(s->name, name) && s->state != SB_REPORTING && (!c->cred.uid || c->cred.uid == s->uid))
-			return s;
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		if (strcmp(name, methods[i].name))
+			continue;
+		if (methods[i].call(&c->who, m, &e) < 0)
+			return sd_bus_error_set(error, error_name(e.code), e.text);
+		return 1; /* answered, or it will be */
 	}
-	return NULL;
-}
-
-static int on_policy_set(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	struct conn *c = data;
-	struct sandbox *s = NULL;
-	struct err e = { 0 };
-	const char *name;
-	int bundle, x = 0;
-
-	if (sd_bus_message_read(m, "sha{sv}", &name, &bundle, 0) < 0)
-		x = fail(&e, EINVAL, "malformed call");	/* options included: none is known */
-	else if (!(s = find_owned(c, name)))
-		x = fail(&e, ENOENT, "no sandbox of yours is called '%.*s'", OSH_SANDBOX_NAME, name);
-	if (!x)
-		x = reload_start(s, bundle, m, &e);
-	if (x < 0)
-		return sd_bus_error_set(error, MANAGER_ERROR "Failed", e.text);
-	return 1;			/* answered when the new policy is in force */
+	return 0;
 }
 
 static const sd_bus_vtable vtable[] = {
 	SD_BUS_VTABLE_START(0),
-	SD_BUS_METHOD_WITH_ARGS(MANAGER_RUN,
-				SD_BUS_ARGS("s", name, "h", bundle, "h", control, "h", workdir,
-					    "a{sv}", options),
-				SD_BUS_RESULT("s", name, "u", id), on_run,
+#define METHOD(name, in, out, fn)                                                                  \
+	SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS in, SD_BUS_RESULT out, on_call,                  \
 				SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD_WITH_ARGS(MANAGER_POLICY_SET,
-				SD_BUS_ARGS("s", name, "h", bundle, "a{sv}", options),
-				SD_BUS_RESULT("u", generation), on_policy_set, SD_BUS_VTABLE_UNPRIVILEGED),
+#define METHOD_READ METHOD
+#include "methods.def"
+#undef METHOD_READ
+#undef METHOD
 	SD_BUS_VTABLE_END,
 };
 
@@ -257,13 +127,14 @@ static int conn_start(struct conn *c, int fd)
 	if (r >= 0)
 		r = sd_bus_start(c->bus);
 	if (r >= 0)
-		r = sd_bus_add_object_vtable(c->bus, NULL, MANAGER_PATH, MANAGER_INTERFACE, vtable, c);
+		r = sd_bus_add_object_vtable(c->bus, NULL, MANAGER_PATH, MANAGER_INTERFACE, vtable,
+					     c);
 	if (r >= 0)
 		r = sd_bus_match_signal_async(c->bus, NULL, "org.freedesktop.DBus.Local", NULL,
 					      "org.freedesktop.DBus.Local", "Disconnected",
 					      on_disconnected, NULL, c);
 	if (r >= 0)
-		r = sd_bus_attach_event(c->bus, c->d->event, SD_EVENT_PRIORITY_NORMAL);
+		r = sd_bus_attach_event(c->bus, c->who.d->event, SD_EVENT_PRIORITY_NORMAL);
 	return r;
 }
 
@@ -276,10 +147,10 @@ int bus_serve(struct daemon *d, int fd, struct err *e)
 		close(fd);
 		return fail(e, EBUSY, "too many callers at once");
 	}
-	c->d = d;
-	r = peer_credentials(c, fd, e);
-	if (!r && c->cred.uid && n_conns(d, c->cred.uid) >= OSH_CALLS_EACH)
-		r = fail(e, EBUSY, "uid %u calls too often at once", c->cred.uid);
+	c->who.d = d;
+	r = caller_of_socket(&c->who, fd, e);
+	if (!r && c->who.uid && n_conns(d, c->who.uid) >= OSH_CALLS_EACH)
+		r = fail(e, EBUSY, "uid %u calls too often at once", c->who.uid);
 	if (r < 0) {
 		close(fd);
 		free(c);
@@ -318,7 +189,7 @@ int bus_listen(struct daemon *d, struct err *e)
 	if (strlen(d->bus_path) >= sizeof(a.sun_path))
 		return fail(e, ENAMETOOLONG, "socket path '%s' is too long", d->bus_path);
 	strcpy(a.sun_path, d->bus_path);
-	unlink(d->bus_path);		/* ours: the lock on the run directory is held */
+	unlink(d->bus_path); /* ours: the lock on the run directory is held */
 	d->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->listen_fd < 0 || bind(d->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    chmod(d->bus_path, 0666) < 0 || listen(d->listen_fd, 128) < 0)
@@ -346,7 +217,8 @@ void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id)
 void bus_answer_policy(sd_bus_message *call, uint32_t generation)
 {
 	if (sd_bus_reply_method_return(call, "u", generation) < 0)
-		fprintf(stderr, "oshd: a caller left before it heard of generation %u\n", generation);
+		fprintf(stderr, "oshd: a caller left before it heard of generation %u\n",
+			generation);
 }
 
 void bus_answer_error(sd_bus_message *call, const char *text)

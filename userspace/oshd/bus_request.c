@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus_request.h"
+
+#include "manager.h"
+#include "own.h"
+
+void request_init(struct run_request *r, const struct caller *who)
+{
+	*r = (struct run_request){ .uid = who->uid,
+				   .gid = who->gid,
+				   .n_groups = who->n_groups,
+				   .bundle_fd = -1,
+				   .control_fd = -1,
+				   .workdir_fd = -1,
+				   .log_fd = -1,
+				   .summary_fd = -1,
+				   .hosts_fd = -1,
+				   .creds_fd = -1,
+				   .ca_fd = -1 };
+	memcpy(r->groups, who->groups, sizeof(r->groups));
+}
+
+int request_name(const char *name, struct err *e)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	if (name[n] || n >= OSH_SANDBOX_NAME || name[0] == '-')
+		return fail(e, EINVAL, "a sandbox name is 1 to %d of a-z, 0-9 and '-'",
+			    OSH_SANDBOX_NAME - 1);
+	return 0;
+}
+
+static const struct fd_option {
+	const char *key;
+	size_t off;
+	const char
+	    *trusts; /* osh-admin's to say, since it makes a host of an address; NULL = anybody's */
+} fd_options[] = {
+	{ MANAGER_OPT_LOG, offsetof(struct run_request, log_fd), NULL },
+	{ MANAGER_OPT_SUMMARY, offsetof(struct run_request, summary_fd), NULL },
+	{ MANAGER_OPT_HOSTS, offsetof(struct run_request, hosts_fd), "may trust addresses" },
+	{ MANAGER_OPT_CREDS, offsetof(struct run_request, creds_fd), NULL },
+	{ MANAGER_OPT_CA, offsetof(struct run_request, ca_fd), "may add a trust anchor" },
+};
+
+static int read_fd(sd_bus_message *m, const struct fd_option *o, const struct caller *who,
+		   struct run_request *r, struct err *e)
+{
+	if (sd_bus_message_read(m, "v", "h", (int *)((char *)r + o->off)) < 0)
+		return fail(e, EINVAL, "option '%s' wants a descriptor", o->key);
+	if (o->trusts && !caller_is_admin(who))
+		return fail(e, EPERM,
+			    "--%s: only root and members of " CALLER_ADMINS " %s on this daemon",
+			    o->key, o->trusts);
+	return 0;
+}
+
+static int read_workdir(sd_bus_message *m, struct run_request *r, struct err *e)
+{
+	const char *text;
+
+	if (sd_bus_message_read(m, "v", "s", &text) < 0 || strlen(text) >= sizeof(r->workdir) ||
+	    text[0] != '/')
+		return fail(e, EINVAL, "option 'workdir' wants an absolute path below %zu bytes",
+			    sizeof(r->workdir));
+	strcpy(r->workdir, text);
+	return 0;
+}
+
+static int read_option(sd_bus_message *m, const char *key, const struct caller *who,
+		       struct run_request *r, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fd_options); i++)
+		if (!strcmp(key, fd_options[i].key))
+			return read_fd(m, &fd_options[i], who, r, e);
+	if (!strcmp(key, MANAGER_OPT_WORKDIR))
+		return read_workdir(m, r, e);
+	return fail(e, EINVAL, "unknown option '%s'", key);
+}
+
+int request_options(sd_bus_message *m, const struct caller *who, struct run_request *r,
+		    struct err *e)
+{
+	const char *key;
+	int x = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+	if (x < 0)
+		return fail(e, EINVAL, "malformed call");
+	while ((x = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+		if (sd_bus_message_read(m, "s", &key) < 0)
+			return fail(e, EINVAL, "malformed option");
+		x = read_option(m, key, who, r, e);
+		if (x < 0)
+			return x;
+		if (sd_bus_message_exit_container(m) < 0)
+			return fail(e, EINVAL, "malformed option '%s'", key);
+	}
+	if (x < 0 || sd_bus_message_exit_container(m) < 0)
+		return fail(e, EINVAL, "malformed options");
+	return 0;
+}
