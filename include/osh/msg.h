@@ -90,7 +90,7 @@ struct osh_msg_failed {
 
 enum osh_launch_fd {			/* of OSH_MSG_LAUNCH */
 	OSH_LFD_BUNDLE,			/* memfd, sealed */
-	OSH_LFD_CONTROL,		/* osh-init's end of the control socket */
+	OSH_LFD_MANAGER,		/* osh-init's end of the manager socket */
 	OSH_LFD_WORKDIR,		/* O_PATH, opened by the caller; with OSH_LAUNCH_REOPEN anything */
 	OSH_LFD_CGROUP,			/* directory of the sandbox's cgroup */
 	OSH_LFD_DNS,			/* tc program */
@@ -267,6 +267,7 @@ enum osh_stored_fd {
 	OSH_SFD_TALLY,			/* memory that one osh-audit leaves to the next */
 	OSH_SFD_ROOT,			/* sealed memfd, struct osh_root */
 	OSH_SFD_ANCHORS,
+	OSH_SFD_MANAGER,		/* oshd's end of the manager socket: while it is open the sandbox lives */
 	OSH_SFD_MAX
 };
 

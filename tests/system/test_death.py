@@ -152,6 +152,22 @@ def adopted(t, w, echo):
         t.ok(until(lambda: not pids_of("osh-egress"), 3), "its egress goes with it")
 
 
+def unmanaged(t, w):
+    with Daemon(w) as d:
+        p = subprocess.Popen(d.command("sleep", "100"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+        ok = until(lambda: pids_of("osh-init"), 20)
+        t.ok(ok, "a run is up before oshd and osh-launch die")
+        kill(pids_of("oshd") + pids_of("osh-launch"))
+        t.ok(until(lambda: not pids_of("osh-init"), 1.5),
+             "kill -9 oshd and osh-launch: without anyone who manages it the sandbox ends")
+        p.communicate(timeout=20)
+        d.p.wait()
+        d.start()
+        rc, out, err = run(d.command("true"))
+        t.ok(rc == 0, "and the next start works", out, err, d.errors())
+
+
 def all_at_once(t, w):
     d = Daemon(w)
     with d:
@@ -177,6 +193,7 @@ def main():
         resident(t, w, echo)
         stopped(t, w)
         adopted(t, w, echo)
+        unmanaged(t, w)
         all_at_once(t, w)
     t.done()
 

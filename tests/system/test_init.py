@@ -238,7 +238,21 @@ def t_bad_messages():
 
 def t_only_pid1():
     i = wire.Init(pidns=False)
-    refused(i, "pid 1")
+    assert i.eof()
+    assert i.close() == 125
+
+
+def t_ends_with_its_manager():
+    i = wire.Init()
+    i.start(["sleep", "60"], env=ENV)
+    i.expect("INIT_STARTED")
+    i.manager.close()
+    assert i.eof()
+    assert i.close() == 125
+    i = wire.Init()                     # before there is a command
+    i.manager.close()
+    assert i.eof()
+    assert i.close() == 125
 
 
 def pty_init(argv, flags=wire.TTY, **kw):

@@ -39,7 +39,7 @@
 struct rig {
 	pid_t pid;			/* osh-launch */
 	int peer;
-	int control;			/* our end of the last sandbox' control socket */
+	int manager, control;		/* our ends of the last sandbox' sockets: its manager's and its session's */
 	char socket[128];		/* where a resident one listens */
 };
 
@@ -68,7 +68,7 @@ static void rig_start(struct rig *r, bool resident)
 	/* Its watcher takes the whole instance away at the end: a new one for each. */
 	cgroup_close(&cgroups, true);
 	assert_int_equal(cgroup_open(&cgroups, instance, &e), 0);
-	*r = (struct rig){ .control = -1 };
+	*r = (struct rig){ .manager = -1, .control = -1 };
 	snprintf(r->socket, sizeof(r->socket), "%s/launch", dir);
 	assert_int_equal(chan_pair(pair), 0);
 	r->pid = fork();
@@ -97,6 +97,7 @@ static int rig_end(struct rig *r)
 		usleep(10000);
 	}
 	own_close(&r->control);
+	own_close(&r->manager);
 	return st;
 }
 
@@ -131,16 +132,20 @@ static uint32_t launch(struct rig *r, const char *policy, void (*spoil)(struct o
 				    .flags = OSH_LAUNCH_IDMAP, .net6 = { 0xfd } };
 	int fds[OSH_LFD_MAX] = { [OSH_LFD_DNS] = dns_fd, [OSH_LFD_STEER] = steer_fd,
 				 [OSH_LFD_STEER_MAP] = map_fd };
+	struct osh_msg_open run = { .flags = OSH_OPEN_ENDS | OSH_OPEN_TIED };
 	struct err e = { 0 };
 	uint64_t cgroup;
-	int pair[2];
+	int pair[2], manager[2];
 
 	snprintf(m.name, sizeof(m.name), "test-%u", m.id);
 	snprintf(m.workdir, sizeof(m.workdir), "%s/work", dir);
 	assert_int_equal(chan_pair(pair), 0);
+	assert_int_equal(chan_pair(manager), 0);
+	assert_int_equal(chan_send(manager[0], OSH_MSG_INIT_OPEN, &run, sizeof(run), &pair[1], 1), 0);
+	close(pair[1]);
 	fds[OSH_LFD_BUNDLE] = bundle_fd(policy);
 	fds[OSH_LFD_ROOT] = fds[OSH_LFD_ANCHORS] = fds[OSH_LFD_BUNDLE];	/* no trust in the flags */
-	fds[OSH_LFD_CONTROL] = pair[1];
+	fds[OSH_LFD_MANAGER] = manager[1];
 	fds[OSH_LFD_WORKDIR] = open(m.workdir, O_PATH | O_CLOEXEC);
 	assert_int_equal(cgroup_make(cgroups.box_fd, m.id, &fds[OSH_LFD_CGROUP], &cgroup, &e), 0);
 	if (spoil)
@@ -149,7 +154,9 @@ static uint32_t launch(struct rig *r, const char *policy, void (*spoil)(struct o
 	for (int i = 0; i <= OSH_LFD_CGROUP; i++)
 		close(fds[i]);
 	own_close(&r->control);
+	own_close(&r->manager);
 	r->control = pair[0];
+	r->manager = manager[0];
 	return next_id - 1;
 }
 
@@ -283,11 +290,11 @@ static void test_run(void **state)
 	snprintf(path, sizeof(path), "/proc/%u/environ", p.pid);
 	for (int i = 0; i < 200; i++) {	/* until it has executed */
 		fds_of(p.pid, text, sizeof(text));
-		if (!strcmp(text, "0 1 2 3 "))
+		if (!strcmp(text, "0 1 2 3 4 "))
 			break;
 		usleep(10000);
 	}
-	assert_string_equal(text, "0 1 2 3 ");
+	assert_string_equal(text, "0 1 2 3 4 ");	/* stdio, its manager, the session */
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(read(fd, text, sizeof(text)), 0);
 	assert_int_equal(fstat(fd, &st), 0);
@@ -439,8 +446,9 @@ static void test_resident(void **state)
 	chan_in_done(&in);
 	st.id = id;
 	for (int i = 0; i < OSH_SFD_MAX; i++)
-		fds[i] = pidfd;
+		fds[i] = i == OSH_SFD_MANAGER ? r.manager : pidfd;
 	assert_int_equal(chan_send(r.peer, OSH_MSG_STORE, &st, sizeof(st), fds, OSH_SFD_MAX), 0);
+	own_close(&r.manager);		/* osh-launch has one: it lives on */
 	go(&r, id);
 	command(&r, sleeper, sizeof(sleeper), 2);
 	assert_true(readable(r.control));
@@ -459,8 +467,7 @@ static void test_resident(void **state)
 
 	f.id = id;
 	assert_int_equal(chan_send(r.peer, OSH_MSG_FORGET, &f, sizeof(f), NULL, 0), 0);
-	assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0), 0);
-	assert_true(readable(pidfd));
+	assert_true(readable(pidfd));	/* nobody manages it any more */
 	close(pidfd);
 	assert_int_equal(rig_end(&r), 0);	/* nothing to keep: it leaves */
 	assert_int_not_equal(access(r.socket, F_OK), 0);

@@ -132,9 +132,12 @@ int watch_run(struct watch *w)
 			{ .fd = w->control, .events = POLLIN },
 			{ .fd = w->signals, .events = POLLIN },
 			{ .fd = w->report, .events = POLLIN },
+			{ .fd = w->manager },
 		};
 
 		if (poll(p, ARRAY_SIZE(p), more ? 0 : -1) < 0 && errno != EINTR)
+			return COMMAND_CANNOT;
+		if (p[3].revents)
 			return COMMAND_CANNOT;
 		if (p[2].revents)
 			on_report(w);

@@ -8,6 +8,7 @@
 #include "spec.h"
 
 struct watch {
+	int manager;			/* while it is open the sandbox lives */
 	int control;			/* to oshctl */
 	int signals;			/* signalfd of SIGCHLD */
 	int report;			/* the command's exec report, -1 once it is read */

@@ -25,7 +25,7 @@
 #include "programs.h"
 #include "view.h"
 
-enum { CONTROL = 3, CHANNEL, INIT, FIRST_FREE };	/* descriptors at the end */
+enum { MANAGER = 3, CHANNEL, INIT, FIRST_FREE };	/* descriptors at the end */
 
 struct child {
 	const struct child_args *a;
@@ -143,7 +143,7 @@ static int descriptors(struct child *c, struct err *e)
 {
 	int *net[] = { &c->net.listener_fd, &c->net.steer_link_fd, &c->net.netns_fd };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int keep[] = { c->a->fds[OSH_LFD_CONTROL], c->a->channel, c->a->init_fd };
+	int keep[] = { c->a->fds[OSH_LFD_MANAGER], c->a->channel, c->a->init_fd };
 
 	if (null < 0)
 		return fail(e, errno, "open own /dev/null: %s", strerror(errno));
@@ -162,7 +162,7 @@ static int descriptors(struct child *c, struct err *e)
 		    (c->view.rules[i].fd = fcntl(c->view.rules[i].fd, F_DUPFD_CLOEXEC, 64)) < 0)
 			return fail(e, errno, "descriptors: %s", strerror(errno));
 	for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
-		if (dup3(keep[i], CONTROL + (int)i, i ? O_CLOEXEC : 0) < 0)
+		if (dup3(keep[i], MANAGER + (int)i, i ? O_CLOEXEC : 0) < 0)
 			return fail(e, errno, "descriptors: %s", strerror(errno));
 	return 0;
 }

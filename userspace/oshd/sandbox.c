@@ -13,6 +13,7 @@
 
 #include "auditor.h"
 #include "bus.h"
+#include "init.h"
 #include "launcher.h"
 #include "own.h"
 #include "reload.h"
@@ -33,7 +34,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
-	s->calls_fd = s->tally_fd = s->creds_fd = -1;
+	s->calls_fd = s->tally_fd = s->creds_fd = s->manager_fd = -1;
 	return s;
 }
 
@@ -156,7 +157,8 @@ static int make_root(struct sandbox *s, const struct run_request *r, int *ret_ce
 	return x ? x : root_start(s->d, s->name, OSH_UID_EGRESS + s->k.slot, &s->root_fd, ret_cert, e);
 }
 
-static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_fd, struct err *e)
+static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_fd, int init_fd,
+		      struct err *e)
 {
 	struct osh_msg_launch m = { .id = s->k.id, .uid = r->uid, .gid = r->gid,
 				    .n_groups = r->n_groups, .run_uid = s->run_uid,
@@ -164,7 +166,7 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_f
 				    .flags = (r->uid ? 0 : OSH_LAUNCH_IDMAP) |
 					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) };
 	int fds[OSH_LFD_MAX] = {
-		[OSH_LFD_BUNDLE] = s->bundle_fd,     [OSH_LFD_CONTROL] = r->control_fd,
+		[OSH_LFD_BUNDLE] = s->bundle_fd,     [OSH_LFD_MANAGER] = init_fd,
 		[OSH_LFD_WORKDIR] = r->workdir_fd,   [OSH_LFD_CGROUP] = s->box_fd,
 		[OSH_LFD_DNS] = kbpf_prog_fd(s->d->kernel, OSH_HOOK_DNS),
 		[OSH_LFD_STEER] = s->steer_prog_fd,  [OSH_LFD_STEER_MAP] = s->steer_map_fd,
@@ -207,7 +209,7 @@ static int fill(struct sandbox *s, const char *workdir, struct err *e)
 static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 {
 	struct daemon *d = s->d;
-	_close_ int cert = -1;
+	_close_ int cert = -1, init = -1;
 	int x = adopt_request(s, r, e);
 
 	if (!x)
@@ -216,6 +218,10 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 		x = take_prefix(d, s->k.net6, e);
 	if (!x)
 		x = make_records(s, e);
+	if (!x)
+		x = init_pair(s, &init, e);
+	if (!x)				/* it waits in the socket until osh-init is there */
+		x = init_open(s, r->control_fd, OSH_OPEN_ENDS | OSH_OPEN_TIED, e);
 	if (!x)
 		x = auditor_tally(&s->tally_fd, e);
 	if (!x)
@@ -226,7 +232,7 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	if (!x)
 		x = kbpf_steer_new(d->kernel, &s->steer_prog_fd, &s->steer_map_fd, e);
 	if (!x)
-		x = ask_launch(s, r, cert, e);
+		x = ask_launch(s, r, cert, init, e);
 	if (!x) {
 		s->state = SB_PREPARING;
 		x = fill(s, r->workdir, e);
@@ -336,6 +342,7 @@ static void release(struct sandbox *s)
 	own_close(&s->steer_map_fd);
 	own_close(&s->netns_fd);
 	own_close(&s->pidfd);
+	own_close(&s->manager_fd);
 	own_close(&s->records_out_fd);
 	own_close(&s->records_in_fd);
 	own_close(&s->calls_fd);

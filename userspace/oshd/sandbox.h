@@ -57,6 +57,7 @@ struct sandbox {
 	int records_out_fd, records_in_fd;	/* osh-egress -> osh-audit, for the sandbox's life */
 	int steer_prog_fd, steer_map_fd, steer_link_fd;
 	int pidfd, listener_fd, netns_fd;
+	int manager_fd;			/* to osh-init; osh-launch keeps a copy */
 	pid_t pid;
 	sd_event_source *exit_source;
 	struct egress egress;

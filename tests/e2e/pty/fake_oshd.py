@@ -105,12 +105,17 @@ def serve(conn, how):
         answer(conn, serial, 3, "s", string("no room \x1b[31mtoday"), "org.osh.Error.Failed")
         return
 
+    manager, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    wire.open_session(manager, call["control"], wire.ENDS | wire.TIED)
+
     def third():
-        os.dup2(call["control"], 3)
+        os.dup2(far.fileno(), 3)
+        os.set_inheritable(3, True)
     init = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
-                             os.path.join(wire.BUILD, "osh-init")], preexec_fn=third, pass_fds=(3,),
-                            stdin=subprocess.DEVNULL)
+                             os.path.join(wire.BUILD, "osh-init")], preexec_fn=third, stdin=subprocess.DEVNULL,
+                            pass_fds=(3, manager.fileno()) if how == "die" else (3,))   # as osh-launch keeps it
     os.close(call["control"])
+    far.close()
     answer(conn, serial, 2, "su", pad(string("fake"), 4) + struct.pack("<I", 1))
     if how == "die":
         os._exit(0)

@@ -23,6 +23,7 @@ def _types():
 
 TYPES = _types()
 TTY, FDS, BACK, MODES = 1, 14, 16, 32
+ENDS, TIED, TERMINAL = 1, 2, 4
 
 
 def FD(n):
@@ -33,6 +34,10 @@ def send(sock, kind, payload, fds=()):
     msg = struct.pack("=II", TYPES[kind], 8 + len(payload)) + payload
     anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
     sock.sendmsg([msg], anc)
+
+
+def open_session(manager, fd, flags):
+    send(manager, "INIT_OPEN", struct.pack("=II", flags, 0), [fd])
 
 
 def recv(sock, timeout=20):
@@ -72,7 +77,7 @@ class Init:
     """build/osh-init as pid 1 of a pid namespace made by unshare(1)."""
 
     def __init__(self, pidns=True, uid=0):
-        self.sock, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.manager, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         cmd = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"] if pidns else []
         cmd += ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups",
                 "--no-new-privs"] if uid else []
@@ -84,6 +89,14 @@ class Init:
         self.proc = subprocess.Popen(cmd + [os.path.join(BUILD, "osh-init")], preexec_fn=third,
                                      pass_fds=(3,), stdin=subprocess.DEVNULL, close_fds=True)
         other.close()
+        self.sock = self.open(ENDS | TIED)
+
+    def open(self, flags=0):
+        """A new session; our end of its socket."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        open_session(self.manager, theirs.fileno(), flags)
+        theirs.close()
+        return ours
 
     def start(self, argv, stdio=None, seal=True, **kw):
         head, blob = spec(argv, **kw)
@@ -115,9 +128,12 @@ class Init:
         return recv(self.sock) is None
 
     def close(self):
+        """Ends the session; the exit status of osh-init."""
         self.sock.close()
         try:
             return self.proc.wait(20)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             raise
+        finally:
+            self.manager.close()

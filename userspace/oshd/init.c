@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A socket that does not take a message at once belongs to a frozen osh-init: an error, not a wait. */
+#include "init.h"
+
+#include <fcntl.h>
+
+#include "chan.h"
+
+int init_pair(struct sandbox *s, int *ret_far, struct err *e)
+{
+	int pair[2], r = chan_pair(pair);
+
+	if (r < 0)
+		return fail(e, -r, "socketpair: %s", strerror(-r));
+	s->manager_fd = pair[0];
+	*ret_far = pair[1];
+	if (fcntl(s->manager_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return fail(e, errno, "manager socket: %s", strerror(errno));
+	return 0;
+}
+
+static int tell(struct sandbox *s, unsigned type, void *m, size_t size, const int *fds, int n, struct err *e)
+{
+	int r = chan_send(s->manager_fd, type, m, size, fds, n);
+
+	return r < 0 ? fail(e, -r, "sandbox '%s' does not answer: %s", s->name, strerror(-r)) : 0;
+}
+
+int init_open(struct sandbox *s, int session, uint32_t flags, struct err *e)
+{
+	struct osh_msg_open m = { .flags = flags };
+
+	return tell(s, OSH_MSG_INIT_OPEN, &m, sizeof(m), &session, 1, e);
+}
+
+int init_stop(struct sandbox *s, uint32_t ms, struct err *e)
+{
+	struct osh_msg_status m = { .value = ms > INT32_MAX ? INT32_MAX : (int32_t)ms };
+
+	return tell(s, OSH_MSG_INIT_STOP, &m, sizeof(m), NULL, 0, e);
+}
+
+int init_status(struct sandbox *s)
+{
+	const struct osh_msg_status *m;
+	struct chan_in in;
+	int status = -1;
+
+	if (s->manager_fd < 0 || chan_recv(s->manager_fd, &in) <= 0)
+		return -1;
+	m = chan_is(&in, OSH_MSG_INIT_MAIN, sizeof(*m), 0);
+	if (m)
+		status = m->value;
+	chan_in_done(&in);
+	return status;
+}
