@@ -22,7 +22,8 @@ dir_oshctl    := oshctl
 # of libcrypto nothing but SHA-256).
 libs_oshctl   := -Wl,-Bstatic -lyaml -ljansson -lcrypto -Wl,-Bdynamic -lsystemd
 dir_oshd      := oshd
-libs_oshd     := -lsystemd -lbpf -lelf -lz -lcrypto
+# Every embedded run starts oshd too; SQLite as an archive costs it half of what the shared object does.
+libs_oshd     := -lsystemd -lbpf -lelf -lz -lcrypto -Wl,-Bstatic -lsqlite3 -Wl,-Bdynamic -lm
 dir_osh-launch  := launch
 libs_osh-launch := -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcrypto
 dir_osh-init    := init
@@ -84,7 +85,7 @@ $(call obj,$(call src,oshd) $(wildcard tests/bpf/*.c tests/system/*.c tests/vm/*
 
 # Tests link every component's library; an archive gives only what a test asks for.
 testlibs := $(comps:%=$B/lib-%.a) $B/libpolicy.a $B/libbase.a
-alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lssl -lcrypto -lnghttp2 -lwslay -lpthread
+alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lssl -lcrypto -lnghttp2 -lwslay -lsqlite3 -lpthread
 $(units) $(tools): $B/%: $B/%.o $(testlibs)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)

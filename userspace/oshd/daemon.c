@@ -20,6 +20,7 @@
 #include "own.h"
 #include "proc.h"
 #include "sandbox.h"
+#include "state/state.h"
 
 #define BPFFS "/sys/fs/bpf"
 #define BPFFS_OURS "osh"		/* source of the mount where we made it */
@@ -105,6 +106,12 @@ static int lock_run(struct daemon *d, struct err *e)
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return fail(e, EBUSY, "another oshd already serves '%s'", d->run);
 	return 0;
+}
+
+/* Before anything of the kernel's is touched: where it is refused, what runs stays as it is. */
+static int open_state(struct daemon *d, struct err *e)
+{
+	return d->config.embedded ? 0 : state_open(&d->state, d->config.state ? d->run : "/var/lib/osh", e);
 }
 
 /* Pins need bpffs. Hosts with systemd have it; elsewhere we mount it and take it away again. */
@@ -286,7 +293,7 @@ static bool is_alive(void *data, uint32_t id)
 int daemon_start(struct daemon *d, struct err *e)
 {
 	static int (*const steps[])(struct daemon *, struct err *) = {
-		raise_limits, name_instance, lock_run, find_libexec, open_upstream, make_loop, make_pins,
+		raise_limits, name_instance, lock_run, open_state, find_libexec, open_upstream, make_loop, make_pins,
 	};
 	int r = needs_check(e), swept;
 
@@ -330,5 +337,6 @@ void daemon_stop(struct daemon *d)
 	if (d->anchors.fd)
 		own_close(&d->anchors.fd);
 	own_close(&d->libexec_fd);
+	state_close(d->state);
 	own_close(&d->lock_fd);
 }

@@ -16,6 +16,7 @@
 struct sandbox;
 struct launcher;
 struct auditor;
+struct state;
 
 struct config {
 	bool embedded;			/* one run of oshctl, nothing pinned, ends with its bus */
@@ -52,6 +53,7 @@ struct daemon {
 	struct cgroup_base cgroups;
 	struct launcher *launcher;
 	struct auditor *auditor;
+	struct state *state;		/* created sandboxes; NULL when embedded */
 	struct sandbox *slots[OSH_SLOTS];
 	unsigned n_sandboxes;
 	uint32_t next_id;

@@ -3,7 +3,8 @@
  * What survives a reboot: sandboxes that were created, their policy revisions, labels and volumes, in
  * one SQLite database (WAL, synchronous=FULL) in the state directory. A function that returns 0 has its
  * change on disk; killed before that, nothing of it is there. Runs (`oshctl run`) are never in it.
- * Errors are -errno with the reason in *e. Text given out lives until the row's *_done().
+ * Errors are -errno with the reason in *e. Text given out lives until the row's *_done(). Whose call it
+ * is and whether names have a good form is the caller's to check; lengths and counts are checked here.
  */
 #pragma once
 
@@ -20,15 +21,26 @@
 
 struct state;
 
-/* Opens or makes DIR/osh.db (0600), checks its integrity, migrates it. */
+/*
+ * Opens or makes DIR/osh.db (0600), checks its integrity, migrates it. DIR must be ours, and nobody
+ * else's to write. A damaged file is -EUCLEAN, one of a newer schema -ENOTSUP; neither is changed.
+ */
 int state_open(struct state **ret, const char *dir, struct err *e);
 void state_close(struct state *st);
-int state_backup(struct state *st, int to_fd, struct err *e);	/* a consistent copy, while in use */
+
+/*
+ * A consistent copy, written by a child: what is changed meanwhile is not in it. When the pidfd is
+ * readable, end() reaps the child and says how it went.
+ */
+int state_backup_start(struct state *st, int to_fd, pid_t *ret_pid, int *ret_pidfd, struct err *e);
+int state_backup_end(struct state *st, struct err *e);
+int state_backup(struct state *st, int to_fd, struct err *e);	/* both, and waits */
 
 struct state_volume_use {
 	char name[OSH_SANDBOX_NAME];
 	char path[1024];
 	bool read_only;
+	uint64_t key;			/* given out; see state_volume_need() */
 };
 
 struct state_label {
@@ -44,13 +56,13 @@ struct state_sandbox {
 	gid_t groups[OSH_GROUPS_CALLER];
 	uint32_t n_groups;
 	char workdir[1024];
-	uint64_t created_us;		/* CLOCK_REALTIME */
+	uint64_t created_us;		/* CLOCK_REALTIME; 0 = state_create() takes the time */
 	bool wanted;			/* is to run: Create and Start set it, Stop and the end of its command take it back */
 	int exit_status;		/* wait status of its command when it ran last; -1 = none yet */
 	char *reason;			/* why it stopped, for a person, or NULL */
 	uint32_t revision;		/* policy in force */
-	void *spec;			/* memfd of its command, or NULL */
-	size_t spec_len;
+	void *spec;			/* for state_create(), else NULL: state_command_open() gives it */
+	size_t spec_len;		/* 0 = it has no command of its own */
 	struct osh_msg_init_spec spec_head;
 	struct state_label *labels;
 	size_t n_labels;
@@ -63,26 +75,42 @@ struct state_revision {
 	uint64_t time_us;
 	uid_t uid;			/* who set it */
 	uint32_t from;			/* rolled back to this one; 0 = new */
-	char hash[65];			/* of the bundle, hex */
+	char hash[65];			/* of the policy's text, hex, as the audit log names it */
 };
 
 void state_sandbox_done(struct state_sandbox *s);
 
-int state_create(struct state *st, struct state_sandbox *s, int bundle_fd, int source_fd, struct err *e); /* sets key, revision */
+/* With its first policy and the volumes that are new. Sets key, revision, created_us. -EEXIST: the name is taken. */
+int state_create(struct state *st, struct state_sandbox *s, int bundle_fd, int source_fd, struct err *e);
 int state_find(struct state *st, const char *name, struct state_sandbox *ret, struct err *e);	/* -ENOENT */
+/* fn may change what it likes; a negative answer of its ends the loop and is given back. */
 int state_each(struct state *st, int (*fn)(void *data, const struct state_sandbox *s), void *data, struct err *e);
+int state_command_open(struct state *st, uint64_t key, int *ret_fd, struct err *e);	/* sealed memfd; -ENOENT */
 int state_wanted(struct state *st, uint64_t key, bool wanted, int exit_status, const char *reason, struct err *e);
 int state_label(struct state *st, uint64_t key, const struct state_label *set, size_t n_set,
 		char *const *remove, size_t n_remove, struct err *e);
-int state_delete(struct state *st, uint64_t key, struct err *e);
+int state_delete(struct state *st, uint64_t key, struct err *e);	/* its volumes stay */
 
-/* Revisions. The newest OSH_REVISIONS are kept, and always the one in force. source_fd -1 = none was given. */
+/*
+ * Revisions. Bundles and sources are sealed memfds; source_fd -1 = none was given. A sandbox that runs
+ * gets its next policy in three steps, so that what is enforced is always a stored revision and none is
+ * acknowledged that is not: add (the costly write; not in force yet), force just before the kernel flips,
+ * cut where that failed. After a crash settle asks what the kernel has. The newest OSH_REVISIONS are kept.
+ */
 int state_policy_add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid_t by, uint32_t from,
 		     uint32_t *ret_revision, struct err *e);
+int state_policy_force(struct state *st, uint64_t key, uint32_t revision, struct err *e);
+/* Back to `revision`: it is in force, and what is newer is gone. */
+int state_policy_cut(struct state *st, uint64_t key, uint32_t revision, struct err *e);
+/* It lives and enforces this bundle: the newest revision with it is in force, newer ones are gone. */
+int state_policy_settle(struct state *st, uint64_t key, int bundle_fd, struct err *e);
+/* At start, after the living were settled: of the others a revision that never came in force is gone. */
+int state_policy_settle_rest(struct state *st, struct err *e);
 int state_policy_each(struct state *st, uint64_t key, int (*fn)(void *, const struct state_revision *), void *data,
 		      struct err *e);
+/* Sealed memfds; either pointer may be NULL. A revision without source gives -1 for it. */
 int state_policy_open(struct state *st, uint64_t key, uint32_t revision, int *ret_bundle, int *ret_source,
-		      struct err *e);	/* sealed memfds; either pointer may be NULL */
+		      struct err *e);
 
 /* Volumes belong to a user. A volume that a sandbox uses cannot be deleted (-EBUSY). */
 int state_volume_need(struct state *st, uid_t uid, const char *name, uint64_t *ret_key, struct err *e); /* made where new */

@@ -1,0 +1,743 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state database: what was acknowledged is there after it is opened again, what failed is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../userspace/oshd/state/state.h"
+#include "bundle.h"
+#include "emit.h"
+#include "own.h"
+#include "policy.h"
+
+#include <cmocka.h>	/* last: it defines a macro called fail */
+
+#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
+
+struct fixture {
+	char dir[64];
+	struct state *st;
+};
+
+static int memfd(const void *p, size_t n)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0 && write(fd, p, n) == (ssize_t)n);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, SEALS), 0);
+	return fd;
+}
+
+/* A policy that allows one host: text and bundle. */
+static void policy(unsigned n, int *ret_bundle, int *ret_source)
+{
+	struct tables t = { 0 };
+	struct diags d = { 0 };
+	struct buf b = { 0 };
+	struct policy p;
+	char text[256];
+
+	snprintf(text, sizeof(text), "version: 1\nprocess: {run_as_user: sandbox}\nnetwork: [{host: h%u.example}]\n", n);
+	assert_int_equal(policy_read(&p, slice_of(text), &d), 0);
+	assert_int_equal(merge_policy(&p, &t, &d), 0);
+	assert_int_equal(emit_bundle(&p, &t, slice_of(text), &d, &b), 0);
+	*ret_bundle = memfd(b.p, b.n);
+	*ret_source = memfd(text, strlen(text));
+	policy_done(&p);
+	diags_done(&d);
+	buf_done(&b);
+}
+
+static void open_state(struct fixture *f)
+{
+	struct err e = { 0 };
+
+	if (state_open(&f->st, f->dir, &e) < 0)
+		fail_msg("state_open: %s", e.text);
+}
+
+static void again(struct fixture *f)
+{
+	state_close(f->st);
+	f->st = NULL;
+	open_state(f);
+}
+
+static int setup(void **data)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	strcpy(f->dir, "/tmp/osh-state-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	open_state(f);
+	*data = f;
+	return 0;
+}
+
+static void path_of(const struct fixture *f, const char *name, char path[128])
+{
+	snprintf(path, 128, "%s/%s", f->dir, name);
+}
+
+static void remove_all(struct fixture *f)
+{
+	struct dirent *d;
+	DIR *dir = opendir(f->dir);
+
+	state_close(f->st);
+	while ((d = readdir(dir)))
+		(void)unlinkat(dirfd(dir), d->d_name, 0);
+	closedir(dir);
+	assert_int_equal(rmdir(f->dir), 0);
+}
+
+static int teardown(void **data)
+{
+	remove_all(*data);
+	free(*data);
+	return 0;
+}
+
+static struct state_sandbox some(const char *name, uid_t uid)
+{
+	struct state_sandbox s = { .uid = uid, .gid = uid, .workdir = "/home/u/work", .wanted = true };
+
+	snprintf(s.name, sizeof(s.name), "%s", name);
+	return s;
+}
+
+static int create(struct fixture *f, struct state_sandbox *s, unsigned n, struct err *e)
+{
+	_close_ int bundle = -1, source = -1;
+
+	policy(n, &bundle, &source);
+	return state_create(f->st, s, bundle, source, e);
+}
+
+static uint64_t created(struct fixture *f, const char *name, uid_t uid)
+{
+	struct state_sandbox s = some(name, uid);
+	struct err e = { 0 };
+
+	if (create(f, &s, 1, &e) < 0)
+		fail_msg("create %s: %s", name, e.text);
+	return s.key;
+}
+
+static int count_one(void *data, const struct state_sandbox *s)
+{
+	(void)s;
+	++*(unsigned *)data;
+	return 0;
+}
+
+static unsigned count(struct fixture *f)
+{
+	unsigned n = 0;
+
+	assert_int_equal(state_each(f->st, count_one, &n, NULL), 0);
+	return n;
+}
+
+/* A number out of the file, past the program. */
+static int64_t ask(const struct fixture *f, const char *sql)
+{
+	char path[128];
+	sqlite3_stmt *s;
+	sqlite3 *db;
+	int64_t v;
+
+	path_of(f, "osh.db", path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	v = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return v;
+}
+
+static void tell(const struct fixture *f, const char *sql)
+{
+	char path[128], *why = NULL;
+	sqlite3 *db;
+
+	path_of(f, "osh.db", path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &why))
+		fail_msg("%s: %s", sql, why);
+	sqlite3_close(db);
+}
+
+static void every_field_comes_back(void **data)
+{
+	struct fixture *f = *data;
+	struct state_label labels[] = { { (char *)"team", (char *)"a" }, { (char *)"app", (char *)"b; DROP TABLE label" } };
+	char spec[] = "argv\0env";
+	struct state_sandbox s = some("one", 1000), got;
+	struct err e = { 0 };
+	_close_ int fd = -1;
+	char read_back[64];
+
+	s.n_groups = 2;
+	s.groups[0] = 27;
+	s.groups[1] = 4000000000u;
+	s.labels = labels;
+	s.n_labels = 2;
+	s.spec = spec;
+	s.spec_len = sizeof(spec);
+	s.spec_head.argc = 7;
+	strcpy(s.volumes[0].name, "cache");
+	strcpy(s.volumes[0].path, "/cache");
+	strcpy(s.volumes[1].name, "ro");
+	strcpy(s.volumes[1].path, "/ro");
+	s.volumes[1].read_only = true;
+	s.n_volumes = 2;
+	assert_int_equal(create(f, &s, 1, &e), 0);
+	assert_true(s.key > 0 && s.revision == 1 && s.created_us > 0);
+	assert_int_equal(state_wanted(f->st, s.key, false, 256, "it 'ended'", &e), 0);
+	again(f);
+	assert_int_equal(state_find(f->st, "one", &got, &e), 0);
+	assert_int_equal(got.key, s.key);
+	assert_int_equal(got.uid, 1000);
+	assert_int_equal(got.n_groups, 2);
+	assert_int_equal(got.groups[1], 4000000000u);
+	assert_string_equal(got.workdir, "/home/u/work");
+	assert_int_equal(got.created_us, s.created_us);
+	assert_false(got.wanted);
+	assert_int_equal(got.exit_status, 256);
+	assert_string_equal(got.reason, "it 'ended'");
+	assert_int_equal(got.revision, 1);
+	assert_int_equal(got.n_labels, 2);
+	assert_string_equal(got.labels[0].key, "app");
+	assert_string_equal(got.labels[0].value, "b; DROP TABLE label");
+	assert_int_equal(got.n_volumes, 2);
+	assert_string_equal(got.volumes[0].path, "/cache");
+	assert_true(got.volumes[1].read_only && got.volumes[1].key != got.volumes[0].key);
+	assert_int_equal(got.spec_head.argc, 7);
+	assert_int_equal(got.spec_len, sizeof(spec));
+	state_sandbox_done(&got);
+	assert_int_equal(state_command_open(f->st, s.key, &fd, &e), 0);
+	assert_int_equal(read(fd, read_back, sizeof(read_back)), sizeof(spec));
+	assert_memory_equal(read_back, spec, sizeof(spec));
+	assert_int_equal(state_find(f->st, "two", &got, &e), -ENOENT);
+}
+
+static void names_are_data(void **data)
+{
+	static const char *const names[] = {
+		"a'; DROP TABLE sandbox; --", "\"", "?1", "%", "_", "a\nb", "\xff\xfe", "../../etc", "NULL",
+	};
+	struct fixture *f = *data;
+	struct state_sandbox got;
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct state_label l = { (char *)names[i], (char *)names[i] };
+		uint64_t key = created(f, names[i], 1000);
+
+		assert_int_equal(state_label(f->st, key, &l, 1, NULL, 0, &e), 0);
+		assert_int_equal(state_volume_need(f->st, 1000, names[i], &key, &e), 0);
+	}
+	assert_int_equal(count(f), ARRAY_SIZE(names));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_int_equal(state_find(f->st, names[i], &got, &e), 0);
+		assert_string_equal(got.name, names[i]);
+		assert_string_equal(got.labels[0].key, names[i]);
+		assert_int_equal(state_delete(f->st, got.key, &e), 0);
+		state_sandbox_done(&got);
+		assert_int_equal(count(f), ARRAY_SIZE(names) - i - 1);
+	}
+}
+
+static void a_name_is_taken_once_and_a_key_never_again(void **data)
+{
+	struct fixture *f = *data;
+	struct state_sandbox s = some("one", 1001);
+	uint64_t first = created(f, "one", 1000), second;
+	struct err e = { 0 };
+
+	assert_int_equal(create(f, &s, 2, &e), -EEXIST);
+	assert_non_null(strstr(e.text, "exists; choose another name"));
+	assert_int_equal(count(f), 1);
+	assert_int_equal(state_delete(f->st, first, &e), 0);
+	assert_int_equal(state_delete(f->st, first, &e), -ENOENT);
+	again(f);
+	second = created(f, "one", 1001);
+	assert_true(second > first);
+}
+
+static void limits_hold_and_leave_nothing(void **data)
+{
+	struct fixture *f = *data;
+	struct state_label many[OSH_LABELS + 1], l = { (char *)"k", NULL };
+	struct state_sandbox s = some("", 1000), got;
+	char keys[OSH_LABELS + 1][8], big[300];
+	uint64_t key = created(f, "one", 1000), volume;
+	struct err e = { 0 };
+
+	assert_int_equal(create(f, &s, 1, &e), -EINVAL);
+	s = some("big", 1000);
+	s.spec = big;
+	s.spec_len = OSH_SPEC_BYTES + 1;
+	assert_int_equal(create(f, &s, 1, &e), -E2BIG);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+		snprintf(keys[i], sizeof(keys[i]), "k%zu", i);
+		many[i] = (struct state_label){ keys[i], (char *)"v" };
+	}
+	assert_int_equal(state_label(f->st, key, many, OSH_LABELS + 1, NULL, 0, &e), -E2BIG);
+	assert_int_equal(state_find(f->st, "one", &got, &e), 0);
+	assert_int_equal(got.n_labels, 0);
+	state_sandbox_done(&got);
+	assert_int_equal(state_label(f->st, key, many, OSH_LABELS, NULL, 0, &e), 0);
+	memset(big, 'x', sizeof(big));
+	big[256] = 0;
+	l.value = big;
+	assert_int_equal(state_label(f->st, key, &l, 1, NULL, 0, &e), -EINVAL);
+	l = (struct state_label){ (char *)"", (char *)"v" };
+	assert_int_equal(state_label(f->st, key, &l, 1, NULL, 0, &e), -EINVAL);
+	assert_int_equal(state_label(f->st, 99, &l, 1, NULL, 0, &e), -EINVAL);
+	l.key = (char *)"k";
+	assert_true(state_label(f->st, 99, &l, 1, NULL, 0, &e) < 0);
+	assert_int_equal(state_volume_need(f->st, 1000, "", &volume, &e), -EINVAL);
+}
+
+static void a_share_is_of_each_user(void **data)
+{
+	struct fixture *f = *data;
+	struct state_sandbox s;
+	_close_ int bundle = -1, source = -1;
+	struct err e = { 0 };
+	char name[32];
+	uint64_t key;
+
+	policy(1, &bundle, &source);
+	for (int i = 0; i < OSH_SANDBOXES_EACH; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		s = some(name, 1000);
+		assert_int_equal(state_create(f->st, &s, bundle, source, &e), 0);
+	}
+	s = some("more", 1000);
+	assert_int_equal(state_create(f->st, &s, bundle, source, &e), -EDQUOT);
+	s = some("more", 0);
+	assert_int_equal(state_create(f->st, &s, bundle, source, &e), 0);
+	for (int i = 0; i < OSH_VOLUMES_EACH; i++) {
+		snprintf(name, sizeof(name), "v%d", i);
+		assert_int_equal(state_volume_need(f->st, 1000, name, &key, &e), 0);
+	}
+	assert_int_equal(state_volume_need(f->st, 1000, "more", &key, &e), -EDQUOT);
+	assert_int_equal(state_volume_need(f->st, 1000, "v0", &key, &e), 0);
+	assert_int_equal(state_volume_need(f->st, 1001, "more", &key, &e), 0);
+	state_close(f->st);		/* one policy: kept once */
+	f->st = NULL;
+	assert_int_equal(ask(f, "SELECT count(*) FROM blob"), 2);
+}
+
+static void labels_are_set_and_removed_in_one(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t key = created(f, "one", 1000);
+	struct state_label l[] = { { (char *)"a", (char *)"1" }, { (char *)"b", (char *)"2" } };
+	char *gone[] = { (char *)"a" };
+	struct state_sandbox got;
+	struct err e = { 0 };
+
+	assert_int_equal(state_label(f->st, key, l, 2, NULL, 0, &e), 0);
+	l[1].value = (char *)"3";
+	assert_int_equal(state_label(f->st, key, l + 1, 1, gone, 1, &e), 0);
+	again(f);
+	assert_int_equal(state_find(f->st, "one", &got, &e), 0);
+	assert_int_equal(got.n_labels, 1);
+	assert_string_equal(got.labels[0].value, "3");
+	state_sandbox_done(&got);
+}
+
+static uint32_t add(struct fixture *f, uint64_t key, unsigned n)
+{
+	_close_ int bundle = -1, source = -1;
+	struct err e = { 0 };
+	uint32_t revision = 0;
+
+	policy(n, &bundle, &source);
+	if (state_policy_add(f->st, key, bundle, source, 1000, 0, &revision, &e) < 0)
+		fail_msg("add: %s", e.text);
+	return revision;
+}
+
+static int collect(void *data, const struct state_revision *r)
+{
+	uint32_t *seen = data;
+
+	seen[++seen[0]] = r->revision;
+	assert_int_equal(strlen(r->hash), 64);
+	return 0;
+}
+
+static uint32_t in_force(struct fixture *f, const char *name)
+{
+	struct state_sandbox got;
+	uint32_t r;
+
+	assert_int_equal(state_find(f->st, name, &got, NULL), 0);
+	r = got.revision;
+	state_sandbox_done(&got);
+	return r;
+}
+
+static void revisions_are_kept_as_given(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t key = created(f, "one", 1000);
+	uint32_t seen[OSH_REVISIONS + 8] = { 0 }, revision;
+	_close_ int bundle = -1, source = -1, bundle2 = -1, none = -1;
+	struct bundle b = { 0 };
+	struct err e = { 0 };
+	char text[256] = "";
+
+	assert_int_equal(add(f, key, 2), 2);
+	assert_int_equal(in_force(f, "one"), 1);
+	assert_int_equal(state_policy_force(f->st, key, 2, &e), 0);
+	assert_int_equal(state_policy_force(f->st, key, 9, &e), -ENOENT);
+	again(f);
+	assert_int_equal(in_force(f, "one"), 2);
+	assert_int_equal(state_policy_open(f->st, key, 2, &bundle, &source, &e), 0);
+	assert_int_equal(bundle_open_fd(&b, bundle, &e), 0);
+	bundle_done(&b);
+	assert_true(read(source, text, sizeof(text) - 1) > 0 && strstr(text, "h2.example"));
+	assert_int_equal(state_policy_open(f->st, key, 7, &bundle2, NULL, &e), -ENOENT);
+	assert_int_equal(state_policy_add(f->st, key, bundle, -1, 1000, 1, &revision, &e), 0);
+	assert_int_equal(state_policy_open(f->st, key, revision, &bundle2, &none, &e), 0);
+	assert_int_equal(none, -1);
+	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
+	assert_int_equal(seen[0], 3);
+	assert_int_equal(state_policy_add(f->st, 99, bundle, -1, 1000, 0, &revision, &e), -ENOENT);
+}
+
+static void the_newest_revisions_stay(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t key = created(f, "one", 1000), other = created(f, "two", 1000);
+	uint32_t seen[OSH_REVISIONS + 8] = { 0 };
+	struct err e = { 0 };
+
+	for (unsigned i = 2; i <= OSH_REVISIONS + 10; i++)
+		assert_int_equal(state_policy_force(f->st, key, add(f, key, i), &e), 0);
+	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
+	assert_int_equal(seen[0], OSH_REVISIONS);
+	assert_int_equal(seen[1], 11);
+	assert_int_equal(seen[OSH_REVISIONS], OSH_REVISIONS + 10);
+	seen[0] = 0;
+	assert_int_equal(state_policy_each(f->st, other, collect, seen, &e), 0);
+	assert_int_equal(seen[0], 1);	/* policy 1 is still the other's */
+	state_close(f->st);
+	f->st = NULL;
+	assert_int_equal(ask(f, "SELECT count(*) FROM blob"), 2 * (OSH_REVISIONS + 1));
+}
+
+static void a_crash_leaves_what_the_kernel_has(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t key = created(f, "one", 1000);
+	uint32_t seen[8] = { 0 };
+	_close_ int one = -1, two = -1, three = -1, source = -1;
+	struct err e = { 0 };
+
+	policy(1, &one, &source);
+	own_close(&source);
+	policy(2, &two, &source);
+	own_close(&source);
+	policy(3, &three, &source);
+	add(f, key, 2);			/* killed before the flip */
+	assert_int_equal(state_policy_settle(f->st, key, one, &e), 0);
+	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
+	assert_int_equal(seen[0], 1);
+	assert_int_equal(state_policy_force(f->st, key, add(f, key, 2), &e), 0);
+	assert_int_equal(state_policy_settle(f->st, key, two, &e), 0);	/* killed after it */
+	assert_int_equal(in_force(f, "one"), 2);
+	assert_int_equal(state_policy_settle(f->st, key, one, &e), 0);	/* forced, and the flip never came */
+	assert_int_equal(in_force(f, "one"), 1);
+	assert_int_equal(state_policy_settle(f->st, key, three, &e), -ENOENT);
+	assert_int_equal(in_force(f, "one"), 1);
+	add(f, key, 3);			/* the same at a reboot: nothing lives */
+	again(f);
+	assert_int_equal(state_policy_settle_rest(f->st, &e), 0);
+	seen[0] = 0;
+	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
+	assert_int_equal(seen[0], 1);
+	assert_int_equal(add(f, key, 1), 2);	/* the same policy again: the later one stays in force */
+	assert_int_equal(state_policy_force(f->st, key, 2, &e), 0);
+	assert_int_equal(state_policy_settle(f->st, key, one, &e), 0);
+	assert_int_equal(in_force(f, "one"), 2);
+}
+
+static void bad_policies_are_no_revisions(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t key = created(f, "one", 1000);
+	_close_ int bundle = -1, source = -1, loose = memfd_create("loose", MFD_CLOEXEC), big = -1, junk = memfd("junk", 4);
+	uint32_t revision, seen[8] = { 0 };
+	char *text = calloc(1, OSH_POLICY_BYTES + 1);
+	struct err e = { 0 };
+
+	policy(2, &bundle, &source);
+	big = memfd(text, OSH_POLICY_BYTES + 1);
+	free(text);
+	assert_true(state_policy_add(f->st, key, junk, source, 1000, 0, &revision, &e) < 0);
+	assert_true(state_policy_add(f->st, key, loose, source, 1000, 0, &revision, &e) < 0);
+	assert_int_equal(state_policy_add(f->st, key, bundle, loose, 1000, 0, &revision, &e), -EINVAL);
+	assert_int_equal(state_policy_add(f->st, key, bundle, big, 1000, 0, &revision, &e), -E2BIG);
+	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
+	assert_int_equal(seen[0], 1);
+}
+
+static int one_volume(void *data, uid_t uid, const char *name, uint64_t key, unsigned users)
+{
+	(void)key;
+	snprintf((char *)data + strlen(data), 200, "%u/%s/%u ", uid, name, users);
+	return 0;
+}
+
+static void a_volume_in_use_stays(void **data)
+{
+	struct fixture *f = *data;
+	struct state_sandbox s = some("one", 1000);
+	struct err e = { 0 };
+	uint64_t key, same;
+	char seen[1024] = "";
+
+	strcpy(s.volumes[0].name, "cache");
+	strcpy(s.volumes[0].path, "/cache");
+	strcpy(s.volumes[1].name, "cache");
+	strcpy(s.volumes[1].path, "/again");
+	s.n_volumes = 2;
+	assert_int_equal(create(f, &s, 1, &e), 0);
+	assert_int_equal(state_volume_need(f->st, 1000, "cache", &same, &e), 0);
+	assert_int_equal(same, s.volumes[0].key);
+	assert_int_equal(state_volume_need(f->st, 1001, "cache", &key, &e), 0);
+	assert_true(key != same);
+	assert_int_equal(state_volume_each(f->st, one_volume, seen, &e), 0);
+	assert_string_equal(seen, "1000/cache/1 1001/cache/0 ");
+	assert_int_equal(state_volume_delete(f->st, 1000, "cache", &key, &e), -EBUSY);
+	assert_int_equal(state_volume_delete(f->st, 1000, "none", &key, &e), -ENOENT);
+	assert_int_equal(state_delete(f->st, s.key, &e), 0);
+	assert_int_equal(state_volume_delete(f->st, 1000, "cache", &key, &e), 0);
+	assert_int_equal(key, same);
+}
+
+static int delete_each(void *data, const struct state_sandbox *s)
+{
+	return state_delete(data, s->key, NULL);
+}
+
+static void a_loop_may_change_what_it_walks(void **data)
+{
+	struct fixture *f = *data;
+
+	for (char name[] = "a"; name[0] <= 'e'; name[0]++)
+		created(f, name, 1000);
+	assert_int_equal(state_each(f->st, delete_each, f->st, NULL), 0);
+	assert_int_equal(count(f), 0);
+}
+
+static void a_backup_is_a_database(void **data)
+{
+	struct fixture *f = *data, copy = { 0 };
+	char path[128];
+	_close_ int fd = -1, shut = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct err e = { 0 };
+	int pidfd;
+	pid_t pid;
+
+	created(f, "one", 1000);
+	strcpy(copy.dir, "/tmp/osh-state-XXXXXX");
+	assert_non_null(mkdtemp(copy.dir));
+	path_of(&copy, "osh.db", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(state_backup_start(f->st, fd, &pid, &pidfd, &e), 0);
+	assert_int_equal(state_backup_start(f->st, fd, &pid, &pidfd, &e), -EBUSY);
+	created(f, "two", 1000);	/* while it is written */
+	assert_int_equal(state_backup_end(f->st, &e), 0);
+	close(pidfd);
+	created(f, "three", 1000);
+	open_state(&copy);
+	assert_int_equal(count(&copy), 1);
+	assert_int_equal(count(f), 3);
+	created(&copy, "two", 1000);
+	assert_int_equal(state_backup(f->st, shut, &e), -ENOSPC);
+	assert_int_equal(state_backup(f->st, fd, &e), 0);
+	remove_all(&copy);
+}
+
+/* As an older osh left it: its schema and rows, told as SQL. A row a schema. */
+static const struct {
+	int schema;
+	const char *sql;
+} older[] = {
+	{ 0, "PRAGMA journal_mode = WAL" },
+};
+
+static void an_older_schema_is_migrated(void **data)
+{
+	struct fixture *f = *data;
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(older); i++) {
+		state_close(f->st);
+		f->st = NULL;
+		path_of(f, "osh.db", path);
+		assert_int_equal(unlink(path), 0);
+		close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+		tell(f, older[i].sql);
+		open_state(f);
+		assert_int_equal(count(f), older[i].schema ? 1 : 0);
+		created(f, "new", 1000);
+	}
+	state_close(f->st);
+	f->st = NULL;
+	assert_int_equal(ask(f, "PRAGMA user_version"), STATE_SCHEMA);
+	open_state(f);
+}
+
+static void refused(struct fixture *f, int code, const char *word)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(state_open(&f->st, f->dir, &e), -code);
+	if (!strstr(e.text, word))
+		fail_msg("'%s' lacks '%s'", e.text, word);
+	assert_null(f->st);
+}
+
+static void a_newer_schema_is_refused(void **data)
+{
+	struct fixture *f = *data;
+
+	created(f, "one", 1000);
+	state_close(f->st);
+	f->st = NULL;
+	tell(f, "PRAGMA user_version = 1000");
+	refused(f, ENOTSUP, "start the newer oshd");
+	assert_int_equal(ask(f, "PRAGMA user_version"), 1000);
+	tell(f, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+	refused(f, EUCLEAN, "no database of osh's");
+}
+
+static void a_damaged_file_is_refused_and_kept(void **data)
+{
+	struct fixture *f = *data;
+	char path[128], before[8192], after[8192];
+	struct stat st;
+	int fd;
+
+	for (int i = 0; i < 20; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "s%d", i);
+		created(f, name, 1000);
+	}
+	state_close(f->st);
+	f->st = NULL;
+	path_of(f, "osh.db", path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(fstat(fd, &st), 0);
+	memset(before, 0xa5, sizeof(before));
+	assert_int_equal(pwrite(fd, before, 4096, 4096 * 3), 4096);	/* a page in the middle */
+	refused(f, EUCLEAN, "docs/state.md");
+	assert_int_equal(pread(fd, after, 4096, 4096 * 3), 4096);
+	assert_memory_equal(before, after, 4096);
+	assert_int_equal(pwrite(fd, "not a database at all, but long enough", 38, 0), 38);
+	refused(f, EUCLEAN, "stay enforced");
+	assert_int_equal(ftruncate(fd, st.st_size / 2), 0);
+	refused(f, EUCLEAN, "damaged");
+	close(fd);
+}
+
+static void others_may_not_touch_it(void **data)
+{
+	struct fixture *f = *data;
+	char path[128], link[128];
+	struct stat st;
+
+	created(f, "one", 1000);
+	path_of(f, "osh.db", path);
+	path_of(f, "other", link);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	path_of(f, "osh.db-wal", link);
+	assert_int_equal(stat(link, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	state_close(f->st);
+	f->st = NULL;
+	assert_int_equal(chmod(path, 0644), 0);
+	refused(f, EPERM, "mode 0600");
+	assert_int_equal(chmod(path, 0600), 0);
+	path_of(f, "other", link);
+	assert_int_equal(rename(path, link), 0);
+	assert_int_equal(symlink(link, path), 0);
+	refused(f, ELOOP, "open");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rename(link, path), 0);
+	assert_int_equal(chmod(f->dir, 0777), 0);
+	refused(f, EPERM, "nobody else's to write");
+	assert_int_equal(chmod(f->dir, 0700), 0);
+	open_state(f);
+	assert_int_equal(count(f), 1);
+}
+
+/* Killed without any farewell: another process opens it, and the locks of the first are gone. */
+static void killed_after_the_answer(void **data)
+{
+	struct fixture *f = *data;
+	int status;
+	pid_t pid;
+
+	state_close(f->st);
+	f->st = NULL;
+	pid = fork();
+	if (pid == 0) {
+		open_state(f);
+		created(f, "one", 1000);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	open_state(f);
+	assert_int_equal(count(f), 1);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(every_field_comes_back),
+		T(names_are_data),
+		T(a_name_is_taken_once_and_a_key_never_again),
+		T(limits_hold_and_leave_nothing),
+		T(a_share_is_of_each_user),
+		T(labels_are_set_and_removed_in_one),
+		T(revisions_are_kept_as_given),
+		T(the_newest_revisions_stay),
+		T(a_crash_leaves_what_the_kernel_has),
+		T(bad_policies_are_no_revisions),
+		T(a_volume_in_use_stays),
+		T(a_loop_may_change_what_it_walks),
+		T(a_backup_is_a_database),
+		T(an_older_schema_is_migrated),
+		T(a_newer_schema_is_refused),
+		T(a_damaged_file_is_refused_and_kept),
+		T(others_may_not_touch_it),
+		T(killed_after_the_answer),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

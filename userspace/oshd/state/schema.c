@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Step N makes schema N out of N - 1; a new database takes all of them. Each is one transaction with its
+ * number in it: killed in between, the next start goes on from there. A step that was released is never
+ * edited; a change is another step, a new STATE_SCHEMA, and a row in tests/unit/test_state.c.
+ */
+#include "db.h"
+
+#include "own.h"
+
+static const char step_1[] =
+	/* Sizes are the program's to check (state/sandbox.c): a limit may change without a migration. */
+	"CREATE TABLE sandbox ("
+	"	key INTEGER PRIMARY KEY AUTOINCREMENT,"		/* never reused: it names a directory */
+	"	name TEXT NOT NULL UNIQUE,"
+	"	uid INTEGER NOT NULL, gid INTEGER NOT NULL,"
+	"	groups BLOB NOT NULL,"				/* uint32_t each */
+	"	workdir TEXT NOT NULL,"
+	"	created INTEGER NOT NULL,"			/* microseconds, CLOCK_REALTIME */
+	"	wanted INTEGER NOT NULL,"
+	"	exit_status INTEGER NOT NULL DEFAULT -1,"
+	"	reason TEXT,"
+	"	revision INTEGER NOT NULL"			/* in force */
+	") STRICT;"
+	"CREATE INDEX sandbox_uid ON sandbox (uid);"
+	"CREATE TABLE command ("
+	"	sandbox INTEGER PRIMARY KEY REFERENCES sandbox ON DELETE CASCADE,"
+	"	head BLOB NOT NULL,"				/* struct osh_msg_init_spec */
+	"	spec BLOB NOT NULL"
+	") STRICT;"
+	"CREATE TABLE label ("
+	"	sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE,"
+	"	name TEXT NOT NULL, value TEXT NOT NULL,"
+	"	PRIMARY KEY (sandbox, name)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE blob ("					/* bundles and policy texts, each kept once */
+	"	key INTEGER PRIMARY KEY,"
+	"	hash BLOB NOT NULL UNIQUE,"			/* SHA-256 of bytes */
+	"	bytes BLOB NOT NULL"
+	") STRICT;"
+	"CREATE TABLE revision ("
+	"	sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE,"
+	"	revision INTEGER NOT NULL,"
+	"	time INTEGER NOT NULL,"
+	"	uid INTEGER NOT NULL,"				/* who set it */
+	"	origin INTEGER NOT NULL,"			/* rolled back to that one; 0 = new */
+	"	hash TEXT NOT NULL,"				/* of the policy's text, as the audit log names it */
+	"	bundle INTEGER NOT NULL REFERENCES blob,"
+	"	source INTEGER REFERENCES blob,"
+	"	PRIMARY KEY (sandbox, revision)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX revision_bundle ON revision (bundle);"
+	"CREATE INDEX revision_source ON revision (source);"
+	"CREATE TABLE volume ("
+	"	key INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	uid INTEGER NOT NULL, name TEXT NOT NULL,"
+	"	UNIQUE (uid, name)"
+	") STRICT;"
+	"CREATE TABLE volume_use ("
+	"	sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE,"
+	"	n INTEGER NOT NULL,"				/* as they were given */
+	"	volume INTEGER NOT NULL REFERENCES volume,"
+	"	path TEXT NOT NULL, read_only INTEGER NOT NULL,"
+	"	PRIMARY KEY (sandbox, n)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX volume_use_volume ON volume_use (volume);";
+
+static const char *const steps[] = { step_1 };
+
+_Static_assert(ARRAY_SIZE(steps) == STATE_SCHEMA, "one step a schema");
+
+static int step(struct state *st, int64_t to, struct err *e)
+{
+	char version[64];
+	int r = db_begin(st, e);
+
+	if (r < 0)
+		return r;
+	snprintf(version, sizeof(version), "PRAGMA user_version = %lld", (long long)to);
+	r = db_exec(st, steps[to - 1], e);
+	if (!r)
+		r = db_exec(st, version, e);
+	return db_end(st, r, e);
+}
+
+int schema_migrate(struct state *st, struct err *e)
+{
+	int64_t now = 0;
+	int r = db_number(st, "PRAGMA user_version", &now, e);
+
+	while (!r && now < STATE_SCHEMA)
+		r = step(st, ++now, e);
+	return r;
+}
