@@ -18,6 +18,7 @@
 
 #include "../../userspace/launch/cred.h"
 #include "../../userspace/launch/landlock.h"
+#include "../../userspace/launch/mounts.h"
 #include "../../userspace/launch/paths.h"
 #include "../../userspace/launch/view.h"
 #include "../../userspace/launch/windows.h"
@@ -39,6 +40,7 @@ struct box {
 	const char *deny[4], *allow[4], *sock;
 	bool strict;
 	unsigned layers;		/* 0 = all */
+	const struct mounts *mounts;
 	int (*inside)(void);		/* 0, or the line of the check that failed */
 };
 
@@ -151,6 +153,8 @@ static inline void box_build(const struct box *x, const struct bundle *b, const 
 	r = cred_as_caller(&m, &e);
 	if (!r) {
 		r = paths_open(&p, &m, b, workdir, &box_windows, &e);
+		if (!r && x->mounts)
+			r = mounts_join(x->mounts, &p, &e);
 		cred_as_root(NULL);
 	}
 	if (!r)
@@ -183,7 +187,8 @@ static inline struct outcome box_run(const struct box *x)
 	if (box_compile(x->policy, &bytes) || bundle_open_mem(&b, bytes.p, bytes.n, &e) ||
 	    windows_refresh(&box_windows, &e) || pipe2(up, O_CLOEXEC) ||
 	    answerer_start(&by)) {
-		box_note(&o, &e);
+		if (e.code)
+			box_note(&o, &e);
 		return o;
 	}
 	box_amend(x, &b);

@@ -412,6 +412,105 @@ static void test_nonsense(void **state)
 	close(null);
 }
 
+static void offer(struct rig *r, uint32_t id, const char *path)
+{
+	struct osh_msg_mount m = { .id = id };
+	int fd = open(dir, O_PATH | O_CLOEXEC);
+
+	snprintf(m.path, sizeof(m.path), "%s", path);
+	assert_int_equal(chan_send(r->peer, OSH_MSG_MOUNT, &m, sizeof(m), &fd, 1), 0);
+	close(fd);
+}
+
+/* Exit status of a shell command in a sandbox that is then gone. */
+static int run_in(struct rig *r, const char *sh, void (*spoil)(struct osh_msg_launch *))
+{
+	struct osh_msg_prepared p;
+	char strings[256];
+	struct chan_in in;
+	uint32_t id = launch(r, usual, spoil);
+	int n, st;
+
+	prepared(r, id, &p, &in);
+	go(r, id);
+	n = snprintf(strings, sizeof(strings), "/bin/sh%c-c%c%s%c/", 0, 0, sh, 0) + 1;
+	command(r, strings, (size_t)n, 3);
+	st = exited(r);
+	assert_true(readable(in.fds[OSH_PFD_PIDFD]));
+	chan_in_done(&in);
+	return st;
+}
+
+/* Mounts are for the next LAUNCH of their id alone, and go with what goes. */
+static void test_mounts(void **state)
+{
+	struct osh_msg_id f = { 0 };
+	struct rig r;
+	char sh[192];
+
+	(void)state;
+	rig_start(&r, false);
+	offer(&r, next_id, "/data");
+	offer(&r, next_id + 1, "/other");
+	snprintf(sh, sizeof(sh), "test -d /data/work && test ! -e /other && test ! -e /data/launch");
+	assert_int_equal(run_in(&r, sh, NULL), 0);
+	offer(&r, next_id, "/proc/x");
+	assert_non_null(strstr(reason(&r, usual, NULL), "choose another"));
+	next_id--;				/* the same id again: /other, /proc/x were taken by the one before */
+	assert_int_equal(run_in(&r, "test ! -e /other", NULL), 0);
+	offer(&r, next_id, "/data");
+	f.id = next_id;
+	assert_int_equal(chan_send(r.peer, OSH_MSG_FORGET, &f, sizeof(f), NULL, 0), 0);
+	assert_int_equal(run_in(&r, "test ! -e /data", NULL), 0);
+	assert_int_equal(rig_end(&r), 0);
+}
+
+static void reopen(struct osh_msg_launch *m)
+{
+	m->flags |= OSH_LAUNCH_REOPEN;
+}
+
+static void reopen_link(struct osh_msg_launch *m)
+{
+	reopen(m);
+	snprintf(m->workdir, sizeof(m->workdir), "%s/link", dir);
+}
+
+static void reopen_as_user(struct osh_msg_launch *m)
+{
+	reopen(m);
+	m->flags &= ~OSH_LAUNCH_IDMAP;
+	m->uid = m->gid = m->run_uid = m->run_gid = 61234;
+	snprintf(m->workdir, sizeof(m->workdir), "%s/secret", dir);
+}
+
+static void user_link(struct osh_msg_launch *m)
+{
+	reopen_as_user(m);
+	snprintf(m->workdir, sizeof(m->workdir), "%s/link", dir);
+}
+
+/* By its name, with the caller's rights: a user gets where he gets himself, root follows no link. */
+static void test_reopen(void **state)
+{
+	char path[128], sh[192];
+	struct rig r;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/link", dir);
+	assert_int_equal(symlink("work", path), 0);
+	snprintf(path, sizeof(path), "%s/secret", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	rig_start(&r, false);
+	snprintf(sh, sizeof(sh), "touch %s/work/made && test ! -e %s/secret", dir, dir);
+	assert_int_equal(run_in(&r, sh, reopen), 0);
+	assert_non_null(strstr(reason(&r, usual, reopen_link), "symbolic link"));
+	assert_non_null(strstr(reason(&r, usual, reopen_as_user), "may not open it"));
+	snprintf(sh, sizeof(sh), "test -e %s/link/made", dir);
+	assert_int_equal(run_in(&r, sh, user_link), 0);
+	assert_int_equal(rig_end(&r), 0);
+}
+
 static int dial(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -603,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_run),	 cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_many),	 cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_resident), cmocka_unit_test(test_dead_file_server),
+		cmocka_unit_test(test_mounts),	 cmocka_unit_test(test_reopen),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -44,13 +44,16 @@ static void test_kinds(void **state)
 		assert_int_not_equal(r, 0);
 		assert_int_equal(r & (OSH_LL_MAKE_CHAR | OSH_LL_MAKE_BLOCK), 0);
 		assert_int_equal(!!(r & OSH_LL_EXECUTE),
-				 k == LANDLOCK_RUN || k == LANDLOCK_ALL || k == LANDLOCK_EXEC);
+				 k == LANDLOCK_RUN || k == LANDLOCK_ALL || k == LANDLOCK_EXEC ||
+					 k == LANDLOCK_SHARED_RUN);
 		assert_int_equal(!!(r & OSH_LL_IOCTL_DEV), k == LANDLOCK_DEVICE);
 	}
 	assert_int_equal(landlock_rights(LANDLOCK_LIST, true, 9), OSH_LL_READ_DIR);
 	assert_int_equal(landlock_rights(LANDLOCK_RUN, true, 9) & writes, 0);
 	assert_int_equal(landlock_rights(LANDLOCK_READ, true, 9) & writes, 0);
 	assert_int_equal(landlock_rights(LANDLOCK_ALL, true, 9) & writes, writes);
+	assert_int_equal(landlock_rights(LANDLOCK_SHARED, true, 9) & writes, writes & ~OSH_LL_MAKE_SOCK);
+	assert_int_equal(landlock_rights(LANDLOCK_SHARED_RUN, true, 9) & writes, writes & ~OSH_LL_MAKE_SOCK);
 }
 
 /* The kernel refuses rights of directories on a file. */

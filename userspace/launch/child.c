@@ -7,6 +7,7 @@
 #include "child.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include "own.h"
 #include "paths.h"
 #include "programs.h"
+#include "resolve.h"
 #include "view.h"
 
 enum { MANAGER = 3, CHANNEL, INIT, FIRST_FREE };	/* descriptors at the end */
@@ -89,13 +91,38 @@ static int policy(struct child *c, struct err *e)
 	return 0;
 }
 
+/*
+ * Root opened it with capabilities when it was there, so it gets there with them now. But time has passed:
+ * it follows no link, because whoever may write on the way could have made it since. Others are opened
+ * by their name, as the caller (-1).
+ */
+static int reopen_workdir(const struct osh_msg_launch *m, int *ret_fd, struct err *e)
+{
+	int fd = -1;
+
+	if (!m->uid) {
+		fd = open_at(AT_FDCWD, m->workdir, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+		if (fd < 0)
+			return fail(e, -fd, "working directory '%s': %s", m->workdir, fd == -ELOOP
+				    ? "a symbolic link is on the way, and root follows none later" : strerror(-fd));
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 static int open_paths(struct child *c, struct err *e)
 {
-	int r = cred_as_caller(c->a->m, e), x;
+	int workdir = c->a->fds[OSH_LFD_WORKDIR], r = 0, x;
 
+	if (c->b.meta->include_workdir && (c->a->m->flags & OSH_LAUNCH_REOPEN))
+		r = reopen_workdir(c->a->m, &workdir, e);
+	if (!r)
+		r = cred_as_caller(c->a->m, e);
 	if (r < 0)
 		return r;
-	r = paths_open(&c->paths, c->a->m, &c->b, c->a->fds[OSH_LFD_WORKDIR], c->a->windows, e);
+	r = paths_open(&c->paths, c->a->m, &c->b, workdir, c->a->windows, e);
+	if (!r)
+		r = mounts_join(c->a->mounts, &c->paths, e);
 	x = cred_as_root(r < 0 ? NULL : e);
 	return r < 0 ? r : x;
 }

@@ -7,6 +7,7 @@
 
 #include <sys/resource.h>
 
+#include "mounts.h"
 #include "osh/msg.h"
 #include "seccomp.h"
 #include "windows.h"
@@ -15,6 +16,7 @@ struct child_args {
 	const struct osh_msg_launch *m;	/* checked by the receiver */
 	const int *fds;			/* enum osh_launch_fd */
 	int channel;			/* to osh-launch: reports up, OSH_MSG_GO down */
+	const struct mounts *mounts;	/* checked by the receiver */
 	int init_fd;			/* osh-init, executable and unreadable */
 	const struct seccomp_set *filters;
 	int netns_fd;			/* a fresh network namespace, or -1: make one */

@@ -133,6 +133,18 @@ static int add_rule(struct view *v, int fd, enum landlock_kind kind, struct err 
 	return 0;
 }
 
+/* The one that lasts, which view_enter() copied. */
+static int home_on(struct view *v, const struct entry *home, const struct view_args *a, struct err *e)
+{
+	_close_ int target = -1;
+	int r = furnish_dir(v->root_fd, home->path, 0755, &target, e);
+
+	if (!r && (r = mnt_move(home->tree_fd, target)) < 0)
+		r = fail(e, -r, "mount the home at %s: %s", home->path, strerror(-r));
+	return r ? r : add_rule(v, home->tree_fd, !home->write ? LANDLOCK_READ : a->strict ? LANDLOCK_WRITE
+											   : LANDLOCK_ALL, e);
+}
+
 /* A directory of the scratch file system, mounted on `path` of the root. */
 static int scratch_on(struct view *v, int scratch, const char *name, const char *path, uint64_t attr,
 		      bool ro, struct err *e)
@@ -177,7 +189,8 @@ static int scratch(struct view *v, const struct paths *p, const struct view_args
 	if (!r && (r = mnt_move(fd, on)) < 0)
 		r = fail(e, -r, "mount own file system: %s", strerror(-r));
 	if (!r)
-		r = scratch_on(v, fd, "home", "/sandbox", attr, p->home_ro, e);
+		r = p->home ? home_on(v, p->home, a, e)
+			    : scratch_on(v, fd, "home", "/sandbox", attr, p->home_ro, e);
 	if (!r)
 		r = scratch_on(v, fd, "shm", "/dev/shm", attr | MOUNT_ATTR_NOEXEC, false, e);
 	if (!r)

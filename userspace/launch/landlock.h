@@ -17,6 +17,8 @@ enum landlock_kind {			/* what may be done below a path */
 	LANDLOCK_RUN,			/* and execute them */
 	LANDLOCK_WRITE,			/* read and write, no execution */
 	LANDLOCK_ALL,			/* read, write, execute */
+	LANDLOCK_SHARED,		/* read and write, no execution, no new sockets */
+	LANDLOCK_SHARED_RUN,		/* and execute */
 	LANDLOCK_DEVICE,		/* read, write, ioctl on device nodes */
 	LANDLOCK_SOCKET,		/* connect to this socket, made outside */
 	LANDLOCK_EXEC,			/* execute, nothing else */

@@ -119,6 +119,27 @@ static enum place place_of(const char *path)
 	return HOST;
 }
 
+const char *paths_taken(const char *path)
+{
+	if (place_of(path) == NEVER)
+		return "it is never part of a sandbox";
+	if (place_of(path) == OWN || paths_within(path, "/dev"))
+		return "it is the sandbox's own";
+	if (paths_within(path, "/sys"))
+		return "it is the kernel's";
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (places[i].place == OWN && paths_within(places[i].path, path))
+			return "it would hide what is the sandbox's own";
+	return NULL;
+}
+
+bool paths_writable(const struct paths *p, const char *path)
+{
+	const struct entry *in = paths_tree_of(p, path);
+
+	return in ? in->write : p->home && p->home->write && paths_within(path, p->home->path);
+}
+
 void paths_warn(struct paths *p, const char *path, const char *why)
 {
 	size_t n = strlen(p->warning);
@@ -301,6 +322,23 @@ static int open_listed(struct paths *p, const char *listed, bool write, bool soc
 	return x;
 }
 
+/* A start without the caller: the name leads where he himself would get by it now. */
+static int reopen_workdir(struct paths *p, const struct osh_msg_launch *m, const char *path, struct err *e)
+{
+	struct resolved r = { .fd = -1 };
+	struct stat st;
+	int x = resolve(p, path, &r);
+
+	if (x < 0)
+		return fail(e, -x, "working directory '%s': %s", m->workdir, strerror(-x));
+	if (fstat(r.fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		x = fail(e, ENOTDIR, "working directory '%s' is no directory", m->workdir);
+	else
+		x = add(p, &r, (struct entry){ .listed = m->workdir, .write = true }, true, false, e);
+	resolved_done(&r);
+	return x;
+}
+
 /* The descriptor is the caller's word; the name must lead to the same directory. */
 static int open_workdir(struct paths *p, const struct osh_msg_launch *m, int fd, struct err *e)
 {
@@ -317,6 +355,8 @@ static int open_workdir(struct paths *p, const struct osh_msg_launch *m, int fd,
 		paths_warn(p, m->workdir, "the working directory is the sandbox's own, not the host's");
 		return 0;
 	}
+	if (fd < 0)
+		return reopen_workdir(p, m, path, e);
 	if (fstat(fd, &a) < 0 || !S_ISDIR(a.st_mode))
 		return fail(e, ENOTDIR, "working directory '%s' is no directory", m->workdir);
 	x = resolve_fd(fd, real, sizeof(real));
@@ -438,17 +478,30 @@ int paths_open(struct paths *p, const struct osh_msg_launch *m, const struct bun
 	if (!r && !p->n)
 		r = fail(e, ENOENT, "no usable path: the policy lists nothing that exists here");
 	if (!r)
-		qsort(p->entries, p->n, sizeof(*p->entries), by_path);
+		paths_sort(p);
 	return r;
+}
+
+void paths_sort(struct paths *p)
+{
+	qsort(p->entries, p->n, sizeof(*p->entries), by_path);
+}
+
+static void entry_done(struct entry *en)
+{
+	own_close(&en->fd);
+	own_close(&en->tree_fd);
+	free(en->path);
+	free(en->from);
 }
 
 void paths_done(struct paths *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		own_close(&p->entries[i].fd);
-		own_close(&p->entries[i].tree_fd);
-		free(p->entries[i].path);
-	}
+	for (size_t i = 0; i < p->n; i++)
+		entry_done(&p->entries[i]);
+	if (p->home)
+		entry_done(p->home);
+	free(p->home);
 	for (size_t i = 0; i < p->n_links; i++) {
 		free(p->links[i].at);
 		free(p->links[i].target);

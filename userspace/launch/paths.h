@@ -23,6 +23,7 @@ struct entry {
 	int tree_fd;			/* the view's detached copy, -1 before */
 	bool write, socket;
 	bool given;			/* fd came from the caller, of another mount namespace */
+	char *from;			/* of oshd's mounts: where it lies on the host; else NULL */
 	struct stat st;
 };
 
@@ -41,6 +42,7 @@ struct paths {
 	const struct windows *windows;	/* of the host, borrowed */
 	struct entry *entries;		/* sorted: a tree comes before what lies in it */
 	size_t n;
+	struct entry *home;		/* that lasts, in place of a tmpfs; or NULL */
 	struct link links[PATHS_LINKS];
 	size_t n_links;
 	struct deny *deny;
@@ -50,14 +52,24 @@ struct paths {
 	char warning[sizeof(((struct osh_msg_prepared *)0)->warning)];
 };
 
-/* Runs with the caller's rights. -errno with the refused path and the reason. */
+/*
+ * Runs with the caller's rights. workdir_fd -1: it is opened by its name. -errno with the refused path and
+ * the reason.
+ */
 int paths_open(struct paths *p, const struct osh_msg_launch *m, const struct bundle *b,
 	       int workdir_fd, const struct windows *w, struct err *e);
 void paths_done(struct paths *p);
+void paths_sort(struct paths *p);
 
 /* Pure text: "/a//b/./c/" -> "/a/b/c"; -EINVAL for relative paths and "..". */
 int paths_clean(const char *path, char *ret, size_t n);
 bool paths_within(const char *path, const char *tree);	/* equal or below */
+
+/* Pure text: why no directory of the host may be mounted at `path` itself; NULL = it may. */
+const char *paths_taken(const char *path);
+
+/* Can the sandbox change what lies at `path`? */
+bool paths_writable(const struct paths *p, const char *path);
 
 void paths_warn(struct paths *p, const char *path, const char *why);	/* left out, and said so */
 

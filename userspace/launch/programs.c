@@ -18,15 +18,13 @@
 
 static int open_program(const struct paths *p, const struct osh_b_binary *bin, const char *listed)
 {
-	const struct entry *in;
 	char path[PATH_MAX];
 	struct stat st;
 	int fd;
 
 	if ((bin->flags & OSH_BIN_GLOB) || paths_clean(listed, path, sizeof(path)) < 0)
 		return -1;
-	in = paths_tree_of(p, path);
-	if (!in || !in->write)
+	if (!paths_writable(p, path))
 		return -1;
 	fd = open_at(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))

@@ -62,6 +62,7 @@ static void drop(struct server *s, struct kin *k)
 static void peer_lost(struct server *s)
 {
 	unwatch(s, &s->peer);
+	mounts_done(&s->mounts);
 	for (struct kin *k = s->family.first; k; k = k->next)
 		if (s->embedded || k->state != KIN_RUNNING)
 			kin_kill(k);
@@ -117,14 +118,17 @@ static int keep_cgroup(struct server *s, struct kin *k, int fd)
 	return k->cgroup_fd < 0 ? -errno : 0;
 }
 
-static int start(struct server *s, const struct osh_msg_launch *m, const int *fds, struct err *e)
+static int start(struct server *s, const struct osh_msg_launch *m, const int *fds, const struct mounts *mounts,
+		 struct err *e)
 {
 	_close_ int netns = -1;
-	struct start_args a = { .m = m, .fds = fds, .init_fd = s->init_fd, .filters = &s->filters,
+	struct start_args a = { .m = m, .fds = fds, .init_fd = s->init_fd, .mounts = mounts, .filters = &s->filters,
 				.windows = &s->windows, .nofile = s->nofile };
 	struct kin *k;
 	int r = start_check(m, e);
 
+	if (!r)
+		r = mounts_check(mounts, e);
 	if (r < 0)
 		return r;
 	if (s->family.n_starting >= STARTING_MAX)
@@ -151,10 +155,23 @@ static int start(struct server *s, const struct osh_msg_launch *m, const int *fd
 static void on_launch(struct server *s, struct chan_in *in)
 {
 	const struct osh_msg_launch *m = (const void *)in->bytes;
+	struct mounts mounts;
 	struct err e = { 0 };
 
-	if (start(s, m, in->fds, &e) < 0)
+	if (mounts_take(&s->mounts, m->id, &mounts) < 0)
+		(void)fail(&e, ENOMEM, "out of memory");
+	else
+		(void)start(s, m, in->fds, &mounts, &e);
+	mounts_done(&mounts);
+	if (e.code)
 		tell_failed(s, m->id, &e);
+}
+
+/* Whether it may be mounted is said when the sandbox is to be built: a refusal then is its. */
+static void on_mount(struct server *s, struct chan_in *in)
+{
+	if (mounts_add(&s->mounts, (const void *)in->bytes, chan_take(in, 0)) < 0)
+		peer_lost(s);
 }
 
 static void on_go(struct server *s, struct chan_in *in)
@@ -214,7 +231,12 @@ static void on_store(struct server *s, struct chan_in *in)
 
 static void on_forget(struct server *s, struct chan_in *in)
 {
-	keep_forget(&s->keep, ((const struct osh_msg_id *)(const void *)in->bytes)->id);
+	uint32_t id = ((const struct osh_msg_id *)(const void *)in->bytes)->id;
+	struct mounts none;
+
+	keep_forget(&s->keep, id);
+	(void)mounts_take(&s->mounts, id, &none);
+	mounts_done(&none);
 }
 
 static const struct {
@@ -228,6 +250,7 @@ static const struct {
 	{ OSH_MSG_SPAWN_EGRESS, sizeof(struct osh_msg_egress), OSH_EFD_MAX, on_spawn_egress },
 	{ OSH_MSG_STORE, sizeof(struct osh_msg_stored), OSH_SFD_MAX, on_store },
 	{ OSH_MSG_FORGET, sizeof(struct osh_msg_id), 0, on_forget },
+	{ OSH_MSG_MOUNT, sizeof(struct osh_msg_mount), 1, on_mount },
 };
 
 static void on_peer(struct server *s)

@@ -12,6 +12,7 @@
 #include "family.h"
 #include "seccomp.h"
 #include "keep.h"
+#include "mounts.h"
 #include "spare.h"
 #include "windows.h"
 
@@ -27,6 +28,7 @@ struct server {
 	struct spare spare;
 	struct family family;
 	struct keep keep;
+	struct mounts mounts;		/* of sandboxes whose LAUNCH has not come yet */
 	struct source on_peer, on_listen;
 };
 

@@ -28,7 +28,7 @@ static bool is_id(uint32_t id)
 
 int start_check(const struct osh_msg_launch *m, struct err *e)
 {
-	if (!m->id || m->n_groups > OSH_GROUPS_CALLER || (m->flags & ~(OSH_LAUNCH_IDMAP | OSH_LAUNCH_TRUST)) ||
+	if (!m->id || m->n_groups > OSH_GROUPS_CALLER || (m->flags & ~(OSH_LAUNCH_IDMAP | OSH_LAUNCH_TRUST | OSH_LAUNCH_REOPEN)) ||
 	    m->uid == (uint32_t)-1 || m->gid == (uint32_t)-1)
 		return fail(e, EINVAL, "malformed request");
 	if (!is_id(m->run_uid) || !is_id(m->run_gid))
@@ -47,23 +47,32 @@ int start_check(const struct osh_msg_launch *m, struct err *e)
 	return 0;
 }
 
-/* The working directory's map is made here, where the next sandbox finds it again. */
-static int warm_idmap(const struct start_args *a, struct err *e)
+static int warm_idmap_of(const struct start_args *a, int fd, struct err *e)
 {
 	struct idmap_key k = { .run_uid = a->m->run_uid, .run_gid = a->m->run_gid };
 	struct stat st;
 	int r;
 
-	if (!(a->m->flags & OSH_LAUNCH_IDMAP))
-		return 0;
-	if (fstat(a->fds[OSH_LFD_WORKDIR], &st) < 0)
-		return fail(e, errno, "stat the working directory: %s", strerror(errno));
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "stat a directory to be mounted: %s", strerror(errno));
 	k.owner = st.st_uid;
 	k.group = st.st_gid;
 	if (k.owner == k.run_uid && k.group == k.run_gid)
 		return 0;
 	r = idmap_get(&k, e);
 	return r < 0 ? r : 0;
+}
+
+/* The maps are made here, where the next sandbox finds them again; the working directory's counts as last. */
+static int warm_idmap(const struct start_args *a, struct err *e)
+{
+	int r = 0;
+
+	if (!(a->m->flags & OSH_LAUNCH_IDMAP))
+		return 0;
+	for (size_t i = 0; !r && i < a->mounts->n; i++)
+		r = warm_idmap_of(a, a->mounts->at[i].fd, e);
+	return r || (a->m->flags & OSH_LAUNCH_REOPEN) ? r : warm_idmap_of(a, a->fds[OSH_LFD_WORKDIR], e);
 }
 
 int start_sandbox(const struct start_args *a, pid_t *ret_pid, int *ret_pidfd, int *ret_channel,
@@ -86,7 +95,7 @@ int start_sandbox(const struct start_args *a, pid_t *ret_pid, int *ret_pidfd, in
 	if (pid == 0)
 		child_run(&(struct child_args){ .m = a->m, .fds = a->fds, .channel = pair[1],
 						.init_fd = a->init_fd, .filters = a->filters,
-						.netns_fd = a->netns_fd,
+						.netns_fd = a->netns_fd, .mounts = a->mounts,
 						.windows = a->windows, .nofile = a->nofile });
 	r = errno;
 	close(pair[1]);

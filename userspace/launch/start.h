@@ -11,6 +11,7 @@ struct start_args {
 	const struct osh_msg_launch *m;
 	const int *fds;			/* enum osh_launch_fd */
 	int init_fd;
+	const struct mounts *mounts;	/* checked */
 	const struct seccomp_set *filters;
 	int netns_fd;			/* a fresh network namespace, or -1 */
 	struct windows *windows;

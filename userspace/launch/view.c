@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -31,9 +32,10 @@ static const char *const merged[] = { "/bin", "/sbin", "/lib", "/lib32", "/lib64
 
 static uint64_t attr_of(const struct entry *en, const struct view_args *a)
 {
-	if (!en->write)
-		return MNT_BASE | MOUNT_ATTR_RDONLY;
-	return MNT_BASE | (a->strict ? MOUNT_ATTR_NOEXEC : 0);
+	uint64_t attr = MNT_BASE | (en->write ? 0 : MOUNT_ATTR_RDONLY);
+
+	/* Strict: a volume may be read-only here and writable elsewhere. */
+	return attr | (a->strict && (en->write || en->from) ? MOUNT_ATTR_NOEXEC : 0);
 }
 
 static int refuse_idmap(const struct entry *en, int code, struct err *e)
@@ -41,17 +43,20 @@ static int refuse_idmap(const struct entry *en, int code, struct err *e)
 	struct statfs fs = { 0 };
 
 	(void)fstatfs(en->fd, &fs);
+	if (en->from)
+		return fail(e, code, "'%.100s', mounted at '%.60s': its file system (type 0x%lx) refuses an id-mapped "
+			    "mount: %s", en->from, en->listed, (unsigned long)fs.f_type, strerror(code));
 	return fail(e, code, "'%s': its file system (type 0x%lx) refuses an id-mapped mount: %s; run as the "
 		    "owner, not as root", en->listed, (unsigned long)fs.f_type, strerror(code));
 }
 
 /*
- * A mount can only be copied inside its own mount namespace, and the caller's descriptor is of his:
- * the same directory is opened again in ours. The inode decides, not the name.
+ * A mount can only be copied inside its own mount namespace, and the caller's descriptor is of his (or
+ * of oshd's): the same directory is opened again in ours. The inode decides, not the name.
  */
 static int own_fd(struct entry *en, struct err *e)
 {
-	_close_ int fd = open_at(AT_FDCWD, en->path, O_PATH | O_DIRECTORY,
+	_close_ int fd = open_at(AT_FDCWD, en->from ? en->from : en->path, O_PATH | O_DIRECTORY,
 				 RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 	struct stat st;
 
@@ -67,11 +72,13 @@ static int own_fd(struct entry *en, struct err *e)
 static int copy_tree(struct entry *en, const struct view_args *a, struct err *e)
 {
 	struct idmap_key k = { en->st.st_uid, a->run_uid, en->st.st_gid, a->run_gid };
-	bool mapped = a->idmap && en->write && (k.owner != k.run_uid || k.group != k.run_gid);
+	bool mapped = a->idmap && (en->write || en->from) && (k.owner != k.run_uid || k.group != k.run_gid);
 	struct statfs fs;
 	int map = -1, r;
 
-	r = en->given ? own_fd(en, e) : 0;
+	if (en->from && !a->idmap && k.owner != k.run_uid)
+		return fail(e, EPERM, "what is to be mounted at '%s' belongs to uid %u", en->listed, k.owner);
+	r = en->given || en->from ? own_fd(en, e) : 0;
 	if (r < 0)
 		return r;
 	if (fstatfs(en->fd, &fs) < 0)
@@ -81,8 +88,8 @@ static int copy_tree(struct entry *en, const struct view_args *a, struct err *e)
 		if (map < 0)
 			return map;
 	}
-	/* Below sysfs lie cgroupfs, bpffs and debugfs: those stay outside. */
-	r = mnt_copy(en->fd, (long)fs.f_type != SYSFS_MAGIC, &en->tree_fd, e);
+	/* Below sysfs lie cgroupfs, bpffs and debugfs: those stay outside. On oshd's own nothing is mounted. */
+	r = mnt_copy(en->fd, (long)fs.f_type != SYSFS_MAGIC && !en->from, &en->tree_fd, e);
 	if (r < 0)
 		return r;
 	r = mnt_attr(en->tree_fd, attr_of(en, a), true, map);
@@ -94,6 +101,18 @@ static int copy_tree(struct entry *en, const struct view_args *a, struct err *e)
 static bool own_place(const char *path)
 {
 	return paths_within(path, "/tmp") || paths_within(path, "/sandbox") || paths_within(path, "/dev");
+}
+
+/*
+ * What is made in a home that lasts is the sandbox's, as if it had made it itself; root's would stay there
+ * and be in its way. Leaving fsuid 0 lowers the capabilities that reach files, coming back raises them.
+ */
+static void as_owner(const struct paths *p, const char *path, uid_t uid, gid_t gid)
+{
+	if (!p->home || !paths_within(path, p->home->path))
+		return;
+	setfsgid(gid);
+	setfsuid(uid);
 }
 
 /* A new file or directory on our own file systems, for a tree to lie on. */
@@ -178,7 +197,9 @@ static enum landlock_kind kind_of(const struct entry *en, const struct view_args
 	if (en->socket)
 		return LANDLOCK_SOCKET;
 	if (!en->write)
-		return a->bundle->n_exec ? LANDLOCK_READ : LANDLOCK_RUN;
+		return a->bundle->n_exec || (en->from && a->strict) ? LANDLOCK_READ : LANDLOCK_RUN;
+	if (en->from)
+		return a->strict ? LANDLOCK_SHARED : LANDLOCK_SHARED_RUN;
 	return a->strict ? LANDLOCK_WRITE : LANDLOCK_ALL;
 }
 
@@ -202,7 +223,13 @@ static int place(struct view *v, struct paths *p, struct entry *en, const struct
 		if (r < 0)
 			return r;
 	}
-	r = in ? place_found(v, en, &target, e) : place_made(v, en, &target, e);
+	if (in) {
+		r = place_found(v, en, &target, e);
+	} else {
+		as_owner(p, en->path, a->run_uid, a->run_gid);
+		r = place_made(v, en, &target, e);
+		as_owner(p, en->path, 0, 0);
+	}
 	if (r < 0)
 		return r;
 	r = mnt_move(en->tree_fd, target);
@@ -236,7 +263,8 @@ static int links(struct view *v, const struct paths *p, struct err *e)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < p->n_links; i++)
-		if (!paths_tree_of(p, p->links[i].at) && strcmp(p->links[i].at, "/sandbox") &&
+		if (!paths_tree_of(p, p->links[i].at) &&
+		    !(p->home && paths_within(p->links[i].at, p->home->path)) && strcmp(p->links[i].at, "/sandbox") &&
 		    strcmp(p->links[i].at, "/tmp") && !paths_within(p->links[i].at, "/dev") &&
 		    !paths_within(p->links[i].at, "/proc"))
 			r = make_link(v, p->links[i].at, p->links[i].target, e);
@@ -257,17 +285,20 @@ static int links(struct view *v, const struct paths *p, struct err *e)
 static int deny(struct view *v, const struct paths *p, const struct deny *d, struct err *e)
 {
 	const struct entry *in = paths_tree_of(p, d->path);
+	const char *tree = in ? in->path : NULL;
 	_close_ int fd = -1, copy = -1;
 	int r;
 
+	if (!in && p->home && paths_within(d->path, p->home->path))
+		tree = p->home->path;
 	if (!in ? !own_place(d->path) : !in->write)
 		return 0;			/* not visible, or not writable anyway */
 	fd = open_at(v->root_fd, d->path, O_PATH | O_DIRECTORY, INSIDE);
 	if (fd < 0)
 		return fail(e, EOPNOTSUPP, "deny '%s': only an existing directory can be denied without "
 			    "the BPF LSM layer, which does not live on this kernel", d->listed);
-	if (in && strcmp(in->path, d->path))
-		r = pin_ancestors(v, in->path, d->path, e);
+	if (tree && strcmp(tree, d->path))
+		r = pin_ancestors(v, tree, d->path, e);
 	else
 		r = 0;
 	own_close(&fd);
@@ -380,7 +411,7 @@ static bool is_there(const struct paths *p, const struct entry *en)
 
 int view_enter(struct view *v, struct paths *p, const struct view_args *a, struct err *e)
 {
-	int r = 0;
+	int r = p->home ? copy_tree(p->home, a, e) : 0;
 
 	for (size_t i = 0; !r && i < p->n; i++)
 		if (!is_there(p, &p->entries[i]))

@@ -219,6 +219,11 @@ int launcher_launch(struct daemon *d, struct osh_msg_launch *m, const int fds[OS
 	return send_to(d, OSH_MSG_LAUNCH, m, sizeof(*m), fds, OSH_LFD_MAX, e);
 }
 
+int launcher_mount(struct daemon *d, struct osh_msg_mount *m, int dir_fd, struct err *e)
+{
+	return send_to(d, OSH_MSG_MOUNT, m, sizeof(*m), &dir_fd, 1, e);
+}
+
 int launcher_go(struct daemon *d, uint32_t id, struct err *e)
 {
 	struct osh_msg_id m = { .id = id };

@@ -11,6 +11,8 @@ void launcher_stop(struct daemon *d);
 
 int launcher_launch(struct daemon *d, struct osh_msg_launch *m, const int fds[OSH_LFD_MAX],
 		    struct err *e);
+/* Before the launch of that id: a directory to be mounted in it; see osh/msg.h. */
+int launcher_mount(struct daemon *d, struct osh_msg_mount *m, int dir_fd, struct err *e);
 int launcher_go(struct daemon *d, uint32_t id, struct err *e);
 int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OSH_EFD_MAX],
 		    struct err *e);

@@ -157,6 +157,19 @@ static int make_root(struct sandbox *s, const struct run_request *r, int *ret_ce
 	return x ? x : root_start(s->d, s->name, OSH_UID_EGRESS + s->k.slot, &s->root_fd, ret_cert, e);
 }
 
+static int ask_mounts(struct sandbox *s, const struct run_request *r, struct err *e)
+{
+	int x = 0;
+
+	for (size_t i = 0; !x && i < r->n_mounts; i++) {
+		struct osh_msg_mount m = { .id = s->k.id, .flags = r->mounts[i].flags };
+
+		memcpy(m.path, r->mounts[i].path, sizeof(m.path));
+		x = launcher_mount(s->d, &m, r->mounts[i].fd, e);
+	}
+	return x;
+}
+
 static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_fd, int init_fd,
 		      struct err *e)
 {
@@ -164,26 +177,28 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_f
 				    .n_groups = r->n_groups, .run_uid = s->run_uid,
 				    .run_gid = s->run_gid, .off = s->d->config.off,
 				    .flags = (r->uid ? 0 : OSH_LAUNCH_IDMAP) |
-					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) };
+					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) |
+					     (r->reopen ? OSH_LAUNCH_REOPEN : 0) };
 	int fds[OSH_LFD_MAX] = {
 		[OSH_LFD_BUNDLE] = s->bundle_fd,     [OSH_LFD_MANAGER] = init_fd,
-		[OSH_LFD_WORKDIR] = r->workdir_fd,   [OSH_LFD_CGROUP] = s->box_fd,
+		[OSH_LFD_WORKDIR] = r->reopen ? s->bundle_fd : r->workdir_fd, [OSH_LFD_CGROUP] = s->box_fd,
 		[OSH_LFD_DNS] = kbpf_prog_fd(s->d->kernel, OSH_HOOK_DNS),
 		[OSH_LFD_STEER] = s->steer_prog_fd,  [OSH_LFD_STEER_MAP] = s->steer_map_fd,
 		/* A hole cannot be sent: the bundle stands in, and the flags say so. */
 		[OSH_LFD_ROOT] = cert_fd < 0 ? s->bundle_fd : cert_fd,
 		[OSH_LFD_ANCHORS] = cert_fd < 0 ? s->bundle_fd : s->anchors_fd,
-	};
+	}, x;
 
 	memcpy(m.groups, r->groups, sizeof(m.groups));
 	memcpy(m.net6, s->k.net6, sizeof(m.net6));
 	memcpy(m.next_net6, s->d->next_net6, sizeof(m.next_net6));
 	memcpy(m.name, s->name, sizeof(m.name));
 	memcpy(m.workdir, r->workdir, sizeof(m.workdir));
-	return launcher_launch(s->d, &m, fds, e);
+	x = ask_mounts(s, r, e);
+	return x ? x : launcher_launch(s->d, &m, fds, e);
 }
 
-static int fill(struct sandbox *s, const char *workdir, struct err *e)
+static int fill(struct sandbox *s, const struct run_request *req, struct err *e)
 {
 	/* git sets these for every helper that it starts; they name the place where it finds them anyway. */
 	static const char *const harmless[] = {
@@ -192,10 +207,11 @@ static int fill(struct sandbox *s, const char *workdir, struct err *e)
 	struct kbpf *k = s->d->kernel;
 	int r = kbpf_fill(k, &s->k, &s->bundle, e);
 
-	/* Host sockets may lie in the work directory, even where it is mounted below /tmp. */
+	/* Host sockets may lie in the work directory, another sandbox's in a volume, even below /tmp. */
 	if (!r)
-		r = kbpf_unix_outside(k, &s->k, workdir, e);
-
+		r = kbpf_unix_outside(k, &s->k, req->workdir, e);
+	for (size_t i = 0; !r && i < req->n_mounts; i++)
+		r = kbpf_unix_outside(k, &s->k, req->mounts[i].path, e);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(harmless); i++)
 		r = kbpf_env_exempt(k, &s->k, harmless[i], e);
 	for (uint32_t i = 0; !r && i < s->bundle.n_env; i++)
@@ -235,7 +251,7 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 		x = ask_launch(s, r, cert, init, e);
 	if (!x) {
 		s->state = SB_PREPARING;
-		x = fill(s, r->workdir, e);
+		x = fill(s, r, e);
 	}
 	if (!x)
 		x = kbpf_egress_cgroup(d->kernel, &s->k, s->egress_cgroup, e);

@@ -27,6 +27,12 @@ enum sandbox_event {
 	SB_EVENTS
 };
 
+struct sandbox_mount {
+	int fd;				/* directory of the host */
+	uint32_t flags;			/* OSH_MOUNT_* */
+	char path[1024];		/* as the sandbox sees it */
+};
+
 /* What a caller asks for. Descriptors are borrowed; the sandbox keeps its own. */
 struct run_request {
 	uid_t uid;
@@ -36,6 +42,9 @@ struct run_request {
 	char name[OSH_SANDBOX_NAME];	/* "" = choose */
 	char workdir[1024];
 	int bundle_fd, control_fd, workdir_fd;
+	const struct sandbox_mount *mounts;	/* its home, volumes */
+	size_t n_mounts;
+	bool reopen;			/* the work directory is opened by its name; workdir_fd is nothing */
 	int log_fd, summary_fd, hosts_fd, creds_fd, ca_fd;	/* -1 = none */
 };
 
