@@ -95,6 +95,14 @@ struct {
 	__type(value, struct osh_funnel);
 } funnel __weak SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct osh_host);
+} host __weak SEC(".maps");
+
 /* Both mapped by osh-audit; the first is frozen by the loader. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -361,8 +361,8 @@ int osh_bind6(struct bpf_sock_addr *ctx)
 	return hook_bind(ctx, &q);
 }
 
-/* Is the program with this id among those of this kind that run for the task's cgroup? */
-static __always_inline int is_attached(const struct task_struct *t, __u64 kind, __u32 id)
+/* Is a program with one of these ids among those of this kind that run for the task's cgroup? */
+static __always_inline int is_attached(const struct task_struct *t, __u64 kind, const volatile __u32 ids[2])
 {
 	struct bpf_prog_array *here = t->cgroups->dfl_cgrp->bpf.effective[kind];
 
@@ -371,7 +371,7 @@ static __always_inline int is_attached(const struct task_struct *t, __u64 kind, 
 
 		if (!p)
 			break;
-		if (p->aux->id == id)
+		if (p->aux->id == ids[0] || p->aux->id == ids[1])
 			return 1;
 	}
 	return 0;
@@ -380,12 +380,13 @@ static __always_inline int is_attached(const struct task_struct *t, __u64 kind, 
 /* Both, whatever the socket's family: one of them may accept from the other over loopback. */
 static __always_inline int has_connect(const struct task_struct *t)
 {
-	struct osh_funnel *f = funnel_get();
+	__u32 zero = 0;
+	struct osh_host *h = bpf_map_lookup_elem(&host, &zero);
 
-	return f && is_attached(t, bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET4_CONNECT),
-				f->connect_ids[0]) &&
+	return h && is_attached(t, bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET4_CONNECT),
+				h->connect4) &&
 	       is_attached(t, bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET6_CONNECT),
-			   f->connect_ids[1]);
+			   h->connect6);
 }
 
 /*

@@ -365,9 +365,18 @@ struct osh_funnel {
 	__u64 allow_n;			/* allow records, about; says when to look at the ring's fill */
 	__u64 tick, tick_ns;		/* jiffies, and BOOTTIME at the tick's first allow */
 	__u64 seed;			/* random, set at load: names cannot be made to collide */
-	__u32 connect_ids[2];		/* of the programs osh_connect4 and osh_connect6, as the kernel numbers them */
-	__u64 pad;
+	__u64 pad[2];
 	struct osh_lane_head lanes[OSH_LANES];
+};
+
+/*
+ * ARRAY `host`, one entry, mapped by the daemon: what is of no sandbox and outlives a daemon. Of the programs
+ * osh_connect4 and osh_connect6 the kernel's numbers; two each, since an upgrade replaces one by the other.
+ */
+struct osh_host {
+	__u32 last_id;			/* sandbox ids up to here were given out; none is ever used again */
+	__u32 pad;
+	__u32 connect4[2], connect6[2];
 };
 
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
@@ -378,4 +387,5 @@ _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");
 _Static_assert(sizeof(struct osh_name) == 24, "osh_name is ABI");
 _Static_assert(sizeof(struct osh_endpoint) == 80, "osh_endpoint is ABI");
 _Static_assert(sizeof(struct osh_front) == 104, "osh_front is ABI");
+_Static_assert(sizeof(struct osh_host) == 24, "osh_host is ABI");
 _Static_assert(sizeof(struct osh_denial_key) == 40, "osh_denial_key is ABI");

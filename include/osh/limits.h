@@ -2,7 +2,16 @@
 /* Every bound of the system, once. Shared by BPF programs, daemons and the compiler. */
 #pragma once
 
-#define OSH_ABI 2			/* kernel <-> user layout; pins live under /sys/fs/bpf/osh/<OSH_ABI> */
+/*
+ * What outlives a daemon, and so meets the next one: layouts of maps (abi.h), and the messages of roles that
+ * go on (msg.h): osh-launch's STORE and PROGRAMS, osh-init's manager socket, the egress' bundle and records.
+ * A change of any of them is another ABI. Pins lie under /sys/fs/bpf/osh/<OSH_ABI>, osh-launch listens at
+ * <run>/launch-<OSH_ABI>; two ABIs live side by side and leave each other alone (docs/upgrade.md).
+ */
+#define OSH_ABI 3
+#define OSH_STRING(x) #x
+#define OSH_STRING_OF(x) OSH_STRING(x)
+#define OSH_ABI_TEXT OSH_STRING_OF(OSH_ABI)
 
 #define OSH_SLOTS 4096			/* sandboxes alive at once on one host */
 #define OSH_SLOTS_EACH 64		/* of one caller who is not root: shared tables last for several */

@@ -30,7 +30,7 @@ enum osh_msg_type {
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
 	OSH_MSG_ROUTED,			/* struct osh_msg_failed: code 0 = ROUTES is done */
 	OSH_MSG_FAILED,			/* struct osh_msg_failed */
-	OSH_MSG_STORED,			/* to an oshd that connects anew: each STORE again, as it came */
+	OSH_MSG_STORED,			/* to an oshd that connects anew: each STORE again, as it came; PROGRAMS follow */
 	OSH_MSG_STORED_ALL,		/* struct osh_msg_id: that was all of them */
 	/* oshd <-> osh-init, over the sandbox's manager socket: descriptor 3 of osh-init */
 	OSH_MSG_INIT_OPEN,		/* struct osh_msg_open; fds: a session's socket */
@@ -148,7 +148,8 @@ struct osh_msg_prepared {
 
 /*
  * Listed programs that lie in trees which the sandbox can write: their path proves nothing, the open
- * file does. osh-launch keeps the descriptors too, until FORGET, so that no inode is ever reused.
+ * file does. osh-launch and oshd keep the descriptors, until FORGET, so that no inode is ever reused:
+ * what one of them lost it gets again from the other, in the same message without `binary`.
  */
 #define OSH_PROGRAMS_MSG 16
 struct osh_msg_programs {

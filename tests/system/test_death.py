@@ -34,6 +34,9 @@ class Echo(socketserver.ThreadingTCPServer):
         def handle(self):
             self.wfile.write(b"pong " + self.rfile.readline())
 
+    def handle_error(self, *_):
+        pass                            # an egress was killed under a connection
+
     def __init__(self):
         super().__init__(("127.0.0.1", 0), self.Handler)
         self.port = self.server_address[1]
@@ -198,4 +201,5 @@ def main():
     t.done()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -99,6 +99,14 @@ const void *chan_is(const struct chan_in *in, unsigned type, size_t size, int n_
 	return in->h.type == type && in->n == size && in->n_fds == n_fds ? in->bytes : NULL;
 }
 
+const struct osh_msg_programs *chan_is_programs(const struct chan_in *in)
+{
+	const struct osh_msg_programs *p = (const void *)in->bytes;
+
+	return in->h.type == OSH_MSG_PROGRAMS && in->n == sizeof(*p) && p->n && p->n <= OSH_PROGRAMS_MSG &&
+	       in->n_fds == (int)p->n ? p : NULL;
+}
+
 int chan_take(struct chan_in *in, int i)
 {
 	int fd = in->fds[i];

@@ -30,5 +30,6 @@ int chan_recv(int fd, struct chan_in *in);
 
 /* The message if it has this type, size and number of descriptors, else NULL. */
 const void *chan_is(const struct chan_in *in, unsigned type, size_t size, int n_fds);
+const struct osh_msg_programs *chan_is_programs(const struct chan_in *in);	/* has as many descriptors as it says */
 int chan_take(struct chan_in *in, int i);	/* descriptor i now belongs to the caller */
 void chan_in_done(struct chan_in *in);

@@ -92,6 +92,20 @@ void keep_forget(struct keep *s, uint32_t id)
 	}
 }
 
+static int tell_programs(const struct kept *x, int peer)
+{
+	int r = 0;
+
+	for (int i = 0, n; !r && i < x->n_programs; i += n) {
+		struct osh_msg_programs m = { .id = x->id };
+
+		n = x->n_programs - i < OSH_PROGRAMS_MSG ? x->n_programs - i : OSH_PROGRAMS_MSG;
+		m.n = (uint32_t)n;
+		r = chan_send(peer, OSH_MSG_PROGRAMS, &m, sizeof(m), x->programs + i, n);
+	}
+	return r;
+}
+
 int keep_tell(const struct keep *s, int peer)
 {
 	struct osh_msg_id all = { 0 };
@@ -102,6 +116,8 @@ int keep_tell(const struct keep *s, int peer)
 
 		if (x->whole)
 			r = chan_send(peer, OSH_MSG_STORED, &m, sizeof(m), x->fds, OSH_SFD_MAX);
+		if (!r && x->whole)
+			r = tell_programs(x, peer);
 	}
 	return r ? r : chan_send(peer, OSH_MSG_STORED_ALL, &all, sizeof(all), NULL, 0);
 }

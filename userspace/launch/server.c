@@ -253,10 +253,24 @@ static const struct {
 	{ OSH_MSG_MOUNT, sizeof(struct osh_msg_mount), 1, on_mount },
 };
 
+/* Of a former osh-launch, which was killed. */
+static int on_old_programs(struct server *s, const struct osh_msg_programs *m, struct chan_in *in)
+{
+	int fds[OSH_PROGRAMS_MSG];
+
+	for (uint32_t i = 0; i < m->n; i++)
+		fds[i] = chan_take(in, (int)i);
+	return keep_programs(&s->keep, m->id, fds, (int)m->n);
+}
+
 static void on_peer(struct server *s)
 {
+	const struct osh_msg_programs *p;
 	struct chan_in in;
 	int r = chan_recv(s->peer, &in);
+
+	if (r > 0 && (p = chan_is_programs(&in)) && !on_old_programs(s, p, &in))
+		return;
 
 	for (size_t i = 0; r > 0 && i < ARRAY_SIZE(requests); i++)
 		if (chan_is(&in, requests[i].type, requests[i].size, requests[i].n_fds)) {
@@ -313,14 +327,6 @@ static void on_prepared(struct server *s, struct kin *k, struct chan_in *in)
 	tell(s, OSH_MSG_PREPARED, &p, sizeof(p), fds, OSH_PFD_MAX);
 }
 
-static bool is_programs(const struct chan_in *in)
-{
-	const struct osh_msg_programs *p = (const void *)in->bytes;
-
-	return in->h.type == OSH_MSG_PROGRAMS && in->n == sizeof(*p) && p->n &&
-	       p->n <= OSH_PROGRAMS_MSG && in->n_fds == (int)p->n;
-}
-
 static int on_programs(struct server *s, struct kin *k, struct chan_in *in)
 {
 	struct osh_msg_programs p;
@@ -344,7 +350,7 @@ static bool on_channel(struct server *s, struct kin *k)
 	if (r > 0 && k->state == KIN_PREPARING &&
 	    chan_is(&in, OSH_MSG_PREPARED, sizeof(struct osh_msg_prepared), CHILD_FDS)) {
 		on_prepared(s, k, &in);
-	} else if (r > 0 && k->state == KIN_PREPARING && is_programs(&in) &&
+	} else if (r > 0 && k->state == KIN_PREPARING && chan_is_programs(&in) &&
 		   !on_programs(s, k, &in)) {
 		;			/* PREPARED follows */
 	} else if (r > 0) {

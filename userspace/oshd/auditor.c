@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * osh-audit holds no state that cannot be given again: when it dies, another is started and every
- * living sandbox is announced to it; the rings hold what happened in between.
+ * living sandbox is announced to it; the rings hold what happened in between. One that dies again and
+ * again gets pauses; no sandbox ends for it, or whoever could kill it could end the others' runs.
  */
 #include "auditor.h"
 
@@ -10,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "chan.h"
@@ -21,7 +21,9 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u
 #endif
-#define RESTARTS_PER_MINUTE 20
+#define AT_ONCE 20			/* deaths a minute after which another is started at once */
+#define REST_MIN_US 250000		/* then there is a pause, longer each time */
+#define REST_MAX_US 2000000		/* well below what a stop waits for */
 #define STOP_MS 5000
 #define SEND_SECONDS 2			/* oshd waits no longer for room in osh-audit's socket */
 #define ANSWER_US 15000000		/* an END drains full rings first: seconds, not more */
@@ -30,40 +32,94 @@ struct auditor {
 	int fd, pidfd;
 	pid_t pid;
 	sd_event_source *io;
-	time_t window;
-	unsigned restarts;
+	uint64_t window_us;		/* CLOCK_BOOTTIME: from when on deaths are counted */
+	unsigned deaths;
 	int unanswered;			/* ENDs that wait for their ENDED */
 	sd_event_source *timer;
+	sd_event_source *rest;		/* until another is started; fd is -1 */
 };
 
 static int spawn(struct daemon *d, struct auditor *a, struct err *e);
 static void watch_answers(struct daemon *d, int more);
 
+static void rest(struct daemon *d, uint64_t us);
+
+/* What cannot be told to it, another is told when it has gone. */
+static void shoot(struct auditor *a)
+{
+	if (a->pid > 0)
+		kill(a->pid, SIGKILL);	/* our child, not yet reaped: the pid is still its own */
+}
+
+static void start_another(struct daemon *d)
+{
+	struct auditor *a = d->auditor;
+	struct err e = { 0 };
+
+	if (spawn(d, a, &e) < 0) {
+		fprintf(stderr, "oshd: osh-audit: %s; the next try in %d ms\n", e.text, REST_MAX_US / 1000);
+		rest(d, REST_MAX_US);
+	} else if (sandbox_announce_all(d, &e) < 0) {
+		fprintf(stderr, "oshd: osh-audit: %s\n", e.text);
+		shoot(a);
+	}
+}
+
+static int on_rested(sd_event_source *s, uint64_t usec, void *data)
+{
+	struct daemon *d = data;
+
+	(void)s;
+	(void)usec;
+	d->auditor->rest = sd_event_source_disable_unref(d->auditor->rest);
+	start_another(d);
+	return 0;
+}
+
+static void rest(struct daemon *d, uint64_t us)
+{
+	if (sd_event_add_time_relative(d->event, &d->auditor->rest, CLOCK_MONOTONIC, us, 0, on_rested, d) < 0)
+		sd_event_exit(d->event, 1);	/* the next oshd adopts what lives, and has an osh-audit */
+}
+
+static uint64_t count_death(struct daemon *d)
+{
+	struct auditor *a = d->auditor;
+	uint64_t now = 0, us = REST_MIN_US;
+
+	sd_event_now(d->event, CLOCK_BOOTTIME, &now);
+	if (now - a->window_us > 60000000) {
+		a->window_us = now;
+		a->deaths = 0;
+	}
+	if (++a->deaths <= AT_ONCE)
+		return 0;
+	for (unsigned i = AT_ONCE + 1; i < a->deaths && us < REST_MAX_US; i++)
+		us *= 2;
+	return us < REST_MAX_US ? us : REST_MAX_US;
+}
+
 static void lost(struct daemon *d)
 {
 	struct auditor *a = d->auditor;
-	time_t now = time(NULL);
-	struct err e = { 0 };
+	uint64_t us = count_death(d);
 
 	a->io = sd_event_source_disable_unref(a->io);
 	a->unanswered = 0;
 	watch_answers(d, 0);
 	own_close(&a->fd);
 	own_close(&a->pidfd);
-	kill(a->pid, SIGKILL);		/* our child, not yet reaped: the pid is still its own */
+	shoot(a);
 	waitpid(a->pid, NULL, 0);
 	a->pid = 0;
-	if (now - a->window > 60) {
-		a->window = now;
-		a->restarts = 0;
-	}
-	fprintf(stderr, "oshd: osh-audit ended; starting another\n");
-	if (a->restarts++ >= RESTARTS_PER_MINUTE || spawn(d, a, &e) < 0) {
-		fprintf(stderr, "oshd: no audit, so no sandbox: %s\n", e.text);
-		sd_event_exit(d->event, 1);
+	if (!us) {
+		fprintf(stderr, "oshd: osh-audit ended; starting another\n");
+		start_another(d);
 		return;
 	}
-	sandbox_announce_all(d);
+	fprintf(stderr, "oshd: osh-audit ended %u times within a minute; every sandbox stays enforced, its records "
+		"wait, and no new one starts; the next try in %u ms\n", a->deaths, (unsigned)(us / 1000));
+	rest(d, us);
 }
 
 static int on_no_answer(sd_event_source *s, uint64_t usec, void *data)
@@ -137,9 +193,11 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 		if (!maps[i].mapped)
 			own_close(&fds[1 + i]);
 	close(pair[1]);
-	a->fd = pair[0];
-	if (r < 0)
+	if (r < 0) {
+		close(pair[0]);
 		return r;
+	}
+	a->fd = pair[0];
 	if (setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
 		return fail(e, errno, "osh-audit's socket: %s", strerror(errno));
 	r = sd_event_add_io(d->event, &a->io, a->fd, EPOLLIN, on_message, d);
@@ -163,28 +221,42 @@ void auditor_stop(struct daemon *d)
 		return;
 	a->io = sd_event_source_disable_unref(a->io);
 	a->timer = sd_event_source_disable_unref(a->timer);
+	a->rest = sd_event_source_disable_unref(a->rest);
 	own_close(&a->fd);		/* end of input: it drains and exits */
 	spawn_reap(a->pid, &a->pidfd, STOP_MS);
 	free(a);
 	d->auditor = NULL;
 }
 
+/* A dead or stuck osh-audit is no failure: another is told everything. */
+static int tell(struct daemon *d, unsigned type, void *m, size_t size, const int *fds, int n, struct err *e)
+{
+	struct auditor *a = d->auditor;
+	int r = a->fd < 0 ? -EPIPE : chan_send(a->fd, type, m, size, fds, n);
+
+	if (r == -EAGAIN)
+		shoot(a);
+	return r == -EAGAIN || r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN ? 0 :
+	       r < 0 ? fail(e, -r, "tell osh-audit of a sandbox: %s", strerror(-r)) : 0;
+}
+
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	struct osh_msg_audit_add m = { .id = s->k.id, .uid = s->uid, .slot = s->k.slot, .generation = s->k.generation,
-				       .again = s->state == SB_RUNNING,
+				       .again = s->state >= SB_RUNNING,
 				       .has_log = s->log_fd >= 0, .has_summary = s->summary_fd >= 0 };
 	int fds[4] = { s->bundle_fd, s->records_in_fd }, n = 2, r;
 
+	if (d->auditor->rest && !m.again)
+		return fail(e, EAGAIN, "osh-audit keeps ending; a new sandbox would not be on record: see oshd's log, "
+			    "then try again");
 	snprintf(m.name, sizeof(m.name), "%s", s->name);
 	if (s->log_fd >= 0)
 		fds[n++] = s->log_fd;
 	if (s->summary_fd >= 0)
 		fds[n++] = s->summary_fd;
-	r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_ADD, &m, sizeof(m), fds, n);
-	if (r < 0)
-		return fail(e, -r, "announce the sandbox to osh-audit: %s", strerror(-r));
-	return m.again ? auditor_calls(d, s, e) : 0;
+	r = tell(d, OSH_MSG_AUDIT_ADD, &m, sizeof(m), fds, n, e);
+	return !r && m.again && s->calls_fd >= 0 ? auditor_calls(d, s, e) : r;
 }
 
 /* Of a fixed size for whoever maps it: a shorter one would end osh-audit with SIGBUS. */
@@ -201,23 +273,23 @@ int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	struct osh_msg_audit_calls m = { .id = s->k.id, .run_uid = s->run_uid };
 	const int fds[] = { s->calls_fd, s->tally_fd };
-	int r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_CALLS, &m, sizeof(m), fds, ARRAY_SIZE(fds));
 
-	return r < 0 ? fail(e, -r, "give osh-audit the refused calls: %s", strerror(-r)) : 0;
+	return tell(d, OSH_MSG_AUDIT_CALLS, &m, sizeof(m), fds, ARRAY_SIZE(fds), e);
 }
 
 int auditor_policy(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	struct osh_msg_audit_policy m = { .id = s->k.id, .generation = s->k.generation };
-	int r = chan_send(d->auditor->fd, OSH_MSG_AUDIT_POLICY, &m, sizeof(m), &s->bundle_fd, 1);
 
-	return r < 0 ? fail(e, -r, "give osh-audit the new policy: %s", strerror(-r)) : 0;
+	return tell(d, OSH_MSG_AUDIT_POLICY, &m, sizeof(m), &s->bundle_fd, 1, e);
 }
 
 int auditor_end(struct daemon *d, uint32_t id)
 {
 	struct osh_msg_id m = { .id = id };
 
+	if (d->auditor->fd < 0)
+		return -ENOTCONN;	/* sandbox_announce_all() asks for it */
 	watch_answers(d, 1);		/* also where the send fails: a full socket is no answer */
 	return chan_send(d->auditor->fd, OSH_MSG_AUDIT_END, &m, sizeof(m), NULL, 0);
 }

@@ -174,6 +174,7 @@ static int load_kernel(struct daemon *d, struct err *e)
 
 	if (d->pins[0] && kbpf_adopt(&d->kernel, d->pins, d->config.off, &none) >= 0) {
 		d->adopted = true;
+		d->next_id = kbpf_last_id(d->kernel);
 		return 0;
 	}
 	if (d->pins[0]) {
@@ -313,6 +314,8 @@ int daemon_start(struct daemon *d, struct err *e)
 		r = launcher_start(d, e);
 	if (!r)
 		cgroup_sweep_own(&d->cgroups, is_alive, d);
+	if (!r && d->adopted)
+		kbpf_sweep(d->kernel, is_alive, d);
 	if (!r)
 		r = d->config.embedded ? bus_serve(d, d->config.bus_fd, e) : bus_listen(d, e);
 	return r;
@@ -320,12 +323,12 @@ int daemon_start(struct daemon *d, struct err *e)
 
 void daemon_stop(struct daemon *d)
 {
-	/* A start that failed over living sandboxes leaves them enforced, for the next try. */
-	bool all = d->config.embedded || d->stopping || !d->adopted;
+	/* What fails over living sandboxes leaves them enforced, for the next oshd. */
+	bool all = d->config.embedded || d->stopping || (!d->adopted && !d->n_sandboxes);
 
 	if (d->event)
 		bus_close(d);
-	launcher_stop(d);
+	launcher_stop(d, all);
 	auditor_stop(d);
 	if (all)
 		remove_pins(d);

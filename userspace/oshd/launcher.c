@@ -6,6 +6,7 @@
 #include "launcher.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,6 +19,8 @@
 #include "store.h"
 
 #define STOP_MS 10000			/* an embedded one removes its cgroups first */
+#define REAP_MS 200			/* from its closed socket to its end, where it was killed */
+#define RETRY_US 500000			/* where another cannot be started */
 
 struct launcher {
 	int fd;
@@ -27,29 +30,48 @@ struct launcher {
 	sd_event_source *io;
 };
 
-static void lost(struct daemon *d, const char *why)
-{
-	struct launcher *l = d->launcher;
+static void start_another(struct daemon *d);
+static void launcher_drop(struct daemon *d);
 
-	fprintf(stderr, "oshd: osh-launch is gone (%s); starting another\n", why);
-	l->io = sd_event_source_disable_unref(l->io);
-	own_close(&l->fd);
+static void reap(struct launcher *l)
+{
+	struct pollfd p = { .fd = l->pidfd, .events = POLLIN };
+
+	if (l->pid > 0 && poll(&p, 1, REAP_MS) > 0)
+		waitpid(l->pid, NULL, 0);
 	own_close(&l->pidfd);
-	if (l->pid > 0)
-		waitpid(l->pid, NULL, WNOHANG);
-	sandbox_launcher_lost(d);
-	if (d->config.embedded) {
-		sd_event_exit(d->event, 1);
-		return;
-	}
+}
+
+static int on_retry(sd_event_source *s, uint64_t usec, void *data)
+{
+	(void)s;
+	(void)usec;
+	start_another(data);
+	return 0;
+}
+
+/* It keeps everything that the former one kept, from our own descriptors. */
+static void start_another(struct daemon *d)
+{
 	struct err e = { 0 };
 
-	free(l);
-	d->launcher = NULL;
-	if (launcher_start(d, &e) < 0) {
-		fprintf(stderr, "oshd: %s\n", e.text);
+	if (launcher_start(d, &e) >= 0 && sandbox_store_all(d, &e) >= 0)
+		return;
+	fprintf(stderr, "oshd: %s; what runs stays enforced; trying again\n", e.text);
+	launcher_drop(d);
+	if (sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, RETRY_US, 0, on_retry, d) < 0)
 		sd_event_exit(d->event, 1);
-	}
+}
+
+static void lost(struct daemon *d, const char *why)
+{
+	fprintf(stderr, "oshd: osh-launch is gone (%s)%s\n", why, d->config.embedded ? "" : "; starting another");
+	launcher_drop(d);
+	sandbox_launcher_lost(d);
+	if (d->config.embedded)
+		sd_event_exit(d->event, 1);
+	else
+		start_another(d);
 }
 
 /* 1 = the last of the stored sandboxes has been told. */
@@ -67,8 +89,7 @@ static int answer(struct daemon *d, struct chan_in *in)
 		sandbox_egress_up(d, p, in);
 	else if ((f = chan_is(in, OSH_MSG_FAILED, sizeof(*f), 0)))
 		sandbox_failed(d, f);
-	else if ((g = (const void *)in->bytes) && in->h.type == OSH_MSG_PROGRAMS &&
-		 in->n == sizeof(*g) && g->n && g->n <= OSH_PROGRAMS_MSG && in->n_fds == (int)g->n)
+	else if ((g = chan_is_programs(in)))
 		sandbox_programs(d, g, in);
 	else if ((st = chan_is(in, OSH_MSG_STORED, sizeof(*st), OSH_SFD_MAX))) {
 		if (store_adopt(d, st, in, &e) < 0)
@@ -170,7 +191,7 @@ int launcher_start(struct daemon *d, struct err *e)
 	if (!l)
 		return fail(e, ENOMEM, "out of memory");
 	l->fd = l->pidfd = -1;
-	snprintf(l->path, sizeof(l->path), "%s/launch", d->run);
+	snprintf(l->path, sizeof(l->path), "%s/launch-%d", d->run, OSH_ABI);
 	d->launcher = l;
 	if (d->config.embedded || reconnect(l) < 0)
 		r = spawn(d, l, e);
@@ -186,7 +207,7 @@ int launcher_start(struct daemon *d, struct err *e)
 	return 0;
 }
 
-void launcher_stop(struct daemon *d)
+static void launcher_drop(struct daemon *d)
 {
 	struct launcher *l = d->launcher;
 
@@ -194,12 +215,23 @@ void launcher_stop(struct daemon *d)
 		return;
 	l->io = sd_event_source_disable_unref(l->io);
 	own_close(&l->fd);
-	if (l->pid > 0 && !d->config.embedded)
-		kill(l->pid, SIGTERM);
-	spawn_reap(l->pid, &l->pidfd, STOP_MS);
-	unlink(l->path);
+	reap(l);
 	free(l);
 	d->launcher = NULL;
+}
+
+void launcher_stop(struct daemon *d, bool all)
+{
+	struct launcher *l = d->launcher;
+
+	if (l && all) {
+		own_close(&l->fd);
+		if (l->pid > 0 && !d->config.embedded)
+			kill(l->pid, SIGTERM);
+		spawn_reap(l->pid, &l->pidfd, STOP_MS);
+		unlink(l->path);
+	}
+	launcher_drop(d);
 }
 
 static int send_to(struct daemon *d, unsigned type, void *m, size_t size, const int *fds, int n,
@@ -241,6 +273,20 @@ int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH
 		   struct err *e)
 {
 	return send_to(d, OSH_MSG_STORE, m, sizeof(*m), fds, OSH_SFD_MAX, e);
+}
+
+int launcher_programs(struct daemon *d, uint32_t id, const int *fds, uint32_t n, struct err *e)
+{
+	for (uint32_t i = 0, more; i < n; i += more) {
+		struct osh_msg_programs m = { .id = id };
+		int r;
+
+		m.n = more = n - i < OSH_PROGRAMS_MSG ? n - i : OSH_PROGRAMS_MSG;
+		r = send_to(d, OSH_MSG_PROGRAMS, &m, sizeof(m), fds + i, (int)more, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int launcher_forget(struct daemon *d, uint32_t id, struct err *e)

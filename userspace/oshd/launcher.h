@@ -7,7 +7,7 @@
 
 /* Starts osh-launch, or finds the resident one that outlived a former oshd. */
 int launcher_start(struct daemon *d, struct err *e);
-void launcher_stop(struct daemon *d);
+void launcher_stop(struct daemon *d, bool all);	/* !all: it outlives us, with what it keeps */
 
 int launcher_launch(struct daemon *d, struct osh_msg_launch *m, const int fds[OSH_LFD_MAX],
 		    struct err *e);
@@ -19,4 +19,5 @@ int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OS
 
 int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH_SFD_MAX],
 		   struct err *e);
+int launcher_programs(struct daemon *d, uint32_t id, const int *fds, uint32_t n, struct err *e);
 int launcher_forget(struct daemon *d, uint32_t id, struct err *e);

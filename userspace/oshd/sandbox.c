@@ -16,12 +16,14 @@
 #include "init.h"
 #include "launcher.h"
 #include "own.h"
+#include "programs.h"
 #include "reload.h"
 #include "root.h"
 #include "store.h"
 
 #define REMOVE_US 5000			/* between two tries to remove a cgroup */
 #define REMOVE_TRIES 400
+#define REPORTS 3			/* of one end: an osh-audit that dies over it is not asked for ever */
 
 struct sandbox *sandbox_new(struct daemon *d)
 {
@@ -48,6 +50,7 @@ static int slot_take(struct daemon *d, struct sandbox *s, struct err *e)
 			continue;
 		s->k.slot = slot;
 		s->k.id = ++d->next_id;
+		kbpf_set_last_id(d->kernel, s->k.id);
 		s->k.generation = 1;
 		d->slots[slot] = s;
 		d->n_sandboxes++;
@@ -331,6 +334,11 @@ static void forget(struct sandbox *s)
 	store_forget(s);
 	own_close(&s->box_fd);
 	own_close(&s->egress_cgroup_fd);
+	own_close(&s->summary_fd);
+	own_close(&s->log_fd);
+	own_close(&s->records_in_fd);
+	own_close(&s->calls_fd);
+	own_close(&s->tally_fd);
 	own_close(&s->hosts_fd);
 	own_close(&s->creds_fd);
 	own_close(&s->root_fd);
@@ -359,21 +367,15 @@ static void release(struct sandbox *s)
 	own_close(&s->netns_fd);
 	own_close(&s->pidfd);
 	own_close(&s->manager_fd);
+	programs_close(s);
 	own_close(&s->records_out_fd);
-	own_close(&s->records_in_fd);
-	own_close(&s->calls_fd);
-	own_close(&s->tally_fd);
 }
 
 static int do_exited(struct sandbox *s, const char *why)
 {
 	(void)why;
 	release(s);
-	if (auditor_end(s->d, s->k.id) < 0) {
-		fprintf(stderr, "oshd: sandbox %s: osh-audit is gone; its last lines wait\n", s->name);
-	}
-	own_close(&s->summary_fd);
-	own_close(&s->log_fd);
+	(void)auditor_end(s->d, s->k.id);	/* without an osh-audit the next one is asked */
 	return 0;
 }
 
@@ -492,20 +494,24 @@ void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct
 	happen(s, EV_PREPARED, NULL);
 }
 
-/* The descriptors close with the message: osh-launch's own keep the inodes from being reused. */
 void sandbox_programs(struct daemon *d, const struct osh_msg_programs *m, struct chan_in *in)
 {
 	struct sandbox *s = sandbox_by_id(d, m->id);
 	struct err e = { 0 };
+	int r = 0;
 
-	if (!s || s->state != SB_PREPARING)
+	if (!s || (s->state != SB_PREPARING && s->state != SB_RUNNING))
 		return;
-	for (uint32_t i = 0; i < m->n; i++)
+	for (uint32_t i = 0; i < m->n && s->state == SB_PREPARING; i++)
 		if (m->binary[i] >= s->bundle.n_binaries) {
 			happen(s, EV_FAILED, "osh-launch named a program that the policy lacks");
 			return;
 		}
-	if (kbpf_register_inodes(d->kernel, &s->k, &s->bundle, in->fds, m->binary, (int)m->n, &e) < 0)
+	if (s->state == SB_PREPARING)	/* else they are known, and come from what osh-launch kept */
+		r = kbpf_register_inodes(d->kernel, &s->k, &s->bundle, in->fds, m->binary, (int)m->n, &e);
+	if (!r)
+		r = programs_keep(s, in, &e);
+	if (r < 0)
 		happen(s, EV_FAILED, e.text);
 }
 
@@ -539,22 +545,45 @@ void sandbox_reported(struct daemon *d, uint32_t id)
 		happen(s, EV_REPORTED, NULL);
 }
 
-void sandbox_announce_all(struct daemon *d)
+/* One that has ended is reported by the next osh-audit, unless that is what ends them. */
+static int announce(struct sandbox *s, struct err *e)
 {
-	struct err e;
+	bool ended = s->state == SB_REPORTING;
+	int r;
 
-	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
+	if (ended && (s->records_in_fd < 0 || s->reports++ >= REPORTS)) {
+		happen(s, EV_REPORTED, NULL);
+		return 0;
+	}
+	r = auditor_add(s->d, s, e);
+	if (!r && ended)
+		(void)auditor_end(s->d, s->k.id);
+	return r;
+}
+
+int sandbox_announce_all(struct daemon *d, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < OSH_SLOTS; i++)
+		if (d->slots[i])
+			r = announce(d->slots[i], e);
+	return r;
+}
+
+int sandbox_store_all(struct daemon *d, struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < OSH_SLOTS; i++) {
 		struct sandbox *s = d->slots[i];
 
-		if (!s)
-			continue;
-		if (s->state == SB_REPORTING) {		/* its report died with the old one */
-			happen(s, EV_REPORTED, NULL);
-			continue;
-		}
-		if (auditor_add(d, s, &e) < 0)
-			sandbox_kill(s);
+		if (s && s->state == SB_RUNNING)
+			r = store_save(s, e);
+		if (!r && s && s->state == SB_RUNNING)
+			r = launcher_programs(d, s->k.id, s->programs, s->n_programs, e);
 	}
+	return r;
 }
 
 void sandbox_launcher_lost(struct daemon *d)

@@ -68,6 +68,8 @@ struct sandbox {
 	int pidfd, listener_fd, netns_fd;
 	int manager_fd;			/* to osh-init; osh-launch keeps a copy */
 	pid_t pid;
+	int *programs;			/* open files of registered programs: their inodes are never another's */
+	uint32_t n_programs;
 	sd_event_source *exit_source;
 	struct egress egress;
 	struct reload *reload;		/* the next policy on its way, or NULL */
@@ -76,6 +78,7 @@ struct sandbox {
 	sd_bus_message *call;		/* answered when it runs or fails */
 	sd_event_source *removal;	/* retries rmdir while processes leave */
 	unsigned removal_tries;
+	unsigned reports;		/* that another osh-audit was asked for */
 };
 
 /* Starts one; on success the call is answered later, on failure now by the caller of this. */
@@ -92,5 +95,6 @@ void sandbox_programs(struct daemon *d, const struct osh_msg_programs *m, struct
 void sandbox_failed(struct daemon *d, const struct osh_msg_failed *f);
 void sandbox_egress_up(struct daemon *d, const struct osh_msg_prepared *p, struct chan_in *in);
 void sandbox_reported(struct daemon *d, uint32_t id);
-void sandbox_announce_all(struct daemon *d);	/* to a new osh-audit */
+int sandbox_announce_all(struct daemon *d, struct err *e);	/* to a new osh-audit */
+int sandbox_store_all(struct daemon *d, struct err *e);	/* with a new osh-launch */
 void sandbox_launcher_lost(struct daemon *d);

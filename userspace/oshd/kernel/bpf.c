@@ -102,6 +102,7 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 		return fail(e, ENOMEM, "BPF object: out of memory");
 	k->sandboxes = MAP_FAILED;
 	k->front = MAP_FAILED;
+	k->host = MAP_FAILED;
 	k->steer_prog = k->steer_map = -1;
 	for (int i = 0; i < OSH_HOOK_MAX; i++)
 		k->prog[i] = -1;
@@ -169,6 +170,9 @@ int kbpf_bind(struct kbpf *k, struct err *e)
 	k->front = mmap(NULL, KFRONT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, k->map[KMAP_FRONT], 0);
 	if (k->front == MAP_FAILED)
 		return fail(e, errno, "map 'front': %s", strerror(errno));
+	k->host = mmap(NULL, sizeof(*k->host), PROT_READ | PROT_WRITE, MAP_SHARED, k->map[KMAP_HOST], 0);
+	if (k->host == MAP_FAILED)
+		return fail(e, errno, "map 'host': %s", strerror(errno));
 	return 0;
 }
 
@@ -252,9 +256,11 @@ static int seed_funnel(struct kbpf *k, struct err *e)
 	struct osh_funnel f = { 0 };
 	uint32_t zero = 0;
 
-	if (program_id(k, OSH_HOOK_CONNECT4, &f.connect_ids[0], e) < 0 ||
-	    program_id(k, OSH_HOOK_CONNECT6, &f.connect_ids[1], e) < 0)
+	if (program_id(k, OSH_HOOK_CONNECT4, &k->host->connect4[0], e) < 0 ||
+	    program_id(k, OSH_HOOK_CONNECT6, &k->host->connect6[0], e) < 0)
 		return -e->code;
+	k->host->connect4[1] = k->host->connect4[0];
+	k->host->connect6[1] = k->host->connect6[0];
 	if (getrandom(&f.seed, sizeof(f.seed), 0) != sizeof(f.seed) ||
 	    bpf_map_update_elem(k->map[KMAP_FUNNEL], &zero, &f, BPF_ANY) < 0)
 		return fail(e, errno, "map 'funnel': %s", strerror(errno));
@@ -320,8 +326,20 @@ void kbpf_free(struct kbpf *k)
 		munmap(k->sandboxes, OSH_SLOTS * sizeof(*k->sandboxes));
 	if (k->front != MAP_FAILED)
 		munmap(k->front, KFRONT_BYTES);
+	if (k->host != MAP_FAILED)
+		munmap(k->host, sizeof(*k->host));
 	osh_bpf__destroy(k->skel);
 	free(k);
+}
+
+uint32_t kbpf_last_id(const struct kbpf *k)
+{
+	return k->host->last_id;
+}
+
+void kbpf_set_last_id(struct kbpf *k, uint32_t id)
+{
+	__atomic_store_n(&k->host->last_id, id, __ATOMIC_RELEASE);
 }
 
 int kbpf_map_fd(const struct kbpf *k, const char *name)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bundle.h"
@@ -34,7 +35,14 @@ int kbpf_attach_global(struct kbpf *k, struct err *e);
 int kbpf_pin(struct kbpf *k, const char *dir, struct err *e);
 int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e);
 void kbpf_unpin(const char *dir);
+
+/* After adoption: removes what a former daemon had written for sandboxes that nobody keeps. Walks every map. */
+void kbpf_sweep(struct kbpf *k, bool (*alive)(void *, uint32_t id), void *data);
 void kbpf_free(struct kbpf *k);
+
+/* The last sandbox id that was given out by whichever daemon used these maps. */
+uint32_t kbpf_last_id(const struct kbpf *k);
+void kbpf_set_last_id(struct kbpf *k, uint32_t id);
 
 int kbpf_map_fd(const struct kbpf *k, const char *name);	/* borrowed; -ENOENT */
 /* One that can only be looked up in, for the unprivileged roles; the caller's to close. */

@@ -16,7 +16,7 @@ struct osh_bpf;				/* the skeleton */
 enum kmap {
 	KMAP_SANDBOXES, KMAP_BY_CGROUP, KMAP_BY_NETNS, KMAP_BY_EGRESS, KMAP_NAMES, KMAP_ADDRS, KMAP_SUFFIXES,
 	KMAP_CIDRS, KMAP_ENDPOINTS, KMAP_FRONT, KMAP_PROGRAMS, KMAP_INODES, KMAP_GLOBS, KMAP_IDENTS, KMAP_PATHS, KMAP_ENV_EXEMPT,
-	KMAP_UNIX_ALLOW, KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_DENIALS, KMAP_FUNNEL, KMAP_LANE_SLOTS,
+	KMAP_UNIX_ALLOW, KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_DENIALS, KMAP_FUNNEL, KMAP_HOST, KMAP_LANE_SLOTS,
 	KMAP_LANE_TAILS, KMAP_RING_ALLOW, KMAP_RING_DENY, KMAP_TASK_DATA, KMAP_TASKS,
 	KMAP_MAX
 };
@@ -47,6 +47,7 @@ struct kbpf {
 	struct bpf_object *obj;
 	struct osh_sandbox *sandboxes;	/* the map itself, OSH_SLOTS entries */
 	struct osh_front *front;	/* likewise, 1 << OSH_FRONT_BITS entries */
+	struct osh_host *host;		/* likewise, one entry */
 	struct kjournal *journal[OSH_SLOTS];
 	struct bpf_link *links[OSH_HOOK_MAX];
 	int map[KMAP_MAX];
@@ -88,6 +89,7 @@ void kbpf_drop(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32
 /* Deletes entries of this one generation: the undoing of a fill. */
 void kbpf_drop_generation(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint32_t gen);
 void kbpf_delete(struct kbpf *k, enum kmap m, const void *keys, uint32_t n);
+void kbpf_forget_free(struct kbpf *k, enum kmap m);	/* of a map of slots: what names one without a tenant */
 void kbpf_journal_free(struct kbpf *k, uint32_t slot);
 
 /* Names and addresses of one generation (names.c). ret_addr[host - 1] = address index, where it is exact. */

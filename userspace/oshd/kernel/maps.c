@@ -54,6 +54,7 @@ const struct kmap_info kbpf_maps[KMAP_MAX] = {
 	[KMAP_DENIALS]      = { "denials",      sizeof(struct osh_denial_key), sizeof(struct osh_denial),
 				AT(osh_denial_key, id), -1, 1 << 12, 0 },
 	[KMAP_FUNNEL]       = { "funnel",       4, sizeof(struct osh_funnel), -1, -1, 0, 0 },
+	[KMAP_HOST]         = { "host",         4, sizeof(struct osh_host), -1, -1, 0, 0 },
 	[KMAP_LANE_SLOTS]   = { "lane_slots",   4, sizeof(struct osh_lane_slot), -1, -1, OSH_LANE_SLOTS_SMALL, 0 },
 	[KMAP_LANE_TAILS]   = { "lane_tails",   4, sizeof(struct osh_lane_tail), -1, -1, 0, 0 },
 	[KMAP_RING_ALLOW]   = { "ring_allow",   0, 0, -1, -1, 1 << 20, 0 },
@@ -172,7 +173,7 @@ void kbpf_delete(struct kbpf *k, enum kmap m, const void *keys, uint32_t n)
 }
 
 /* After adoption nobody remembers the keys: walk the map. Slow, and rare. */
-static void keys_scan(struct kbpf *k, enum kmap m, uint32_t id, struct kkeys *ks)
+static void keys_scan(struct kbpf *k, enum kmap m, bool (*wanted)(void *, uint32_t id), void *data, struct kkeys *ks)
 {
 	const struct kmap_info *mi = &kbpf_maps[m];
 	char key[512], prev[512];
@@ -186,9 +187,48 @@ static void keys_scan(struct kbpf *k, enum kmap m, uint32_t id, struct kkeys *ks
 		first = 0;
 		memcpy(prev, key, mi->key);
 		memcpy(&owner, key + mi->id_at, sizeof(owner));
-		if (owner == id)
+		if (wanted(data, owner))
 			(void)keys_add(ks, mi->key, key, 1);
 	}
+}
+
+static bool is_id(void *data, uint32_t id)
+{
+	return *(uint32_t *)data == id;
+}
+
+struct living {
+	bool (*alive)(void *, uint32_t id);
+	void *data;
+};
+
+static bool is_dead(void *data, uint32_t id)
+{
+	const struct living *l = data;
+
+	return !l->alive(l->data, id);
+}
+
+void kbpf_sweep(struct kbpf *k, bool (*alive)(void *, uint32_t id), void *data)
+{
+	struct living l = { alive, data };
+
+	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
+		struct kbpf_sandbox s = { .slot = i, .id = k->sandboxes[i].id };
+
+		if (s.id && is_dead(&l, s.id))
+			kbpf_clear(k, &s);
+	}
+	for (int m = 0; m < KMAP_MAX; m++) {
+		struct kkeys ks = { 0 };
+
+		if (kbpf_maps[m].id_at >= 0)
+			keys_scan(k, m, is_dead, &l, &ks);
+		kbpf_delete(k, m, ks.p, ks.n);
+		free(ks.p);
+	}
+	for (int m = KMAP_BY_CGROUP; m <= KMAP_BY_EGRESS; m++)
+		kbpf_forget_free(k, m);
 }
 
 static uint32_t key_generation(const struct kmap_info *mi, const char *key)
@@ -230,6 +270,7 @@ static void drop(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint
 {
 	struct kjournal *j = k->journal[s->slot];
 	struct kkeys scanned = { 0 };
+	uint32_t id = s->id;
 
 	if (gen && kbpf_maps[m].gen_at < 0)
 		return;			/* such keys live as long as the sandbox */
@@ -239,7 +280,7 @@ static void drop(struct kbpf *k, const struct kbpf_sandbox *s, enum kmap m, uint
 	}
 	if (kbpf_maps[m].journal && k->adopted[s->slot] != s->id)
 		return;			/* nothing was ever written */
-	keys_scan(k, m, s->id, &scanned);
+	keys_scan(k, m, is_id, &id, &scanned);
 	keys_drop(k, m, &scanned, gen, equal);
 	free(scanned.p);
 }

@@ -113,7 +113,8 @@ int kbpf_egress_trust(struct kbpf *k, const struct kbpf_sandbox *s, const uint32
 }
 
 /* At most one entry a living sandbox: short enough to walk. */
-static void forget_slot(struct kbpf *k, enum kmap m, uint32_t slot)
+static void forget_slots(struct kbpf *k, enum kmap m, bool (*wanted)(const struct kbpf *, uint32_t slot, uint32_t arg),
+			 uint32_t arg)
 {
 	uint64_t key, next;
 	uint32_t v;
@@ -122,9 +123,31 @@ static void forget_slot(struct kbpf *k, enum kmap m, uint32_t slot)
 	while (more) {
 		key = next;
 		more = !bpf_map_get_next_key(k->map[m], &key, &next);
-		if (!bpf_map_lookup_elem(k->map[m], &key, &v) && v == slot)
+		if (!bpf_map_lookup_elem(k->map[m], &key, &v) && wanted(k, v, arg))
 			(void)bpf_map_delete_elem(k->map[m], &key);
 	}
+}
+
+static bool is_slot(const struct kbpf *k, uint32_t slot, uint32_t arg)
+{
+	(void)k;
+	return slot == arg;
+}
+
+static bool is_free(const struct kbpf *k, uint32_t slot, uint32_t arg)
+{
+	(void)arg;
+	return !k->sandboxes[slot % OSH_SLOTS].id;
+}
+
+static void forget_slot(struct kbpf *k, enum kmap m, uint32_t slot)
+{
+	forget_slots(k, m, is_slot, slot);
+}
+
+void kbpf_forget_free(struct kbpf *k, enum kmap m)
+{
+	forget_slots(k, m, is_free, 0);
 }
 
 /* Programs that were executed, by number; the number's entry says the path's. */
