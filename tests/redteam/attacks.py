@@ -11,6 +11,7 @@
 
 Variables of vars() below are set in both. `attempt` is tests/tools/attempt.c.
 """
+import fnmatch
 import glob
 import os
 import re
@@ -79,9 +80,14 @@ def vars_of(w):
 
 
 def all_attacks(only=()):
-    paths = sorted(glob.glob(os.path.join(HERE, "*_*.sh")))
-    return [Attack(p) for p in paths if not os.path.basename(p).startswith("test_")
-            and (not only or os.path.basename(p)[:-3] in only)]
+    """Attacks in order; `only` are names or patterns of names, each of which must stand for something."""
+    names = sorted(os.path.basename(p)[:-3] for p in glob.glob(os.path.join(HERE, "*_*.sh")))
+    names = [n for n in names if not n.startswith("test_")]
+    for pattern in only:
+        if not fnmatch.filter(names, pattern):
+            raise ValueError(f"no attack is called {pattern}")
+    return [Attack(os.path.join(HERE, n + ".sh")) for n in names
+            if not only or any(fnmatch.fnmatchcase(n, pattern) for pattern in only)]
 
 
 def hooks(where=()):

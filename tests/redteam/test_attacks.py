@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Every attack of this directory once: works outside, fails inside as expected, and is on record.
-`test_attacks.py [NAME...]` runs some."""
+`test_attacks.py [NAME...]` runs some; a name may be a pattern, `net_*`."""
 import os
 import re
 import sys
