@@ -58,6 +58,8 @@
 #define OSH_LABELS 32			/* of one sandbox; key and value below 64 and 256 bytes */
 #define OSH_LOG_BYTES (64u << 20)	/* one user's log file; then the next begins */
 #define OSH_LOG_FILES 8
+#define OSH_LOG_SYNC_MS 1000		/* a line is on disk no later than that after it was written */
+#define OSH_LOG_LINE 65536		/* no line is longer */
 
 #define OSH_POLICY_BYTES (4u << 20)	/* YAML input */
 #define OSH_POLICY_DEPTH 32		/* YAML nesting */

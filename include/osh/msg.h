@@ -55,6 +55,9 @@ enum osh_msg_type {
 	OSH_MSG_AUDIT_POLICY,		/* struct osh_msg_audit_policy; fds: bundle of the new generation */
 	OSH_MSG_AUDIT_END,		/* struct osh_msg_id: drain, report, close its descriptors */
 	OSH_MSG_AUDIT_ENDED,		/* struct osh_msg_id: done */
+	OSH_MSG_AUDIT_JOURNAL,		/* struct osh_msg_audit_journal; fds: [the file]: a user's log goes on there */
+	OSH_MSG_AUDIT_JOURNAL_END,	/* struct osh_msg_id: id = uid; no sandbox of that user is left */
+	OSH_MSG_AUDIT_WANT,		/* from osh-audit; struct osh_msg_audit_want: the next file of a user's log */
 	/*
 	 * osh-egress -> osh-audit, over a pair of sockets that the sandbox has for life: whose record it
 	 * is is not the sender's word, and while either of the two is being restarted records queue.
@@ -298,6 +301,24 @@ struct osh_msg_audit_add {
 	uint32_t again;			/* 1 = it lives already: osh-audit or oshd was restarted */
 	uint32_t generation;		/* of the bundle */
 	char name[OSH_SANDBOX_NAME];
+};
+
+/*
+ * Before the first ADD of a user's sandbox. No file = oshd could not open one: what is denied meanwhile is
+ * kept (OSH_DENIALS_EACH), the rest is counted, and osh-audit asks again.
+ */
+struct osh_msg_audit_journal {
+	struct osh_msg_head h;
+	uint32_t uid;
+	uint32_t file;			/* its number, from 1; 0 = none */
+	uint64_t size;			/* bytes that it has */
+	uint8_t chain[32];		/* of the last line; counts only where osh-audit writes none of that user yet */
+};
+
+struct osh_msg_audit_want {
+	struct osh_msg_head h;
+	uint32_t uid;
+	uint32_t file;			/* that is full; 0 = there is none */
 };
 
 struct osh_msg_audit_policy {

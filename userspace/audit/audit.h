@@ -11,6 +11,7 @@
 
 #include "bundle.h"
 #include "calls.h"
+#include "journal.h"
 #include "osh/abi.h"
 #include "osh/msg.h"
 #include "out.h"
@@ -28,6 +29,7 @@ enum audit_fd {				/* descriptors that oshd passes, from 3 */
 	AFD_TASKS,
 	AFD_LANE_SLOTS,
 	AFD_LANE_TAILS,
+	AFD_LOCK,			/* held, not used: one osh-audit at a time writes the users' logs */
 };
 
 /* One distinct denial, remembered so that the closing record and the summary can name it. */
@@ -36,6 +38,8 @@ struct denial {
 	struct osh_http *http;		/* of OSH_EV_HTTP, or NULL */
 	uint64_t count;			/* egress denials: counted here; the kernel's: in `denials` */
 	bool kernel;
+	bool unsaid;			/* its owner's log takes nothing: to be written there later */
+	uint64_t seq;			/* of its first line */
 };
 
 struct asandbox {
@@ -44,11 +48,12 @@ struct asandbox {
 	struct bundle bundle;
 	uint32_t generation;		/* of the bundle */
 	struct out log, summary;
+	struct journal *journal;	/* its owner's, or NULL */
 	struct denial *denials;
 	uint32_t n_denials, cap_denials;
 	uint64_t unremembered;		/* denials past OSH_DENIALS_EACH: still written, not in the summary */
 	uint64_t seq;			/* of the next line */
-	uint64_t lost;			/* lines that could not be written */
+	uint64_t lost;			/* lines that the log which the caller gave did not take */
 	struct calls calls;		/* refused ones, waiting for our answer */
 	struct asandbox *next;
 };
@@ -57,6 +62,9 @@ struct audit {
 	struct asandbox *sandboxes;
 	int64_t epoch_ns;		/* add to CLOCK_BOOTTIME for CLOCK_REALTIME */
 	struct strays *strays;
+	struct journal *journals;	/* one a user with a living sandbox; none of an embedded run */
+	struct syncer sync;
+	uint64_t now_ms;		/* CLOCK_BOOTTIME, once a round */
 };
 
 struct asandbox *asandbox_find(struct audit *a, uint32_t id);
@@ -70,6 +78,9 @@ void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_
 /* A record of an egress, with what was inside the connection; NULL = nothing was looked at. */
 void asandbox_record(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
 		     const struct osh_http *http);
+
+/* What was denied while that log took nothing is written there now. */
+void asandbox_catch_up(struct audit *a, struct journal *j);
 
 /* The same as one before: only counted. */
 void asandbox_repeat(struct asandbox *s, const struct osh_event_named *e);

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Order: groups, gid, uid (with it every capability), no_new_privs, dumpable, limits, seccomp. */
+/*
+ * Order: groups, gid, uid (with it every capability), no_new_privs, dumpable, limits, seccomp. Another uid forgets what
+ * signal a parent's death is to send, so that comes after.
+ */
 #include "cage.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/bpf.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,7 +23,7 @@
 static const int calls[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll), SCMP_SYS(setitimer), SCMP_SYS(munmap),
-	SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(fcntl), SCMP_SYS(fstat),
+	SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(fdatasync), SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(exit_group), SCMP_SYS(exit),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(getrandom), SCMP_SYS(writev), SCMP_SYS(getpid),
@@ -29,13 +34,15 @@ static const int calls[] = {
 #endif
 };
 
-/* Look-ups only, and no code but what is loaded. */
+/* Look-ups only, no code but what is loaded, and no way to take O_APPEND from a log. */
 static const struct {
 	int call;
 	struct scmp_arg_cmp arg;
 } judged[] = {
 	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0 } },
 	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_GET_NEXT_KEY, 0 } },
+	{ SCMP_SYS(fcntl), { 1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0 } },
+	{ SCMP_SYS(fcntl), { 1, SCMP_CMP_EQ, F_GET_SEALS, 0 } },
 	{ SCMP_SYS(mmap), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
 };
 
@@ -70,6 +77,8 @@ static int filter(struct err *e)
 		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, judged[i].call, 1, judged[i].arg);
 	if (!r)
 		r = listener_rules(c);
+	if (!r)				/* the thread of sync.c too */
+		r = seccomp_attr_set(c, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!r)
 		r = seccomp_load(c);
 	if (c)
@@ -77,7 +86,7 @@ static int filter(struct err *e)
 	return r ? fail(e, -r, "seccomp: %s", strerror(-r)) : 0;
 }
 
-int cage_enter(uid_t uid, struct err *e)
+int cage_enter(uid_t uid, bool dies_with_parent, struct err *e)
 {
 	struct rlimit none = { 0, 0 };
 
@@ -85,6 +94,8 @@ int cage_enter(uid_t uid, struct err *e)
 		return fail(e, errno, "become uid %u: %s", uid, strerror(errno));
 	if (setuid(0) == 0)
 		return fail(e, EPERM, "could still become root");
+	if (dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return fail(e, errno, "end with oshd: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
 	    setrlimit(RLIMIT_CORE, &none) < 0)
 		return fail(e, errno, "give up privileges: %s", strerror(errno));

@@ -105,24 +105,36 @@ static struct osh_event event_of(const struct asandbox *s, const struct seccomp_
 	return e;
 }
 
-/* One attempt more. How many now; 0 where there is no room for another kind of it. */
-static uint64_t count(struct tally *t, const struct osh_event *e)
+/* Place of this kind of attempt; t->n = a new one, DISTINCT = there is no room for it. */
+static uint32_t place(const struct tally *t, const struct osh_event *e)
 {
 	uint32_t i = 0;
 
 	while (i < t->n && (t->at[i].first.kind != e->kind || t->at[i].first.aux != e->aux ||
 			    t->at[i].first.ident != e->ident))
 		i++;
+	return i;
+}
+
+/* One attempt more. Written down before it is counted: killed in between, it is there twice and not never. */
+static void record(struct audit *a, struct asandbox *s, const struct osh_event_named *e)
+{
+	struct tally *t = s->calls.tally;
+	uint32_t i = place(t, &e->ev);
+
 	if (i == DISTINCT) {
 		t->overflow++;
-		return 0;
+		return;
 	}
-	if (i == t->n) {
-		t->at[i].first = *e;
-		t->at[i].count = 0;
-		t->n++;
+	if (i < t->n) {
+		asandbox_repeat(s, e);
+		t->at[i].count++;
+		return;
 	}
-	return ++t->at[i].count;
+	asandbox_event(a, s, e, false);
+	t->at[i].first = e->ev;
+	t->at[i].count = 1;
+	t->n++;
 }
 
 /* What lies in q, whoever took it. */
@@ -132,13 +144,9 @@ static void finish(struct audit *a, struct asandbox *s)
 
 	if (t->counted != t->q.id) {
 		struct osh_event_named e = { .ev = event_of(s, &t->q) };
-		uint64_t n = count(t, &e.ev);
 
+		record(a, s, &e);
 		t->counted = t->q.id;
-		if (n == 1)
-			asandbox_event(a, s, &e, false);
-		else if (n)
-			asandbox_repeat(s, &e);
 	}
 	(void)answer_send(s->calls.fd, t->q.id, osh_refused_errno(&t->q.data));
 	memset(&t->q, 0, sizeof(t->q));	/* RECV wants it so */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * osh-audit UID embedded|resident: drains the kernel's rings and lanes and the egresses' records into the sandboxes'
- * logs. Started by oshd with the descriptors of enum audit_fd; ends when oshd closes its socket, after a
+ * logs and their owners' (journal.h). Started by oshd with the descriptors of enum audit_fd; ends when oshd closes its socket, after a
  * last drain. The deny ring wakes it; allows are read by timer.
  */
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -40,7 +39,6 @@ struct loop {
 	bool end;
 };
 
-static uint64_t now_ms;			/* CLOCK_BOOTTIME, once a round */
 static int quota;			/* events that the ring being read may still give */
 
 static void set_epoch(struct audit *a)
@@ -49,7 +47,7 @@ static void set_epoch(struct audit *a)
 
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	clock_gettime(CLOCK_REALTIME, &real);
-	now_ms = (uint64_t)boot.tv_sec * 1000 + (uint64_t)boot.tv_nsec / 1000000;
+	a->now_ms = (uint64_t)boot.tv_sec * 1000 + (uint64_t)boot.tv_nsec / 1000000;
 	a->epoch_ns = ((int64_t)real.tv_sec - boot.tv_sec) * 1000000000 + (real.tv_nsec - boot.tv_nsec);
 }
 
@@ -60,7 +58,7 @@ static void one_event(struct audit *a, const struct osh_event_named *e)
 	if (s)
 		asandbox_event(a, s, e, true);
 	else
-		strays_keep(a->strays, e, now_ms);
+		strays_keep(a->strays, e, a->now_ms);
 }
 
 static void on_lane(void *data, const struct osh_event *ev)
@@ -100,8 +98,7 @@ static int watch(struct loop *l, int fd)
 
 static int add_peer(struct loop *l, uint32_t id, int fd)
 {
-	if (fd >= (int)ARRAY_SIZE(l->peer_of) || !id || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-	    watch_in(l->peers_fd, fd) < 0) {
+	if (fd >= (int)ARRAY_SIZE(l->peer_of) || !id || watch_in(l->peers_fd, fd) < 0) {
 		close(fd);
 		return -EPROTO;
 	}
@@ -135,6 +132,7 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 	s->slot = m->slot;
 	s->generation = m->generation;
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)sizeof(m->name) - 1, m->name);
+	s->journal = journal_find(l->a.journals, m->uid);
 	fd = chan_take(in, 0);
 	if (bundle_open_fd(&s->bundle, fd, &e) < 0)
 		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
@@ -149,6 +147,42 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 }
 
 static void drain(struct loop *l, int most, int records);
+
+static int do_journal(struct loop *l, const struct osh_msg_audit_journal *m, struct chan_in *in)
+{
+	set_epoch(&l->a);
+	return journal_set(&l->a.journals, &l->a.sync, m, in->n_fds ? chan_take(in, 0) : -1, l->a.now_ms);
+}
+
+static int do_journal_end(struct loop *l, uint32_t uid)
+{
+	struct journal *j = journal_find(l->a.journals, uid);
+
+	if (!j)
+		return -EPROTO;
+	for (struct asandbox *s = l->a.sandboxes; s; s = s->next)
+		if (s->journal == j)
+			return -EPROTO;
+	journal_free(&l->a.journals, j, &l->a.sync);
+	return 0;
+}
+
+static void want(void *data, const struct journal *j)
+{
+	struct osh_msg_audit_want m = { .uid = j->uid, .file = j->file };
+
+	(void)data;
+	(void)chan_send(AFD_CONTROL, OSH_MSG_AUDIT_WANT, &m, sizeof(m), NULL, 0);	/* asked again later */
+}
+
+static void tend_journals(struct loop *l)
+{
+	for (struct journal *j = l->a.journals; j; j = j->next) {
+		if (journal_retry(j, l->a.now_ms))
+			asandbox_catch_up(&l->a, j);
+		journal_tick(j, &l->a.sync, l->a.now_ms, want, l);
+	}
+}
 
 /* What was decided before is written first, with the rules that decided it. */
 static int do_policy(struct loop *l, const struct osh_msg_audit_policy *m, struct chan_in *in)
@@ -211,11 +245,11 @@ static void read_records(struct loop *l, int fd, uint32_t id, int most)
 	struct chan_in in;
 	int r = 1;
 
-	for (int i = 0; i < most && (r = chan_recv(fd, &in)) > 0; i++) {
+	for (int i = 0; i < most && (r = chan_peek(fd, &in)) > 0; i++) {
 		l->records = true;
 		if (s)
 			read_record(l, s, &in);
-		chan_in_done(&in);
+		chan_drop(fd);		/* now that it is written: killed before that, the next one gets it */
 	}
 	if (r > 0 || r == -EAGAIN)
 		return;
@@ -244,7 +278,7 @@ static void drain(struct loop *l, int most, int records)
 	for (int fd = 0; fd <= l->top_peer; fd++)
 		if (l->peer_of[fd])
 			read_records(l, fd, l->peer_of[fd], records);
-	lost = strays_expire(l->a.strays, now_ms);
+	lost = strays_expire(l->a.strays, l->a.now_ms);
 	if (lost)
 		fprintf(stderr, "osh-audit: %llu events of no known sandbox\n",
 			(unsigned long long)lost);
@@ -278,6 +312,7 @@ static int control(struct loop *l)
 {
 	const struct osh_msg_audit_calls *calls;
 	const struct osh_msg_audit_policy *policy;
+	const struct osh_msg_audit_journal *journal;
 	const struct osh_msg_audit_add *add;
 	const struct osh_msg_id *id;
 	struct chan_in in;
@@ -296,6 +331,10 @@ static int control(struct loop *l)
 		r = do_policy(l, policy, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*id), 0))) {
 		r = do_end(l, id->id);
+	} else if ((journal = chan_is(&in, OSH_MSG_AUDIT_JOURNAL, sizeof(*journal), in.n_fds)) && in.n_fds <= 1) {
+		r = do_journal(l, journal, &in);
+	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_JOURNAL_END, sizeof(*id), 0))) {
+		r = do_journal_end(l, id->id);
 	}
 	chan_in_done(&in);
 	return r;
@@ -315,7 +354,7 @@ static void rest(struct loop *l, bool on)
 
 static int wait_ms(const struct loop *l)
 {
-	return l->more ? 0 : l->resting ? REST_MS : l->a.sandboxes ? TICK_MS : -1;
+	return l->more ? 0 : l->resting ? REST_MS : l->a.sandboxes || l->a.journals ? TICK_MS : -1;
 }
 
 static int serve(struct loop *l)
@@ -335,12 +374,15 @@ static int serve(struct loop *l)
 				calls_round(l->calls_fd, &l->a);
 		l->records = false;
 		drain(l, BATCH, RECORDS);
+		tend_journals(l);
 		rest(l, l->records);
 	}
 	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
 	/* A resident oshd has a successor, and the sandboxes live on: their end is not ours to tell. */
 	for (struct asandbox *s = l->embedded ? l->a.sandboxes : NULL; s; s = s->next)
 		asandbox_close(&l->a, s);
+	while (l->a.journals)
+		journal_free(&l->a.journals, l->a.journals, NULL);
 	return 0;
 }
 
@@ -352,7 +394,7 @@ static int start(struct loop *l, struct err *e)
 	l->allow = ring_buffer__new(AFD_RING_ALLOW, on_event, &l->a, NULL);
 	if (!l->a.strays || !l->deny || !l->allow)
 		return fail(e, errno, "map the rings: %s", strerror(errno));
-	if (lanes_open(&l->lanes, AFD_LANE_SLOTS, AFD_LANE_TAILS, e) < 0)
+	if (lanes_open(&l->lanes, AFD_LANE_SLOTS, AFD_LANE_TAILS, e) < 0 || syncer_start(&l->a.sync, e) < 0)
 		return -e->code;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->calls_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -375,7 +417,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	l.embedded = !strcmp(argv[2], "embedded");
-	if (start(&l, &e) < 0 || answer_setup(&e) < 0 || cage_enter((uid_t)uid, &e) < 0) {
+	if (start(&l, &e) < 0 || answer_setup(&e) < 0 || cage_enter((uid_t)uid, !l.embedded, &e) < 0) {
 		fprintf(stderr, "osh-audit: %s\n", e.text);
 		return 1;
 	}

@@ -333,7 +333,7 @@ void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct oc
 	(void)json_line(&j);
 }
 
-void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t time_ns,
+void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t time_ns, uint32_t id,
 		  const struct ocsf_context *c)
 {
 	struct json j = json_to_buf(out);
@@ -348,7 +348,33 @@ void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t t
 	json_kv_str(&j, "title", title);
 	json_end(&j);
 	json_kv_u64(&j, "count", count);
+	if (id)
+		sandbox(&j, id, c);
 	policy(&j, c);
+	json_end(&j);
+	(void)json_line(&j);
+}
+
+void ocsf_log(struct buf *out, uint32_t uid, uint32_t file, const uint8_t previous[32], uint64_t time_ns,
+	      const struct ocsf_context *c)
+{
+	struct json j = json_to_buf(out);
+	char hex[2 * HASH_LEN + 1];
+
+	hash_hex(previous, hex);
+	json_obj(&j);
+	base(&j, 6002, 3, 1, time_ns, c);
+	json_key(&j, "app");
+	json_obj(&j);
+	json_kv_str(&j, "name", "osh-audit");
+	json_end(&j);
+	json_key(&j, "osh");
+	json_obj(&j);
+	json_kv_str(&j, "event", "log");
+	json_kv_u64(&j, "owner", uid);
+	json_kv_u64(&j, "file", file);
+	json_kv_str(&j, "previous", hex);
+	json_end(&j);
 	json_end(&j);
 	(void)json_line(&j);
 }

@@ -24,6 +24,10 @@ struct ocsf_context {
 
 void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct ocsf_context *c);
 
-/* A finding about the log itself: lost allow records, denials beyond the budget, write errors. */
-void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t time_ns,
+/* A finding about the log itself: lost allow records, denials beyond the budget, write errors. id 0 = no sandbox's. */
+void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t time_ns, uint32_t id,
 		  const struct ocsf_context *c);
+
+/* The first line of a file of a user's log: what the chain's last line before it was. */
+void ocsf_log(struct buf *out, uint32_t uid, uint32_t file, const uint8_t previous[32], uint64_t time_ns,
+	      const struct ocsf_context *c);

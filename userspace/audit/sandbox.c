@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is written down for one sandbox. A line is written with one write() to a descriptor opened for
- * appending; a line that cannot be written is counted and said, never silently dropped.
+ * What is written down for one sandbox, in the log that its caller gave and in its owner's that lasts. A line is
+ * written with one write() to a descriptor opened for appending; a line that cannot be written is counted and said,
+ * never silently dropped.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -53,7 +54,7 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 	free(s);
 }
 
-static void write_line(struct asandbox *s, const struct buf *line)
+static void to_log(struct asandbox *s, const struct buf *line)
 {
 	int r;
 
@@ -63,6 +64,16 @@ static void write_line(struct asandbox *s, const struct buf *line)
 	if (r < 0 && !s->lost++)
 		fprintf(stderr, "osh-audit: sandbox %s: the log cannot be written: %s\n", s->name,
 			strerror(-r));
+}
+
+static bool to_journal(const struct audit *a, struct asandbox *s, const struct buf *line)
+{
+	return !s->journal || (buf_ok(line) && journal_line(s->journal, line->p, line->n, a->now_ms));
+}
+
+static bool wanted(const struct asandbox *s)
+{
+	return s->log.fd >= 0 || s->journal;
 }
 
 static void context(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
@@ -76,7 +87,7 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 
 	*c = (struct ocsf_context){ .sandbox = s->name, .program = program, .host = host, .rule = "",
 				    .policy_hash = b->header && ours ? b->header->policy_hash : NULL,
-				    .epoch_ns = a->epoch_ns, .seq = s->seq++, .count = 1 };
+				    .epoch_ns = a->epoch_ns, .count = 1 };
 	map_program(s->id, v->ident, program);
 	host[0] = 0;
 	if (v->name_len)
@@ -93,23 +104,43 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 	}
 }
 
-static void line(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
-		 const struct osh_http *http, uint64_t count, bool closing)
+static const struct buf *format(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+				const struct osh_http *http, uint64_t seq, uint64_t count, bool closing)
 {
 	static struct buf out;		/* kept: one allocation for all lines */
 	char program[OSH_PATH_MAX], host[OSH_NAME_MAX];
 	struct ocsf_context c;
 
-	if (s->log.fd < 0)
-		return;
 	out.n = 0;
 	out.bad = false;
 	context(a, s, e, &c, program, host);
 	c.http = http;
+	c.seq = seq;
 	c.count = count;
 	c.closing = closing;
 	ocsf_line(&out, e, &c);
-	write_line(s, &out);
+	return &out;
+}
+
+/* False: its owner's log did not take it. */
+static bool line(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		 const struct osh_http *http, uint64_t count, bool closing)
+{
+	const struct buf *out;
+
+	if (!wanted(s))
+		return true;
+	out = format(a, s, e, http, s->seq++, count, closing);
+	to_log(s, out);
+	return to_journal(a, s, out);
+}
+
+/* The same where nothing else remembers it. */
+static void line_once(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
+		      const struct osh_http *http, uint64_t count, bool closing)
+{
+	if (!line(a, s, e, http, count, closing))
+		s->journal->lost++;
 }
 
 static bool same_denial(const struct osh_event_named *x, const struct osh_event_named *y)
@@ -154,7 +185,7 @@ static void take(struct audit *a, struct asandbox *s, const struct osh_event_nam
 	struct denial *d;
 
 	if (e->ev.verdict == OSH_ALLOW) {
-		line(a, s, e, http, 1, false);
+		line_once(a, s, e, http, 1, false);
 		return;
 	}
 	/* The kernel has aggregated already. An egress has not: repeats only count here. */
@@ -164,11 +195,31 @@ static void take(struct audit *a, struct asandbox *s, const struct osh_event_nam
 		return;
 	}
 	d = remember(s, e, kernel);
-	if (!d)
+	if (!d) {
 		s->unremembered++;
-	else if (http && (d->http = malloc(sizeof(*http))))
+		line_once(a, s, e, http, 1, false);
+		return;
+	}
+	if (http && (d->http = malloc(sizeof(*http))))
 		*d->http = *http;
-	line(a, s, e, http, 1, false);
+	d->seq = s->seq;
+	d->unsaid = !line(a, s, e, http, 1, false);
+	if (d->unsaid)
+		s->journal->behind = true;
+}
+
+void asandbox_catch_up(struct audit *a, struct journal *j)
+{
+	j->behind = false;
+	for (struct asandbox *s = a->sandboxes; s; s = s->next)
+		for (uint32_t i = 0; s->journal == j && i < s->n_denials; i++) {
+			struct denial *d = &s->denials[i];
+
+			if (!d->unsaid)
+				continue;
+			d->unsaid = !to_journal(a, s, format(a, s, &d->first, d->http, d->seq, 1, false));
+			j->behind |= d->unsaid;
+		}
 }
 
 void asandbox_event(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
@@ -229,22 +280,26 @@ static void unseen(void *data, const struct osh_denial_key *k, const struct osh_
 			return;
 	memcpy(e.ev.addr_be, k->addr_be, sizeof(e.ev.addr_be));
 	(void)remember(w->s, &e, true);
-	line(w->a, w->s, &e, NULL, d->count, true);
+	line_once(w->a, w->s, &e, NULL, d->count, true);
 }
 
 static void finding(struct audit *a, struct asandbox *s, const char *title, uint64_t count)
 {
 	struct ocsf_context c = { .sandbox = s->name, .program = "", .host = "", .rule = "",
 				  .policy_hash = s->bundle.header ? s->bundle.header->policy_hash : NULL,
-				  .epoch_ns = a->epoch_ns, .seq = s->seq++ };
+				  .epoch_ns = a->epoch_ns };
 	struct timespec now;
 	struct buf out = { 0 };
 
-	if (!count)
+	if (!count || !wanted(s))
 		return;
+	c.seq = s->seq++;
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	ocsf_finding(&out, title, count, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, &c);
-	write_line(s, &out);
+	ocsf_finding(&out, title, count, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+		     s->id, &c);
+	to_log(s, &out);
+	if (!to_journal(a, s, &out))
+		s->journal->lost++;
 	buf_done(&out);
 }
 
@@ -257,7 +312,7 @@ void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	line(a, s, &e, NULL, 1, false);
+	line_once(a, s, &e, NULL, 1, false);
 }
 
 void asandbox_close(struct audit *a, struct asandbox *s)
@@ -274,7 +329,9 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 		if (d->kernel)
 			d->count = map_denial_count(&d->first.ev);
 		if (d->count > 1)
-			line(a, s, &d->first, d->http, d->count, true);
+			line_once(a, s, &d->first, d->http, d->count, true);
+		if (d->unsaid)		/* nobody keeps it any longer */
+			s->journal->lost++;
 	}
 	w.known = s->n_denials;
 	if (map_sandbox(s->slot, &k) && k.id == s->id && k.denials > from_kernel)
@@ -286,6 +343,8 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 		uncounted);
 	finding(a, s, "log lines could not be written", s->lost);
 	asandbox_life(a, s, OSH_WHY_ENDED);
+	if (s->journal)
+		journal_hurry(s->journal, a->now_ms);
 	if (s->summary.fd >= 0)
 		summary_write(s, uncounted + s->unremembered);
 }

@@ -6,11 +6,18 @@
 #include <errno.h>
 #include <openssl/sha.h>
 
-int hash_bytes(const void *p, size_t n, uint8_t ret_digest[HASH_LEN])
+int hash_pair(const void *p, size_t n, const void *q, size_t m, uint8_t ret_digest[HASH_LEN])
 {
 	SHA256_CTX c;
 
-	return SHA256_Init(&c) && SHA256_Update(&c, p, n) && SHA256_Final(ret_digest, &c) ? 0 : -EINVAL;
+	return SHA256_Init(&c) && SHA256_Update(&c, p, n) && SHA256_Update(&c, q, m) && SHA256_Final(ret_digest, &c)
+		       ? 0
+		       : -EINVAL;
+}
+
+int hash_bytes(const void *p, size_t n, uint8_t ret_digest[HASH_LEN])
+{
+	return hash_pair(p, n, NULL, 0, ret_digest);
 }
 
 void hash_hex(const uint8_t digest[HASH_LEN], char ret_text[2 * HASH_LEN + 1])

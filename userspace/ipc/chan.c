@@ -64,7 +64,7 @@ static void take_fds(struct chan_in *in, struct msghdr *m)
 	}
 }
 
-int chan_recv(int fd, struct chan_in *in)
+static int receive(int fd, struct chan_in *in, int flags)
 {
 	struct iovec iov = { in->bytes, sizeof(in->bytes) };
 	union {
@@ -78,7 +78,7 @@ int chan_recv(int fd, struct chan_in *in)
 	in->n = 0;
 	in->n_fds = 0;
 	do
-		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -92,6 +92,30 @@ int chan_recv(int fd, struct chan_in *in)
 		return -EBADMSG;
 	}
 	return 1;
+}
+
+int chan_recv(int fd, struct chan_in *in)
+{
+	return receive(fd, in, 0);
+}
+
+int chan_peek(int fd, struct chan_in *in)
+{
+	int r = receive(fd, in, MSG_PEEK | MSG_DONTWAIT);
+
+	if (r > 0 && in->n_fds) {
+		chan_in_done(in);
+		return -EBADMSG;
+	}
+	return r;
+}
+
+void chan_drop(int fd)
+{
+	struct msghdr m = { 0 };
+
+	while (recvmsg(fd, &m, MSG_DONTWAIT) < 0 && errno == EINTR)
+		;
 }
 
 const void *chan_is(const struct chan_in *in, unsigned type, size_t size, int n_fds)

@@ -28,6 +28,13 @@ int chan_send(int fd, unsigned type, void *msg, size_t size, const int *fds, int
 /* 1 = got one, 0 = peer closed, -errno. */
 int chan_recv(int fd, struct chan_in *in);
 
+/*
+ * For a receiver that may be killed: the message stays until chan_drop(), and another gets it again. Neither waits. Such
+ * messages carry no descriptors: those of one that does are closed.
+ */
+int chan_peek(int fd, struct chan_in *in);
+void chan_drop(int fd);
+
 /* The message if it has this type, size and number of descriptors, else NULL. */
 const void *chan_is(const struct chan_in *in, unsigned type, size_t size, int n_fds);
 const struct osh_msg_programs *chan_is_programs(const struct chan_in *in);	/* has as many descriptors as it says */

@@ -3,6 +3,7 @@
  * osh-audit holds no state that cannot be given again: when it dies, another is started and every
  * living sandbox is announced to it; the rings hold what happened in between. One that dies again and
  * again gets pauses; no sandbox ends for it, or whoever could kill it could end the others' runs.
+ * A user's log is given to it before that user's first sandbox, and taken back after the last.
  */
 #include "auditor.h"
 
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "journal.h"
 #include "own.h"
 #include "sandbox.h"
 #include "spawn.h"
@@ -34,6 +36,8 @@ struct auditor {
 	sd_event_source *io;
 	uint64_t window_us;		/* CLOCK_BOOTTIME: from when on deaths are counted */
 	unsigned deaths;
+	uid_t *given;			/* users whose log this osh-audit has */
+	size_t n_given, cap_given;
 	int unanswered;			/* ENDs that wait for their ENDED */
 	sd_event_source *timer;
 	sd_event_source *rest;		/* until another is started; fd is -1 */
@@ -106,6 +110,7 @@ static void lost(struct daemon *d)
 
 	a->io = sd_event_source_disable_unref(a->io);
 	a->unanswered = 0;
+	a->n_given = 0;
 	watch_answers(d, 0);
 	own_close(&a->fd);
 	own_close(&a->pidfd);
@@ -143,9 +148,108 @@ static void watch_answers(struct daemon *d, int more)
 		fprintf(stderr, "oshd: no timer to watch osh-audit\n");
 }
 
+/* A dead or stuck osh-audit is no failure: another is told everything. */
+static int tell(struct daemon *d, unsigned type, void *m, size_t size, const int *fds, int n, struct err *e)
+{
+	struct auditor *a = d->auditor;
+	int r = a->fd < 0 ? -EPIPE : chan_send(a->fd, type, m, size, fds, n);
+
+	if (r == -EAGAIN)
+		shoot(a);
+	return r == -EAGAIN || r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN ? 0 :
+	       r < 0 ? fail(e, -r, "tell osh-audit of a sandbox: %s", strerror(-r)) : 0;
+}
+
+static bool is_given(const struct auditor *a, uid_t uid)
+{
+	for (size_t i = 0; i < a->n_given; i++)
+		if (a->given[i] == uid)
+			return true;
+	return false;
+}
+
+static int remember_given(struct auditor *a, uid_t uid, struct err *e)
+{
+	uid_t *more;
+
+	if (a->n_given == a->cap_given) {
+		more = realloc(a->given, (a->cap_given + 16) * sizeof(*more));
+		if (!more)
+			return fail(e, ENOMEM, "out of memory");
+		a->given = more;
+		a->cap_given += 16;
+	}
+	a->given[a->n_given++] = uid;
+	return 0;
+}
+
+static int send_journal(struct daemon *d, uid_t uid, const struct journal_file *f, struct err *e)
+{
+	struct osh_msg_audit_journal m = { .uid = uid, .file = f ? f->number : 0, .size = f ? f->size : 0 };
+
+	if (f)
+		memcpy(m.chain, f->chain, sizeof(m.chain));
+	return tell(d, OSH_MSG_AUDIT_JOURNAL, &m, sizeof(m), f ? &f->fd : NULL, f ? 1 : 0, e);
+}
+
+/* A sandbox that lives already goes on without: osh-audit keeps what it can and asks for the log again. */
+static int give_journal(struct daemon *d, uid_t uid, bool lives, struct err *e)
+{
+	struct auditor *a = d->auditor;
+	struct journal_file f = { .fd = -1 };
+	int r;
+
+	if (d->config.embedded || a->fd < 0 || is_given(a, uid))
+		return 0;
+	r = journal_open(d, uid, &f, e);
+	if (r < 0 && !lives)
+		return r;
+	if (r < 0)
+		fprintf(stderr, "oshd: the log of uid %u waits: %s\n", uid, e->text);
+	r = send_journal(d, uid, r < 0 ? NULL : &f, e);
+	own_close(&f.fd);
+	return r < 0 ? r : remember_given(a, uid, e);
+}
+
+/* Called when osh-audit has reported `id`, which is still in its slot. */
+static void take_journal(struct daemon *d, uint32_t id)
+{
+	const struct sandbox *s = sandbox_by_id(d, id);
+	struct auditor *a = d->auditor;
+	struct osh_msg_id m = { .id = s ? s->uid : 0 };
+
+	for (uint32_t i = 0; s && i < OSH_SLOTS; i++)
+		if (d->slots[i] && d->slots[i] != s && d->slots[i]->uid == s->uid)
+			return;
+	for (size_t i = 0; s && i < a->n_given; i++)
+		if (a->given[i] == s->uid) {
+			a->given[i] = a->given[--a->n_given];
+			(void)chan_send(a->fd, OSH_MSG_AUDIT_JOURNAL_END, &m, sizeof(m), NULL, 0);
+			return;
+		}
+}
+
+/* The number is checked against the directory: no more files come of it than are full. */
+static void on_want(struct daemon *d, const struct osh_msg_audit_want *m)
+{
+	struct journal_file f = { .fd = -1 };
+	struct err e = { 0 };
+	int r;
+
+	if (!is_given(d->auditor, m->uid))
+		return;
+	r = m->file ? journal_next(d, m->uid, m->file, &f, &e) : journal_open(d, m->uid, &f, &e);
+	if (!r)
+		r = send_journal(d, m->uid, &f, &e);
+	if (r < 0)
+		fprintf(stderr, "oshd: no other file for the log of uid %u: %s\n", m->uid, e.text);
+	own_close(&f.fd);
+}
+
 static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
 {
 	struct daemon *d = data;
+	const struct osh_msg_audit_want *want;
 	const struct osh_msg_id *m;
 	struct chan_in in;
 	int r = chan_recv(fd, &in);
@@ -154,6 +258,11 @@ static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
 	(void)events;
 	if (r == -EAGAIN)
 		return 0;
+	want = r > 0 ? chan_is(&in, OSH_MSG_AUDIT_WANT, sizeof(*want), 0) : NULL;
+	if (want) {
+		on_want(d, want);
+		return 0;
+	}
 	m = r > 0 ? chan_is(&in, OSH_MSG_AUDIT_ENDED, sizeof(*m), 0) : NULL;
 	if (!m) {
 		if (r > 0)
@@ -162,6 +271,7 @@ static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
 		return 0;
 	}
 	watch_answers(d, -1);
+	take_journal(d, m->id);
 	sandbox_reported(d, m->id);
 	return 0;
 }
@@ -175,16 +285,20 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 		{ "ring_deny", 1 }, { "ring_allow", 1 }, { "denials", 0 }, { "idents", 0 }, { "addrs", 0 },
 		{ "sandboxes", 0 }, { "task_data", 0 }, { "tasks", 0 }, { "lane_slots", 1 }, { "lane_tails", 1 },
 	};
+	_close_ int lock = -1;
 	char uid[16];
 	char *argv[] = { "osh-audit", uid, d->config.embedded ? "embedded" : "resident", NULL };
 	struct timeval patience = { .tv_sec = SEND_SECONDS };
-	int fds[1 + ARRAY_SIZE(maps)], pair[2], r;
+	int fds[2 + ARRAY_SIZE(maps)], pair[2], r = 0;
 
 	snprintf(uid, sizeof(uid), "%u", OSH_UID_AUDIT);
+	if (!d->config.embedded && journal_lock(d, &lock, e) < 0)
+		return -e->code;
 	r = chan_pair(pair);
 	if (r < 0)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	fds[0] = pair[1];
+	fds[1 + ARRAY_SIZE(maps)] = lock;	/* AFD_LOCK; it alone has it from here on */
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
 		fds[1 + i] = maps[i].mapped ? kbpf_map_fd(d->kernel, maps[i].name) :
 					      kbpf_map_fd_ro(d->kernel, maps[i].name);
@@ -224,20 +338,9 @@ void auditor_stop(struct daemon *d)
 	a->rest = sd_event_source_disable_unref(a->rest);
 	own_close(&a->fd);		/* end of input: it drains and exits */
 	spawn_reap(a->pid, &a->pidfd, STOP_MS);
+	free(a->given);
 	free(a);
 	d->auditor = NULL;
-}
-
-/* A dead or stuck osh-audit is no failure: another is told everything. */
-static int tell(struct daemon *d, unsigned type, void *m, size_t size, const int *fds, int n, struct err *e)
-{
-	struct auditor *a = d->auditor;
-	int r = a->fd < 0 ? -EPIPE : chan_send(a->fd, type, m, size, fds, n);
-
-	if (r == -EAGAIN)
-		shoot(a);
-	return r == -EAGAIN || r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN ? 0 :
-	       r < 0 ? fail(e, -r, "tell osh-audit of a sandbox: %s", strerror(-r)) : 0;
 }
 
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
@@ -250,6 +353,9 @@ int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e)
 	if (d->auditor->rest && !m.again)
 		return fail(e, EAGAIN, "osh-audit keeps ending; a new sandbox would not be on record: see oshd's log, "
 			    "then try again");
+	r = give_journal(d, s->uid, m.again, e);
+	if (r < 0)
+		return r;
 	snprintf(m.name, sizeof(m.name), "%s", s->name);
 	if (s->log_fd >= 0)
 		fds[n++] = s->log_fd;
