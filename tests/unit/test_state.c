@@ -533,6 +533,41 @@ static void a_volume_in_use_stays(void **data)
 	assert_int_equal(key, same);
 }
 
+static int one_trash(void *data, enum state_tree kind, uint64_t key)
+{
+	snprintf((char *)data + strlen(data), 64, "%u/%llu ", kind, (unsigned long long)key);
+	return 0;
+}
+
+static void what_was_deleted_is_trash_until_it_is_gone(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t a = created(f, "a", 1000), b = created(f, "b", 1000), v;
+	struct err e = { 0 };
+	char seen[256] = "", want[64];
+
+	assert_int_equal(state_volume_need(f->st, 1000, "v", &v, &e), 0);
+	assert_int_equal(state_trash_each(f->st, one_trash, seen, &e), 0);
+	assert_string_equal(seen, "");
+	assert_int_equal(state_delete(f->st, a, &e), 0);
+	assert_int_equal(state_volume_delete(f->st, 1000, "v", &v, &e), 0);
+	again(f);
+	snprintf(want, sizeof(want), "1/%llu 2/%llu ", (unsigned long long)a, (unsigned long long)v);
+	assert_int_equal(state_trash_each(f->st, one_trash, seen, &e), 0);
+	assert_string_equal(seen, want);
+	assert_int_equal(state_trash_done(f->st, STATE_HOME, a, &e), 0);
+	assert_int_equal(state_trash_done(f->st, STATE_VOLUME, v, &e), 0);
+	seen[0] = 0;
+	assert_int_equal(state_trash_each(f->st, one_trash, seen, &e), 0);
+	assert_string_equal(seen, "");
+	assert_int_equal(state_keys_above(f->st, STATE_HOME, b + 100, &e), 0);
+	assert_int_equal(state_keys_above(f->st, STATE_HOME, 1, &e), 0);
+	assert_int_equal(state_keys_above(f->st, STATE_VOLUME, 70, &e), 0);
+	assert_true(created(f, "c", 1000) == b + 101);
+	assert_int_equal(state_volume_need(f->st, 1000, "v", &v, &e), 0);
+	assert_true(v == 71);
+}
+
 static int delete_each(void *data, const struct state_sandbox *s)
 {
 	return state_delete(data, s->key, NULL);
@@ -583,11 +618,35 @@ static const struct {
 	const char *sql;
 } older[] = {
 	{ 0, "PRAGMA journal_mode = WAL" },
+	{ 1, "PRAGMA application_id = 1869834289; PRAGMA user_version = 1;"
+	     "CREATE TABLE sandbox (key INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, uid INTEGER NOT NULL,"
+	     " gid INTEGER NOT NULL, groups BLOB NOT NULL, workdir TEXT NOT NULL, created INTEGER NOT NULL,"
+	     " wanted INTEGER NOT NULL, exit_status INTEGER NOT NULL DEFAULT -1, reason TEXT, revision INTEGER NOT NULL) STRICT;"
+	     "CREATE TABLE command (sandbox INTEGER PRIMARY KEY REFERENCES sandbox ON DELETE CASCADE, head BLOB NOT NULL,"
+	     " spec BLOB NOT NULL) STRICT;"
+	     "CREATE TABLE label (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, name TEXT NOT NULL,"
+	     " value TEXT NOT NULL, PRIMARY KEY (sandbox, name)) STRICT, WITHOUT ROWID;"
+	     "CREATE TABLE blob (key INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;"
+	     "CREATE TABLE revision (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, revision INTEGER NOT NULL,"
+	     " time INTEGER NOT NULL, uid INTEGER NOT NULL, origin INTEGER NOT NULL, hash TEXT NOT NULL,"
+	     " bundle INTEGER NOT NULL REFERENCES blob, source INTEGER REFERENCES blob, PRIMARY KEY (sandbox, revision))"
+	     " STRICT, WITHOUT ROWID;"
+	     "CREATE TABLE volume (key INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL, name TEXT NOT NULL,"
+	     " UNIQUE (uid, name)) STRICT;"
+	     "CREATE TABLE volume_use (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, n INTEGER NOT NULL,"
+	     " volume INTEGER NOT NULL REFERENCES volume, path TEXT NOT NULL, read_only INTEGER NOT NULL,"
+	     " PRIMARY KEY (sandbox, n)) STRICT, WITHOUT ROWID;"
+	     "INSERT INTO sandbox VALUES (41, 'old', 1000, 1000, x'', '/w', 1, 0, -1, NULL, 1);"
+	     "INSERT INTO blob VALUES (1, x'00', x'00');"
+	     "INSERT INTO revision VALUES (41, 1, 1, 1000, 0, 'h', 1, NULL)" },
 };
+
+_Static_assert(ARRAY_SIZE(older) == STATE_SCHEMA, "every schema before this one");
 
 static void an_older_schema_is_migrated(void **data)
 {
 	struct fixture *f = *data;
+	struct err e = { 0 };
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_SIZE(older); i++) {
@@ -599,7 +658,8 @@ static void an_older_schema_is_migrated(void **data)
 		tell(f, older[i].sql);
 		open_state(f);
 		assert_int_equal(count(f), older[i].schema ? 1 : 0);
-		created(f, "new", 1000);
+		assert_true(!older[i].schema || in_force(f, "old") == 1);
+		assert_int_equal(state_delete(f->st, created(f, "new", 1000), &e), 0);
 	}
 	state_close(f->st);
 	f->st = NULL;
@@ -729,6 +789,7 @@ int main(void)
 		T(a_crash_leaves_what_the_kernel_has),
 		T(bad_policies_are_no_revisions),
 		T(a_volume_in_use_stays),
+		T(what_was_deleted_is_trash_until_it_is_gone),
 		T(a_loop_may_change_what_it_walks),
 		T(a_backup_is_a_database),
 		T(an_older_schema_is_migrated),

@@ -15,12 +15,14 @@
 
 #include "auditor.h"
 #include "bus.h"
+#include "home.h"
 #include "launcher.h"
 #include "needs.h"
 #include "own.h"
 #include "proc.h"
 #include "sandbox.h"
 #include "state/state.h"
+#include "tree.h"
 
 #define BPFFS "/sys/fs/bpf"
 #define BPFFS_OURS "osh"		/* source of the mount where we made it */
@@ -294,7 +296,8 @@ static bool is_alive(void *data, uint32_t id)
 int daemon_start(struct daemon *d, struct err *e)
 {
 	static int (*const steps[])(struct daemon *, struct err *) = {
-		raise_limits, name_instance, lock_run, open_state, find_libexec, open_upstream, make_loop, make_pins,
+		raise_limits, name_instance, lock_run, open_state, find_libexec, open_upstream, make_loop, home_sweep,
+		make_pins,
 	};
 	int r = needs_check(e), swept;
 
@@ -334,6 +337,7 @@ void daemon_stop(struct daemon *d)
 		remove_pins(d);
 	kbpf_free(d->kernel);
 	cgroup_close(&d->cgroups, all);
+	tree_close(d);
 	sd_event_unref(d->event);
 	own_close(&d->hosts_fd);
 	own_close(&d->ca_fd);

@@ -54,6 +54,7 @@ struct daemon {
 	struct launcher *launcher;
 	struct auditor *auditor;
 	struct state *state;		/* created sandboxes; NULL when embedded */
+	struct removal *removals;	/* directories on their way out */
 	struct sandbox *slots[OSH_SLOTS];
 	unsigned n_sandboxes;
 	uint32_t next_id;

@@ -312,6 +312,11 @@ int state_open(struct state **ret, const char *dir, struct err *e)
 	return r;
 }
 
+int state_dir(const struct state *st)
+{
+	return st->dir_fd;
+}
+
 void state_close(struct state *st)
 {
 	if (!st)

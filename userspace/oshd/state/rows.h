@@ -17,3 +17,5 @@ int blob_put(struct state *st, const void *p, size_t n, int64_t *ret_key, struct
 int blob_open(struct state *st, int64_t key, const char *name, int *ret_fd, struct err *e);
 int blob_sweep(struct state *st, struct err *e);	/* those that no revision has */
 int blob_memfd(const char *name, const void *p, size_t n, int *ret_fd, struct err *e);	/* sealed */
+
+int trash_add(struct state *st, enum state_tree kind, uint64_t key, struct err *e);

@@ -386,6 +386,8 @@ static int delete(struct state *st, uint64_t key, struct err *e)
 
 	q_int(&q, (int64_t)key);
 	r = changed(st, q_run(&q, e), e);
+	if (!r)
+		r = trash_add(st, STATE_HOME, key, e);
 	return r ? r : blob_sweep(st, e);
 }
 

@@ -65,7 +65,15 @@ static const char step_1[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX volume_use_volume ON volume_use (volume);";
 
-static const char *const steps[] = { step_1 };
+/* Directories of what was deleted, until they are gone: a deletion and its row here are one change. */
+static const char step_2[] =
+	"CREATE TABLE trash ("
+	"	kind INTEGER NOT NULL,"				/* enum state_tree */
+	"	key INTEGER NOT NULL,"				/* of the former row */
+	"	PRIMARY KEY (kind, key)"
+	") STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = { step_1, step_2 };
 
 _Static_assert(ARRAY_SIZE(steps) == STATE_SCHEMA, "one step a schema");
 

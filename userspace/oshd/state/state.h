@@ -17,7 +17,7 @@
 #include "osh/limits.h"
 #include "osh/msg.h"
 
-#define STATE_SCHEMA 1			/* of this program; an older one is migrated, a newer one refused */
+#define STATE_SCHEMA 2			/* of this program; an older one is migrated, a newer one refused */
 
 struct state;
 
@@ -27,6 +27,7 @@ struct state;
  */
 int state_open(struct state **ret, const char *dir, struct err *e);
 void state_close(struct state *st);
+int state_dir(const struct state *st);	/* descriptor of DIR, which stays ours */
 
 /*
  * A consistent copy, written by a child: what is changed meanwhile is not in it. When the pidfd is
@@ -89,7 +90,7 @@ int state_command_open(struct state *st, uint64_t key, int *ret_fd, struct err *
 int state_wanted(struct state *st, uint64_t key, bool wanted, int exit_status, const char *reason, struct err *e);
 int state_label(struct state *st, uint64_t key, const struct state_label *set, size_t n_set,
 		char *const *remove, size_t n_remove, struct err *e);
-int state_delete(struct state *st, uint64_t key, struct err *e);	/* its volumes stay */
+int state_delete(struct state *st, uint64_t key, struct err *e);	/* its home is trash; its volumes stay */
 
 /*
  * Revisions. Bundles and sources are sealed memfds; source_fd -1 = none was given. A sandbox that runs
@@ -117,3 +118,14 @@ int state_volume_need(struct state *st, uid_t uid, const char *name, uint64_t *r
 int state_volume_each(struct state *st, int (*fn)(void *, uid_t, const char *name, uint64_t key, unsigned users), void *data,
 		      struct err *e);
 int state_volume_delete(struct state *st, uid_t uid, const char *name, uint64_t *ret_key, struct err *e);
+
+/*
+ * Directories (see home.h). What was deleted is trash from then on, until somebody says that it is gone: a
+ * directory is never taken away because a row is missing, so a database of last week costs nobody his files.
+ */
+enum state_tree { STATE_HOME = 1, STATE_VOLUME };
+int state_trash_each(struct state *st, int (*fn)(void *data, enum state_tree kind, uint64_t key), void *data,
+		     struct err *e);
+int state_trash_done(struct state *st, enum state_tree kind, uint64_t key, struct err *e);
+/* Keys up to this one have directories already: the next is a higher one. */
+int state_keys_above(struct state *st, enum state_tree kind, uint64_t key, struct err *e);

@@ -106,7 +106,9 @@ static int delete(struct state *st, uid_t uid, const char *name, uint64_t *ret_k
 			    n == 1 ? "" : "es", n == 1 ? "it" : "them");
 	q_int(&q, key);
 	*ret_key = (uint64_t)key;
-	return r ? r : q_run(&q, e);
+	if (!r)
+		r = q_run(&q, e);
+	return r ? r : trash_add(st, STATE_VOLUME, (uint64_t)key, e);
 }
 
 int state_volume_delete(struct state *st, uid_t uid, const char *name, uint64_t *ret_key, struct err *e)
