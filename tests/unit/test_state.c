@@ -15,47 +15,15 @@
 
 #include "../../userspace/oshd/state/state.h"
 #include "bundle.h"
-#include "emit.h"
 #include "own.h"
-#include "policy.h"
+#include "../tools/policy_fd.h"
 
 #include <cmocka.h>	/* last: it defines a macro called fail */
-
-#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
 struct fixture {
 	char dir[64];
 	struct state *st;
 };
-
-static int memfd(const void *p, size_t n)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	assert_true(fd >= 0 && write(fd, p, n) == (ssize_t)n);
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, SEALS), 0);
-	return fd;
-}
-
-/* A policy that allows one host: text and bundle. */
-static void policy(unsigned n, int *ret_bundle, int *ret_source)
-{
-	struct tables t = { 0 };
-	struct diags d = { 0 };
-	struct buf b = { 0 };
-	struct policy p;
-	char text[256];
-
-	snprintf(text, sizeof(text), "version: 1\nprocess: {run_as_user: sandbox}\nnetwork: [{host: h%u.example}]\n", n);
-	assert_int_equal(policy_read(&p, slice_of(text), &d), 0);
-	assert_int_equal(merge_policy(&p, &t, &d), 0);
-	assert_int_equal(emit_bundle(&p, &t, slice_of(text), &d, &b), 0);
-	*ret_bundle = memfd(b.p, b.n);
-	*ret_source = memfd(text, strlen(text));
-	policy_done(&p);
-	diags_done(&d);
-	buf_done(&b);
-}
 
 static void open_state(struct fixture *f)
 {
@@ -119,7 +87,7 @@ static int create(struct fixture *f, struct state_sandbox *s, unsigned n, struct
 {
 	_close_ int bundle = -1, source = -1;
 
-	policy(n, &bundle, &source);
+	policy_fds(n, &bundle, &source);
 	return state_create(f->st, s, bundle, source, e);
 }
 
@@ -320,7 +288,7 @@ static void a_share_is_of_each_user(void **data)
 	char name[32];
 	uint64_t key;
 
-	policy(1, &bundle, &source);
+	policy_fds(1, &bundle, &source);
 	for (int i = 0; i < OSH_SANDBOXES_EACH; i++) {
 		snprintf(name, sizeof(name), "s%d", i);
 		s = some(name, 1000);
@@ -367,7 +335,7 @@ static uint32_t add(struct fixture *f, uint64_t key, unsigned n)
 	struct err e = { 0 };
 	uint32_t revision = 0;
 
-	policy(n, &bundle, &source);
+	policy_fds(n, &bundle, &source);
 	if (state_policy_add(f->st, key, bundle, source, 1000, 0, &revision, &e) < 0)
 		fail_msg("add: %s", e.text);
 	return revision;
@@ -404,9 +372,6 @@ static void revisions_are_kept_as_given(void **data)
 	char text[256] = "";
 
 	assert_int_equal(add(f, key, 2), 2);
-	assert_int_equal(in_force(f, "one"), 1);
-	assert_int_equal(state_policy_force(f->st, key, 2, &e), 0);
-	assert_int_equal(state_policy_force(f->st, key, 9, &e), -ENOENT);
 	again(f);
 	assert_int_equal(in_force(f, "one"), 2);
 	assert_int_equal(state_policy_open(f->st, key, 2, &bundle, &source, &e), 0);
@@ -430,7 +395,7 @@ static void the_newest_revisions_stay(void **data)
 	struct err e = { 0 };
 
 	for (unsigned i = 2; i <= OSH_REVISIONS + 10; i++)
-		assert_int_equal(state_policy_force(f->st, key, add(f, key, i), &e), 0);
+		assert_int_equal(add(f, key, i), i);
 	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
 	assert_int_equal(seen[0], OSH_REVISIONS);
 	assert_int_equal(seen[1], 11);
@@ -451,30 +416,27 @@ static void a_crash_leaves_what_the_kernel_has(void **data)
 	_close_ int one = -1, two = -1, three = -1, source = -1;
 	struct err e = { 0 };
 
-	policy(1, &one, &source);
+	policy_fds(1, &one, &source);
 	own_close(&source);
-	policy(2, &two, &source);
+	policy_fds(2, &two, &source);
 	own_close(&source);
-	policy(3, &three, &source);
-	add(f, key, 2);			/* killed before the flip */
-	assert_int_equal(state_policy_settle(f->st, key, one, &e), 0);
+	policy_fds(3, &three, &source);
+	assert_int_equal(add(f, key, 2), 2);
+	assert_int_equal(in_force(f, "one"), 2);
+	again(f);
+	assert_int_equal(state_policy_settle(f->st, key, two, &e), 0);	/* killed after the flip */
+	assert_int_equal(in_force(f, "one"), 2);
+	assert_int_equal(state_policy_settle(f->st, key, one, &e), 0);	/* killed before it */
+	assert_int_equal(in_force(f, "one"), 1);
 	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
 	assert_int_equal(seen[0], 1);
-	assert_int_equal(state_policy_force(f->st, key, add(f, key, 2), &e), 0);
-	assert_int_equal(state_policy_settle(f->st, key, two, &e), 0);	/* killed after it */
-	assert_int_equal(in_force(f, "one"), 2);
-	assert_int_equal(state_policy_settle(f->st, key, one, &e), 0);	/* forced, and the flip never came */
-	assert_int_equal(in_force(f, "one"), 1);
 	assert_int_equal(state_policy_settle(f->st, key, three, &e), -ENOENT);
 	assert_int_equal(in_force(f, "one"), 1);
-	add(f, key, 3);			/* the same at a reboot: nothing lives */
-	again(f);
-	assert_int_equal(state_policy_settle_rest(f->st, &e), 0);
-	seen[0] = 0;
-	assert_int_equal(state_policy_each(f->st, key, collect, seen, &e), 0);
-	assert_int_equal(seen[0], 1);
+	assert_int_equal(add(f, key, 3), 2);
+	assert_int_equal(state_policy_cut(f->st, key, 1, &e), 0);	/* the flip failed */
+	assert_int_equal(state_policy_cut(f->st, key, 9, &e), -ENOENT);
+	assert_int_equal(in_force(f, "one"), 1);
 	assert_int_equal(add(f, key, 1), 2);	/* the same policy again: the later one stays in force */
-	assert_int_equal(state_policy_force(f->st, key, 2, &e), 0);
 	assert_int_equal(state_policy_settle(f->st, key, one, &e), 0);
 	assert_int_equal(in_force(f, "one"), 2);
 }
@@ -483,13 +445,13 @@ static void bad_policies_are_no_revisions(void **data)
 {
 	struct fixture *f = *data;
 	uint64_t key = created(f, "one", 1000);
-	_close_ int bundle = -1, source = -1, loose = memfd_create("loose", MFD_CLOEXEC), big = -1, junk = memfd("junk", 4);
+	_close_ int bundle = -1, source = -1, loose = memfd_create("loose", MFD_CLOEXEC), big = -1, junk = sealed_fd("junk", 4);
 	uint32_t revision, seen[8] = { 0 };
 	char *text = calloc(1, OSH_POLICY_BYTES + 1);
 	struct err e = { 0 };
 
-	policy(2, &bundle, &source);
-	big = memfd(text, OSH_POLICY_BYTES + 1);
+	policy_fds(2, &bundle, &source);
+	big = sealed_fd(text, OSH_POLICY_BYTES + 1);
 	free(text);
 	assert_true(state_policy_add(f->st, key, junk, source, 1000, 0, &revision, &e) < 0);
 	assert_true(state_policy_add(f->st, key, loose, source, 1000, 0, &revision, &e) < 0);

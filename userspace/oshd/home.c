@@ -127,14 +127,16 @@ static int again(void *data, enum state_tree kind, uint64_t key)
 static int raise_keys(struct daemon *d, enum state_tree kind, struct err *e)
 {
 	uint64_t most = 0;
-	int fd = -1, r = open_top(d, kind, &fd, e);
-	DIR *dir = r ? NULL : fdopendir(fd);
+	int fd = openat(state_dir(d->state), tops[kind], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (r)
-		return r;
+	if (!dir && errno == ENOENT)
+		return 0;		/* none was made yet */
 	if (!dir) {
+		int why = errno;
+
 		own_close(&fd);
-		return fail(e, errno, "read '%s': %s", tops[kind], strerror(errno));
+		return fail(e, why, "read '%s': %s", tops[kind], strerror(why));
 	}
 	for (struct dirent *x; (x = readdir(dir));) {
 		uint64_t key = strtoull(x->d_name, NULL, 10);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Policy revisions of created sandboxes. Numbers only grow, and a rollback is a new revision: the one in
- * force is the newest but while its successor waits for the kernel's flip.
+ * force is the newest.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -103,22 +103,6 @@ static int next_number(struct state *st, uint64_t key, uint32_t *ret, struct err
 	return r;
 }
 
-static int add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid_t by, uint32_t from,
-	       uint32_t *ret_revision, struct err *e)
-{
-	int r = next_number(st, key, ret_revision, e);
-
-	return r ? r : policy_add(st, key, *ret_revision, bundle_fd, source_fd, by, from, e);
-}
-
-int state_policy_add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid_t by, uint32_t from,
-		     uint32_t *ret_revision, struct err *e)
-{
-	int r = db_begin(st, e);
-
-	return r ? r : db_end(st, add(st, key, bundle_fd, source_fd, by, from, ret_revision, e), e);
-}
-
 static int set_in_force(struct state *st, uint64_t key, uint32_t revision, struct err *e)
 {
 	_query_ struct query q = query(st, SQL_POLICY_FORCE);
@@ -141,14 +125,24 @@ static int prune(struct state *st, uint64_t key, struct err *e)
 	return r ? r : blob_sweep(st, e);
 }
 
-int state_policy_force(struct state *st, uint64_t key, uint32_t revision, struct err *e)
+static int add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid_t by, uint32_t from,
+	       uint32_t *ret_revision, struct err *e)
+{
+	int r = next_number(st, key, ret_revision, e);
+
+	if (!r)
+		r = policy_add(st, key, *ret_revision, bundle_fd, source_fd, by, from, e);
+	if (!r)
+		r = set_in_force(st, key, *ret_revision, e);
+	return r ? r : prune(st, key, e);
+}
+
+int state_policy_add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid_t by, uint32_t from,
+		     uint32_t *ret_revision, struct err *e)
 {
 	int r = db_begin(st, e);
 
-	if (r < 0)
-		return r;
-	r = set_in_force(st, key, revision, e);
-	return db_end(st, r ? r : prune(st, key, e), e);
+	return r ? r : db_end(st, add(st, key, bundle_fd, source_fd, by, from, ret_revision, e), e);
 }
 
 static int cut(struct state *st, uint64_t key, uint32_t revision, struct err *e)
@@ -210,20 +204,10 @@ int state_policy_settle(struct state *st, uint64_t key, int bundle_fd, struct er
 	return r ? r : state_policy_cut(st, key, (uint32_t)revision, e);
 }
 
-static int settle_one(void *data, const struct state_sandbox *s)
-{
-	return state_policy_cut(data, s->key, s->revision, NULL);
-}
-
-int state_policy_settle_rest(struct state *st, struct err *e)
-{
-	return state_each(st, settle_one, st, e);
-}
-
 int state_policy_each(struct state *st, uint64_t key, int (*fn)(void *, const struct state_revision *), void *data,
 		      struct err *e)
 {
-	struct state_revision all[OSH_REVISIONS + 2];
+	struct state_revision all[OSH_REVISIONS];
 	size_t n = 0;
 	_query_ struct query q = query(st, SQL_POLICY_EACH);
 	int r;

@@ -93,20 +93,17 @@ int state_label(struct state *st, uint64_t key, const struct state_label *set, s
 int state_delete(struct state *st, uint64_t key, struct err *e);	/* its home is trash; its volumes stay */
 
 /*
- * Revisions. Bundles and sources are sealed memfds; source_fd -1 = none was given. A sandbox that runs
- * gets its next policy in three steps, so that what is enforced is always a stored revision and none is
- * acknowledged that is not: add (the costly write; not in force yet), force just before the kernel flips,
- * cut where that failed. After a crash settle asks what the kernel has. The newest OSH_REVISIONS are kept.
+ * Revisions. Bundles and sources are sealed memfds; source_fd -1 = none was given. A new one is in force from
+ * then on: where the sandbox runs, added just before the kernel flips, and cut where that failed. After a crash
+ * settle asks what the kernel has. So what is enforced is a stored revision, and an acknowledged one is enforced.
+ * The newest OSH_REVISIONS are kept.
  */
 int state_policy_add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid_t by, uint32_t from,
 		     uint32_t *ret_revision, struct err *e);
-int state_policy_force(struct state *st, uint64_t key, uint32_t revision, struct err *e);
 /* Back to `revision`: it is in force, and what is newer is gone. */
 int state_policy_cut(struct state *st, uint64_t key, uint32_t revision, struct err *e);
-/* It lives and enforces this bundle: the newest revision with it is in force, newer ones are gone. */
+/* It lives and enforces this bundle: the newest revision with it is in force. -ENOENT: none has it. */
 int state_policy_settle(struct state *st, uint64_t key, int bundle_fd, struct err *e);
-/* At start, after the living were settled: of the others a revision that never came in force is gone. */
-int state_policy_settle_rest(struct state *st, struct err *e);
 int state_policy_each(struct state *st, uint64_t key, int (*fn)(void *, const struct state_revision *), void *data,
 		      struct err *e);
 /* Sealed memfds; either pointer may be NULL. A revision without source gives -1 for it. */

@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The state database under kill -9 and on a full disk: every acknowledged change is there, and of another
+one all or nothing."""
+import os
+import random
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import BUILD, Tap, run  # noqa: E402
+from osh import Work  # noqa: E402
+
+LOAD = os.path.join(BUILD, "tests/tools/state_load")
+KEPT = 32       # revisions
+ROUNDS = 40
+
+
+class Model:
+    """What the changes of state_load amount to, in the words of its dump."""
+
+    def __init__(self):
+        self.boxes = {}
+
+    def copy(self):
+        m = Model()
+        m.boxes = {k: {**b, "labels": dict(b["labels"]), "policies": list(b["policies"])} for k, b in self.boxes.items()}
+        return m
+
+    def apply(self, change):
+        verb, name, *rest = change.split()
+        if verb == "create":
+            self.boxes[name] = {"wanted": 1, "status": -1, "reason": "-", "labels": {}, "policies": [rest[0]]}
+        elif verb == "delete":
+            del self.boxes[name]
+        elif verb == "policy":
+            self.boxes[name]["policies"] = (self.boxes[name]["policies"] + [rest[0]])[-KEPT:]
+        elif verb == "label":
+            self.boxes[name]["labels"] = {rest[0]: rest[1]}
+        elif verb == "wanted":
+            self.boxes[name].update(wanted=int(rest[1][1:]) % 2, status=int(rest[0]), reason=rest[1])
+        return self
+
+    def dump(self):
+        out = []
+        for name, b in self.boxes.items():
+            labels = "".join(f" {k}={v}" for k, v in b["labels"].items())
+            policies = " ".join(b["policies"][:-1] + ["*" + b["policies"][-1]])
+            out.append(f"sandbox {name} {b['wanted']} {b['status']} {b['reason']} volume=of-{name}{labels} : {policies}")
+        return sorted(out)
+
+
+def follow(model, lines):
+    """The model after what was acknowledged, and the change under way (or None)."""
+    under_way = None
+    for line in lines:
+        if line.startswith("+ "):
+            under_way = line[2:]
+        elif line == "=":
+            model.apply(under_way)
+            under_way = None
+    return model, under_way
+
+
+def dump(state):
+    rc, out, _ = run([LOAD, state, "dump"], 30)
+    return sorted(out.splitlines()) if rc == 0 else ["cannot be opened: " + out]
+
+
+def killed(t, w):
+    state, model, wrong, acknowledged = os.path.join(w.dir, "killed"), Model(), [], 0
+    rng = random.Random(5)
+    for n in range(ROUNDS):
+        out = os.path.join(w.dir, "said")
+        with open(out, "w") as f:
+            p = subprocess.Popen([LOAD, state, str(n + 1)], stdout=f)
+        time.sleep(rng.uniform(0.01, 0.15))
+        p.kill()
+        p.wait()
+        said = open(out).read()
+        lines = said.split("\n")[:-1]     # what has no end of line was not said
+        acknowledged += lines.count("=")
+        before, under_way = follow(model, lines)
+        after = before.copy().apply(under_way) if under_way else before
+        there = dump(state)
+        if there == after.dump():
+            model = after
+        elif there == before.dump():
+            model = before
+        else:
+            wrong.append((n, under_way, before.dump(), there))
+            break
+    t.ok(not wrong, f"killed {ROUNDS} times: what was acknowledged is there, nothing is there by half", *wrong)
+    t.ok(acknowledged > ROUNDS and model.boxes, "and there was something to lose", acknowledged)
+
+
+def full_disk(t, w):
+    disk = os.path.join(w.dir, "disk")
+    os.mkdir(disk, 0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=0700", "tmpfs", disk], check=True)
+    try:
+        rc, out, _ = run([LOAD, disk, "1"], 60)
+        lines = out.split("\n")[:-1]
+        t.ok(rc == 1 and lines[-1].startswith("! ") and f"the disk of '{disk}' is full; nothing was changed" in lines[-1],
+             "a full disk is said, with what to do", lines[-1:])
+        model, _ = follow(Model(), lines)
+        t.ok(model.boxes and dump(disk) == model.dump(), "what was acknowledged is there", dump(disk), model.dump())
+        subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
+        p = subprocess.Popen([LOAD, disk, "2"], stdout=subprocess.PIPE, text=True)
+        lines = [p.stdout.readline().strip() for _ in range(40)]
+        p.kill()
+        lines += p.stdout.read().split("\n")[:-1]
+        p.wait()
+        model, under_way = follow(model, lines)
+        t.ok(lines.count("=") >= 19 and dump(disk) in (model.dump(), model.copy().apply(under_way or "none x").dump()),
+             "with more room it goes on", lines[-3:])
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def main():
+    t = Tap()
+    with Work() as w:
+        killed(t, w)
+        full_disk(t, w)
+    t.done()
+
+
+main()
