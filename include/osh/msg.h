@@ -181,7 +181,14 @@ struct osh_msg_init_spec {
 #define OSH_SPEC_FDS (2u | 4u | 8u)	/* all three, required without OSH_SPEC_TTY */
 #define OSH_SPEC_BACK 16u		/* start in the pty's background; SIGCONT brings it forward */
 #define OSH_SPEC_MODES 32u
-#define OSH_SPEC_ALL 63u
+/*
+ * The base is the environment and directory of the sandbox's first command, or of a message with
+ * OSH_SPEC_BASE, which is no command: argc 0, one descriptor, answered by EXITED with 0. With
+ * OSH_SPEC_INHERIT the variables come on top of the base's, and a directory "" is the base's.
+ */
+#define OSH_SPEC_INHERIT 64u
+#define OSH_SPEC_BASE 128u
+#define OSH_SPEC_ALL 255u
 
 /*
  * A sandbox's life hangs on its manager socket, whose other end oshd and osh-launch hold: when both are
@@ -202,7 +209,7 @@ struct osh_msg_attach {
 	uint16_t rows, cols, xpixel, ypixel;	/* of the viewer; the terminal takes the size of the one who typed or resized last */
 	uint32_t flags;			/* OSH_ATTACH_* */
 };
-#define OSH_ATTACH_WATCH 1u		/* what is typed is dropped */
+#define OSH_ATTACH_WATCH 1u		/* what is typed is dropped, and its size does not count */
 #define OSH_ATTACH_NEW 2u		/* without the replay of recent output */
 
 /* Opened by a child with the sandbox's identity, inside its view and Landlock domain; never followed by root. */

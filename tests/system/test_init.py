@@ -211,11 +211,13 @@ def t_bad_specs():
                      ({"data": b"true\0PATH\0/\0"}, "NAME=value"),
                      ({"data": b"true\0=x\0/\0"}, "NAME=value"),
                      ({"data": good, "argc": 0}, "arguments"),
+                     ({"data": good, "flags": wire.FDS | wire.BASE}, "no other flags"),
+                     ({"data": good, "flags": wire.FDS | wire.INHERIT}, "environment"),
                      ({"data": good, "argc": 0xffffffff}, "arguments"),
                      ({"data": good, "argc": 262144, "envc": 262144}, "fewer"),
                      ({"data": good, "nbytes": 4096}, "announced"),
                      ({"data": good, "nbytes": 1 << 31}, "announced"),
-                     ({"data": good, "flags": wire.FDS | 64}, "unknown flags"),
+                     ({"data": good, "flags": wire.FDS | 256}, "unknown flags"),
                      ({"data": good, "flags": wire.FD(1)}, "stdio"),
                      ({"data": good, "seal": False}, "sealed")):
         i = wire.Init()

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,34 +57,30 @@ static _Noreturn void become(const struct command *c, int report)
 		quit(report, AT_SETUP);
 	if (chdir(c->spec->cwd) < 0)
 		quit(report, AT_CHDIR);
+	umask(c->umask);
 	default_signals();
 	environ = c->spec->envp;	/* execvp() searches the PATH that the command will see */
 	execvp(c->spec->argv[0], c->spec->argv);
 	quit(report, AT_EXEC);
 }
 
-int command_start(const struct command *c, pid_t *ret_pid, int *ret_report, struct err *e)
+void command_quit(int report)
 {
-	int ends[2];
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fail(e, errno, "pipe: %s", strerror(errno));
-	pid = fork();
-	if (pid == 0)
-		become(c, ends[1]);
-	close(ends[1]);
-	if (pid < 0) {
-		close(ends[0]);
-		return fail(e, errno, "fork: %s", strerror(errno));
-	}
-	(void)setpgid(pid, pid);	/* the child does it too: whoever comes first */
-	*ret_pid = pid;
-	*ret_report = ends[0];
-	return 0;
+	quit(report, AT_SETUP);
 }
 
-int command_report(int report, const struct spec *s, struct err *e)
+pid_t command_fork(const struct command *c, int report)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(c, report);
+	if (pid > 0)
+		(void)setpgid(pid, pid);	/* the child does it too: whoever comes first */
+	return pid;
+}
+
+int command_report(int report, const char *program, const char *cwd, struct err *e)
 {
 	struct report r;
 	ssize_t n;
@@ -91,11 +88,11 @@ int command_report(int report, const struct spec *s, struct err *e)
 	do
 		n = read(report, &r, sizeof(r));
 	while (n < 0 && errno == EINTR);
-	if (n == 0)
+	if (n == 0 || (n < 0 && errno == EAGAIN))
 		return 0;
 	if (n != sizeof(r))
-		return fail(e, EIO, "cannot run '%.100s': no report", s->argv[0]);
+		return fail(e, EIO, "cannot run '%.100s': no report", program);
 	if (r.at == AT_CHDIR)
-		return fail(e, r.code, "cannot enter '%.150s': %s", s->cwd, strerror(r.code));
-	return fail(e, r.code, "cannot run '%.150s': %s", s->argv[0], strerror(r.code));
+		return fail(e, r.code, "cannot enter '%.150s': %s", cwd, strerror(r.code));
+	return fail(e, r.code, "cannot run '%.150s': %s", program, strerror(r.code));
 }

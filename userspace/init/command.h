@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starts the agent's command as a child of osh-init: a process group of its own, default signals,
- * no descriptor but its stdio. It tells over a close-on-exec pipe why it could not be executed.
+ * The fork that becomes an agent's command: a process group of its own, default signals, no descriptor
+ * but its stdio. It tells over a close-on-exec pipe why it could not be executed.
  */
 #pragma once
 
@@ -18,11 +18,14 @@ struct command {
 	const struct spec *spec;
 	int stdio[3];			/* owned by the caller */
 	bool front;			/* make its group the foreground of the terminal on stdio */
-	int tty;			/* -1 = none */
+	int tty;			/* -1 = none; else the caller is the leader of its session */
+	mode_t umask;
 };
 
-/* Forks; the pipe reads end-of-file once the command is executed. */
-int command_start(const struct command *c, pid_t *ret_pid, int *ret_report, struct err *e);
+/* The pid, or -1 with errno. `report` is the pipe's end to write; it reads end-of-file once executed. */
+pid_t command_fork(const struct command *c, int report);
 
-/* Waits on the pipe: 0 = executed, else -errno and the reason in *e. */
-int command_report(int report, const struct spec *s, struct err *e);
+/* What stands in the pipe: 0 = executed (or it says nothing), else -errno and the reason in *e. */
+int command_report(int report, const char *program, const char *cwd, struct err *e);
+
+_Noreturn void command_quit(int report);	/* from a process that could not even fork it; by errno */

@@ -45,8 +45,6 @@ int pty_open(const struct osh_msg_init_spec *m, int *ret_master, int *ret_slave,
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return fail(e, errno, "terminal: open its slave: %s", strerror(errno));
-	if (ioctl(slave, TIOCSCTTY, 0) < 0)
-		return fail(e, errno, "terminal: TIOCSCTTY: %s", strerror(errno));
 	if (ioctl(master, TIOCSWINSZ, &size) < 0)
 		return fail(e, errno, "terminal: window size: %s", strerror(errno));
 	if ((m->flags & OSH_SPEC_MODES) && set_modes(slave, m) < 0)

@@ -11,7 +11,7 @@ int chan_pair(int ret_fds[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
 }
 
-int chan_send(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds)
+static int send_one(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds, int flags)
 {
 	struct osh_msg_head *h = msg;
 	struct iovec iov = { msg, size };
@@ -39,9 +39,19 @@ int chan_send(int fd, unsigned type, void *msg, size_t size, const int *fds, int
 		memcpy(CMSG_DATA(c), fds, sizeof(int) * (size_t)n_fds);
 	}
 	do
-		n = sendmsg(fd, &m, MSG_NOSIGNAL);
+		n = sendmsg(fd, &m, MSG_NOSIGNAL | flags);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
+}
+
+int chan_send(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds)
+{
+	return send_one(fd, type, msg, size, fds, n_fds, 0);
+}
+
+int chan_send_now(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds)
+{
+	return send_one(fd, type, msg, size, fds, n_fds, MSG_DONTWAIT);
 }
 
 static void take_fds(struct chan_in *in, struct msghdr *m)
@@ -97,6 +107,11 @@ static int receive(int fd, struct chan_in *in, int flags)
 int chan_recv(int fd, struct chan_in *in)
 {
 	return receive(fd, in, 0);
+}
+
+int chan_recv_now(int fd, struct chan_in *in)
+{
+	return receive(fd, in, MSG_DONTWAIT);
 }
 
 int chan_peek(int fd, struct chan_in *in)

@@ -28,6 +28,10 @@ int chan_send(int fd, unsigned type, void *msg, size_t size, const int *fds, int
 /* 1 = got one, 0 = peer closed, -errno. */
 int chan_recv(int fd, struct chan_in *in);
 
+/* The same without waiting, whatever the far end's owner made of the socket: -EAGAIN. */
+int chan_send_now(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds);
+int chan_recv_now(int fd, struct chan_in *in);
+
 /*
  * For a receiver that may be killed: the message stays until chan_drop(), and another gets it again. Neither waits. Such
  * messages carry no descriptors: those of one that does are closed.

@@ -74,7 +74,7 @@
 #define MANAGER_OPT_SOURCE "source"	/* h: text of the policy; kept for PolicyGet, never read by oshd */
 #define MANAGER_OPT_LABELS "labels"	/* a{ss} */
 #define MANAGER_OPT_VOLUMES "volumes"	/* as: NAME:/PATH or NAME:/PATH:ro */
-#define MANAGER_OPT_COMMAND "command"	/* (hay): spec memfd and struct osh_msg_init_spec; absent = it idles until Stop */
+#define MANAGER_OPT_COMMAND "command"	/* (hay): spec memfd and struct osh_msg_init_spec; OSH_SPEC_BASE = it idles until Stop */
 
 /* How oshctl starts an oshd of its own; the bus is descriptor 3. */
 #define MANAGER_EMBEDDED "--embedded"

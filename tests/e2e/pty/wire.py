@@ -22,7 +22,7 @@ def _types():
 
 
 TYPES = _types()
-TTY, FDS, BACK, MODES = 1, 14, 16, 32
+TTY, FDS, BACK, MODES, INHERIT, BASE = 1, 14, 16, 32, 64, 128
 ENDS, TIED, TERMINAL = 1, 2, 4
 
 
@@ -81,6 +81,7 @@ class Init:
         cmd = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"] if pidns else []
         cmd += ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups",
                 "--no-new-privs"] if uid else []
+        self.sock = self.open(ENDS | TIED)  # before it lives, as oshd does
         fd = other.fileno()
 
         def third():
@@ -89,7 +90,6 @@ class Init:
         self.proc = subprocess.Popen(cmd + [os.path.join(BUILD, "osh-init")], preexec_fn=third,
                                      pass_fds=(3,), stdin=subprocess.DEVNULL, close_fds=True)
         other.close()
-        self.sock = self.open(ENDS | TIED)
 
     def open(self, flags=0):
         """A new session; our end of its socket."""
