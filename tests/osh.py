@@ -107,13 +107,14 @@ class Daemon:
 
     def __init__(self, work, *args, env=None):
         self.work, self.args, self.env = work, args, env
+        self.oshd = [OSHD]
         self.state = os.path.join(work.dir, "state")
         self.bus = os.path.join(self.state, "bus")
         self.p = None
 
     def start(self):
         err = open(os.path.join(self.work.dir, "oshd.err"), "a")
-        self.p = subprocess.Popen([OSHD, "--state", self.state, *self.args], stdin=subprocess.DEVNULL,
+        self.p = subprocess.Popen([*self.oshd, "--state", self.state, *self.args], stdin=subprocess.DEVNULL,
                                   stdout=err, stderr=err, env={**os.environ, **(self.env or {})})
         err.close()
         if not until(self.answers, 20):

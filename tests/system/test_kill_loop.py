@@ -18,7 +18,7 @@ from lib import Tap, cgroup2, run  # noqa: E402
 from osh import OSHCTL, Daemon, Work, exe, kill, pids_of, policy, until  # noqa: E402
 from test_death import Echo  # noqa: E402
 
-KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 12
+KILLS = int(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 12
 AGENTS = 4
 # Asks without a pause and says "wrong" the moment an answer is not the one that the policy gives. `slow` is no
 # verdict: a connection may wait in the backlog while nobody starts an egress.
@@ -277,4 +277,5 @@ def main():
     t.done()
 
 
-main()
+if __name__ == "__main__":
+    main()

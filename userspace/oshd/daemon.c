@@ -21,6 +21,7 @@
 #include "own.h"
 #include "proc.h"
 #include "sandbox.h"
+#include "upgrade.h"
 #include "state/state.h"
 #include "tree.h"
 
@@ -171,14 +172,10 @@ static void remove_pins(struct daemon *d)
 /* A former oshd's kernel objects where they are pinned, else new ones. */
 static int load_kernel(struct daemon *d, struct err *e)
 {
-	struct err none = { 0 };
-	int r;
+	int r = d->pins[0] ? upgrade_adopt(d, e) : -ENOENT;
 
-	if (d->pins[0] && kbpf_adopt(&d->kernel, d->pins, d->config.off, &none) >= 0) {
-		d->adopted = true;
-		d->next_id = kbpf_last_id(d->kernel);
-		return 0;
-	}
+	if (r != -ENOENT || d->adopted)
+		return r;
 	if (d->pins[0]) {
 		/* Half of a former start, or none: its programs must not stay beside ours. */
 		kbpf_unpin(d->pins);
@@ -315,6 +312,8 @@ int daemon_start(struct daemon *d, struct err *e)
 		r = auditor_start(d, e);
 	if (!r)
 		r = launcher_start(d, e);
+	if (!r)
+		upgrade_sandboxes(d);
 	if (!r)
 		cgroup_sweep_own(&d->cgroups, is_alive, d);
 	if (!r && d->adopted)

@@ -69,14 +69,14 @@ int kbpf_attach_global(struct kbpf *k, struct err *e)
  * The loaded program's instructions once more, with the descriptor of another sockmap in place of the
  * template's. A copy costs one verification of a dozen instructions.
  */
-static int steer_copy(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e)
+int kbpf_steer_load(struct kbpf *k, int map_fd, int *ret_prog_fd, struct err *e)
 {
 	const struct bpf_map *template = bpf_object__find_map_by_name(k->obj, "steer");
 	const struct bpf_program *p = kbpf_program(k, OSH_HOOK_STEER);
-	struct bpf_insn insns[128];
-	_close_ int map = -1, prog = -1;
-	size_t n, replaced = 0;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_SK_LOOKUP);
+	struct bpf_insn insns[128];
+	size_t n, replaced = 0;
+	int prog;
 
 	if (!p || !template)
 		return fail(e, ENOENT, "BPF object has no program 'osh_steer'");
@@ -84,13 +84,10 @@ static int steer_copy(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct 
 	if (!n || n > ARRAY_SIZE(insns))
 		return fail(e, E2BIG, "program 'osh_steer' has %zu instructions", n);
 	memcpy(insns, bpf_program__insns(p), n * sizeof(*insns));
-	map = bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "steer", sizeof(__u32), sizeof(__u64), 1, NULL);
-	if (map < 0)
-		return fail(e, errno, "create the steering sockmap: %s", strerror(errno));
 	for (size_t i = 0; i < n; i++) {
 		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW) || insns[i].src_reg != BPF_PSEUDO_MAP_FD)
 			continue;
-		insns[i++].imm = map;
+		insns[i++].imm = map_fd;
 		replaced++;
 	}
 	if (replaced != 1)
@@ -98,7 +95,20 @@ static int steer_copy(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct 
 	prog = bpf_prog_load(BPF_PROG_TYPE_SK_LOOKUP, "osh_steer", "GPL", insns, n, &opts);
 	if (prog < 0)
 		return fail(e, errno, "load a steering program: %s", strerror(errno));
-	*ret_prog_fd = take_fd(&prog);
+	*ret_prog_fd = prog;
+	return 0;
+}
+
+static int steer_copy(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e)
+{
+	_close_ int map = bpf_map_create(BPF_MAP_TYPE_SOCKMAP, "steer", sizeof(__u32), sizeof(__u64), 1, NULL);
+	int r;
+
+	if (map < 0)
+		return fail(e, errno, "create the steering sockmap: %s", strerror(errno));
+	r = kbpf_steer_load(k, map, ret_prog_fd, e);
+	if (r < 0)
+		return r;
 	*ret_map_fd = take_fd(&map);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "hash.h"
 #include "kbpf.h"
 #include "osh.skel.h"
 #include "osh/msg.h"
@@ -94,6 +95,17 @@ static void leave_out(struct kbpf *k)
 		bpf_map__set_autocreate(deny, false);
 }
 
+/* What the kernel is given, and nothing else of this program: another build of the same is no upgrade. */
+static void name_build(struct kbpf *k)
+{
+	uint8_t digest[HASH_LEN] = { 0 };
+	size_t n = 0;
+	const void *elf = osh_bpf__elf_bytes(&n);
+
+	(void)hash_bytes(elf, n, digest);
+	hash_hex(digest, k->build);
+}
+
 int kbpf_open(struct kbpf **ret, struct err *e)
 {
 	struct kbpf *k = calloc(1, sizeof(*k));
@@ -118,6 +130,7 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 	}
 	k->obj = k->skel->obj;
 	k->skel->rodata->task_storage = kbpf_has_task_storage();
+	name_build(k);
 	leave_out(k);
 	for (size_t i = 0; i < ARRAY_SIZE(unix_hooks); i++) {
 		struct bpf_program *p = kbpf_program(k, unix_hooks[i].hook);
@@ -221,26 +234,34 @@ static int size_tasks(struct kbpf *k, int small, struct err *e)
 	return 0;
 }
 
-/* As many lanes as CPUs, to a power of two, and the slots shared out among them. */
-static int size_lanes(struct kbpf *k, struct err *e)
+int kbpf_lanes(struct kbpf *k, struct err *e)
 {
 	struct bpf_map *slots = bpf_object__find_map_by_name(k->obj, kbpf_maps[KMAP_LANE_SLOTS].name);
 	struct bpf_map *tails = bpf_object__find_map_by_name(k->obj, kbpf_maps[KMAP_LANE_TAILS].name);
-	int cpus = libbpf_num_possible_cpus();
-	uint32_t n = 1;
+	uint32_t n = tails ? bpf_map__max_entries(tails) : 0;
 
-	if (!slots || !tails)
-		return 0;		/* kbpf_bind() says so */
-	while (n < OSH_LANES && (int)n < cpus)
-		n *= 2;
-	if (bpf_map__set_max_entries(tails, n) < 0)
-		return fail(e, EINVAL, "map '%s' cannot be resized", kbpf_maps[KMAP_LANE_TAILS].name);
+	if (!slots || !n)
+		return fail(e, ENOENT, "BPF object has no lanes");
 	k->skel->rodata->lanes_last = n - 1;
 	k->skel->rodata->lane_last = bpf_map__max_entries(slots) / n - 1;
 	return 0;
 }
 
-static int program_id(const struct kbpf *k, enum osh_hook hook, uint32_t *ret, struct err *e)
+/* As many lanes as CPUs, to a power of two, and the slots shared out among them. */
+static int size_lanes(struct kbpf *k, struct err *e)
+{
+	struct bpf_map *tails = bpf_object__find_map_by_name(k->obj, kbpf_maps[KMAP_LANE_TAILS].name);
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t n = 1;
+
+	while (n < OSH_LANES && (int)n < cpus)
+		n *= 2;
+	if (tails && bpf_map__set_max_entries(tails, n) < 0)
+		return fail(e, EINVAL, "map '%s' cannot be resized", kbpf_maps[KMAP_LANE_TAILS].name);
+	return kbpf_lanes(k, e);
+}
+
+int kbpf_prog_id(const struct kbpf *k, enum osh_hook hook, uint32_t *ret, struct err *e)
 {
 	struct bpf_prog_info info = { 0 };
 	__u32 size = sizeof(info);
@@ -256,8 +277,8 @@ static int seed_funnel(struct kbpf *k, struct err *e)
 	struct osh_funnel f = { 0 };
 	uint32_t zero = 0;
 
-	if (program_id(k, OSH_HOOK_CONNECT4, &k->host->connect4[0], e) < 0 ||
-	    program_id(k, OSH_HOOK_CONNECT6, &k->host->connect6[0], e) < 0)
+	if (kbpf_prog_id(k, OSH_HOOK_CONNECT4, &k->host->connect4[0], e) < 0 ||
+	    kbpf_prog_id(k, OSH_HOOK_CONNECT6, &k->host->connect6[0], e) < 0)
 		return -e->code;
 	k->host->connect4[1] = k->host->connect4[0];
 	k->host->connect6[1] = k->host->connect6[0];

@@ -34,7 +34,18 @@ int kbpf_attach_global(struct kbpf *k, struct err *e);
 /* Pin maps, GLOBAL links and programs below `dir` (a bpffs directory that exists); reuse them instead. */
 int kbpf_pin(struct kbpf *k, const char *dir, struct err *e);
 int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e);
+int kbpf_is_whole(const char *dir);	/* a pin that was completed; else nothing was ever enforced by it */
 void kbpf_unpin(const char *dir);
+
+/*
+ * Adopted pins whose programs are of another build (kbpf_replaces()): ours take their places, one by one,
+ * never without one. First what is host-wide and of the cgroups, then each living sandbox, then the mark.
+ * Killed in between, the next daemon of whichever build begins again.
+ */
+bool kbpf_replaces(const struct kbpf *k);
+int kbpf_replace(struct kbpf *k, const char *dir, int box_fd, int egress_fd, struct err *e);
+int kbpf_replace_netns(struct kbpf *k, int netns_fd, int steer_link_fd, struct err *e);
+int kbpf_replace_done(struct kbpf *k, const char *dir, struct err *e);
 
 /* After adoption: removes what a former daemon had written for sandboxes that nobody keeps. Walks every map. */
 void kbpf_sweep(struct kbpf *k, bool (*alive)(void *, uint32_t id), void *data);

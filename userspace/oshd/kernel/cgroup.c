@@ -168,6 +168,16 @@ void cgroup_kill(int fd)
 		(void)!write(k, "1", 1);	/* an empty cgroup is fine */
 }
 
+bool cgroup_busy(int fd)
+{
+	_close_ int events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	ssize_t n = events < 0 ? 0 : pread(events, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	return n <= 0 || strstr(text, "populated 1");
+}
+
 static bool lists(int procs, pid_t pid)
 {
 	char text[4096], *at = text;

@@ -31,6 +31,7 @@ void cgroup_close(struct cgroup_base *c, bool all);
 /* One sandbox's directory below `parent_fd` (box_fd or egress_fd). */
 int cgroup_make(int parent_fd, uint32_t id, int *ret_fd, uint64_t *ret_cgroup_id, struct err *e);
 int cgroup_find(int parent_fd, uint32_t id, int *ret_fd, uint64_t *ret_cgroup_id, struct err *e);
+bool cgroup_busy(int fd);				/* a process lives in it or below; true where nobody can tell */
 void cgroup_kill(int fd);				/* SIGKILL to all, by cgroup.kill */
 /*
  * The same for a cgroup that goes on: where the kernel counts kills (6.13), a process that is later cloned

@@ -42,8 +42,12 @@ struct kjournal {
 	struct kkeys keys[KMAP_MAX];
 };
 
+#define KBUILD_MAX 65			/* SHA-256 of the BPF object as text */
+
 struct kbpf {
 	struct osh_bpf *skel;
+	char build[KBUILD_MAX];
+	bool replaces;			/* the pinned programs are of another build; see replace.c */
 	struct bpf_object *obj;
 	struct osh_sandbox *sandboxes;	/* the map itself, OSH_SLOTS entries */
 	struct osh_front *front;	/* likewise, 1 << OSH_FRONT_BITS entries */
@@ -68,6 +72,9 @@ enum kwhere kbpf_hook_where(enum osh_hook hook);
 int kbpf_open(struct kbpf **ret, struct err *e);
 int kbpf_bind(struct kbpf *k, struct err *e);
 int kbpf_load_object(struct kbpf *k, struct err *e);
+int kbpf_lanes(struct kbpf *k, struct err *e);	/* constants of the programs, from the size of the maps */
+int kbpf_prog_id(const struct kbpf *k, enum osh_hook hook, uint32_t *ret, struct err *e);
+int kbpf_steer_load(struct kbpf *k, int map_fd, int *ret_prog_fd, struct err *e);	/* for this sockmap */
 struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook);
 const char *kbpf_hook_name(enum osh_hook hook);
 int kbpf_hook_off(const struct kbpf *k, enum osh_hook hook);

@@ -2,14 +2,19 @@
 /*
  * Pins: maps, programs and host-wide links by name below one directory of a bpffs, so that sandboxes
  * stay enforced without a daemon and the next one finds everything. The directory is named after the
- * ABI; sizes are compared all the same.
+ * ABI; sizes are compared all the same. `build`, a link to nowhere, says of which build the programs are:
+ * it is written last, so what lacks it was never whole.
  */
 #include "kbpf.h"
 #include "own.h"
+#include "pin.h"
 
 #include <dirent.h>
 #include <limits.h>
 #include <sys/stat.h>
+
+#define MARK "build"
+#define FRESH "new_"			/* on its way to the name of what it replaces */
 
 static int pin_path(char *buf, size_t size, const char *dir, const char *kind, const char *name)
 {
@@ -23,7 +28,7 @@ static int pin_path(char *buf, size_t size, const char *dir, const char *kind, c
 	return 0;
 }
 
-static int pin_fd(int fd, const char *dir, const char *kind, const char *name, struct err *e)
+int pin_fd(int fd, const char *dir, const char *kind, const char *name, struct err *e)
 {
 	char path[PATH_MAX];
 
@@ -34,13 +39,52 @@ static int pin_fd(int fd, const char *dir, const char *kind, const char *name, s
 	return 0;
 }
 
+int pin_over(int fd, const char *dir, const char *kind, const char *name, struct err *e)
+{
+	char path[PATH_MAX], fresh[PATH_MAX + sizeof(FRESH)];
+
+	if (pin_path(path, sizeof(path), dir, kind, name) < 0)
+		return fail(e, ENAMETOOLONG, "pin directory '%.100s' is too long", dir);
+	snprintf(fresh, sizeof(fresh), "%s/" FRESH "%s", dir, path + strlen(dir) + 1);
+	unlink(fresh);			/* of one who was killed here */
+	if (bpf_obj_pin(fd, fresh) < 0)
+		return fail(e, errno, "pin '%s': %s", fresh, strerror(errno));
+	return rename(fresh, path) < 0 ? fail(e, errno, "pin '%s': %s", path, strerror(errno)) : 0;
+}
+
+int pin_mark(const char *dir, const char *build, struct err *e)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" MARK, dir);
+	snprintf(fresh, sizeof(fresh), "%s/" FRESH MARK, dir);
+	unlink(fresh);
+	if (symlink(build, fresh) < 0 || rename(fresh, path) < 0)
+		return fail(e, errno, "mark '%s': %s", path, strerror(errno));
+	return 0;
+}
+
+static int read_mark(const char *dir, char ret[KBUILD_MAX], struct err *e)
+{
+	char path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/" MARK, dir);
+	n = readlink(path, ret, KBUILD_MAX - 1);
+	if (n < 0)
+		return fail(e, errno, "'%s': %s", path, strerror(errno));
+	ret[n] = 0;
+	return 0;
+}
+
 /*
- * The steering template and constants (.rodata) are not pinned: every daemon loads its own, and a
- * bpffs takes no name with a dot.
+ * Every daemon loads its own of these: the steering template, constants (.rodata; a bpffs takes no name
+ * with a dot), and what a program needs while it runs.
  */
 static int is_own(const struct bpf_map *map)
 {
-	return !strcmp(bpf_map__name(map), "steer") || bpf_map__is_internal(map);
+	return !strcmp(bpf_map__name(map), "steer") || bpf_map__is_internal(map) ||
+	       bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
 int kbpf_pin(struct kbpf *k, const char *dir, struct err *e)
@@ -63,7 +107,9 @@ int kbpf_pin(struct kbpf *k, const char *dir, struct err *e)
 		if (r < 0)
 			goto undo;
 	}
-	return 0;
+	r = pin_mark(dir, k->build, e);
+	if (!r)
+		return 0;
 undo:
 	kbpf_unpin(dir);
 	return r;
@@ -71,7 +117,7 @@ undo:
 
 void kbpf_unpin(const char *dir)
 {
-	static const char *const kinds[] = { "map_", "prog_", "link_" };
+	static const char *const kinds[] = { MARK, FRESH, "map_", "prog_", "link_" };
 	DIR *d = opendir(dir);
 	struct dirent *entry;
 	int gone = 1;
@@ -159,19 +205,32 @@ static int adopt_links(struct kbpf *k, const char *dir, struct err *e)
 	return 0;
 }
 
+/* Programs of another build are left where they are, and ours loaded beside them: see replace.c. */
+static int adopt_loaded(struct kbpf *k, const char *dir, struct err *e)
+{
+	int r = 0;
+
+	if (k->replaces)
+		return kbpf_lanes(k, e);
+	r = adopt_programs(k, dir, e);
+	return r ? r : adopt_links(k, dir, e);
+}
+
 int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e)
 {
+	char build[KBUILD_MAX];
 	struct kbpf *k = NULL;
-	int r = kbpf_open(&k, e);
+	int r = read_mark(dir, build, e);
 
+	if (!r)
+		r = kbpf_open(&k, e);
 	if (r < 0)
 		return r;
 	k->off = off;
+	k->replaces = !!strcmp(build, k->build);
 	r = adopt_maps(k, dir, e);
 	if (!r)
-		r = adopt_programs(k, dir, e);
-	if (!r)
-		r = adopt_links(k, dir, e);
+		r = adopt_loaded(k, dir, e);
 	if (!r)
 		r = kbpf_load_object(k, e);
 	if (!r)
@@ -184,4 +243,11 @@ int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e)
 		k->adopted[i] = k->sandboxes[i].id;
 	*ret = k;
 	return 0;
+}
+
+int kbpf_is_whole(const char *dir)
+{
+	char build[KBUILD_MAX];
+
+	return read_mark(dir, build, NULL) >= 0;
 }
