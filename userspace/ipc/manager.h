@@ -50,7 +50,8 @@
  * Volumes() -> (aa{sv})	VolumeDelete(s name)
  * Policies(s name) -> (aa{sv})	PolicyGet(s name, u revision) -> (h source, a{sv})	0 = the one in force
  * PolicyRollback(s name, u revision) -> (u revision)
- * Logs(a{sv} options) -> (ah)			the caller's own log files, oldest first
+ * Logs(a{sv} options) -> (a(uuh))		files of logs that last: owner, number, for reading; oldest first.
+ *						The caller's own; root and osh-admin: all, or those of option `user`
  * Backup(h to)					osh-admin: the database, written there
  */
 #define MANAGER_CREATE "Create"
@@ -71,6 +72,7 @@
 #define MANAGER_LOGS "Logs"
 #define MANAGER_BACKUP "Backup"
 
+#define MANAGER_OPT_USER "user"		/* u: of Logs */
 #define MANAGER_OPT_SOURCE "source"	/* h: text of the policy; kept for PolicyGet, never read by oshd */
 #define MANAGER_OPT_LABELS "labels"	/* a{ss} */
 #define MANAGER_OPT_VOLUMES "volumes"	/* as: NAME:/PATH or NAME:/PATH:ro */
