@@ -16,7 +16,7 @@
 #define OSH_SLOTS 4096			/* sandboxes alive at once on one host */
 #define OSH_SLOTS_EACH 64		/* of one caller who is not root: shared tables last for several */
 #define OSH_STARTS_EACH 16		/* of them being built at once */
-#define OSH_CALLS_EACH 32		/* connections of such a caller to oshd */
+#define OSH_CALLS_EACH 64		/* connections of such a caller to oshd */
 #define OSH_SANDBOX_NPROC 8192		/* tasks of a sandbox that has a uid of its own */
 #define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once, at least; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
@@ -55,7 +55,10 @@
 #define OSH_REVISIONS 32		/* policies kept of a created sandbox, the one in force included */
 #define OSH_SANDBOXES_EACH 256		/* created sandboxes of one caller who is not root, running or not */
 #define OSH_VOLUMES_EACH 64
-#define OSH_LABELS 32			/* of one sandbox; key and value below 64 and 256 bytes */
+#define OSH_LABELS 32			/* of one sandbox */
+#define OSH_LABEL_KEY 64		/* bytes, NUL included */
+#define OSH_LABEL_VALUE 256
+#define OSH_GRACE_MS 600000		/* from SIGTERM to SIGKILL, at most */
 #define OSH_LOG_BYTES (64u << 20)	/* one user's log file; then the next begins */
 #define OSH_LOG_FILES 8
 #define OSH_LOG_SYNC_MS 1000		/* a line is on disk no later than that after it was written */

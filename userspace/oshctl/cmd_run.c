@@ -12,7 +12,6 @@
 
 #include "bus_client.h"
 #include "own.h"
-#include "policy.h"
 #include "run.h"
 #include "say.h"
 #include "verbs.h"
@@ -96,70 +95,21 @@ static int read_options(int argc, char **argv, struct run_opts *o)
 	return help_usage("run");
 }
 
-static int compile_start(const struct run_opts *o, struct run_files *f, struct policy_job *j, struct err *e)
-{
-	int r = o->policy ? 0 : policy_preset_fd("default", &f->policy, e);
-
-	return r < 0 ? r : policy_compile_start(f->policy, j, e);
-}
-
-static int compile_end(const struct run_opts *o, struct run_files *f, struct policy_job *j,
-		       int *ret_bundle, struct err *e)
-{
-	struct diags d = { 0 };
-	int r = policy_compile_end(j, &d, ret_bundle, e);
-
-	if (d.n)
-		policy_print_diags(&d, stderr, o->policy ? o->policy : "default preset", f->policy);
-	if (r < 0 && !e->text[0])
-		r = fail(e, -r, "the policy has errors; nothing was started");
-	diags_done(&d);
-	return r;
-}
-
 /* The policy becomes a bundle while the bus is being opened. */
 static int prepare(const struct run_opts *o, struct run_files *f, struct run_stdio *stdio,
 		   struct bus_client *bus, int *ret_bundle, struct err *e)
 {
 	struct err more = { 0 };
 	struct policy_job job;
-	int r = compile_start(o, f, &job, e), x;
+	int r = run_compile_start(o, f, &job, e), x;
 
 	if (r < 0)
 		return r;
 	r = run_stdio_open(stdio, e);
 	if (r == 0)
 		r = bus_client_open(bus, o->socket, e);
-	x = compile_end(o, f, &job, ret_bundle, r < 0 ? &more : e);
+	x = run_compile_end(o, f, &job, ret_bundle, r < 0 ? &more : e);
 	return r < 0 ? r : x;
-}
-
-/* A policy that names a credential never starts without it: the agent would be puzzled by refusals. */
-static int check_providers(const struct bundle *b, const struct provider_set *s, struct err *e)
-{
-	for (uint32_t i = 0; i < b->n_l7; i++) {
-		const char *name = bundle_str(b, b->l7[i].credential);
-
-		if (*name && !provider_set_has(s, name))
-			return fail(e, ENOENT, "the policy uses the provider '%s': give it with --provider %s=RECORD", name,
-				    name);
-	}
-	return 0;
-}
-
-static int build_env(const struct run_opts *o, int bundle, const struct run_files *f, struct env *env, struct err *e)
-{
-	struct bundle b = { 0 };
-	int r = bundle_open_fd(&b, bundle, e);
-
-	if (r == 0)
-		r = check_providers(&b, &f->creds, e);
-	if (r == 0)
-		r = env_build(env, &b, f->cwd, environ, o->env, e);
-	for (size_t i = 0; r == 0 && f->creds.env[i]; i++)
-		r = env_set(env, f->creds.env[i], e);	/* last: what the caller has there is the real one */
-	bundle_done(&b);
-	return r;
 }
 
 /* Until the auditor closes it: what was denied, for the person who ran the command. */
@@ -199,7 +149,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	if (r == 0) {			/* oshd works on it; meanwhile, the rest */
 		own_close(&f->init_control);
 		own_close(&f->summary_in);
-		r = build_env(o, bundle, f, &env, e);
+		r = run_build_env(o, bundle, f, &env, e);
 	}
 	if (r == 0)
 		r = bus_client_answer(bus, e);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "own.h"
 #include "provider.h"
 #include "say.h"
@@ -99,17 +100,25 @@ static int split(const char *given, struct osh_creds_entry *en, const char **ret
 	return r;
 }
 
-/* Recognised by the egress wherever it turns up; 128 random bits, so that it is found nowhere by chance. */
-static int make_placeholder(struct osh_creds_entry *en, const struct provider *p, struct err *e)
+static int stable_bytes(const char *provider, const char *sandbox, unsigned char ret[HASH_LEN])
 {
-	unsigned char r[16];
+	char text[OSH_CRED_NAME + OSH_SANDBOX_NAME + 64];
+	int n = snprintf(text, sizeof(text), "osh placeholder %s %.*s", sandbox, OSH_CRED_NAME, provider);
+
+	return n < 0 || (size_t)n >= sizeof(text) ? -EINVAL : hash_bytes(text, (size_t)n, ret);
+}
+
+/* Recognised by the egress wherever it turns up; 128 random bits, so that it is found nowhere by chance. */
+static int make_placeholder(struct osh_creds_entry *en, const struct provider *p, const char *sandbox, struct err *e)
+{
+	unsigned char r[HASH_LEN];
 	char hex[33], name[33];
 	const char *shape = p->shape ? p->shape : "{}", *hole = strstr(shape, "{}");
 	int n;
 
-	if (getrandom(r, sizeof(r), 0) != sizeof(r))
+	if (sandbox ? stable_bytes(en->name, sandbox, r) < 0 : getrandom(r, sizeof(r), 0) != sizeof(r))
 		return fail(e, errno, "random bytes: %s", strerror(errno));
-	for (size_t i = 0; i < sizeof(r); i++)
+	for (size_t i = 0; i < 16; i++)
 		snprintf(hex + 2 * i, 3, "%02x", r[i]);
 	snprintf(name, sizeof(name), "%.32s", en->name);
 	n = snprintf(en->placeholder, sizeof(en->placeholder), "%.*sosh-%s-%s%s", (int)(hole - shape), shape, name, hex,
@@ -149,7 +158,7 @@ static int read_record(struct provider_set *s, struct osh_creds_entry *en, const
 	return p->secret_file ? 0 : fail(e, EINVAL, "'%s': no 'secret_file'", file);
 }
 
-static int add(struct provider_set *s, const char *given, struct err *e)
+static int add(struct provider_set *s, const char *given, const char *sandbox, struct err *e)
 {
 	struct osh_creds_entry *en = &s->entry[s->n];
 	struct provider p = { 0 };
@@ -168,7 +177,7 @@ static int add(struct provider_set *s, const char *given, struct err *e)
 	if (r == 0)
 		r = copy_in(s, secret, OSH_CRED_SECRET_BYTES, &en->secret, &en->secret_len, e);
 	if (r == 0)
-		r = make_placeholder(en, &p, e);
+		r = make_placeholder(en, &p, sandbox, e);
 	if (r == 0)
 		r = add_env(s, en, &p, e);
 	s->n += r == 0;
@@ -188,7 +197,7 @@ static int finish(struct provider_set *s, struct err *e)
 	return 0;
 }
 
-int provider_set_open(struct provider_set *s, const char *const *given, struct err *e)
+int provider_set_open(struct provider_set *s, const char *const *given, const char *sandbox, struct err *e)
 {
 	size_t n = 0;
 	int r = 0;
@@ -204,7 +213,7 @@ int provider_set_open(struct provider_set *s, const char *const *given, struct e
 	if (s->fd < 0 || ftruncate(s->fd, (off_t)(sizeof(struct osh_creds) + n * sizeof(s->entry[0]))) < 0)
 		return fail(e, errno, "credentials: %s", strerror(errno));
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = add(s, given[i], e);
+		r = add(s, given[i], sandbox, e);
 	return r < 0 ? r : finish(s, e);
 }
 

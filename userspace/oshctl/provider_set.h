@@ -16,6 +16,10 @@ struct provider_set {
 };
 
 /* `given`: NULL terminated, each [NAME=]FILE. */
-int provider_set_open(struct provider_set *s, const char *const *given, struct err *e);
+/*
+ * sandbox: of a created one its name, by which the placeholders go, so that they are the same at its next
+ * start: its command and its files hold them. NULL = random ones.
+ */
+int provider_set_open(struct provider_set *s, const char *const *given, const char *sandbox, struct err *e);
 bool provider_set_has(const struct provider_set *s, const char *name);
 void provider_set_done(struct provider_set *s);

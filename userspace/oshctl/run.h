@@ -6,6 +6,7 @@
 
 #include "env.h"
 #include "osh/msg.h"
+#include "policy.h"
 #include "provider_set.h"
 
 #define RUN_FAILED 125			/* as env(1) and docker: osh itself could not */
@@ -14,6 +15,7 @@ struct run_opts {
 	const char *policy, *name, *workdir, *log, *socket, *hosts, *ca;	/* NULL = not given */
 	char **env;			/* NULL terminated -e values */
 	const char **providers;		/* NULL terminated [NAME=]FILE */
+	const char *placeholders;	/* name of the sandbox that theirs go by; NULL = random ones */
 	char **argv;			/* the command, NULL terminated */
 };
 
@@ -41,8 +43,16 @@ struct run_stdio {
 	bool eager;			/* stdin and stdout are terminals: ours is raw from the start */
 };
 
+void run_files_init(struct run_files *f);	/* nothing is open */
+int run_open_given(const struct run_opts *o, struct run_files *f, struct err *e);	/* credentials, hosts, CA, log */
 int run_open(const struct run_opts *o, struct run_files *f, struct err *e);
 void run_close(struct run_files *f);
+
+/* The policy, or the default preset, becomes a bundle; start and end, so that other work fits between them. */
+int run_compile_start(const struct run_opts *o, struct run_files *f, struct policy_job *j, struct err *e);
+int run_compile_end(const struct run_opts *o, struct run_files *f, struct policy_job *j, int *ret_bundle,
+		    struct err *e);
+int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, struct env *env, struct err *e);
 
 int run_stdio_open(struct run_stdio *s, struct err *e);
 

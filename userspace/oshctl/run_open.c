@@ -67,12 +67,30 @@ static int open_pairs(struct run_files *f, struct err *e)
 	return 0;
 }
 
+void run_files_init(struct run_files *f)
+{
+	*f = (struct run_files){ .policy = -1, .log = -1, .hosts = -1, .ca = -1, .workdir = -1, .creds.fd = -1,
+				  .control = -1, .init_control = -1, .summary = -1, .summary_in = -1 };
+}
+
+int run_open_given(const struct run_opts *o, struct run_files *f, struct err *e)
+{
+	int r = open_regular("upstream hosts", o->hosts, O_RDONLY, &f->hosts, e);
+
+	if (r == 0)
+		r = open_regular("upstream CA", o->ca, O_RDONLY, &f->ca, e);
+	if (r == 0)
+		r = provider_set_open(&f->creds, o->providers, o->placeholders, e);
+	if (r == 0)
+		r = open_regular("log", o->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, &f->log, e);
+	return r;
+}
+
 int run_open(const struct run_opts *o, struct run_files *f, struct err *e)
 {
 	int r;
 
-	*f = (struct run_files){ .policy = -1, .log = -1, .hosts = -1, .ca = -1, .workdir = -1, .creds.fd = -1,
-				  .control = -1, .init_control = -1, .summary = -1, .summary_in = -1 };
+	run_files_init(f);
 	r = open_workdir(o->workdir, f, e);
 	if (r == 0 && o->policy && policy_source_preset(o->policy))
 		r = policy_source_open_at(o->policy, f->workdir, &f->policy, e);
@@ -81,13 +99,7 @@ int run_open(const struct run_opts *o, struct run_files *f, struct err *e)
 	if (r == 0 && f->policy >= 0)
 		policy_source_home(f->policy);
 	if (r == 0)
-		r = open_regular("upstream hosts", o->hosts, O_RDONLY, &f->hosts, e);
-	if (r == 0)
-		r = open_regular("upstream CA", o->ca, O_RDONLY, &f->ca, e);
-	if (r == 0)
-		r = provider_set_open(&f->creds, o->providers, e);
-	if (r == 0)
-		r = open_regular("log", o->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, &f->log, e);
+		r = run_open_given(o, f, e);
 	return r < 0 ? r : open_pairs(f, e);
 }
 

@@ -68,18 +68,18 @@ static int read_workdir(sd_bus_message *m, struct run_request *r, struct err *e)
 }
 
 static int read_option(sd_bus_message *m, const char *key, const struct caller *who,
-		       struct run_request *r, struct err *e)
+		       struct run_request *r, request_option *more, void *data, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(fd_options); i++)
 		if (!strcmp(key, fd_options[i].key))
 			return read_fd(m, &fd_options[i], who, r, e);
 	if (!strcmp(key, MANAGER_OPT_WORKDIR))
 		return read_workdir(m, r, e);
-	return fail(e, EINVAL, "unknown option '%s'", key);
+	return more ? more(m, key, data, e) : fail(e, EINVAL, "unknown option '%s'", key);
 }
 
 int request_options(sd_bus_message *m, const struct caller *who, struct run_request *r,
-		    struct err *e)
+		    request_option *more, void *data, struct err *e)
 {
 	const char *key;
 	int x = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -89,7 +89,7 @@ int request_options(sd_bus_message *m, const struct caller *who, struct run_requ
 	while ((x = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
 		if (sd_bus_message_read(m, "s", &key) < 0)
 			return fail(e, EINVAL, "malformed option");
-		x = read_option(m, key, who, r, e);
+		x = read_option(m, key, who, r, more, data, e);
 		if (x < 0)
 			return x;
 		if (sd_bus_message_exit_container(m) < 0)

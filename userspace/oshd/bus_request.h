@@ -10,6 +10,11 @@ void request_init(struct run_request *r, const struct caller *who);
 /* Names go into file names, host names and logs. */
 int request_name(const char *name, struct err *e);
 
-/* Reads a{sv}; what the caller may not ask for is refused. */
+/* An option of the method's own: its key is read, its variant is not. -EINVAL for one that it does
+ * not know. */
+typedef int request_option(sd_bus_message *m, const char *key, void *data, struct err *e);
+
+/* Reads a{sv}; what the caller may not ask for is refused. more: NULL = the method has none of its
+ * own. */
 int request_options(sd_bus_message *m, const struct caller *who, struct run_request *r,
-		    struct err *e);
+		    request_option *more, void *data, struct err *e);

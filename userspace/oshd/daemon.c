@@ -17,6 +17,7 @@
 #include "bus.h"
 #include "home.h"
 #include "launcher.h"
+#include "life.h"
 #include "needs.h"
 #include "own.h"
 #include "proc.h"
@@ -114,7 +115,12 @@ static int lock_run(struct daemon *d, struct err *e)
 /* Before anything of the kernel's is touched: where it is refused, what runs stays as it is. */
 static int open_state(struct daemon *d, struct err *e)
 {
-	return d->config.embedded ? 0 : state_open(&d->state, d->config.state ? d->run : "/var/lib/osh", e);
+	int r;
+
+	if (d->config.embedded)
+		return 0;
+	r = state_open(&d->state, d->config.state ? d->run : "/var/lib/osh", e);
+	return r ? r : life_load(d, e);
 }
 
 /* Pins need bpffs. Hosts with systemd have it; elsewhere we mount it and take it away again. */
@@ -318,6 +324,8 @@ int daemon_start(struct daemon *d, struct err *e)
 		cgroup_sweep_own(&d->cgroups, is_alive, d);
 	if (!r && d->adopted)
 		kbpf_sweep(d->kernel, is_alive, d);
+	if (!r && d->state)
+		r = life_resume(d, e);
 	if (!r)
 		r = d->config.embedded ? bus_serve(d, d->config.bus_fd, e) : bus_listen(d, e);
 	return r;
@@ -343,6 +351,7 @@ void daemon_stop(struct daemon *d)
 	if (d->anchors.fd)
 		own_close(&d->anchors.fd);
 	own_close(&d->libexec_fd);
+	life_close(d);
 	state_close(d->state);
 	own_close(&d->lock_fd);
 }

@@ -15,6 +15,7 @@
 
 struct sandbox;
 struct launcher;
+struct life;
 struct auditor;
 struct state;
 
@@ -55,6 +56,7 @@ struct daemon {
 	struct auditor *auditor;
 	struct state *state;		/* created sandboxes; NULL when embedded */
 	struct removal *removals;	/* directories on their way out */
+	struct life *lives;		/* created sandboxes, running or not */
 	struct sandbox *slots[OSH_SLOTS];
 	unsigned n_sandboxes;
 	uint32_t next_id;

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "init.h"
 #include "launcher.h"
+#include "life.h"
 #include "own.h"
 #include "programs.h"
 #include "reload.h"
@@ -38,6 +39,24 @@ struct sandbox *sandbox_new(struct daemon *d)
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
 	s->calls_fd = s->tally_fd = s->creds_fd = s->manager_fd = -1;
 	return s;
+}
+
+/* Nobody but root takes what belongs to all: slots, and turns of the one that builds. */
+int sandbox_share(const struct daemon *d, uid_t uid, struct err *e)
+{
+	unsigned all = 0, starting = 0;
+
+	for (uint32_t i = 0; uid && i < OSH_SLOTS; i++)
+		if (d->slots[i] && d->slots[i]->uid == uid) {
+			all++;
+			starting += d->slots[i]->state <= SB_PREPARING;
+		}
+	if (all >= OSH_SLOTS_EACH)
+		return fail(e, EAGAIN, "uid %u has %u sandboxes, no more than %d: end one first", uid, all,
+			    OSH_SLOTS_EACH);
+	if (starting >= OSH_STARTS_EACH)
+		return fail(e, EAGAIN, "uid %u: %u sandboxes are being built already", uid, starting);
+	return 0;
 }
 
 static int slot_take(struct daemon *d, struct sandbox *s, struct err *e)
@@ -131,10 +150,14 @@ static int adopt_request(struct sandbox *s, const struct run_request *r, struct 
 		x = kbpf_fd_check(s->d->kernel, s->summary_fd, "the summary", e);
 	if (!x)
 		x = identity(s, r, e);
-	if (r->name[0])
-		snprintf(s->name, sizeof(s->name), "%s", r->name);
-	else
-		snprintf(s->name, sizeof(s->name), "osh-%" PRIu32, s->k.id);
+	snprintf(s->name, sizeof(s->name), "%s", r->name);
+	for (uint32_t n = s->k.id; !s->name[0]; n += OSH_SLOTS) {	/* somebody may have called one so */
+		char text[OSH_SANDBOX_NAME];
+
+		snprintf(text, sizeof(text), "osh-%" PRIu32, n);
+		if (!life_name_taken(s->d, text))
+			memcpy(s->name, text, sizeof(s->name));
+	}
 	return x;
 }
 
@@ -214,7 +237,8 @@ static int fill(struct sandbox *s, const struct run_request *req, struct err *e)
 	if (!r)
 		r = kbpf_unix_outside(k, &s->k, req->workdir, e);
 	for (size_t i = 0; !r && i < req->n_mounts; i++)
-		r = kbpf_unix_outside(k, &s->k, req->mounts[i].path, e);
+		if (!(req->mounts[i].flags & OSH_MOUNT_HOME))
+			r = kbpf_unix_outside(k, &s->k, req->mounts[i].path, e);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(harmless); i++)
 		r = kbpf_env_exempt(k, &s->k, harmless[i], e);
 	for (uint32_t i = 0; !r && i < s->bundle.n_env; i++)
@@ -239,8 +263,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 		x = make_records(s, e);
 	if (!x)
 		x = init_pair(s, &init, e);
-	if (!x)				/* it waits in the socket until osh-init is there */
-		x = init_open(s, r->control_fd, OSH_OPEN_ENDS | OSH_OPEN_TIED, e);
+	if (!x && r->control_fd >= 0)	/* it waits in the socket until osh-init is there */
+		x = init_open(s, r->control_fd, r->session_flags, e);
 	if (!x)
 		x = auditor_tally(&s->tally_fd, e);
 	if (!x)
@@ -298,6 +322,10 @@ struct sandbox *sandbox_by_id(struct daemon *d, uint32_t id)
 
 static void answer(struct sandbox *s, const char *error)
 {
+	if (s->life && error)
+		life_failed(s->life, error);
+	else if (s->life)
+		life_prepared(s->life);
 	if (!s->call)
 		return;
 	if (error)
@@ -347,6 +375,8 @@ static void forget(struct sandbox *s)
 	own_close(&s->bundle_fd);
 	d->slots[s->k.slot] = NULL;
 	d->n_sandboxes--;
+	if (s->life)
+		life_free(s->life);
 	free(s);
 	if (!d->config.embedded)
 		kbpf_steer_ahead(d->kernel);
@@ -374,6 +404,8 @@ static void release(struct sandbox *s)
 static int do_exited(struct sandbox *s, const char *why)
 {
 	(void)why;
+	if (s->life)			/* before the manager socket goes, with the last word in it */
+		life_ended(s->life);
 	release(s);
 	(void)auditor_end(s->d, s->k.id);	/* without an osh-audit the next one is asked */
 	return 0;

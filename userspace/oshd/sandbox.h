@@ -41,7 +41,9 @@ struct run_request {
 	gid_t groups[OSH_GROUPS_CALLER];
 	char name[OSH_SANDBOX_NAME];	/* "" = choose */
 	char workdir[1024];
-	int bundle_fd, control_fd, workdir_fd;
+	int bundle_fd, workdir_fd;
+	int control_fd;			/* a session to begin with, -1 = none */
+	uint32_t session_flags;		/* OSH_OPEN_* */
 	const struct sandbox_mount *mounts;	/* its home, volumes */
 	size_t n_mounts;
 	bool reopen;			/* the work directory is opened by its name; workdir_fd is nothing */
@@ -75,6 +77,7 @@ struct sandbox {
 	struct reload *reload;		/* the next policy on its way, or NULL */
 	uint32_t old_generation;	/* whose tables are to be cleared; 0 = none */
 	sd_event_source *old_timer;
+	struct life *life;		/* of a created one, told what becomes of it; NULL = a run */
 	sd_bus_message *call;		/* answered when it runs or fails */
 	sd_event_source *removal;	/* retries rmdir while processes leave */
 	unsigned removal_tries;
@@ -84,6 +87,7 @@ struct sandbox {
 /* Starts one; on success the call is answered later, on failure now by the caller of this. */
 int sandbox_run(struct daemon *d, const struct run_request *r, sd_bus_message *call,
 		struct sandbox **ret, struct err *e);
+int sandbox_share(const struct daemon *d, uid_t uid, struct err *e);	/* may this caller have one more? */
 struct sandbox *sandbox_new(struct daemon *d);	/* empty, in no slot */
 int sandbox_resume(struct sandbox *s, struct err *e);	/* adoption: osh-init lives already */
 void sandbox_kill(struct sandbox *s);

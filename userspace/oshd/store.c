@@ -7,6 +7,7 @@
 
 #include "auditor.h"
 #include "launcher.h"
+#include "life.h"
 #include "own.h"
 #include "reload.h"
 
@@ -116,5 +117,7 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 		r = auditor_add(d, s, e);
 	if (r < 0)
 		sandbox_kill(s);
+	else
+		life_adopt(s);
 	return r;
 }

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `oshctl sandbox create`: as `run`, but what it makes stays. The command is kept by oshd and gets
+ * a terminal inside, where `oshctl connect` finds it.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "manager.h"
+#include "manager_call.h"
+#include "own.h"
+#include "run.h"
+#include "sandbox_args.h"
+#include "say.h"
+#include "spec.h"
+#include "verbs.h"
+
+static const char details[] =
+    "  -p, --policy FILE       the policy, or preset:NAME; the default preset without it\n"
+    "  -n, --name NAME         name of the sandbox, on this host nobody else's\n"
+    "  -w, --workdir DIR       working directory, the current one without it\n"
+    "  -e, --env NAME[=VALUE]  set a variable for the command, or pass the caller's; it is stored\n"
+    "  -l, --label K=V         a label to select it by\n"
+    "      --volume NAME:/PATH[:ro]  a directory that sandboxes of yours share, and where it "
+    "appears\n"
+    "      --provider [NAME=]FILE  a credential that stays outside; see docs/providers.md\n"
+    "      --log FILE          append every decision as a line of JSON\n"
+    "      --json              print what was made as JSON\n"
+    "      --socket PATH       oshd's socket\n"
+    "      --upstream-hosts FILE  static upstream addresses, a proxy (docs/upstream.md)\n"
+    "      --upstream-ca FILE  an extra trust anchor for upstream TLS\n"
+    "With a COMMAND the sandbox ends with it; without one it idles until it is stopped.\n";
+
+enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_VOLUME, OPT_JSON, OPT_HELP };
+
+static const struct option options[] = {
+	{ "policy", required_argument, NULL, 'p' },
+	{ "name", required_argument, NULL, 'n' },
+	{ "workdir", required_argument, NULL, 'w' },
+	{ "env", required_argument, NULL, 'e' },
+	{ "label", required_argument, NULL, 'l' },
+	{ "volume", required_argument, NULL, OPT_VOLUME },
+	{ "provider", required_argument, NULL, OPT_PROVIDER },
+	{ "log", required_argument, NULL, OPT_LOG },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
+	{ "upstream-ca", required_argument, NULL, OPT_CA },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
+struct create {
+	struct run_opts o;
+	struct run_files f;
+	struct args labels, volumes, env, providers;
+	char name[OSH_SANDBOX_NAME];
+	bool json;
+	struct osh_msg_init_spec head; /* of the command */
+	int spec;
+};
+
+static const char **slot(struct run_opts *o, int c)
+{
+	switch (c) {
+	case 'p':
+		return &o->policy;
+	case 'n':
+		return &o->name;
+	case 'w':
+		return &o->workdir;
+	case OPT_LOG:
+		return &o->log;
+	case OPT_SOCKET:
+		return &o->socket;
+	case OPT_HOSTS:
+		return &o->hosts;
+	case OPT_CA:
+		return &o->ca;
+	default:
+		return NULL;
+	}
+}
+
+static struct args *list(struct create *c, int opt)
+{
+	switch (opt) {
+	case 'l':
+		return &c->labels;
+	case 'e':
+		return &c->env;
+	case OPT_VOLUME:
+		return &c->volumes;
+	case OPT_PROVIDER:
+		return &c->providers;
+	default:
+		return NULL;
+	}
+}
+
+/* -1 = go on, else the exit status. */
+static int read_options(int argc, char **argv, struct create *c)
+{
+	int opt;
+
+	optind = 0;
+	while ((opt = getopt_long(argc, argv, "+p:n:w:e:l:", options, NULL)) != -1) {
+		if (slot(&c->o, opt)) {
+			*slot(&c->o, opt) = optarg;
+		} else if (list(c, opt)) {
+			args_add(list(c, opt), optarg);
+		} else if (opt == OPT_JSON) {
+			c->json = true;
+		} else if (opt == OPT_HELP) {
+			printf("usage: oshctl sandbox create [OPTION]... [-- COMMAND "
+			       "[ARGUMENT]...]\n%s",
+			       details);
+			return EXIT_DONE;
+		} else {
+			return help_usage("sandbox create");
+		}
+	}
+	c->o.argv = argv + optind;
+	c->o.env = args_list(&c->env);
+	c->o.providers = (const char **)args_list(&c->providers);
+	return args_pairs(&c->labels) ? -1 : help_usage("sandbox create");
+}
+
+/* Here and not by oshd: placeholders of credentials go by the name, and the command is to hold
+ * them. */
+static int choose_name(struct create *c, struct err *e)
+{
+	static const char letters[33] = "abcdefghijkmnpqrstuvwxyz23456789";
+	unsigned char bytes[6];
+	char text[7] = "";
+
+	if (c->o.name) {
+		snprintf(c->name, sizeof(c->name), "%s", c->o.name);
+		return strlen(c->o.name) < sizeof(c->name)
+			   ? 0
+			   : fail(e, ENAMETOOLONG, "name '%s' is too long", c->o.name);
+	}
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return fail(e, errno, "random bytes: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		text[i] = letters[bytes[i] % 32];
+	snprintf(c->name, sizeof(c->name), "box-%s", text);
+	return 0;
+}
+
+/* The text that is compiled is the one that is kept: a copy that nobody changes any more. */
+static int copy_source(int *fd, struct err *e)
+{
+	_close_ int copy = memfd_create("osh-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char part[65536];
+	off_t at = 0;
+	ssize_t n;
+
+	if (copy < 0)
+		return fail(e, errno, "policy: memfd: %s", strerror(errno));
+	while ((n = pread(*fd, part, sizeof(part), at)) > 0 && at <= (off_t)OSH_POLICY_BYTES) {
+		if (write(copy, part, (size_t)n) != n)
+			return fail(e, errno, "policy: memfd: %s", strerror(errno));
+		at += n;
+	}
+	if (n < 0 || lseek(copy, 0, SEEK_SET) < 0 ||
+	    fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return fail(e, errno, "read the policy: %s", strerror(errno));
+	close(*fd);
+	*fd = take_fd(&copy);
+	return 0;
+}
+
+static int compile(struct create *c, int *ret_bundle, struct err *e)
+{
+	struct policy_job job;
+	int r = c->o.policy ? 0 : policy_preset_fd("default", &c->f.policy, e);
+
+	if (r == 0)
+		r = copy_source(&c->f.policy, e);
+	if (r == 0)
+		r = policy_compile_start(c->f.policy, &job, e);
+	return r < 0 ? r : run_compile_end(&c->o, &c->f, &job, ret_bundle, e);
+}
+
+static int make_command(struct create *c, int bundle, struct err *e)
+{
+	mode_t was = umask(077);
+	struct env env = { 0 };
+	int r;
+
+	umask(was);
+	c->head = (struct osh_msg_init_spec){
+		.flags = OSH_SPEC_TTY, .umask = was, .rows = 24, .cols = 80
+	};
+	r = run_build_env(&c->o, bundle, &c->f, &env,
+			  e); /* also where no command needs it: it checks providers */
+	if (r == 0 && *c->o.argv)
+		r = spec_write(c->o.argv, env.v, c->f.cwd, &c->head, &c->spec, e);
+	env_done(&env);
+	return r;
+}
+
+static int add_command(sd_bus_message *m, const struct create *c)
+{
+	int r;
+
+	if (c->spec < 0)
+		return 0;
+	r = sd_bus_message_open_container(m, 'e', "sv");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", MANAGER_OPT_COMMAND);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "(hay)");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'r', "hay");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "h", c->spec);
+	if (r >= 0)
+		r = sd_bus_message_append_array(m, 'y', &c->head, sizeof(c->head));
+	for (int i = 0; r >= 0 && i < 3; i++)
+		r = sd_bus_message_close_container(m);
+	return r;
+}
+
+static int add_lists(sd_bus_message *m, struct create *c)
+{
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", MANAGER_OPT_LABELS);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "a{ss}");
+	if (r >= 0)
+		r = manager_add_labels(m, args_list(&c->labels));
+	for (int i = 0; r >= 0 && i < 2; i++)
+		r = sd_bus_message_close_container(m);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'e', "sv");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", MANAGER_OPT_VOLUMES);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "as");
+	if (r >= 0)
+		r = sd_bus_message_append_strv(m, args_list(&c->volumes));
+	for (int i = 0; r >= 0 && i < 2; i++)
+		r = sd_bus_message_close_container(m);
+	return r;
+}
+
+static int fill(sd_bus_message *m, struct create *c, int bundle)
+{
+	const struct run_files *f = &c->f;
+	int r = sd_bus_message_append(m, "shh", c->name, bundle, f->workdir);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "{sv}");
+	if (r >= 0)
+		r = sd_bus_message_append(m, "{sv}{sv}", MANAGER_OPT_WORKDIR, "s", f->cwd,
+					  MANAGER_OPT_SOURCE, "h", f->policy);
+	if (r >= 0)
+		r = sandbox_add_given(m, f->creds.fd, f->hosts, f->ca, f->log);
+	if (r >= 0)
+		r = add_lists(m, c);
+	if (r >= 0)
+		r = add_command(m, c);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int print(const struct create *c, sd_bus_message *answer, struct err *e)
+{
+	struct json j = json_to_file(stdout);
+	const char *name;
+	uint32_t id;
+
+	if (sd_bus_message_read(answer, MANAGER_RUN_OUT, &name, &id) < 0)
+		return fail(e, EBADMSG, "oshd sent an answer that makes no sense");
+	if (!c->json) {
+		puts(name);
+	} else {
+		json_obj(&j);
+		json_kv_str(&j, "name", name);
+		json_kv_u64(&j, "id", id);
+		json_end(&j);
+		(void)json_line(&j);
+	}
+	return fflush(stdout) ? fail(e, errno, "standard output: %s", strerror(errno)) : 0;
+}
+
+static int ask(struct create *c, int bundle, struct err *e)
+{
+	sd_bus_message *m = NULL, *answer = NULL;
+	sd_bus *bus = NULL;
+	int r = manager_open(&bus, c->o.socket, e);
+
+	if (r == 0)
+		r = manager_new(bus, MANAGER_CREATE, &m, e);
+	if (r == 0)
+		r = manager_filled(fill(m, c, bundle), e);
+	if (r == 0)
+		r = manager_call(bus, m, &answer, e);
+	if (r == 0)
+		r = print(c, answer, e);
+	sd_bus_message_unref(answer);
+	sd_bus_message_unref(m);
+	sd_bus_flush_close_unref(bus);
+	return r;
+}
+
+static int create(struct create *c, struct err *e)
+{
+	_close_ int bundle = -1;
+	int r = choose_name(c, e);
+
+	c->o.placeholders = c->name;
+	if (r == 0)
+		r = run_open(&c->o, &c->f, e);
+	if (r == 0)
+		r = compile(c, &bundle, e);
+	if (r == 0)
+		r = make_command(c, bundle, e);
+	if (r == 0)
+		r = ask(c, bundle, e);
+	return r;
+}
+
+int cmd_sandbox_create(int argc, char **argv)
+{
+	struct create c = { .spec = -1 };
+	struct err e = { 0 };
+	int r;
+
+	run_files_init(&c.f);
+	r = read_options(argc, argv, &c);
+	if (r < 0) {
+		r = create(&c, &e) < 0 ? EXIT_REFUSED : EXIT_DONE;
+		if (r != EXIT_DONE)
+			say_error("%s", e.text);
+	}
+	run_close(&c.f);
+	own_close(&c.spec);
+	args_done(&c.labels);
+	args_done(&c.volumes);
+	args_done(&c.env);
+	args_done(&c.providers);
+	return r;
+}

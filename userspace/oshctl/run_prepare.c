@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a sandbox needs before oshd can make it: a bundle, compiled in a confined child, and the
+ * environment. */
+#include "own.h"
+#include "policy_source.h"
+#include "run.h"
+
+int run_compile_start(const struct run_opts *o, struct run_files *f, struct policy_job *j,
+		      struct err *e)
+{
+	int r = o->policy ? 0 : policy_preset_fd("default", &f->policy, e);
+
+	return r < 0 ? r : policy_compile_start(f->policy, j, e);
+}
+
+int run_compile_end(const struct run_opts *o, struct run_files *f, struct policy_job *j,
+		    int *ret_bundle, struct err *e)
+{
+	struct diags d = { 0 };
+	int r = policy_compile_end(j, &d, ret_bundle, e);
+
+	if (d.n)
+		policy_print_diags(&d, stderr, o->policy ? o->policy : "default preset", f->policy);
+	if (r < 0 && !e->text[0])
+		r = fail(e, -r, "the policy has errors; nothing was started");
+	diags_done(&d);
+	return r;
+}
+
+/* A policy that names a credential never starts without it: the agent would be puzzled by refusals.
+ */
+static int check_providers(const struct bundle *b, const struct provider_set *s, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_l7; i++) {
+		const char *name = bundle_str(b, b->l7[i].credential);
+
+		if (*name && !provider_set_has(s, name))
+			return fail(
+			    e, ENOENT,
+			    "the policy uses the provider '%s': give it with --provider %s=RECORD",
+			    name, name);
+	}
+	return 0;
+}
+
+int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, struct env *env,
+		  struct err *e)
+{
+	struct bundle b = { 0 };
+	int r = bundle_open_fd(&b, bundle, e);
+
+	if (r == 0)
+		r = check_providers(&b, &f->creds, e);
+	if (r == 0)
+		r = env_build(env, &b, f->cwd, environ, o->env, e);
+	for (size_t i = 0; r == 0 && f->creds.env[i]; i++)
+		r = env_set(env, f->creds.env[i],
+			    e); /* last: what the caller has there is the real one */
+	bundle_done(&b);
+	return r;
+}
