@@ -10,11 +10,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import BUILD, Tap, run  # noqa: E402
-from osh import Work  # noqa: E402
+from osh import OSHCTL, OSHD, Daemon, Work  # noqa: E402
 
 LOAD = os.path.join(BUILD, "tests/tools/state_load")
 KEPT = 32       # revisions
 ROUNDS = 40
+OTHER = 61234   # a user that no account has
 
 
 class Model:
@@ -81,7 +82,11 @@ def killed(t, w):
         said = open(out).read()
         lines = said.split("\n")[:-1]     # what has no end of line was not said
         acknowledged += lines.count("=")
-        before, under_way = follow(model, lines)
+        try:
+            before, under_way = follow(model, lines)
+        except KeyError as e:       # it was said of one that an acknowledged change had made, or had not
+            wrong.append((n, "not there or there again", e, lines))
+            break
         after = before.copy().apply(under_way) if under_way else before
         there = dump(state)
         if there == after.dump():
@@ -119,11 +124,54 @@ def full_disk(t, w):
         subprocess.run(["umount", disk], check=True)
 
 
+def oshd_refuses(d, *words):
+    rc, _, err = run([OSHD, "--state", d.state], 20)
+    return rc == 1 and all(w in err for w in words), err
+
+
+def backups(t, w):
+    d = Daemon(w)
+    db, copy = os.path.join(d.state, "osh.db"), os.path.join(w.dir, "copy.db")
+    os.mkdir(d.state, 0o755)
+    with subprocess.Popen([LOAD, d.state, "3"], stdout=subprocess.PIPE, text=True) as p:
+        while sum(line == "=\n" for line in (p.stdout.readline() for _ in range(4))) == 0:
+            pass
+        p.kill()
+    before = dump(d.state)
+    with d:
+        rc, _, err = run([OSHCTL, "backup", copy, "--socket", d.bus], 30)
+        t.ok(rc == 0 and os.stat(copy).st_mode & 0o777 == 0o600, "a backup is written while oshd runs", err)
+        rc, out, err = run(["sh", "-c", f"{OSHCTL} backup - --socket {d.bus} | cmp - {copy}"], 30)
+        t.ok(rc == 0, "to a pipe, too", out, err)
+        rc, out, err = run([OSHCTL, "backup", "-", "--socket", d.bus], 30, user=OTHER, group=OTHER, extra_groups=[])
+        t.ok(rc == 1 and not out and "osh-admin" in err, "another user gets none", err)
+        rc, _, err = run([OSHCTL, "backup", "/dev/full/x", "--socket", d.bus], 30)
+        t.ok(rc == 1 and "/dev/full/x" in err, "a place that cannot be written is said", err)
+        rc, _, err = run(["sh", "-c", f"{OSHCTL} backup - --socket {d.bus} >/dev/full"], 30)
+        t.ok(rc == 1 and "what was written is not one" in err, "and a full one", err)
+    with open(db, "r+b") as f:
+        f.seek(8192)
+        f.write(b"\xa5" * 4096)
+    good, err = oshd_refuses(d, "is damaged", "docs/state.md")
+    t.ok(good, "a damaged database is refused, with what to do", err)
+    t.ok(open(db, "rb").read()[8192:12288] == b"\xa5" * 4096, "and left as it is")
+    os.remove(db)
+    os.rename(copy, db)
+    with d:
+        pass
+    t.ok(dump(d.state) == before, "the backup in its place brings everything back", dump(d.state), before)
+    subprocess.run([sys.executable, "-c", "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version=99')",
+                    db], check=True)
+    good, err = oshd_refuses(d, "schema 99", "newer oshd")
+    t.ok(good, "a newer schema is refused, with what to do", err)
+
+
 def main():
     t = Tap()
     with Work() as w:
         killed(t, w)
         full_disk(t, w)
+        backups(t, w)
     t.done()
 
 

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -327,6 +328,10 @@ void state_close(struct state *st)
 {
 	if (!st)
 		return;
+	if (st->backup > 0) {
+		kill(st->backup, SIGKILL);
+		(void)state_backup_end(st, NULL);
+	}
 	for (size_t i = 0; i < SQL_MAX; i++)
 		sqlite3_finalize(st->stmts[i]);
 	sqlite3_close(st->db);

@@ -172,36 +172,32 @@ static int in_force(struct state *st, uint64_t key, int64_t *ret, struct err *e)
 	return q_one(&q, ret, e);
 }
 
-/* The revision with this bundle: the one that is recorded as in force, where it has it, else the newest. */
+/* The newest revision with this bundle: the one in force, where that has it. */
 static int revision_of(struct state *st, uint64_t key, int bundle_fd, int64_t *ret, struct err *e)
 {
 	__attribute__((cleanup(bundle_done))) struct bundle b = { 0 };
 	_query_ struct query q = query(st, SQL_POLICY_OF_BLOB);
 	uint8_t hash[HASH_LEN];
-	int64_t now = 0;
-	int r = in_force(st, key, &now, e);
+	int r = bundle_open_fd(&b, bundle_fd, e);
 
-	*ret = 0;
-	if (!r)
-		r = bundle_open_fd(&b, bundle_fd, e);
 	if (!r)
 		r = hash_bytes(b.map, b.size, hash);
 	if (r < 0)
 		return r;
 	q_int(&q, (int64_t)key);
 	q_blob(&q, hash, sizeof(hash));
-	while ((r = q_next(&q, e)) > 0)
-		if (!*ret || sqlite3_column_int64(q.s, 0) == now)
-			*ret = sqlite3_column_int64(q.s, 0);
-	return r ? r : *ret ? 0 : fail(e, ENOENT, "the policy that is enforced is none of its revisions");
+	r = q_one(&q, ret, e);
+	return r == -ENOENT ? fail(e, ENOENT, "the policy that is enforced is none of its revisions") : r;
 }
 
 int state_policy_settle(struct state *st, uint64_t key, int bundle_fd, struct err *e)
 {
-	int64_t revision = 0;
+	int64_t revision = 0, now = 0;
 	int r = revision_of(st, key, bundle_fd, &revision, e);
 
-	return r ? r : state_policy_cut(st, key, (uint32_t)revision, e);
+	if (!r)
+		r = in_force(st, key, &now, e);
+	return r || revision == now ? r : state_policy_cut(st, key, (uint32_t)revision, e);
 }
 
 int state_policy_each(struct state *st, uint64_t key, int (*fn)(void *, const struct state_revision *), void *data,
