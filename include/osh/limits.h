@@ -20,6 +20,7 @@
 #define OSH_SANDBOX_NPROC 8192		/* tasks of a sandbox that has a uid of its own */
 #define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once, at least; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
+#define OSH_PROGRAMS_OPEN 4096		/* files of listed programs in writable trees, of one sandbox, over all its policies */
 #define OSH_PATH_MAX 256		/* program path as the kernel keys it; longer = no identity */
 #define OSH_GROUPS 256			/* distinct `binaries` lists in a policy; group 0 = any program */
 #define OSH_GROUP_WORDS (OSH_GROUPS / 64)

@@ -23,9 +23,9 @@ enum osh_msg_type {
 	OSH_MSG_STORE,			/* struct osh_msg_stored; fds enum osh_stored_fd: keep them */
 	OSH_MSG_FORGET,			/* struct osh_msg_id: close what STORE gave */
 	OSH_MSG_MOUNT,			/* struct osh_msg_mount; fds: the directory; any number, before LAUNCH of that id */
-	OSH_MSG_ROUTES,			/* struct osh_msg_id; fds: netns, bundle: addresses and nft table of its next policy */
+	OSH_MSG_ROUTES,			/* struct osh_msg_routes; fds enum osh_routes_fd: its namespaces follow a policy */
 	/* osh-launch -> oshd */
-	OSH_MSG_PROGRAMS,		/* struct osh_msg_programs; fds: one a program; before PREPARED */
+	OSH_MSG_PROGRAMS,		/* struct osh_msg_programs; fds: one a program; before PREPARED or ROUTED */
 	OSH_MSG_PREPARED,		/* struct osh_msg_prepared; fds enum osh_prepared_fd */
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
 	OSH_MSG_ROUTED,			/* struct osh_msg_failed: code 0 = ROUTES is done */
@@ -231,6 +231,25 @@ struct osh_msg_mount {
 #define OSH_MOUNT_RO 1u
 #define OSH_MOUNT_HOME 2u		/* the private home, in place of a tmpfs */
 #define OSH_MOUNTS 16			/* of one sandbox */
+
+/*
+ * Afterwards the sandbox has local routes for the addresses of both policies and no others. So oshd asks
+ * before a flip with the one in force and the next, and after it with the same one twice. The nftables
+ * table is the same for every policy.
+ */
+enum osh_routes_fd {			/* of OSH_MSG_ROUTES */
+	OSH_RFD_NETNS,
+	OSH_RFD_NEXT, OSH_RFD_WAS,	/* bundles */
+	OSH_RFD_PIDFD,			/* of osh-init */
+	OSH_RFD_MAX
+};
+
+struct osh_msg_routes {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t flags;			/* OSH_ROUTES_* */
+};
+#define OSH_ROUTES_PROGRAMS 1u		/* open what `next` lists, `was` does not, and lies in a writable mount */
 
 enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the egress */
 	OSH_EFD_BUNDLE,

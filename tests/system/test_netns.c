@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#define RTNL_MANY 700			/* more than a batch, and more than one answer of a dump */
 #define MARK (OSH_MARK_JUDGED | 7)
 
 static struct rig rig;
@@ -353,6 +354,63 @@ static void a_spare_is_for_one_sandbox(void **state)
 	close(s.dns_prog_fd);
 }
 
+#define V4(a, b, c, d, n) { .addr = { [10] = 0xff, [11] = 0xff, a, b, c, d }, .bits = 96 + (n), .host = 1 }
+
+/* What `ip` shows of the local table, without the kernel's own. */
+static char *local_routes(void)
+{
+	static char text[4096];
+	FILE *f = popen("(ip -4 route show table local; ip -6 route show table local) | grep -v 'proto kernel' | "
+			"sed 's/^local //; s/ dev lo.*//' | sort | tr '\\n' ' '", "r");
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+
+	text[n] = 0;
+	pclose(f);
+	return text;
+}
+
+/* To the next policy and on: no route of either is ever missing, nobody else's is touched. */
+static void routes_follow_a_policy(void **state)
+{
+	static const struct osh_b_cidr one[] = { V4(192, 0, 2, 0, 24), V4(127, 0, 0, 0, 8), V4(198, 18, 0, 0, 15) };
+	static const struct osh_b_cidr two[] = { V4(192, 0, 2, 0, 24), V4(192, 0, 2, 1, 32), V4(0, 0, 0, 0, 0),
+						 { .bits = 0, .host = 1 },
+						 { .addr = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 }, .bits = 128, .host = 2 } };
+	static struct osh_b_cidr many[RTNL_MANY];
+	struct bundle none = { 0 }, a = { .cidrs = one, .n_cidrs = ARRAY_SIZE(one) },
+		      b = { .cidrs = two, .n_cidrs = ARRAY_SIZE(two) }, c = { .cidrs = many, .n_cidrs = RTNL_MANY };
+	struct netns_args x = args();
+	struct err e = { 0 };
+	_close_ int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	char base[4096];
+
+	(void)state;
+	for (uint32_t i = 0; i < RTNL_MANY; i++)
+		many[i] = (struct osh_b_cidr)V4(10, i >> 8, i & 255, 0, 24);
+	assert_int_equal(unshare(CLONE_NEWNET) | netns_prepare(&x, NULL, &e), 0);
+	snprintf(base, sizeof(base), "%s", local_routes());
+	assert_int_equal(netns_follow(&a, &none, &e), 0);
+	assert_non_null(strstr(local_routes(), "192.0.2.0/24"));
+	assert_int_equal(netns_follow(&b, &a, &e), 0);
+	assert_non_null(strstr(local_routes(), "192.0.2.0/24 "));
+	assert_non_null(strstr(local_routes(), "192.0.2.1 "));
+	assert_non_null(strstr(local_routes(), "2001:db8::9 "));
+	assert_non_null(strstr(local_routes(), "default "));
+	assert_int_equal(netns_follow(&a, &a, &e), 0);
+	assert_non_null(strstr(local_routes(), "192.0.2.0/24 "));
+	assert_null(strstr(local_routes(), "192.0.2.1 "));
+	assert_null(strstr(local_routes(), "2001:db8::9 "));
+	assert_null(strstr(local_routes(), "default "));
+	assert_int_equal(netns_follow(&c, &a, &e), 0);
+	assert_int_equal(netns_follow(&c, &c, &e), 0);
+	assert_null(strstr(local_routes(), "192.0.2.0/24 "));
+	assert_int_equal(system("test $(ip route show table local | grep -c 'local 10[.]') = 700"), 0);
+	assert_int_equal(netns_follow(&none, &none, &e), 0);
+	assert_string_equal(local_routes(), base);
+	assert_int_equal(system("ip route get 127.0.0.2 | grep -q local"), 0);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+}
+
 static void cookie_and_descriptor(void **state)
 {
 	struct stat here, got;
@@ -419,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_used_namespace_is_refused),
 		cmocka_unit_test(cookie_and_descriptor),
 		cmocka_unit_test(a_spare_is_for_one_sandbox),
+		cmocka_unit_test(routes_follow_a_policy),
 		cmocka_unit_test(a_failing_step_is_named),
 	};
 

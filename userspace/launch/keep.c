@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "file.h"
 
 struct kept {
 	struct kept *next;
@@ -25,6 +26,14 @@ static void close_all(const int *fds, int n)
 	for (int i = 0; i < n; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+}
+
+bool keep_has(const struct keep *s, uint32_t id)
+{
+	for (const struct kept *x = s->first; x; x = x->next)
+		if (x->id == id)
+			return x->whole;
+	return false;
 }
 
 static struct kept *find(struct keep *s, uint32_t id, bool make)
@@ -65,13 +74,19 @@ int keep_programs(struct keep *s, uint32_t id, const int *fds, int n)
 	struct kept *x = find(s, id, true);
 	int *more = x ? realloc(x->programs, sizeof(int) * (size_t)(x->n_programs + n)) : NULL;
 
-	if (!more) {
+	if (!more || x->n_programs + n > OSH_PROGRAMS_OPEN) {
 		close_all(fds, n);
-		return -ENOMEM;
+		if (more)
+			x->programs = more;
+		return more ? -E2BIG : -ENOMEM;
 	}
-	memcpy(more + x->n_programs, fds, sizeof(int) * (size_t)n);
 	x->programs = more;
-	x->n_programs += n;
+	for (int i = 0; i < n; i++) {
+		if (file_among(fds[i], more, (size_t)x->n_programs))
+			close(fds[i]);	/* policies that take turns list it again and again */
+		else
+			more[x->n_programs++] = fds[i];
+	}
 	return 0;
 }
 

@@ -46,6 +46,9 @@ int netns_setup(const struct netns_args *a, struct netns_result *ret, struct err
 
 /*
  * Local routes on lo for the bundle's IP literals and networks, in the current namespace. Part of
- * netns_setup(); a reload calls it by itself. Routes that exist already are left alone.
+ * netns_setup(). Routes that exist already are left alone.
  */
 int netns_route_cidrs(const struct bundle *b, struct err *e);
+
+/* For a reload, later: afterwards there are those of either bundle and no others, and none was missing meanwhile. */
+int netns_follow(const struct bundle *next, const struct bundle *was, struct err *e);

@@ -17,26 +17,36 @@
 #define NET4_BITS 15
 #define NET6_BITS 48
 
-static void route_add(struct rtnl *r, int family, const void *dst, unsigned bits, const char *what)
+static void route_put(struct rtnl *r, uint16_t type, const struct prefix *p, unsigned char protocol, const char *what)
 {
-	struct nlmsghdr *h = rtnl_msg(r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, "local route '%s'",
-				      what);
+	const bool add = type == RTM_NEWROUTE;
+	struct nlmsghdr *h = rtnl_msg(r, type, add ? NLM_F_CREATE | NLM_F_EXCL : 0, "local route '%s'", what);
 	const uint32_t loopback4 = htonl(INADDR_LOOPBACK);
 	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
 
 	*m = (struct rtmsg){
-		.rtm_family = (unsigned char)family,
-		.rtm_dst_len = (unsigned char)bits,
+		.rtm_family = (unsigned char)p->family,
+		.rtm_dst_len = (unsigned char)p->bits,
 		.rtm_table = RT_TABLE_LOCAL,
-		.rtm_protocol = RTPROT_STATIC,
+		.rtm_protocol = protocol,
 		.rtm_scope = RT_SCOPE_HOST,
 		.rtm_type = RTN_LOCAL,
 	};
-	mnl_attr_put(h, RTA_DST, family == AF_INET ? 4 : 16, dst);
+	mnl_attr_put(h, RTA_DST, p->family == AF_INET ? 4 : 16, p->addr);
 	mnl_attr_put_u32(h, RTA_OIF, LO_INDEX);
+	if (!add)
+		return;
 	/* clients come from loopback, so that answers to them are loopback traffic */
-	mnl_attr_put(h, RTA_PREFSRC, family == AF_INET ? 4 : 16,
-		     family == AF_INET ? (const void *)&loopback4 : &in6addr_loopback);
+	mnl_attr_put(h, RTA_PREFSRC, p->family == AF_INET ? 4 : 16,
+		     p->family == AF_INET ? (const void *)&loopback4 : &in6addr_loopback);
+}
+
+static void route_add(struct rtnl *r, int family, const void *dst, unsigned bits, const char *what)
+{
+	struct prefix p = { .family = family, .bits = bits };
+
+	memcpy(p.addr, dst, family == AF_INET ? 4 : 16);
+	route_put(r, RTM_NEWROUTE, &p, RTPROT_STATIC, what);
 }
 
 /*
@@ -77,32 +87,40 @@ void route_add_base(struct rtnl *r, const uint32_t net6[4])
 	address_add(r, AF_INET6, net6, name6);
 }
 
-static int route_add_cidr(struct rtnl *r, const struct osh_b_cidr *c, struct err *e)
+int route_prefix(const struct osh_b_cidr *c, struct prefix *ret, struct err *e)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	char text[INET6_ADDRSTRLEN] = "?", what[INET6_ADDRSTRLEN + 8];
 	bool v4 = !memcmp(c->addr, mapped, sizeof(mapped)) && c->bits >= 96;
-	int family = v4 ? AF_INET : AF_INET6;
-	const uint8_t *dst = v4 ? c->addr + 12 : c->addr;
-	unsigned bits = v4 ? c->bits - 96 : c->bits;
 
-	if (bits > (v4 ? 32u : 128u))
+	if (c->bits > 128)
 		return fail(e, EINVAL, "network in the bundle has %u bits", c->bits);
-	inet_ntop(family, dst, text, sizeof(text));
-	snprintf(what, sizeof(what), "%s/%u", text, bits);
-	route_add(r, family, dst, bits, what);
+	*ret = (struct prefix){ .family = v4 ? AF_INET : AF_INET6, .bits = v4 ? c->bits - 96 : c->bits };
+	memcpy(ret->addr, v4 ? c->addr + 12 : c->addr, v4 ? 4 : 16);
+	return 0;
+}
+
+int route_policy(struct rtnl *r, bool add, const struct prefix *p, struct err *e)
+{
+	char text[INET6_ADDRSTRLEN] = "?", what[INET6_ADDRSTRLEN + 8];
+	int ret = r->n_msgs == RTNL_MSGS ? rtnl_flush(r, e) : 0;
+
+	if (ret < 0)
+		return ret;
+	inet_ntop(p->family, p->addr, text, sizeof(text));
+	snprintf(what, sizeof(what), "%s/%u", text, p->bits);
+	route_put(r, add ? RTM_NEWROUTE : RTM_DELROUTE, p, ROUTE_POLICY, what);
 	return 0;
 }
 
 static int route_add_cidrs(struct rtnl *r, const struct bundle *b, struct err *e)
 {
+	struct prefix p;
 	int ret = 0;
 
 	for (uint32_t i = 0; b && !ret && i < b->n_cidrs; i++) {
-		if (r->n_msgs == RTNL_MSGS)
-			ret = rtnl_flush(r, e);
+		ret = route_prefix(&b->cidrs[i], &p, e);
 		if (!ret)
-			ret = route_add_cidr(r, &b->cidrs[i], e);
+			ret = route_policy(r, true, &p, e);
 	}
 	return ret;
 }

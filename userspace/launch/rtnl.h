@@ -39,6 +39,17 @@ int rtnl_check_fresh(struct rtnl *r, struct err *e);
 /* Appends to a batch: lo up, the routes of the synthetic ranges and an address in each (5 requests). */
 void route_add_base(struct rtnl *r, const uint32_t net6[4]);
 
+/* Local routes of a policy's addresses have a protocol number of their own, so that they can be told apart. */
+#define ROUTE_POLICY 0x6f
+struct prefix {
+	int family;
+	unsigned bits;
+	uint8_t addr[16];		/* zeros behind an IPv4 one */
+};
+int route_prefix(const struct osh_b_cidr *c, struct prefix *ret, struct err *e);
+/* Appends one, or its removal; sends what is there when the batch is full. */
+int route_policy(struct rtnl *r, bool add, const struct prefix *p, struct err *e);
+
 /* Appends clsact and the DNS program on egress of lo (2 requests). */
 void tc_add_dns(struct rtnl *r, int prog_fd);
 

@@ -15,6 +15,7 @@
 
 #include "chan.h"
 #include "egress.h"
+#include "follow.h"
 #include "idmap.h"
 #include "own.h"
 #include "program.h"
@@ -22,6 +23,7 @@
 
 #define STARTING_MAX 64			/* sandboxes being built at once */
 #define START_MS 30000			/* longest that one may take, oshd's part included */
+#define FOLLOW_MS 3000			/* one that walks into a living sandbox; less than oshd waits */
 #define IDLE_MS 2			/* without an event: time for a chore, which takes less */
 #define GONE_MS 200			/* a killed process is gone in one, nearly always */
 #define SEND_S 5			/* an oshd that does not read for so long is as good as dead */
@@ -219,6 +221,46 @@ static void on_spawn_egress(struct server *s, struct chan_in *in)
 		tell_failed(s, m->id, &e);
 }
 
+/* The last that is heard of it, whether it has gone or not. */
+static void followed(struct server *s, struct kin *k, int code, const char *text)
+{
+	struct osh_msg_failed f = { .id = k->id, .code = code };
+
+	snprintf(f.text, sizeof(f.text), "%.*s", (int)sizeof(f.text) - 1, text);
+	unwatch(s, &k->channel);
+	kin_running(&s->family, k);
+	tell(s, OSH_MSG_ROUTED, &f, sizeof(f), NULL, 0);
+}
+
+static void on_routes(struct server *s, struct chan_in *in)
+{
+	const struct osh_msg_routes *m = (const void *)in->bytes;
+	struct osh_msg_failed f = { .id = m->id };
+	struct kin *k = NULL;
+	struct err e = { 0 };
+	int r;
+
+	if (!keep_has(&s->keep, m->id))
+		r = fail(&e, ESRCH, "no sandbox %u", m->id);
+	else if (!(k = kin_new(&s->family, KIN_FOLLOW, m->id)))
+		r = fail(&e, ENOMEM, "out of memory");
+	else
+		r = follow_start(m, in->fds, &k->pid, &k->pidfd, &k->channel, &e);
+	if (!r && ((r = watch(s, k->pidfd, &k->on_exit)) < 0 || (r = watch(s, k->channel, &k->on_channel)) < 0))
+		r = fail(&e, -r, "watch a child: %s", strerror(-r));
+	if (!r) {
+		k->deadline_ms = now_ms() + FOLLOW_MS;
+		return;
+	}
+	if (k) {
+		kin_kill(k);
+		drop(s, k);
+	}
+	f.code = e.code;
+	memcpy(f.text, e.text, sizeof(f.text));
+	tell(s, OSH_MSG_ROUTED, &f, sizeof(f), NULL, 0);
+}
+
 static void on_store(struct server *s, struct chan_in *in)
 {
 	int fds[OSH_SFD_MAX];
@@ -234,6 +276,12 @@ static void on_forget(struct server *s, struct chan_in *in)
 	uint32_t id = ((const struct osh_msg_id *)(const void *)in->bytes)->id;
 	struct mounts none;
 
+	for (struct kin *k = s->family.first; k; k = k->next)
+		if (k->kind == KIN_FOLLOW && k->id == id) {
+			kin_kill(k);	/* what it still says is of a sandbox that has gone */
+			unwatch(s, &k->channel);
+			kin_running(&s->family, k);
+		}
 	keep_forget(&s->keep, id);
 	(void)mounts_take(&s->mounts, id, &none);
 	mounts_done(&none);
@@ -251,6 +299,7 @@ static const struct {
 	{ OSH_MSG_STORE, sizeof(struct osh_msg_stored), OSH_SFD_MAX, on_store },
 	{ OSH_MSG_FORGET, sizeof(struct osh_msg_id), 0, on_forget },
 	{ OSH_MSG_MOUNT, sizeof(struct osh_msg_mount), 1, on_mount },
+	{ OSH_MSG_ROUTES, sizeof(struct osh_msg_routes), OSH_RFD_MAX, on_routes },
 };
 
 /* Of a former osh-launch, which was killed. */
@@ -340,13 +389,41 @@ static int on_programs(struct server *s, struct kin *k, struct chan_in *in)
 	return keep_programs(&s->keep, k->id, fds, (int)p.n);
 }
 
+/* One message of a child that follows a policy, or its silence, which the pidfd will explain. */
+static void on_follow(struct server *s, struct kin *k)
+{
+	const struct osh_msg_failed *f;
+	struct chan_in in;
+	int r = chan_recv(k->channel, &in), x = 0;
+
+	if (r <= 0) {
+		unwatch(s, &k->channel);
+		return;
+	}
+	if (chan_is_programs(&in))
+		x = on_programs(s, k, &in);
+	else if ((f = chan_is(&in, OSH_MSG_ROUTED, sizeof(*f), 0)))
+		followed(s, k, f->code, f->text);
+	else
+		x = -EPROTO;
+	if (x < 0)
+		followed(s, k, -x, x == -E2BIG ? "more programs in writable trees than can be held open; start a new "
+						 "sandbox for that" : strerror(-x));
+	chan_in_done(&in);
+}
+
 /* One message of a child, or its silence: after GO a closed channel means that osh-init runs. */
 static bool on_channel(struct server *s, struct kin *k)
 {
 	struct err e = { 0 };
 	struct chan_in in;
-	int r = chan_recv(k->channel, &in);
+	int r;
 
+	if (k->kind == KIN_FOLLOW) {
+		on_follow(s, k);
+		return true;
+	}
+	r = chan_recv(k->channel, &in);
 	if (r > 0 && k->state == KIN_PREPARING &&
 	    chan_is(&in, OSH_MSG_PREPARED, sizeof(struct osh_msg_prepared), CHILD_FDS)) {
 		on_prepared(s, k, &in);
@@ -379,6 +456,8 @@ static void on_exit_of(struct server *s, struct kin *k)
 	while (k->channel >= 0)
 		if (!on_channel(s, k))
 			return;
+	if (k->kind == KIN_FOLLOW && k->state != KIN_RUNNING)
+		followed(s, k, ECHILD, "who was to walk into the sandbox died there");
 	if (k->state != KIN_RUNNING) {
 		(void)fail(&e, ECHILD, "the sandbox ended while it was being built");
 		fail_kin(s, k, &e);
@@ -395,8 +474,12 @@ static void on_deadlines(struct server *s)
 	for (struct kin *k = s->family.first; k; k = k->next) {
 		if (k->state == KIN_RUNNING || now < k->deadline_ms)
 			continue;
-		(void)fail(&e, ETIMEDOUT, "not ready after %d s", START_MS / 1000);
 		kin_kill(k);		/* it may hang in a dead file server: not waited for here */
+		if (k->kind == KIN_FOLLOW) {
+			followed(s, k, ETIMEDOUT, "a file system in the sandbox does not answer");
+			continue;
+		}
+		(void)fail(&e, ETIMEDOUT, "not ready after %d s", START_MS / 1000);
 		unwatch(s, &k->channel);
 		kin_running(&s->family, k);
 		keep_forget(&s->keep, k->id);

@@ -74,6 +74,8 @@ static void lost(struct daemon *d, const char *why)
 		start_another(d);
 }
 
+static void routed(struct daemon *d, const struct osh_msg_failed *f);
+
 /* 1 = the last of the stored sandboxes has been told. */
 static int answer(struct daemon *d, struct chan_in *in)
 {
@@ -89,6 +91,8 @@ static int answer(struct daemon *d, struct chan_in *in)
 		sandbox_egress_up(d, p, in);
 	else if ((f = chan_is(in, OSH_MSG_FAILED, sizeof(*f), 0)))
 		sandbox_failed(d, f);
+	else if ((f = chan_is(in, OSH_MSG_ROUTED, sizeof(*f), 0)))
+		routed(d, f);
 	else if ((g = chan_is_programs(in)))
 		sandbox_programs(d, g, in);
 	else if ((st = chan_is(in, OSH_MSG_STORED, sizeof(*st), OSH_SFD_MAX))) {
@@ -267,6 +271,29 @@ int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OS
 		    struct err *e)
 {
 	return send_to(d, OSH_MSG_SPAWN_EGRESS, m, sizeof(*m), fds, OSH_EFD_MAX, e);
+}
+
+int launcher_routes(struct sandbox *s, int next_fd, uint32_t flags, launcher_routed *done, struct err *e)
+{
+	struct osh_msg_routes m = { .id = s->k.id, .flags = flags };
+	const int fds[OSH_RFD_MAX] = { [OSH_RFD_NETNS] = s->netns_fd, [OSH_RFD_NEXT] = next_fd,
+				       [OSH_RFD_WAS] = s->bundle_fd, [OSH_RFD_PIDFD] = s->pidfd };
+
+	s->routed = done;
+	return send_to(s->d, OSH_MSG_ROUTES, &m, sizeof(m), fds, OSH_RFD_MAX, e);
+}
+
+static void routed(struct daemon *d, const struct osh_msg_failed *f)
+{
+	struct sandbox *s = sandbox_by_id(d, f->id);
+	launcher_routed *done = s ? s->routed : NULL;
+	char text[sizeof(f->text) + 1];
+
+	if (!done)
+		return;
+	s->routed = NULL;
+	snprintf(text, sizeof(text), "%.*s", (int)sizeof(f->text), f->text);
+	done(s, f->code, text);
 }
 
 int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH_SFD_MAX],

@@ -17,6 +17,13 @@ int launcher_go(struct daemon *d, uint32_t id, struct err *e);
 int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OSH_EFD_MAX],
 		    struct err *e);
 
+/*
+ * The routes of a living sandbox become those of its policy in force and of `next`; see osh/msg.h. Answered by
+ * `done`, once, unless the sandbox or osh-launch goes before: code 0, or why not. One at a time for a sandbox.
+ */
+typedef void launcher_routed(struct sandbox *s, int code, const char *why);
+int launcher_routes(struct sandbox *s, int next_fd, uint32_t flags, launcher_routed *done, struct err *e);
+
 int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH_SFD_MAX],
 		   struct err *e);
 int launcher_programs(struct daemon *d, uint32_t id, const int *fds, uint32_t n, struct err *e);

@@ -2,6 +2,7 @@
 /* osh-launch holds the same files; one of the two may be killed and gets them from the other. */
 #include "programs.h"
 
+#include "file.h"
 #include "own.h"
 
 int programs_keep(struct sandbox *s, struct chan_in *in, struct err *e)
@@ -12,7 +13,8 @@ int programs_keep(struct sandbox *s, struct chan_in *in, struct err *e)
 		return fail(e, ENOMEM, "out of memory");
 	s->programs = more;
 	for (int i = 0; i < in->n_fds; i++)
-		s->programs[s->n_programs++] = chan_take(in, i);
+		if (!file_among(in->fds[i], more, s->n_programs))
+			s->programs[s->n_programs++] = chan_take(in, i);
 	return 0;
 }
 

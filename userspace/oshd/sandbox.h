@@ -72,6 +72,7 @@ struct sandbox {
 	pid_t pid;
 	int *programs;			/* open files of registered programs: their inodes are never another's */
 	uint32_t n_programs;
+	void (*routed)(struct sandbox *s, int code, const char *why);	/* osh-launch owes an answer */
 	sd_event_source *exit_source;
 	struct egress egress;
 	struct reload *reload;		/* the next policy on its way, or NULL */
