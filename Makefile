@@ -129,6 +129,7 @@ install: all ## install into DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/osh $(DESTDIR)$(PREFIX)/share/osh/presets
 	install -m755 $B/oshctl $(DESTDIR)$(PREFIX)/bin/
 	install -m755 $(filter-out $B/oshctl,$(programs:%=$B/%)) $(DESTDIR)$(PREFIX)/libexec/osh/
+	install -D -m644 systemd/org.osh.Manager1.conf $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/org.osh.Manager1.conf
 	install -m644 policy-compiler/presets/*.yaml $(DESTDIR)$(PREFIX)/share/osh/presets/
 clean: ## remove build/
 	rm -rf build

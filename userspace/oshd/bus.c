@@ -14,6 +14,7 @@
 #include "manager.h"
 #include "methods.h"
 #include "own.h"
+#include "utf8.h"
 
 #define MAX_CONNS 256
 
@@ -62,6 +63,7 @@ static const struct {
 	{ EINVAL, MANAGER_ERROR "Invalid" }, { ENOENT, MANAGER_ERROR "NotFound" },
 	{ EEXIST, MANAGER_ERROR "Exists" },  { EBUSY, MANAGER_ERROR "Busy" },
 	{ EPERM, MANAGER_ERROR "Denied" },   { EAGAIN, MANAGER_ERROR "Limit" },
+	{ EDQUOT, MANAGER_ERROR "Limit" },   { E2BIG, MANAGER_ERROR "Limit" },
 };
 
 static const char *error_name(int code)
@@ -72,20 +74,29 @@ static const char *error_name(int code)
 	return MANAGER_ERROR "Failed";
 }
 
-static int on_call(sd_bus_message *m, void *data, sd_bus_error *error)
+int bus_dispatch(const struct caller *from, sd_bus_message *m, sd_bus_error *error)
 {
 	const char *name = sd_bus_message_get_member(m);
-	struct conn *c = data;
+	struct caller who = *from;
 	struct err e = { 0 };
 
+	who.admin = caller_is_admin(&who);
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
 		if (strcmp(name, methods[i].name))
 			continue;
-		if (methods[i].call(&c->who, m, &e) < 0)
-			return sd_bus_error_set(error, error_name(e.code), e.text);
-		return 1; /* answered, or it will be */
+		if (methods[i].call(&who, m, &e) >= 0)
+			return 1; /* answered, or it will be */
+		utf8_clean(e.text);
+		return sd_bus_error_set(error, error_name(e.code), e.text);
 	}
 	return 0;
+}
+
+static int on_call(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct conn *c = data;
+
+	return bus_dispatch(&c->who, m, error);
 }
 
 static const sd_bus_vtable vtable[] = {
@@ -221,8 +232,12 @@ void bus_answer_policy(sd_bus_message *call, uint32_t generation)
 			generation);
 }
 
-void bus_answer_error(sd_bus_message *call, const char *text)
+void bus_answer_error(sd_bus_message *call, const char *why)
 {
+	char text[sizeof(((struct err *)0)->text)];
+
+	snprintf(text, sizeof(text), "%s", why);
+	utf8_clean(text);
 	if (sd_bus_reply_method_errorf(call, MANAGER_ERROR "Failed", "%s", text) < 0)
 		fprintf(stderr, "oshd: a caller left before it heard: %s\n", text);
 }

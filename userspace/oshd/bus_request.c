@@ -48,7 +48,7 @@ static int read_fd(sd_bus_message *m, const struct fd_option *o, const struct ca
 {
 	if (sd_bus_message_read(m, "v", "h", (int *)((char *)r + o->off)) < 0)
 		return fail(e, EINVAL, "option '%s' wants a descriptor", o->key);
-	if (o->trusts && !caller_is_admin(who))
+	if (o->trusts && !who->admin)
 		return fail(e, EPERM,
 			    "--%s: only root and members of " CALLER_ADMINS " %s on this daemon",
 			    o->key, o->trusts);

@@ -6,12 +6,56 @@
 #include "caller.h"
 
 #include <grp.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "kernel/cgroup.h"
 #include "own.h"
 
+#ifndef SO_PEERPIDFD /* Linux 6.5; newer than Debian 12's header */
+#define SO_PEERPIDFD 77
+#endif
 #define GROUP_FILE "/etc/group"
+
+static bool same_pid_namespace(pid_t pid)
+{
+	char path[64], own[64], theirs[64];
+	ssize_t a = readlink("/proc/self/ns/pid", own, sizeof(own)), b;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	b = readlink(path, theirs, sizeof(theirs));
+	return a > 0 && a == b && !memcmp(own, theirs, (size_t)a);
+}
+
+int caller_process(pid_t pid, struct err *e)
+{
+	if (pid <= 0)
+		return fail(e, EPERM, "a caller of another pid namespace is refused");
+	if (cgroup_is_ours(pid))
+		return fail(e, EPERM, "a caller inside a sandbox is refused");
+	if (!same_pid_namespace(pid))
+		return fail(e, EPERM, "a caller of another pid namespace is refused");
+	return 0;
+}
+
+/* The number is the peer's as long as the peer lives, which its pidfd says after all was read by
+ * number. */
+static int check_process(int fd, pid_t pid, struct err *e)
+{
+	_close_ int pidfd = -1;
+	struct pollfd p = { .events = POLLIN };
+	socklen_t n = sizeof(pidfd);
+	int r;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n) < 0)
+		return fail(e, EPERM, "the caller has gone");
+	r = caller_process(pid, e);
+	p.fd = pidfd;
+	if (!r && poll(&p, 1, 0) != 0)
+		r = fail(e, EPERM, "the caller has gone");
+	return r;
+}
 
 int caller_of_socket(struct caller *c, int fd, struct err *e)
 {
@@ -24,13 +68,9 @@ int caller_of_socket(struct caller *c, int fd, struct err *e)
 		return fail(e, errno, "groups of uid %u (at most %d): %s", cred.uid,
 			    OSH_GROUPS_CALLER, strerror(errno));
 	c->n_groups = len / sizeof(gid_t);
-	if (cred.pid <= 0)
-		return fail(e, EPERM, "a caller of another pid namespace is refused");
-	if (cgroup_is_ours(cred.pid))
-		return fail(e, EPERM, "a caller inside a sandbox is refused");
 	c->uid = cred.uid;
 	c->gid = cred.gid;
-	return 0;
+	return check_process(fd, cred.pid, e);
 }
 
 /* -1 = there is no such group. */
@@ -62,5 +102,5 @@ bool caller_is_admin(const struct caller *c)
 
 bool caller_may(const struct caller *c, uid_t owner)
 {
-	return c->uid == owner || caller_is_admin(c);
+	return c->uid == owner || c->admin;
 }

@@ -16,10 +16,14 @@ struct caller {
 	gid_t gid;
 	gid_t groups[OSH_GROUPS_CALLER];
 	uint32_t n_groups;
+	bool admin; /* caller_is_admin(), looked up once a call */
 };
 
 /* A connected peer; one of another pid namespace or inside a sandbox is refused. */
 int caller_of_socket(struct caller *c, int fd, struct err *e);
+
+/* A process that may call at all: not inside a sandbox, not of another pid namespace. */
+int caller_process(pid_t pid, struct err *e);
 
 /* Root, or a member of osh-admin as /etc/group has it now; without that group root alone. */
 bool caller_is_admin(const struct caller *c);

@@ -24,6 +24,7 @@
 #include "sandbox.h"
 #include "upgrade.h"
 #include "state/state.h"
+#include "sysbus.h"
 #include "tree.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -328,6 +329,8 @@ int daemon_start(struct daemon *d, struct err *e)
 		r = life_resume(d, e);
 	if (!r)
 		r = d->config.embedded ? bus_serve(d, d->config.bus_fd, e) : bus_listen(d, e);
+	if (!r)
+		sysbus_open(d);
 	return r;
 }
 
@@ -338,6 +341,7 @@ void daemon_stop(struct daemon *d)
 
 	if (d->event)
 		bus_close(d);
+	sysbus_close(d);
 	launcher_stop(d, all);
 	auditor_stop(d);
 	if (all)

@@ -14,6 +14,7 @@
 #include "osh/limits.h"
 
 struct sandbox;
+struct sysbus;
 struct launcher;
 struct life;
 struct auditor;
@@ -64,6 +65,7 @@ struct daemon {
 	int listen_fd;
 	sd_event_source *listen_source;
 	struct conn *conns;
+	struct sysbus *sysbus;		/* NULL = there is to be none */
 	int hosts_fd;			/* operator's --upstream-hosts, or -1 */
 	int ca_fd;			/* operator's --upstream-ca, or -1 */
 	struct root_shared anchors;

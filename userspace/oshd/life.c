@@ -14,6 +14,7 @@
 #include "home.h"
 #include "init.h"
 #include "own.h"
+#include "utf8.h"
 
 #define BUILDING 48   /* at once, of all callers; osh-launch takes some more */
 #define LATE_MS  3000 /* for osh-init to keep its own time, then it is ended from here */
@@ -593,9 +594,9 @@ void life_say(struct life *l, const char *why, size_t most)
 
 	if (l->why[0])
 		return;
-	for (size_t i = 0; i < n; i++)
-		l->why[i] = why[i] < ' ' || why[i] > '~' ? '?' : why[i];
+	memcpy(l->why, why, n);
 	l->why[n] = 0;
+	utf8_clean(l->why);
 }
 
 void life_failed(struct life *l, const char *why)

@@ -15,6 +15,9 @@
 #undef METHOD_READ
 #undef METHOD
 
+/* Calls the handler of m's member. Negative = *error is set; 0 = there is none. */
+int bus_dispatch(const struct caller *from, sd_bus_message *m, sd_bus_error *error);
+
 /* A sandbox that runs, a run or a created one, and that the caller may steer. */
 int bus_find_running(const struct caller *who, const char *name, struct sandbox **ret,
 		     struct err *e);
