@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private oshd for a test, its processes by name, and small policies. Everything ends with `with`."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from lib import BUILD
+from lib import BUILD, ROOT
 
 OSHCTL = os.path.join(BUILD, "oshctl")
 OSHD = os.path.join(BUILD, "oshd")
@@ -122,11 +123,16 @@ class Daemon:
         return self
 
     def instance(self):
-        """The name of its cgroup and pins: FNV-1a of the directory (userspace/oshd/daemon.c)."""
+        """The name of its pins: FNV-1a of the directory (userspace/oshd/daemon.c)."""
         h = 2166136261
         for c in os.path.realpath(self.state).encode():
             h = (h ^ c) * 16777619 & 0xffffffff
         return f"oshd-{h:08x}"
+
+    def cgroup(self):
+        """The name of its cgroup below osh.slice."""
+        limits = open(os.path.join(ROOT, "include/osh/limits.h")).read()
+        return self.instance() + ".abi" + re.search(r"#define OSH_ABI (\d+)", limits).group(1)
 
     def answers(self):
         if self.p.poll() is not None:

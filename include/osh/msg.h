@@ -298,6 +298,7 @@ enum osh_stored_fd {
 	OSH_SFD_ROOT,			/* sealed memfd, struct osh_root */
 	OSH_SFD_ANCHORS,
 	OSH_SFD_MANAGER,		/* oshd's end of the manager socket: while it is open the sandbox lives */
+	OSH_SFD_SLOT,			/* holds the slot's number on this host while it is open */
 	OSH_SFD_MAX
 };
 

@@ -161,7 +161,7 @@ def policy_text(more=""):
 def facts(d):
     """What may not grow: descriptors and memory of the processes that stay, directories, pins, namespaces."""
     launch = pids_of("osh-launch")
-    box = os.path.join(cgroup2(), "osh.slice", d.instance(), "box")
+    box = os.path.join(cgroup2(), "osh.slice", d.cgroup(), "box")
     pid = launch[0] if launch else 0
     return {"launches": len(launch), "fds of oshd": len(os.listdir(f"/proc/{d.p.pid}/fd")),
             "fds of osh-launch": len(os.listdir(f"/proc/{pid}/fd")) if pid else 0,
@@ -273,7 +273,7 @@ def main():
             t.ok(until(lambda: facts(d)["boxes"] == 0, 10), "its cgroups go with it", facts(d))
         t.ok(until(lambda: not any(pids_of(r) for r in ("oshd", "osh-launch", "osh-audit", "osh-egress", "osh-init")), 10),
              "nothing lives on")
-        t.ok(until(lambda: not os.path.isdir(os.path.join(cgroup2(), "osh.slice", d.instance())), 5), "no cgroup is left")
+        t.ok(until(lambda: not os.path.isdir(os.path.join(cgroup2(), "osh.slice", d.cgroup())), 5), "no cgroup is left")
     t.done()
 
 

@@ -34,7 +34,7 @@ def tool(*args, netns=None):
 
 def inside(d):
     """One process of each sandbox, as the host numbers it."""
-    box = os.path.join(cgroup2(), "osh.slice", d.instance(), "box")
+    box = os.path.join(cgroup2(), "osh.slice", d.cgroup(), "box")
     return [open(os.path.join(box, x, "cgroup.procs")).readline().strip() for x in os.listdir(box)
             if os.path.isdir(os.path.join(box, x))]
 
@@ -53,7 +53,7 @@ def programs(d):
         if x.startswith("new_"):
             found["half " + x] = ["?"]
     for part in ("box", "egress"):
-        there = tool("cgroup", "show", os.path.join(cgroup2(), "osh.slice", d.instance(), part))
+        there = tool("cgroup", "show", os.path.join(cgroup2(), "osh.slice", d.cgroup(), part))
         for name in {p["name"] for p in there}:
             found[f"{part} {name}"] = sorted(p["tag"] if "tag" in p else by_id[p["id"]]["tag"]
                                              for p in there if p["name"] == name)

@@ -7,14 +7,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "auditor.h"
 #include "bus.h"
+#include "host.h"
 #include "home.h"
 #include "launcher.h"
 #include "life.h"
@@ -27,9 +26,6 @@
 #include "sysbus.h"
 #include "tree.h"
 
-#define BPFFS "/sys/fs/bpf"
-#define BPFFS_OURS "osh"		/* source of the mount where we made it */
-#define BPFFS_MAGIC 0xcafe4a11		/* BPF_FS_MAGIC, include/uapi/linux/magic.h */
 #define STOP_US 5000000			/* how long a stop waits for sandboxes to go */
 
 static int find_libexec(struct daemon *d, struct err *e)
@@ -68,8 +64,9 @@ static int name_instance(struct daemon *d, struct err *e)
 		if (r < 0)
 			return fail(e, -r, "read /proc/self/stat: %s", strerror(-r));
 		snprintf(d->instance, sizeof(d->instance), "run-%d-%llu", getpid(), start);
-		/* Ids, slots and so uids: two runs side by side should not share one. */
+		/* Where to look for a free slot; another run looks elsewhere. */
 		d->next_id = (uint32_t)getpid();
+		snprintf(d->cgroup, sizeof(d->cgroup), "%s", d->instance);
 		return 0;
 	}
 	if (!d->config.state) {
@@ -89,6 +86,7 @@ static int name_instance(struct daemon *d, struct err *e)
 		snprintf(d->run, sizeof(d->run), "%.200s", real);
 		snprintf(d->instance, sizeof(d->instance), "oshd-%08x", hash(real));
 	}
+	snprintf(d->cgroup, sizeof(d->cgroup), "%s.abi%d", d->instance, OSH_ABI);
 	if (d->config.socket)
 		snprintf(d->bus_path, sizeof(d->bus_path), "%s", d->config.socket);
 	else
@@ -124,58 +122,6 @@ static int open_state(struct daemon *d, struct err *e)
 	return r ? r : life_load(d, e);
 }
 
-/* Pins need bpffs. Hosts with systemd have it; elsewhere we mount it and take it away again. */
-static int make_pins(struct daemon *d, struct err *e)
-{
-	const char *parts[] = { BPFFS "/osh", NULL, NULL };
-	char abi[64];
-	struct statfs fs;
-
-	if (d->config.embedded)
-		return 0;
-	if (statfs(BPFFS, &fs) < 0)
-		return fail(e, errno, "'%s': %s", BPFFS, strerror(errno));
-	if ((uint32_t)fs.f_type != BPFFS_MAGIC) {
-		if (mount(BPFFS_OURS, BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
-			return fail(e, errno, "mount bpffs on '%s': %s", BPFFS, strerror(errno));
-	}
-	snprintf(abi, sizeof(abi), BPFFS "/osh/%d", OSH_ABI);
-	snprintf(d->pins, sizeof(d->pins), "%s/%s", abi, d->instance);
-	parts[1] = abi;
-	parts[2] = d->pins;
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (mkdir(parts[i], 0700) < 0 && errno != EEXIST)
-			return fail(e, errno, "make '%s': %s", parts[i], strerror(errno));
-	return 0;
-}
-
-/* The source of a mount is only a name: ours says that some oshd made it, this one or a dead one. */
-static bool bpffs_is_ours(void)
-{
-	_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[1024];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (strstr(line, " " BPFFS " ") && strstr(line, " - bpf " BPFFS_OURS " "))
-			return true;
-	return false;
-}
-
-static void remove_pins(struct daemon *d)
-{
-	char abi[64];
-
-	if (!d->pins[0])
-		return;
-	kbpf_unpin(d->pins);
-	rmdir(d->pins);
-	snprintf(abi, sizeof(abi), BPFFS "/osh/%d", OSH_ABI);
-	if (rmdir(abi) < 0 || rmdir(BPFFS "/osh") < 0)
-		return;			/* another daemon's pins */
-	if (bpffs_is_ours())
-		umount2(BPFFS, MNT_DETACH);
-}
-
 /* A former oshd's kernel objects where they are pinned, else new ones. */
 static int load_kernel(struct daemon *d, struct err *e)
 {
@@ -183,13 +129,15 @@ static int load_kernel(struct daemon *d, struct err *e)
 
 	if (r != -ENOENT || d->adopted)
 		return r;
+	d->fresh = true;
 	if (d->pins[0]) {
 		/* Half of a former start, or none: its programs must not stay beside ours. */
 		kbpf_unpin(d->pins);
-		r = cgroup_reset(&d->cgroups, d->instance, e);
+		r = cgroup_reset(&d->cgroups, d->cgroup, e);
 		if (r < 0)
 			return r;
 	}
+	host_unlock(d);			/* what follows takes long, and is our own */
 	r = kbpf_load(&d->kernel, d->config.embedded, d->config.off, e);
 	if (!r)
 		r = kbpf_attach_global(d->kernel, e);
@@ -301,20 +249,22 @@ int daemon_start(struct daemon *d, struct err *e)
 {
 	static int (*const steps[])(struct daemon *, struct err *) = {
 		raise_limits, name_instance, lock_run, open_state, find_libexec, open_upstream, make_loop, home_sweep,
-		make_pins,
+		host_lock, host_pins,
 	};
 	int r = needs_check(e), swept;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(steps); i++)
 		r = steps[i](d, e);
 	if (!r)
-		r = cgroup_open(&d->cgroups, d->instance, e);
+		r = cgroup_open(&d->cgroups, d->cgroup, e);
 	if (r < 0)
 		return r;
+	host_others(d);
 	swept = cgroup_sweep(&d->cgroups);
 	if (swept)
 		fprintf(stderr, "oshd: removed what %d dead runs had left\n", swept);
 	r = load_kernel(d, e);
+	host_unlock(d);
 	if (!r)
 		r = auditor_start(d, e);
 	if (!r)
@@ -337,17 +287,21 @@ int daemon_start(struct daemon *d, struct err *e)
 void daemon_stop(struct daemon *d)
 {
 	/* What fails over living sandboxes leaves them enforced, for the next oshd. */
-	bool all = d->config.embedded || d->stopping || (!d->adopted && !d->n_sandboxes);
+	bool all = d->config.embedded || d->stopping || (d->fresh && !d->n_sandboxes);
+	struct err e = { 0 };
 
 	if (d->event)
 		bus_close(d);
 	sysbus_close(d);
 	launcher_stop(d, all);
 	auditor_stop(d);
+	if (host_lock(d, &e) < 0)
+		fprintf(stderr, "oshd: %s\n", e.text);
 	if (all)
-		remove_pins(d);
+		host_unpin(d);
 	kbpf_free(d->kernel);
 	cgroup_close(&d->cgroups, all);
+	host_unlock(d);
 	tree_close(d);
 	sd_event_unref(d->event);
 	own_close(&d->hosts_fd);

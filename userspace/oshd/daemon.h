@@ -43,12 +43,15 @@ struct daemon {
 	struct config config;
 	char run[256];			/* /run/osh, or below --state */
 	char bus_path[256];
-	char instance[64];		/* our directory below osh.slice and below the pins */
+	char instance[64];		/* our directory below the pins */
+	char cgroup[80];		/* and below osh.slice: of a resident one with its ABI */
 	char pins[320];			/* "" = nothing is pinned */
 	bool adopted;			/* a former oshd's kernel objects, perhaps with living sandboxes */
+	bool fresh;			/* or new ones; neither = what is pinned was not touched */
 	bool signalled;			/* was asked to end by a signal */
 	bool stopping;			/* ends when the last sandbox has gone */
 	int lock_fd;
+	int host_fd;			/* while what all oshds of the host share is changed, else -1 */
 	int libexec_fd;			/* directory of our own binary */
 	sd_event *event;
 	struct kbpf *kernel;

@@ -13,6 +13,7 @@
 
 #include "auditor.h"
 #include "bus.h"
+#include "host.h"
 #include "init.h"
 #include "launcher.h"
 #include "life.h"
@@ -37,7 +38,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
-	s->calls_fd = s->tally_fd = s->creds_fd = s->manager_fd = -1;
+	s->slot_fd = s->calls_fd = s->tally_fd = s->creds_fd = s->manager_fd = -1;
 	return s;
 }
 
@@ -67,6 +68,11 @@ static int slot_take(struct daemon *d, struct sandbox *s, struct err *e)
 
 		if (d->slots[slot])
 			continue;
+		s->slot_fd = host_slot(slot, e);
+		if (s->slot_fd == -EAGAIN)
+			continue;	/* another oshd's on this host */
+		if (s->slot_fd < 0)
+			return s->slot_fd;
 		s->k.slot = slot;
 		s->k.id = ++d->next_id;
 		kbpf_set_last_id(d->kernel, s->k.id);
@@ -373,6 +379,7 @@ static void forget(struct sandbox *s)
 	own_close(&s->anchors_fd);
 	bundle_done(&s->bundle);
 	own_close(&s->bundle_fd);
+	own_close(&s->slot_fd);
 	d->slots[s->k.slot] = NULL;
 	d->n_sandboxes--;
 	if (s->life)

@@ -62,6 +62,7 @@ struct sandbox {
 	int bundle_fd, log_fd, summary_fd, hosts_fd;
 	int creds_fd;			/* passed on to the egress; nobody else maps or reads it */
 	int root_fd, anchors_fd;	/* its certificate authority, roots of upstreams; -1 = TLS stays closed */
+	int slot_fd;			/* the slot's lock */
 	int box_fd, egress_cgroup_fd;
 	uint64_t egress_cgroup;
 	int calls_fd, tally_fd;		/* refused system calls, for osh-audit */

@@ -46,6 +46,7 @@ int store_save(struct sandbox *s, struct err *e)
 	fds[OSH_SFD_ROOT] = s->root_fd >= 0 ? s->root_fd : s->bundle_fd;
 	fds[OSH_SFD_ANCHORS] = s->root_fd >= 0 ? s->anchors_fd : s->bundle_fd;
 	fds[OSH_SFD_MANAGER] = s->manager_fd;
+	fds[OSH_SFD_SLOT] = s->slot_fd;
 	return launcher_store(s->d, &m, fds, e);
 }
 
@@ -70,6 +71,7 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 	s->calls_fd = chan_take(in, OSH_SFD_CALLS);
 	s->tally_fd = chan_take(in, OSH_SFD_TALLY);
 	s->manager_fd = chan_take(in, OSH_SFD_MANAGER);
+	s->slot_fd = chan_take(in, OSH_SFD_SLOT);
 	if (m->flags & OSH_STORED_LOG)
 		s->log_fd = chan_take(in, OSH_SFD_LOG);
 	if (m->flags & OSH_STORED_SUMMARY)

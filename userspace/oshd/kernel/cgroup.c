@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,24 +75,36 @@ static void remove_tree(int at, const char *name, int depth)
 		usleep(10000);
 }
 
-int cgroup_open(struct cgroup_base *c, const char *instance, struct err *e)
+/* Its last user may remove osh.slice between any two steps here; osh-launch does so without asking. */
+static int open_instance(int root, struct cgroup_base *c, struct err *e)
+{
+	int r = -ENOENT;
+
+	for (int i = 0; r == -ENOENT && i < SWEEP_TRIES; i++) {
+		own_close(&c->slice_fd);
+		r = open_dir(root, SLICE_DIR, true, &c->slice_fd, e);
+		if (!r)
+			r = open_dir(c->slice_fd, c->name, true, &c->instance_fd, e);
+	}
+	return r;
+}
+
+int cgroup_open(struct cgroup_base *c, const char *name, struct err *e)
 {
 	_close_ int root = -1;
-	char path[256];
 	int r;
 
 	*c = (struct cgroup_base){ -1, -1, -1, -1, "", "" };
-	snprintf(c->name, sizeof(c->name), "%s", instance);
-	snprintf(c->path, sizeof(c->path), "/" SLICE_DIR "/%s", instance);
-	r = find_v2(path, sizeof(path), e);
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	r = find_v2(c->root, sizeof(c->root), e);
 	if (r < 0)
 		return r;
-	root = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	root = open(c->root, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (root < 0)
-		return fail(e, errno, "open cgroup v2 at '%s': %s", path, strerror(errno));
-	r = open_dir(root, SLICE_DIR, true, &c->slice_fd, e);
-	if (!r)
-		r = open_dir(c->slice_fd, instance, true, &c->instance_fd, e);
+		return fail(e, errno, "open cgroup v2 at '%s': %s", c->root, strerror(errno));
+	r = open_instance(root, c, e);
+	if (!r && flock(c->instance_fd, LOCK_SH | LOCK_NB) < 0)	/* see is_stale() */
+		r = fail(e, EBUSY, "cgroup '%s' is being removed", name);
 	if (!r)
 		r = open_dir(c->instance_fd, "box", true, &c->box_fd, e);
 	if (!r)
@@ -103,14 +116,10 @@ int cgroup_open(struct cgroup_base *c, const char *instance, struct err *e)
 
 void cgroup_close(struct cgroup_base *c, bool all)
 {
-	char up[sizeof(c->path) + 8];
-
 	if (c->instance_fd >= 0 && all)
 		remove_tree(c->slice_fd, c->name, 0);	/* with what a sandbox that ended late left */
-	if (c->slice_fd >= 0) {
-		snprintf(up, sizeof(up), "../" SLICE_DIR);
-		unlinkat(c->slice_fd, up, AT_REMOVEDIR);	/* fails while others live in it */
-	}
+	if (c->slice_fd >= 0)
+		unlinkat(c->slice_fd, "../" SLICE_DIR, AT_REMOVEDIR);	/* fails while others live in it */
 	own_close(&c->box_fd);
 	own_close(&c->egress_fd);
 	own_close(&c->instance_fd);
@@ -214,15 +223,22 @@ int cgroup_remove(int parent, uint32_t id)
 	return 0;
 }
 
-/* "run-<pid>-<start>" belongs to an embedded run; it is stale when that process is gone. */
-static bool is_stale(const char *name)
+/*
+ * "run-<pid>-<start>" belongs to an embedded run; it is stale when that process is gone, and when nobody has
+ * the directory locked: the process may be numbered in another pid namespace.
+ */
+static bool is_stale(int at, const char *name)
 {
+	_close_ int fd = -1;
 	unsigned long long start, now;
 	int pid;
 
 	if (sscanf(name, "run-%d-%llu", &pid, &start) != 2)
 		return false;
-	return proc_start(pid, &now) < 0 || now != start;
+	if (proc_start(pid, &now) >= 0 && now == start)
+		return false;
+	fd = openat(at, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 int cgroup_sweep(const struct cgroup_base *c)
@@ -233,7 +249,7 @@ int cgroup_sweep(const struct cgroup_base *c)
 	if (!d)
 		return 0;
 	for (struct dirent *x; (x = readdir(d));) {
-		if (x->d_type != DT_DIR || !is_stale(x->d_name))
+		if (x->d_type != DT_DIR || !is_stale(c->slice_fd, x->d_name))
 			continue;
 		remove_tree(c->slice_fd, x->d_name, 0);
 		n++;
@@ -265,6 +281,34 @@ int cgroup_reset(struct cgroup_base *c, const char *instance, struct err *e)
 	remove_tree(c->slice_fd, instance, 0);
 	cgroup_close(c, false);
 	return cgroup_open(c, instance, e);
+}
+
+void cgroup_path_of(const struct cgroup_base *c, const char *name, char *ret, size_t n)
+{
+	snprintf(ret, n, "%.150s/" SLICE_DIR "/%.80s", c->root, name);
+}
+
+int cgroup_living(const struct cgroup_base *c, const char *name, unsigned *ret)
+{
+	_close_ int fd = openat(c->slice_fd, name, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_close_ int box = fd < 0 ? -1 : openat(fd, "box", O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = box < 0 ? NULL : fdopendir(dup(box));
+
+	*ret = 0;
+	for (struct dirent *x; d && (x = readdir(d));) {
+		_close_ int one = x->d_type != DT_DIR || x->d_name[0] == '.' ? -1 :
+				  openat(box, x->d_name, O_DIRECTORY | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+		*ret += one >= 0 && cgroup_busy(one);
+	}
+	if (d)
+		closedir(d);
+	return fd < 0 ? -errno : 0;
+}
+
+void cgroup_remove_other(const struct cgroup_base *c, const char *name)
+{
+	remove_tree(c->slice_fd, name, 0);
 }
 
 int cgroup_is_ours(int pid)

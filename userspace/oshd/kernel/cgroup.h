@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cgroup v2 tree of one oshd: <v2>/osh.slice/<instance>/{box,egress}/<sandbox id>. Hooks are
+ * The cgroup v2 tree of one oshd: <v2>/osh.slice/<name>/{box,egress}/<sandbox id>. Hooks are
  * attached once to `box` and `egress` and hold for every directory below (cgroups(7), BPF_F_ALLOW_MULTI),
  * so that starting a sandbox costs one mkdir each.
  */
@@ -15,7 +15,7 @@ struct cgroup_base {
 	int slice_fd;			/* osh.slice */
 	int instance_fd;
 	int box_fd, egress_fd;
-	char path[256];			/* of the instance below the v2 root: "/osh.slice/oshd" */
+	char root[256];			/* where the v2 hierarchy is mounted */
 	char name[64];
 };
 
@@ -46,6 +46,11 @@ int cgroup_sweep(const struct cgroup_base *c);
 /* Kills and removes sandboxes of this instance that nobody knows; or all, with fresh directories. */
 void cgroup_sweep_own(const struct cgroup_base *c, bool (*alive)(void *, uint32_t id), void *data);
 int cgroup_reset(struct cgroup_base *c, const char *instance, struct err *e);
+
+/* Another ABI's directory below osh.slice: how many of its sandboxes live; -ENOENT. */
+int cgroup_living(const struct cgroup_base *c, const char *name, unsigned *ret);
+void cgroup_remove_other(const struct cgroup_base *c, const char *name);
+void cgroup_path_of(const struct cgroup_base *c, const char *name, char *ret, size_t n);
 
 /* Does the process live below osh.slice, that is inside some sandbox or egress? <0 = cannot tell. */
 int cgroup_is_ours(int pid);
