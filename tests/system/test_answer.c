@@ -235,7 +235,7 @@ static int taken_over(int listener, int (*fn)(int))
 	int st;
 
 	if (pid == 0) {
-		if (cage_enter(OSH_UID_AUDIT, &e) < 0)
+		if (cage_enter(OSH_UID_AUDIT, true, &e) < 0)
 			_exit(99);
 		_exit(fn(listener));
 	}
