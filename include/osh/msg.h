@@ -52,12 +52,19 @@ enum osh_msg_type {
 	/* oshd -> osh-audit, and back */
 	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, records, [log,] [summary] */
 	OSH_MSG_AUDIT_CALLS,		/* struct osh_msg_audit_calls; fds: listener, tally; after ADD */
-	OSH_MSG_AUDIT_POLICY,		/* struct osh_msg_audit_policy; fds: bundle of the new generation */
+	OSH_MSG_AUDIT_POLICY,		/* struct osh_msg_audit_policy; fds: bundle of the next generation, or of the one in force now */
 	OSH_MSG_AUDIT_END,		/* struct osh_msg_id: drain, report, close its descriptors */
 	OSH_MSG_AUDIT_ENDED,		/* struct osh_msg_id: done */
 	OSH_MSG_AUDIT_JOURNAL,		/* struct osh_msg_audit_journal; fds: [the file]: a user's log goes on there */
 	OSH_MSG_AUDIT_JOURNAL_END,	/* struct osh_msg_id: id = uid; no sandbox of that user is left */
 	OSH_MSG_AUDIT_WANT,		/* from osh-audit; struct osh_msg_audit_want: the next file of a user's log */
+	/* oshd -> osh-egress, over a pair of sockets that the egress has for its life */
+	OSH_MSG_EGRESS_NEXT,		/* struct osh_msg_reload; fds: bundle. Read and check it beside the one in force */
+	OSH_MSG_EGRESS_FLIP,		/* struct osh_msg_reload: it is in force; judge by it what lives */
+	OSH_MSG_EGRESS_DROP,		/* struct osh_msg_reload: it will not come into force */
+	/* and back: struct osh_msg_reloaded */
+	OSH_MSG_EGRESS_READY,		/* to NEXT: code 0, or why this policy cannot be taken */
+	OSH_MSG_EGRESS_FLIPPED,		/* to FLIP: what the policy in force forbids is closed */
 	/*
 	 * osh-egress -> osh-audit, over a pair of sockets that the sandbox has for life: whose record it
 	 * is is not the sender's word, and while either of the two is being restarted records queue.
@@ -263,6 +270,8 @@ enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the eg
 	OSH_EFD_CREDS,			/* osh/creds.h, or an empty memfd */
 	OSH_EFD_ROOT,			/* sealed memfd, struct osh_root; empty = TLS is not looked into */
 	OSH_EFD_ANCHORS,		/* sealed memfd, roots that upstreams are verified by */
+	OSH_EFD_SANDBOXES,		/* map `sandboxes`, read only: which generation is in force */
+	OSH_EFD_CONTROL,		/* seqpacket to oshd; an empty memfd = its policy never changes */
 	OSH_EFD_CGROUP,			/* osh-launch only: where the egress is cloned into */
 	OSH_EFD_MAX
 };
@@ -273,6 +282,25 @@ struct osh_msg_egress {
 	uint32_t generation;
 	uint32_t uid, gid;		/* the egress' own */
 	uint32_t net6[4];
+	uint32_t slot, pad;
+};
+
+/* `serial` is of one reload alone, so that no answer is taken for that to another of the same generation. */
+struct osh_msg_reload {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t generation;
+	uint64_t serial;
+};
+
+struct osh_msg_reloaded {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t generation;
+	uint64_t serial;
+	int32_t code;			/* positive errno */
+	uint32_t pad;
+	char text[240];			/* one line for a person */
 };
 
 /*
@@ -299,6 +327,7 @@ enum osh_stored_fd {
 	OSH_SFD_ANCHORS,
 	OSH_SFD_MANAGER,		/* oshd's end of the manager socket: while it is open the sandbox lives */
 	OSH_SFD_SLOT,			/* holds the slot's number on this host while it is open */
+	OSH_SFD_CONTROL,		/* oshd's end of the socket to the egress that lives, or lived last */
 	OSH_SFD_MAX
 };
 
@@ -317,6 +346,7 @@ struct osh_msg_stored {
 #define OSH_STORED_SUMMARY 2u
 #define OSH_STORED_HOSTS 4u
 #define OSH_STORED_CREDS 8u
+#define OSH_STORED_CONTROL 32u
 #define OSH_STORED_ROOT 16u		/* the last two */
 
 struct osh_msg_audit_add {
@@ -352,6 +382,7 @@ struct osh_msg_audit_policy {
 	struct osh_msg_head h;
 	uint32_t id;
 	uint32_t generation;
+	uint32_t in_force, pad;		/* 0 = it is coming, perhaps: what it decides may be told before its coming is */
 };
 
 /*

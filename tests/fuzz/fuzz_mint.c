@@ -57,7 +57,7 @@ static struct mint *make_mint(void)
 	BN_bn2lebinpad(d, r.key, sizeof(r.key));
 	if (write(fd, &r, sizeof(r)) != sizeof(r) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) < 0 ||
-	    mint_new(&m, &bundle, fd, &e) < 0)
+	    mint_new(&m, fd, &e) < 0)
 		abort();
 	close(fd);
 	BN_free(d);
@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	memcpy(name, data, n);
 	name[n] = 0;
-	x = mint_get(m, name);
+	x = mint_get(m, &bundle, name);
 	if (x && (!in_policy(name) || !name_like(name)))
 		abort();
 	if (x)

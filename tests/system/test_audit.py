@@ -84,8 +84,8 @@ def producer(cell, ring, size, flags):
     return bpf(5, struct.pack("IIQQ", 1, len(code) // 8, ctypes.addressof(c), ctypes.addressof(lic)))
 
 
-def bundle():
-    strings = b"\0rule-one\0"
+def bundle(rule=b"rule-one"):
+    strings = b"\0" + rule + b"\0"
     meta = struct.pack("12I", 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0)
     rules = struct.pack("IIII", 1, 17, 0, 0)
     body, table = b"", b""
@@ -105,9 +105,9 @@ def bundle():
 
 
 def event(sandbox, kind=CONNECT, verdict=ALLOW, reason="ALLOWED", ip="198.18.0.5", port=443,
-          rule=1, ident=3, name=b"", comm=b"curl", aux=1, host=1):
+          rule=1, ident=3, name=b"", comm=b"curl", aux=1, host=1, generation=1):
     addr = b"\0" * 10 + b"\xff\xff" + socket.inet_aton(ip) if ip else b"\0" * 16
-    return struct.pack("QIIHBBIIIIIIHH16sII16s", time.clock_gettime_ns(time.CLOCK_BOOTTIME), sandbox, 1,
+    return struct.pack("QIIHBBIIIIIIHH16sII16s", time.clock_gettime_ns(time.CLOCK_BOOTTIME), sandbox, generation,
                        kind, verdict, why(reason), 4242, 4243, 1000, ident, rule, aux, port,
                        2 if ip else 0, addr, host, len(name), comm) + name.ljust(256, b"\0")
 
@@ -292,26 +292,47 @@ def t_lines():
 
 
 def t_reload():
-    """A new policy: on record with its hash; what the old one decided has no rule of the new one."""
+    """A new policy: on record with its hash; each event is named by the policy that decided it."""
     a, f = Audit(), log_file()
     a.add(7, 3, append(f))
     a.box(3, 7)
     a.emit(event(7))
     until(lambda: len(lines(f)) == 1)
-    b = bundle()
-    socket.send_fds(a.control, [struct.pack("IIII", message("AUDIT_POLICY"), 16, 7, 2)], [b])
-    os.close(b)
+
+    def policy(generation, in_force, rule):
+        b = bundle(rule)
+        socket.send_fds(a.control, [struct.pack("IIIIII", message("AUDIT_POLICY"), 24, 7, generation, in_force, 0)], [b])
+        os.close(b)
+
+    policy(2, 0, b"rule-none")
+    policy(2, 0, b"rule-two")
+    time.sleep(0.3)     # one message a round
+    a.emit(event(7, generation=2))
+    t.ok(until(lambda: len(lines(f)) == 2) and life(f) == ["STARTED"], "a policy that is being loaded is no event", life(f))
+    policy(2, 1, b"rule-two")
     t.ok(until(lambda: life(f) == ["STARTED", "RELOADED"]), "a reload is on record", life(f))
-    a.emit(event(7))
-    t.ok(until(lambda: len(lines(f)) == 2), "events go on")
+    for generation in (1, 2, 9):
+        a.emit(event(7, generation=generation))
+    t.ok(until(lambda: len(lines(f)) == 5), "events go on")
     everything = [json.loads(x) for x in open(f.name)]
-    first, reload, late = everything[1:4]
-    t.ok(first["firewall_rule"]["name"] == "rule-one" and first["policy"]["uid"] == "ab" * 32,
-         "what came before is written first, with its rule", first)
+    first, early, reload, late, now, other = everything[1:7]
+    t.ok(first["firewall_rule"]["name"] == late["firewall_rule"]["name"] == "rule-one" and late["policy"]["uid"] == "ab" * 32,
+         "what the old policy decided has its rule, also when it comes late", first, late)
+    t.ok(early["firewall_rule"]["name"] == now["firewall_rule"]["name"] == "rule-two",
+         "what the new policy decides has its rule, also before its coming is told; the last bundle counts", early, now)
     t.ok(reload["osh"]["reason"] == "RELOADED" and reload["osh"]["generation"] == 2 and reload["policy"]["uid"] == "ab" * 32,
          "the reload's line has the new generation and hash", reload)
-    t.ok("firewall_rule" not in late and not late.get("policy", {}).get("uid"),
-         "a late event of the old generation gets no rule and no hash of the new policy", late)
+    t.ok("firewall_rule" not in other and not other.get("policy", {}).get("uid"),
+         "an event of an unknown generation gets no rule and no hash", other)
+    policy(3, 0, b"rule-three")
+    policy(3, 1, b"rule-three")
+    policy(4, 0, b"rule-four")
+    time.sleep(0.3)
+    for generation in (1, 2, 3, 4):
+        a.emit(event(7, generation=generation))
+    until(lambda: len(lines(f)) == 9)
+    names = [e.get("firewall_rule", {}).get("name") for e in map(json.loads, open(f.name)) if e["osh"]["event"] == "connect"][-4:]
+    t.ok(names == [None, "rule-two", "rule-three", "rule-four"], "three policies are held, no more", names)
     t.ok(a.end(7), "END is answered")
     rc, err = a.stop()
     t.ok(rc == 0, "it ends well", rc, err)

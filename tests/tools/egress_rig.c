@@ -220,7 +220,7 @@ int main(int argc, char **argv)
 	fds[OSH_EFD_CGROUP] = open(argv[2], O_DIRECTORY | O_CLOEXEC);
 	fds[OSH_EFD_HOSTS] = open(argv[3], O_RDONLY | O_CLOEXEC);
 	fds[OSH_EFD_RESOLV] = open(argv[4], O_RDONLY | O_CLOEXEC);
-	for (int i = OSH_EFD_CREDS; i <= OSH_EFD_ANCHORS; i++)
+	for (int i = OSH_EFD_CREDS; i < OSH_EFD_CGROUP; i++)
 		fds[i] = memfd_create("empty", MFD_CLOEXEC);
 	if (launch_egress(&m, fds, &pid, &pidfd, &e) < 0) {
 		fprintf(stderr, "egress_rig: %s\n", e.text);

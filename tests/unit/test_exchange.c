@@ -45,6 +45,11 @@ size_t rules_wants_body(const struct bundle *b, const struct target *t, const st
 	return world.wants;
 }
 
+void rules_pass(const struct bundle *b, const struct target *t, const struct rules_request *q, struct rules_answer *a)
+{
+	rules_judge(b, t, q, a);
+}
+
 void rules_judge(const struct bundle *b, const struct target *t, const struct rules_request *q, struct rules_answer *a)
 {
 	(void)b, (void)t;
@@ -171,11 +176,15 @@ static int setup(void **state)
 	audit = pair[1];
 	assert_int_equal(records_init(&fs.records, &loop, pair[0], &e), 0);
 	fs.loop = &loop;
-	static struct bundle none;
-	fs.table.bundle = &none;
-	fs.table.idents_fd = -1;
+	static struct grant grant;
+	static struct generation policy;
+
+	policy = (struct generation){ .table = { .bundle = &policy.bundle, .idents_fd = -1 }, .refs = 1 };
+	grant = (struct grant){ .policy = &policy, .refs = 1, .why = OSH_WHY_ALLOWED,
+				.target = { .port = 443, .name = "a.example" } };
+	fs.policies.now = &policy;
 	exchanges_init(&fs);
-	conn = (struct conn){ .fs = &fs, .target = { .port = 443, .name = "a.example" }, .tls = true };
+	conn = (struct conn){ .fs = &fs, .grant = &grant, .tls = true };
 	client = (struct end){ .side.ops = &ops, .room = 1 << 20 };
 	for (int i = 0; i < UPS; i++)
 		up[i] = (struct end){ .side.ops = &ops, .room = 1 << 20, .upstream = true };

@@ -19,7 +19,8 @@
 static struct loop loop;
 static struct flows fs;
 static struct bundle bundle;
-static struct target target;
+static struct generation policy;
+static struct grant grant = { .policy = &policy, .refs = 1 };
 static int server = -1, audit = -1, places, refuses;
 
 /* ---- the protocol */
@@ -92,7 +93,7 @@ static void on_place(struct pool_wait *w, struct side *s, enum osh_reason why, c
 
 static void ask(struct asker *a, uint32_t cred, bool fresh)
 {
-	struct pool_ask q = { .target = &target, .cred = cred, .fresh = fresh };
+	struct pool_ask q = { .grant = &grant, .cred = cred, .fresh = fresh };
 
 	*a = (struct asker){ .w.fn = on_place };
 	pool_get(&fs, &q, &a->w);
@@ -155,7 +156,8 @@ static int setup(void **state)
 	assert_int_equal(loop_init(&loop, &e), 0);
 	loop.before = before;
 	fs.loop = &loop;
-	fs.table.bundle = &bundle;
+	policy = (struct generation){ .bundle = bundle, .table.bundle = &policy.bundle, .refs = 1 };
+	fs.policies.now = &policy;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
 	audit = pair[1];
 	assert_int_equal(records_init(&fs.records, &loop, pair[0], &e), 0);
@@ -164,7 +166,7 @@ static int setup(void **state)
 	assert_int_equal(bind(server, (void *)&sa, sizeof(sa)), 0);
 	assert_int_equal(listen(server, 200), 0);
 	assert_int_equal(getsockname(server, (void *)&sa, &len), 0);
-	target = (struct target){ .host = 1, .port = 80, .name = "a.example" };
+	grant.target = (struct target){ .host = 1, .port = 80, .name = "a.example" };
 	dial(ntohs(sa.sin_port));
 	places = refuses = 0;
 	return 0;

@@ -227,7 +227,7 @@ static void accept_with(const struct ask *a, SSL_CTX *given, SSL_SESSION *known)
 		SSL_set_session(ssl, known);
 	open_pair();
 	peer_start(ssl, false);
-	tls_accept(tls, &us.s, a->name, a->h2, on_done);
+	tls_accept(tls, &us.s, &bundle, a->name, a->h2, on_done);
 	run();
 	if (!given)
 		SSL_CTX_free(c);
@@ -327,13 +327,13 @@ static void test_certificates(void **st)
 		char name[32];
 
 		snprintf(name, sizeof(name), "n%d.w.test", i);
-		assert_non_null(mint_get(tls->mint, name));
+		assert_non_null(mint_get(tls->mint, &bundle, name));
 	}
-	assert_null(mint_get(tls->mint, ""));
-	assert_null(mint_get(tls->mint, "*.w.test"));
-	assert_null(mint_get(tls->mint, "X.w.test"));
-	assert_null(mint_get(tls->mint, "x.w.test."));
-	assert_null(mint_get(tls->mint, "x\n.w.test"));
+	assert_null(mint_get(tls->mint, &bundle, ""));
+	assert_null(mint_get(tls->mint, &bundle, "*.w.test"));
+	assert_null(mint_get(tls->mint, &bundle, "X.w.test"));
+	assert_null(mint_get(tls->mint, &bundle, "x.w.test."));
+	assert_null(mint_get(tls->mint, &bundle, "x\n.w.test"));
 }
 
 static SSL_SESSION *kept;
@@ -426,7 +426,7 @@ static void test_restart(void **st)
 
 	(void)st;
 	tls_free(tls);
-	assert_int_equal(tls_new(&tls, &bundle, root_fd, anchors_fd, &e), 0);
+	assert_int_equal(tls_new(&tls, root_fd, anchors_fd, &e), 0);
 	X509_free(seen("api.example.com"));
 }
 
@@ -440,14 +440,14 @@ static void test_bad_root(void **st)
 
 	(void)st;
 	assert_int_equal(write(open_one, "x", 1), 1);
-	assert_true(tls_new(&t, &bundle, open_one, anchors_fd, &e) < 0);	/* not sealed */
+	assert_true(tls_new(&t, open_one, anchors_fd, &e) < 0);	/* not sealed */
 	assert_int_equal(fcntl(open_one, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), 0);
-	assert_true(tls_new(&t, &bundle, open_one, anchors_fd, &e) < 0);	/* and no root */
-	assert_int_equal(tls_new(&t, &bundle, empty, anchors_fd, &e), 0);
+	assert_true(tls_new(&t, open_one, anchors_fd, &e) < 0);	/* and no root */
+	assert_int_equal(tls_new(&t, empty, anchors_fd, &e), 0);
 	tls = t;
 	open_pair();
 	peer.over = true;
-	tls_accept(tls, &us.s, a.name, false, on_done);
+	tls_accept(tls, &us.s, &bundle, a.name, false, on_done);
 	assert_int_equal(us.r.why, OSH_WHY_INTERNAL);
 	close_pair();
 	tls = was;
@@ -584,7 +584,7 @@ static void test_broken(void **st)
 	open_pair();
 	peer.over = true;
 	assert_int_equal(stream_write(&peer.s, "GET / HTTP/1.1\r\n\r\n", 18), 18);
-	tls_accept(tls, &us.s, "api.example.com", false, on_done);
+	tls_accept(tls, &us.s, &bundle, "api.example.com", false, on_done);
 	run();
 	assert_int_equal(us.r.why, OSH_WHY_TLS_CLIENT);
 	close_pair();
@@ -669,7 +669,7 @@ static void test_speed(void **st)
 		char name[32];
 
 		snprintf(name, sizeof(name), "m%d.w.test", i);
-		assert_non_null(mint_get(tls->mint, name));
+		assert_non_null(mint_get(tls->mint, &bundle, name));
 	}
 	print_message("# a certificate: %.0f us\n", (cpu_us() - from) / 300);
 	SSL_CTX_free(c);
@@ -713,7 +713,7 @@ static int setup(void **st)
 	assert_true(read(p[0], root_pem, sizeof(root_pem) - 1) > 400);
 	close(p[0]);
 	close(p[1]);
-	if (loop_init(&l, &e) < 0 || tls_new(&tls, &bundle, root_fd, anchors_fd, &e) < 0)
+	if (loop_init(&l, &e) < 0 || tls_new(&tls, root_fd, anchors_fd, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(anchors_count(tls->anchors), 2);
 	return 0;

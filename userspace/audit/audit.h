@@ -9,12 +9,12 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "bundle.h"
 #include "calls.h"
 #include "journal.h"
 #include "osh/abi.h"
 #include "osh/msg.h"
 #include "out.h"
+#include "policies.h"
 #include "strays.h"
 
 enum audit_fd {				/* descriptors that oshd passes, from 3 */
@@ -45,8 +45,8 @@ struct denial {
 struct asandbox {
 	uint32_t id, slot;
 	char name[OSH_SANDBOX_NAME];
-	struct bundle bundle;
-	uint32_t generation;		/* of the bundle */
+	struct policies policies;
+	uint32_t generation;		/* in force, as far as we were told */
 	struct out log, summary;
 	struct journal *journal;	/* its owner's, or NULL */
 	struct denial *denials;

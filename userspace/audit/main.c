@@ -120,11 +120,20 @@ static void claimed(void *data, const struct osh_event_named *e)
 	asandbox_event(c->a, c->s, e, true);
 }
 
+static void take_policy(struct asandbox *s, uint32_t generation, int fd)
+{
+	struct bundle b = { 0 };
+	struct err e = { 0 };
+
+	if (bundle_open_fd(&b, fd, &e) < 0)
+		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
+	policies_add(&s->policies, generation, &b);
+}
+
 /* The bundle comes first, then the egress' records, then the log and the summary as the message says. */
 static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan_in *in)
 {
 	struct asandbox *s = asandbox_find(&l->a, m->id) ? NULL : asandbox_add(&l->a, m->id);
-	struct err e = { 0 };
 	int n = 2, fd;
 
 	if (!s)
@@ -134,8 +143,7 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)sizeof(m->name) - 1, m->name);
 	s->journal = journal_find(l->a.journals, m->uid);
 	fd = chan_take(in, 0);
-	if (bundle_open_fd(&s->bundle, fd, &e) < 0)
-		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
+	take_policy(s, m->generation, fd);
 	close(fd);
 	if (m->has_log)
 		out_init(&s->log, chan_take(in, n++));
@@ -184,20 +192,18 @@ static void tend_journals(struct loop *l)
 	}
 }
 
-/* What was decided before is written first, with the rules that decided it. */
+/* Once as it is being loaded, so that what it decides from its first moment on has names; again when it is in force. */
 static int do_policy(struct loop *l, const struct osh_msg_audit_policy *m, struct chan_in *in)
 {
 	struct asandbox *s = asandbox_find(&l->a, m->id);
-	struct bundle b = { 0 };
-	struct err e = { 0 };
 
 	if (!s)
 		return -EPROTO;
+	if (!m->in_force || !policies_find(&s->policies, m->generation))
+		take_policy(s, m->generation, in->fds[0]);
+	if (!m->in_force)
+		return 0;
 	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
-	if (bundle_open_fd(&b, in->fds[0], &e) < 0)
-		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
-	bundle_done(&s->bundle);
-	s->bundle = b;
 	s->generation = m->generation;
 	asandbox_life(&l->a, s, OSH_WHY_RELOADED);
 	return 0;

@@ -46,7 +46,7 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 	out_done(&s->log);
 	(void)shutdown(s->summary.fd, SHUT_WR);	/* others hold it too; this was the last word */
 	out_done(&s->summary);
-	bundle_done(&s->bundle);
+	policies_done(&s->policies);
 	calls_done(&s->calls);
 	for (uint32_t i = 0; i < s->n_denials; i++)
 		free(s->denials[i].http);
@@ -79,14 +79,13 @@ static bool wanted(const struct asandbox *s)
 static void context(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
 		    struct ocsf_context *c, char program[OSH_PATH_MAX], char host[OSH_NAME_MAX])
 {
-	const struct bundle *b = &s->bundle;
 	const struct osh_event *v = &e->ev;
 	uint32_t v4 = ntohl(v->addr_be[3]), rule = v->rule - 1;
-	/* Numbers of another generation mean something else in this bundle; 0 = it was never reloaded, or not told. */
-	bool ours = v->generation == s->generation || (!v->generation && s->generation < 2);
+	/* Numbers of another generation mean something else; 0 = it was never reloaded, or not told. */
+	const struct bundle *b = policies_find(&s->policies, v->generation || s->generation > 1 ? v->generation : s->generation);
 
 	*c = (struct ocsf_context){ .sandbox = s->name, .program = program, .host = host, .rule = "",
-				    .policy_hash = b->header && ours ? b->header->policy_hash : NULL,
+				    .policy_hash = b ? b->header->policy_hash : NULL,
 				    .epoch_ns = a->epoch_ns, .count = 1 };
 	map_program(s->id, v->ident, program);
 	host[0] = 0;
@@ -96,9 +95,9 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 		map_name(s->id, v4 - OSH_NET4, host);
 	else if (v->family && v->addr_be[0] && (ntohl(v->addr_be[0]) >> 24) == 0xfd && !v->addr_be[2])
 		map_name(s->id, v4, host);
-	else if (ours && v->host && v->host <= b->n_hosts)
+	else if (b && v->host && v->host <= b->n_hosts)
 		snprintf(host, OSH_NAME_MAX, "%s", bundle_str(b, b->hosts[v->host - 1].name));
-	if (ours && v->rule && rule < b->n_rules) {
+	if (b && v->rule && rule < b->n_rules) {
 		c->rule = bundle_str(b, b->rules[rule].name);
 		c->rule_line = b->rules[rule].line;
 	}
@@ -285,8 +284,9 @@ static void unseen(void *data, const struct osh_denial_key *k, const struct osh_
 
 static void finding(struct audit *a, struct asandbox *s, const char *title, uint64_t count)
 {
+	const struct bundle *b = policies_find(&s->policies, s->generation);
 	struct ocsf_context c = { .sandbox = s->name, .program = "", .host = "", .rule = "",
-				  .policy_hash = s->bundle.header ? s->bundle.header->policy_hash : NULL,
+				  .policy_hash = b ? b->header->policy_hash : NULL,
 				  .epoch_ns = a->epoch_ns };
 	struct timespec now;
 	struct buf out = { 0 };

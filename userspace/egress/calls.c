@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "osh/msg.h"
 #include "own.h"
 
 /* clang-format off */
@@ -20,7 +21,7 @@ static const int plain[] = {
 	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_restrict_self), SCMP_SYS(lseek),
 	SCMP_SYS(madvise), SCMP_SYS(mlock), SCMP_SYS(mlock2),
 	SCMP_SYS(mlockall), SCMP_SYS(mremap), SCMP_SYS(munmap), SCMP_SYS(newfstatat), SCMP_SYS(pipe2), SCMP_SYS(pread64),
-	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(recvfrom),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
 	SCMP_SYS(splice), SCMP_SYS(tgkill), SCMP_SYS(time), SCMP_SYS(write), SCMP_SYS(writev),
@@ -43,6 +44,7 @@ static const struct {
 	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0 } },
 	{ SCMP_SYS(mmap), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
 	{ SCMP_SYS(mprotect), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
+	{ SCMP_SYS(recvmsg), { 0, SCMP_CMP_EQ, 3 + OSH_EFD_CONTROL, 0 } },	/* a bundle, from oshd */
 	{ SCMP_SYS(dup2), { 1, SCMP_CMP_EQ, 2, 0 } },		/* /dev/null over stderr */
 };
 /* clang-format on */

@@ -48,6 +48,8 @@ void dial_end(struct dial *d, bool hard)
 		return;
 	stop_waiting(d);
 	drop_socket(d, hard);
+	grant_put(d->grant);
+	d->grant = NULL;
 }
 
 int dial_take(struct dial *d)
@@ -65,8 +67,8 @@ struct ip dial_addr(const struct dial *d, uint16_t *ret_port)
 		*ret_port = d->to[d->at - 1].port;
 		return d->to[d->at - 1].addr;
 	}
-	*ret_port = d->target->port;
-	return d->has_bad ? d->bad : d->target->addr;
+	*ret_port = d->grant->target.port;
+	return d->has_bad ? d->bad : d->grant->target.addr;
 }
 
 static void finish(struct dial *d, enum osh_reason why)
@@ -138,7 +140,7 @@ static void on_socket(struct watch *w, uint32_t events)
 	(void)setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (!d->proxied) {
 		finish(d, OSH_WHY_ALLOWED);
-	} else if (proxy_ask(w->fd, d->target)) {
+	} else if (proxy_ask(w->fd, &d->grant->target)) {
 		loop_disarm(d->fs->loop, &d->one);	/* it has the rest of the whole time */
 		w->fn = on_proxy;
 	} else {
@@ -161,8 +163,7 @@ static void on_whole_timer(struct timer *t)
 /* One bad address among good ones is dropped and has a record of its own. */
 static bool record_dropped(struct dial *d, enum osh_reason why)
 {
-	struct osh_event_named ev = event_of(&d->fs->table, d->target, OSH_DENY, why, &d->bad,
-					     d->target->port);
+	struct osh_event_named ev = event_of(d->grant, OSH_DENY, why, &d->bad, d->grant->target.port);
 
 	return records_reserve_last(&d->fs->records) && records_put(&d->fs->records, &ev);
 }
@@ -170,11 +171,11 @@ static bool record_dropped(struct dial *d, enum osh_reason why)
 static void on_names(struct name_wait *w, const struct ip *addrs, int n)
 {
 	struct dial *d = container_of(w, struct dial, wait);
-	const struct target *t = d->target;
+	const struct target *t = &d->grant->target;
 	enum osh_reason bad_why = OSH_WHY_RESOLVE;
 
 	for (int i = 0; i < n && d->n < DIAL_ADDRS; i++) {
-		enum osh_reason why = addr_judge(d->fs->table.bundle, t->host, t->port, &addrs[i]);
+		enum osh_reason why = addr_judge(&d->grant->policy->bundle, t->host, t->port, &addrs[i]);
 
 		if (why == OSH_WHY_ALLOWED) {
 			d->to[d->n].addr = addrs[i];
@@ -196,13 +197,14 @@ static void on_names(struct name_wait *w, const struct ip *addrs, int n)
 }
 
 /* The operator's own addresses come first and are not judged; a literal one was, by table_judge(). */
-void dial_start(struct dial *d, struct flows *fs, const struct target *t)
+void dial_start(struct dial *d, struct flows *fs, struct grant *g)
 {
+	const struct target *t = &g->target;
 	const struct hosts_entry *h;
 	size_t at = 0;
 
 	d->fs = fs;
-	d->target = t;
+	d->grant = grant_ref(g);
 	d->w.fd = -1;
 	d->one.fn = on_one_timer;
 	d->whole.fn = on_whole_timer;
@@ -220,7 +222,7 @@ void dial_start(struct dial *d, struct flows *fs, const struct target *t)
 	}
 	if (!d->n && hosts_proxied(&fs->hosts, t->name)) {
 		/* Whom the proxy dials cannot be seen here, so what the policy says of it could not be kept. */
-		if (addr_restricted(fs->table.bundle, t->host, t->port)) {
+		if (addr_restricted(&g->policy->bundle, t->host, t->port)) {
 			finish(d, OSH_WHY_ADDR_NOT_LISTED);
 			return;
 		}
@@ -229,8 +231,47 @@ void dial_start(struct dial *d, struct flows *fs, const struct target *t)
 		d->to[0].port = fs->hosts.proxy.port;
 		d->n = 1;
 	}
+	d->listed = d->n > 0;
 	if (d->n)
 		dial_next(d);
 	else
 		names_get(&fs->names, t->name, &d->wait);
+}
+
+/* Leaves out what `g` does not allow. True = the address that is dialled, or was, is among what stays. */
+static bool sift(struct dial *d, const struct grant *g)
+{
+	bool stays = false;
+	int n = 0, at = 0;
+
+	for (int i = 0; i < d->n; i++) {
+		if (addr_judge(&g->policy->bundle, g->target.host, g->target.port, &d->to[i].addr) != OSH_WHY_ALLOWED)
+			continue;
+		d->to[n] = d->to[i];
+		stays |= i == d->at - 1;
+		n++;
+		at += i < d->at;
+	}
+	d->n = n;
+	d->at = at;
+	return stays;
+}
+
+enum osh_reason dial_again(struct dial *d, struct grant *g)
+{
+	bool over = !d->resolving && !d->whole.due_ms, stays;
+
+	if (d->proxied && addr_restricted(&g->policy->bundle, g->target.host, g->target.port))
+		return OSH_WHY_ADDR_NOT_LISTED;
+	if (d->listed || d->resolving) {
+		grant_move(&d->grant, g);
+		return OSH_WHY_ALLOWED;
+	}
+	stays = sift(d, g);
+	if (!stays && (over || d->at >= d->n))
+		return OSH_WHY_ADDR_NOT_LISTED;
+	grant_move(&d->grant, g);
+	if (!stays)
+		dial_next(d);
+	return OSH_WHY_ALLOWED;
 }

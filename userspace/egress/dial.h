@@ -10,7 +10,7 @@
 #include "loop.h"
 #include "names.h"
 #include "osh/abi.h"
-#include "table.h"
+#include "grant.h"
 
 struct flows;
 
@@ -18,12 +18,13 @@ struct flows;
 
 struct dial {
 	struct flows *fs;
-	const struct target *target;	/* the owner's; lives as long as the dial */
+	struct grant *grant;		/* a reference of its own */
 	struct watch w;			/* the socket, watched edge triggered; fd -1 = none */
 	struct timer one, whole;
 	struct name_wait wait;
 	bool resolving;
 	bool proxied;			/* to[0] is the proxy */
+	bool listed;			/* to[] is the operator's word, or the destination itself: nothing to judge */
 	/* Called once, perhaps by dial_start() itself; *d may be freed in it. OSH_WHY_ALLOWED: w.fd is connected. */
 	void (*done)(struct dial *d, enum osh_reason why);
 	struct ip bad;			/* the first answer that may not be dialled */
@@ -36,8 +37,15 @@ struct dial {
 };
 
 /* *d starts zeroed, with `done` set. */
-void dial_start(struct dial *d, struct flows *fs, const struct target *t);
+void dial_start(struct dial *d, struct flows *fs, struct grant *g);
 void dial_end(struct dial *d, bool hard);	/* cancels; closes the socket if it is still here */
+
+/*
+ * Another policy is in force, and g is what it says of the destination. OSH_WHY_ALLOWED: the dial goes on, or what it
+ * made may stay; addresses that are not allowed any more are left out, and `done` may have been called where none was
+ * left to answer. Else why it cannot, and then `done` was not called.
+ */
+enum osh_reason dial_again(struct dial *d, struct grant *g);
 
 /* The socket, no longer watched. An owner may also keep it here and put a function of its own into w.fn. */
 int dial_take(struct dial *d);

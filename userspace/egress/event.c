@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "event.h"
 
-struct osh_event_named event_of(const struct table *tb, const struct target *t, enum osh_verdict verdict,
-				enum osh_reason why, const struct ip *addr, uint16_t port)
+struct osh_event_named event_of(const struct grant *g, enum osh_verdict verdict, enum osh_reason why,
+			        const struct ip *addr, uint16_t port)
 {
+	const struct table *tb = &g->policy->table;
+	const struct target *t = &g->target;
 	struct osh_event_named ev = { .ev = {
 		.id = tb->id, .generation = tb->generation,
 		.kind = OSH_EV_EGRESS, .verdict = verdict, .why = (uint8_t)why,

@@ -4,8 +4,8 @@
 
 #include "ip.h"
 #include "osh/abi.h"
-#include "table.h"
+#include "grant.h"
 
 /* `addr`, `port`: what was dialled; NULL, 0 = nothing. */
-struct osh_event_named event_of(const struct table *tb, const struct target *t, enum osh_verdict verdict,
-				enum osh_reason why, const struct ip *addr, uint16_t port);
+struct osh_event_named event_of(const struct grant *g, enum osh_verdict verdict, enum osh_reason why,
+			        const struct ip *addr, uint16_t port);

@@ -11,6 +11,7 @@
 #include "own.h"
 #include "relay.h"
 #include "rules/rules.h"
+#include "text.h"
 
 #define ACCEPTS 64			/* connections taken in one round */
 #define EDGES (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
@@ -23,10 +24,20 @@ struct flow {
 	enum flow_state state;
 	struct watch client;
 	struct timer idle;
-	struct target target;
+	struct grant *grant;
+	bool named;
 	struct dial dial;		/* its socket is the upstream for the flow's life */
 	struct relay relay;
 };
+
+static void bury(struct flow *f)
+{
+	f->state = FLOW_DEAD;
+	grant_put(f->grant);
+	f->grant = NULL;
+	TAILQ_REMOVE(&f->fs->live, f, link);
+	TAILQ_INSERT_TAIL(&f->fs->dead, f, link);
+}
 
 static void flow_end(struct flow *f, bool hard)
 {
@@ -34,7 +45,6 @@ static void flow_end(struct flow *f, bool hard)
 
 	if (f->state == FLOW_DEAD)
 		return;
-	f->state = FLOW_DEAD;
 	loop_disarm(fs->loop, &f->idle);
 	relay_done(&f->relay);
 	dial_end(&f->dial, hard);
@@ -44,15 +54,15 @@ static void flow_end(struct flow *f, bool hard)
 	close(f->client.fd);
 	f->client.fd = -1;
 	fs->n--;
-	TAILQ_INSERT_TAIL(&fs->dead, f, link);
+	bury(f);
 }
 
 /* Denies for the address that was tried last, or for the destination itself. */
 static void deny(struct flow *f, enum osh_reason why)
 {
-	uint16_t port = f->target.port;
-	struct ip addr = f->dial.fs ? dial_addr(&f->dial, &port) : f->target.addr;
-	struct osh_event_named ev = event_of(&f->fs->table, &f->target, OSH_DENY, why, &addr, port);
+	uint16_t port = f->grant->target.port;
+	struct ip addr = f->dial.fs ? dial_addr(&f->dial, &port) : f->grant->target.addr;
+	struct osh_event_named ev = event_of(f->grant, OSH_DENY, why, &addr, port);
 
 	(void)records_put(&f->fs->records, &ev);	/* denied either way */
 	flow_end(f, true);
@@ -96,7 +106,7 @@ static void on_dialled(struct dial *d, enum osh_reason why)
 		return;
 	}
 	addr = dial_addr(d, &port);
-	ev = event_of(&f->fs->table, &f->target, OSH_ALLOW, why, &addr, port);
+	ev = event_of(f->grant, OSH_ALLOW, why, &addr, port);
 	if (!records_put(&f->fs->records, &ev)) {
 		flow_end(f, true);
 		return;
@@ -128,74 +138,165 @@ static void on_idle(struct timer *t)
 		flow_end(f, true);
 }
 
-void flow_relay(struct flows *fs, int fd, const struct target *t)
+void flow_relay(struct flows *fs, int fd, struct grant *g, bool named)
 {
 	struct flow *f = calloc(1, sizeof(*f));
 
 	if (!f) {
-		flow_refuse(fs, fd, t, OSH_WHY_INTERNAL);
+		flow_refuse(fs, fd, g, OSH_WHY_INTERNAL);
 		return;
 	}
 	f->fs = fs;
 	f->state = FLOW_DIAL;
-	f->target = *t;
+	f->grant = grant_ref(g);
+	f->named = named;
 	f->client = (struct watch){ fd, on_client };
 	f->idle.fn = on_idle;
 	f->dial.done = on_dialled;
 	f->dial.w.fd = -1;
+	TAILQ_INSERT_TAIL(&fs->live, f, link);
 	if (loop_watch(fs->loop, &f->client, EDGES) < 0)
 		deny(f, OSH_WHY_INTERNAL);
 	else
-		dial_start(&f->dial, fs, &f->target);
+		dial_start(&f->dial, fs, f->grant);
 }
 
-void flow_refuse(struct flows *fs, int fd, const struct target *t, enum osh_reason why)
+void flow_refuse(struct flows *fs, int fd, const struct grant *g, enum osh_reason why)
 {
-	struct osh_event_named ev = event_of(&fs->table, t, OSH_DENY, why, &t->addr, t->port);
+	struct osh_event_named ev = event_of(g, OSH_DENY, why, &g->target.addr, g->target.port);
 
 	(void)records_put(&fs->records, &ev);	/* denied either way */
 	close(fd);
 	fs->n--;
 }
 
-/* Where the client wanted to go, and who it is: both as the kernel says. */
-static enum osh_reason judge(struct flows *fs, int fd, struct target *t)
+/* Where the client wanted to go, and who it is: both as the kernel says. NULL = out of memory. */
+static struct grant *judge(struct flows *fs, int fd)
 {
+	struct target nobody = { 0 };
+	struct grant *g;
 	struct sockaddr_in6 sa;
 	socklen_t len = sizeof(sa), mark_len = sizeof(uint32_t);
 	uint32_t mark = 0;
 	struct ip dst;
 
 	memset(&sa, 0, sizeof(sa));
-	memset(t, 0, sizeof(*t));
 	if (getsockname(fd, (void *)&sa, &len) < 0 || sa.sin6_family != AF_INET6 ||
-	    getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &mark_len) < 0)
-		return OSH_WHY_INTERNAL;
+	    getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &mark_len) < 0) {
+		g = grant_own(generation_now(&fs->policies), &nobody);
+		if (g)
+			g->why = OSH_WHY_INTERNAL;
+		return g;
+	}
 	memcpy(dst.b, &sa.sin6_addr, sizeof(dst.b));
-	return table_judge(&fs->table, &dst, ntohs(sa.sin6_port), mark, t);
+	/* The mark was read first: what it says of the policy in force cannot be news to the table. */
+	return grant_new(generation_now(&fs->policies), &dst, ntohs(sa.sin6_port), mark);
+}
+
+/* Relayed as it is, or looked into. */
+static void admit(struct flows *fs, int fd, struct grant *g)
+{
+	const struct bundle *b = &g->policy->bundle;
+
+	if (rules_skip_tls(b, &g->target))
+		conn_start(fs, fd, g, true);
+	else if (rules_inspect(b, &g->target))
+		conn_start(fs, fd, g, false);
+	else
+		flow_relay(fs, fd, g, false);
 }
 
 static void take(struct flows *fs, int fd)
 {
-	struct target t;
-	enum osh_reason why = judge(fs, fd, &t);
+	struct grant *g = judge(fs, fd);
+	enum osh_reason why;
 	int on = 1;
 
+	if (!g) {			/* no memory, not even for a reason */
+		records_release(&fs->records);
+		close(fd);
+		return;
+	}
+	why = g->why;
 	fs->n++;
 	if (why == OSH_WHY_ALLOWED && fs->n > OSH_EGRESS_CONNS && !conn_make_room(fs))
 		why = OSH_WHY_LIMIT;
 	if (why != OSH_WHY_ALLOWED) {
-		flow_refuse(fs, fd, &t, why);
+		flow_refuse(fs, fd, g, why);
+		grant_put(g);
 		return;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (rules_skip_tls(fs->table.bundle, &t))
-		conn_start(fs, fd, &t, true);
-	else if (rules_inspect(fs->table.bundle, &t))
-		conn_start(fs, fd, &t, false);
-	else
-		flow_relay(fs, fd, &t);
+	admit(fs, fd, g);
+	grant_put(g);
+}
+
+/* What it is allowed to do now is not what it was allowed to do. */
+static void take_back(struct flow *f, enum osh_reason why, const char *detail)
+{
+	struct osh_http more = { 0 };
+	struct osh_event_named ev;
+	uint16_t port;
+	struct ip addr = dial_addr(&f->dial, &port);
+
+	ev = event_of(f->grant, OSH_DENY, OSH_WHY_REVOKED, &addr, port);
+	snprintf(more.detail, sizeof(more.detail), "%s", *detail ? detail : reason_text(why));
+	if (f->state == FLOW_DIAL || records_reserve_last(&f->fs->records))
+		(void)records_put_http(&f->fs->records, &ev, &more);	/* it ends either way */
+	flow_end(f, true);
+}
+
+/* Nothing of it was read yet, so it is as if it came now. */
+static void admit_again(struct flow *f, struct grant *g)
+{
+	struct flows *fs = f->fs;
+	int fd = f->client.fd;
+
+	loop_disarm(fs->loop, &f->idle);
+	dial_end(&f->dial, true);
+	loop_unwatch(fs->loop, &f->client);
+	f->client.fd = -1;
+	bury(f);			/* descriptor, reservation and count go on */
+	admit(fs, fd, g);
+}
+
+static void again(struct flow *f, struct grant *g)
+{
+	const struct bundle *b = &g->policy->bundle;
+	bool name = rules_skip_tls(b, &g->target), inside = !name && rules_inspect(b, &g->target);
+	enum osh_reason why = g->why;
+	bool dialling = f->state == FLOW_DIAL;
+
+	grant_move(&f->grant, g);
+	if (why == OSH_WHY_ALLOWED && (inside || (name && !f->named))) {
+		if (dialling && !f->named)
+			admit_again(f, g);
+		else
+			take_back(f, why, "the policy in force wants to look into it");
+		return;
+	}
+	if (why == OSH_WHY_ALLOWED)
+		why = dial_again(&f->dial, g);
+	if (why != OSH_WHY_ALLOWED)
+		take_back(f, why, "");
+}
+
+void flows_again(struct flows *fs)
+{
+	struct generation *p = fs->policies.now;
+	struct flow *f, *next;
+
+	for (f = TAILQ_FIRST(&fs->live); f; f = next) {
+		struct grant *g = f->grant->policy == p ? NULL : grant_again(p, f->grant);
+
+		next = TAILQ_NEXT(f, link);	/* what begins anew is at the end, and up to date */
+		if (g)
+			again(f, g);
+		else if (f->grant->policy != p)
+			flow_end(f, true);	/* no memory to judge it */
+		grant_put(g);
+	}
 }
 
 static void accept_pause(struct flows *fs, bool pause)
@@ -243,6 +344,7 @@ int flows_start(struct flows *fs, int listener_fd, struct err *e)
 {
 	int r;
 
+	TAILQ_INIT(&fs->live);
 	TAILQ_INIT(&fs->dead);
 	TAILQ_INIT(&fs->conns);
 	pool_init(&fs->pool);

@@ -10,8 +10,9 @@
 #include "http/pool.h"
 #include "loop.h"
 #include "names.h"
+#include "grant.h"
 #include "record.h"
-#include "table.h"
+#include "reload.h"
 #include "tls/tls.h"
 
 struct flow;
@@ -21,7 +22,8 @@ TAILQ_HEAD(exchange_list, exchange);
 
 struct flows {
 	struct loop *loop;
-	struct table table;
+	struct generations policies;
+	struct reload reload;
 	struct hosts hosts;
 	struct names names;
 	struct records records;
@@ -29,6 +31,7 @@ struct flows {
 	struct timer retry;		/* accepting again after the kernel ran out of something */
 	bool paused;
 	unsigned n;
+	struct flow_list live;		/* dialled or relayed */
 	struct flow_list dead;		/* freed between rounds: events of the round may still name them */
 
 	/* What is looked into. */
@@ -36,6 +39,7 @@ struct flows {
 	struct creds *creds;		/* NULL = none */
 	struct conn_list conns;
 	struct pool pool;
+	struct exchange_list exchanges;	/* under way; those judged longest ago first */
 	struct exchange_list waiting;	/* for room for their records */
 	struct exchange_list tokens;	/* for a token that was asked for */
 	struct timer token_timer;
@@ -43,9 +47,15 @@ struct flows {
 	size_t held;			/* bytes of bodies that wait for a judgement */
 };
 
-/* Both use the reservation of a record that came with `fd`, and end with it closed. */
-void flow_relay(struct flows *fs, int fd, const struct target *t);
-void flow_refuse(struct flows *fs, int fd, const struct target *t, enum osh_reason why);
+/*
+ * Both use the reservation of a record that came with `fd`, and end with it closed. `named`: TLS asks for the name
+ * that was dialled, or there is no TLS: somebody looked.
+ */
+void flow_relay(struct flows *fs, int fd, struct grant *g, bool named);
+void flow_refuse(struct flows *fs, int fd, const struct grant *g, enum osh_reason why);
+
+/* Another policy is in force: what it does not allow as it is ends, with its record. */
+void flows_again(struct flows *fs);
 
 int flows_start(struct flows *fs, int listener_fd, struct err *e);
 int flows_before(struct flows *fs);	/* between rounds; milliseconds to sleep at most, -1 = any */

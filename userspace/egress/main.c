@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "confine.h"
@@ -28,11 +29,11 @@ static bool number(const char *s, uint32_t *ret)
 	return *s >= '0' && *s <= '9' && !*end && v <= UINT32_MAX;
 }
 
-/* osh-egress ID GENERATION UID GID NET6[0..3] */
-static int read_args(int argc, char **argv, struct table *tb, uint32_t ids[2], struct err *e)
+/* osh-egress ID GENERATION UID GID NET6[0..3] SLOT */
+static int read_args(int argc, char **argv, struct table *tb, uint32_t ids[2], uint32_t *slot, struct err *e)
 {
 	uint32_t *const to[] = { &tb->id, &tb->generation, &ids[0], &ids[1], &tb->net6[0],
-				 &tb->net6[1], &tb->net6[2], &tb->net6[3] };
+				 &tb->net6[1], &tb->net6[2], &tb->net6[3], slot };
 
 	if (argc != 1 + (int)ARRAY_SIZE(to))
 		return fail(e, EINVAL, "started by osh-launch only");
@@ -76,13 +77,24 @@ static int confine(const uint32_t ids[2], struct err *e)
 	return confine_calls(e);
 }
 
-static int read_inputs(struct flows *fs, struct bundle *b, struct err *e)
+/* Landlock can only be narrowed: one whose policy may change is held to its ports by its cgroup's hooks alone. */
+static int follow_policy(struct flows *fs, struct err *e)
+{
+	int type;
+	socklen_t n = sizeof(type);
+
+	if (getsockopt(FD(CONTROL), SOL_SOCKET, SO_TYPE, &type, &n) < 0)
+		return confine_ports(&fs->policies.now->bundle, &fs->hosts, e);
+	return reload_init(&fs->reload, fs, FD(CONTROL), e);
+}
+
+static int read_inputs(struct flows *fs, const struct table *who, struct err *e)
 {
 	struct ip servers[RESOLV_SERVERS];
 	struct slice text;
 	int r, n;
 
-	if ((r = bundle_open_fd(b, FD(BUNDLE), e)) < 0 ||
+	if ((r = generation_open(&fs->policies.now, who, who->generation, FD(BUNDLE), e)) < 0 ||
 	    (r = read_text(FD(HOSTS), HOSTS_BYTES, &text, e)) < 0 ||
 	    (r = hosts_parse(&fs->hosts, text, e)) < 0)
 		return r;
@@ -91,22 +103,20 @@ static int read_inputs(struct flows *fs, struct bundle *b, struct err *e)
 		return r;
 	n = resolv_parse(text, servers);
 	free((char *)text.p);
-	if ((r = creds_load(&fs->creds, FD(CREDS), e)) < 0 || (r = confine_ports(b, &fs->hosts, e)) < 0)
+	close(FD(BUNDLE));
+	fs->reload.fs = fs;
+	fs->reload.root_fd = FD(ROOT);
+	fs->reload.anchors_fd = FD(ANCHORS);
+	if ((r = creds_load(&fs->creds, FD(CREDS), e)) < 0 || (r = follow_policy(fs, e)) < 0 ||
+	    (r = reload_tls(&fs->reload, &fs->policies.now->bundle, e)) < 0)
 		return r;
-	if (bundle_opens_tls(b) && (r = tls_new(&fs->tls, b, FD(ROOT), FD(ANCHORS), e)) < 0)
-		return r;
-	close(FD(ROOT));
-	close(FD(ANCHORS));
-	fs->table.bundle = b;
-	fs->table.addrs_fd = FD(ADDRS);
-	fs->table.idents_fd = FD(IDENTS);
 	return names_init(&fs->names, fs->loop, servers, n, e);
 }
 
 /* What went wrong before the first connection is an event too. */
-static void report(struct flows *fs, const struct err *e)
+static void report(struct flows *fs, uint32_t id, const struct err *e)
 {
-	struct osh_event_named ev = { .ev = { .id = fs->table.id, .kind = OSH_EV_EGRESS,
+	struct osh_event_named ev = { .ev = { .id = id, .kind = OSH_EV_EGRESS,
 					      .verdict = OSH_DENY, .why = OSH_WHY_INTERNAL } };
 
 	snprintf(ev.name, sizeof(ev.name), "%s", e->text);
@@ -130,7 +140,7 @@ static int before(void *arg)
 int main(int argc, char **argv)
 {
 	static struct flows fs;
-	static struct bundle b;
+	static struct table who = { .addrs_fd = FD(ADDRS), .idents_fd = FD(IDENTS) };
 	static struct loop l;
 	static struct watch init = { FD(PIDFD), on_sandbox_end };
 	uint32_t ids[2];
@@ -139,16 +149,17 @@ int main(int argc, char **argv)
 
 	if ((r = rules_init()) < 0)
 		fail(&e, -r, "no random numbers: %s", strerror(-r));
-	if (r < 0 || read_args(argc, argv, &fs.table, ids, &e) < 0 || confine(ids, &e) < 0 ||
+	if (r < 0 || read_args(argc, argv, &who, ids, &fs.policies.slot, &e) < 0 || confine(ids, &e) < 0 ||
 	    loop_init(&l, &e) < 0 || records_init(&fs.records, &l, FD(AUDIT), &e) < 0) {
 		dprintf(2, "osh-egress: %s\n", e.text);
 		return 1;
 	}
 	fs.loop = &l;
+	fs.policies.sandboxes_fd = FD(SANDBOXES);
 	l.before = before;
 	l.arg = &fs;
-	if (read_inputs(&fs, &b, &e) < 0 || flows_start(&fs, FD(LISTENER), &e) < 0) {
-		report(&fs, &e);
+	if (read_inputs(&fs, &who, &e) < 0 || flows_start(&fs, FD(LISTENER), &e) < 0) {
+		report(&fs, who.id, &e);
 		_exit(1);	/* here and below: exit handlers have no place behind the filter */
 	}
 	(void)dup2(0, 2);	/* nothing that is said from here on reaches a terminal */
@@ -157,6 +168,6 @@ int main(int argc, char **argv)
 		fail(&e, -r, "watch the sandbox: %s", strerror(-r));
 	else
 		(void)loop_run(&l, &e);
-	report(&fs, &e);
+	report(&fs, who.id, &e);
 	_exit(1);
 }

@@ -122,8 +122,7 @@ static void let_through(struct target *t, const struct osh_b_alt *a)
  * The rules that let this program through, once more: its groups are what the exec hook found, never
  * its path, since a replaced file keeps its path. Names the program's own rule before one for any.
  */
-static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_endpoint *ep,
-				   bool tainted, struct target *t)
+static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_endpoint *ep, struct target *t)
 {
 	const struct osh_b_alt *alts = &tb->bundle->alts[ep->first_alt];
 	struct osh_ident_key key = { tb->id, t->ident };
@@ -141,7 +140,7 @@ static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_en
 		if (!g)
 			any = alts[i].rule + 1;
 		else if ((in->groups[g / 64] >> g % 64 & 1) &&
-			 (!tainted || (alts[i].flags & OSH_ALT_TAINT_OK)))
+			 (!t->tainted || (alts[i].flags & OSH_ALT_TAINT_OK)))
 			own = alts[i].rule + 1;
 		else
 			continue;
@@ -151,7 +150,7 @@ static enum osh_reason choose_rule(const struct table *tb, const struct osh_b_en
 	t->rule = own ? own : any;
 	if (t->rule)
 		return OSH_WHY_ALLOWED;
-	return !t->ident ? OSH_WHY_NO_IDENTITY : tainted ? OSH_WHY_TAINTED : OSH_WHY_BINARY;
+	return !t->ident ? OSH_WHY_NO_IDENTITY : t->tainted ? OSH_WHY_TAINTED : OSH_WHY_BINARY;
 }
 
 static enum osh_reason find_host(const struct table *tb, const struct ip *dst, struct target *t)
@@ -175,31 +174,50 @@ static enum osh_reason find_host(const struct table *tb, const struct ip *dst, s
 	return t->host ? OSH_WHY_ALLOWED : OSH_WHY_DEST_UNKNOWN;
 }
 
+/* *t says who asks for which address and port. */
+static enum osh_reason judge(const struct table *tb, struct target *t)
+{
+	const struct osh_b_endpoint *ep;
+	enum osh_reason why = find_host(tb, &t->addr, t);
+
+	if (why != OSH_WHY_ALLOWED)
+		return why;
+	ep = endpoint_of(tb->bundle, t->host, t->port);
+	if (!ep || !ep->n_alts)
+		return OSH_WHY_PORT;
+	why = choose_rule(tb, ep, t);
+	if (why != OSH_WHY_ALLOWED)
+		return why;
+	if (addr_port_forbidden(t->port))
+		return OSH_WHY_PORT_FORBIDDEN;
+	return t->literal ? addr_judge(tb->bundle, t->host, t->port, &t->addr) : OSH_WHY_ALLOWED;
+}
+
 enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16_t port,
 			    uint32_t mark, struct target *t)
 {
-	const struct osh_b_endpoint *ep;
-	enum osh_reason why;
-
-	*t = (struct target){ .ident = OSH_MARK_IDENT(mark), .port = port, .addr = *dst };
+	*t = (struct target){ .ident = OSH_MARK_IDENT(mark), .port = port, .addr = *dst,
+			      .tainted = mark & OSH_MARK_TAINT };
 	/*
 	 * A connection that waited while the policy was reloaded has an older mark: it is judged like any
 	 * other, by these tables and by what the program is in this generation. A newer mark is not for us.
 	 */
 	if (!(mark & OSH_MARK_JUDGED) || ((tb->generation - OSH_MARK_GEN(mark)) & 0x3fff) > 0x1fff)
 		return OSH_WHY_MARK;
-	why = find_host(tb, dst, t);
-	if (why != OSH_WHY_ALLOWED)
-		return why;
-	ep = endpoint_of(tb->bundle, t->host, port);
-	if (!ep || !ep->n_alts)
-		return OSH_WHY_PORT;
-	why = choose_rule(tb, ep, mark & OSH_MARK_TAINT, t);
-	if (why != OSH_WHY_ALLOWED)
-		return why;
-	if (addr_port_forbidden(port))
-		return OSH_WHY_PORT_FORBIDDEN;
-	return t->literal ? addr_judge(tb->bundle, t->host, port, dst) : OSH_WHY_ALLOWED;
+	return judge(tb, t);
+}
+
+enum osh_reason table_again(const struct table *tb, const struct target *was, struct target *t)
+{
+	*t = (struct target){ .ident = was->ident, .port = was->port, .addr = was->addr, .tainted = was->tainted };
+	return judge(tb, t);
+}
+
+uint32_t table_host(const struct table *tb, const struct target *t)
+{
+	uint32_t host = t->literal ? host_by_cidr(tb->bundle, &t->addr) : host_by_name(tb->bundle, t->name);
+
+	return host && endpoint_of(tb->bundle, host, t->port) ? host : 0;
 }
 
 void target_text(const struct target *t, char out[OSH_NAME_MAX])

@@ -27,6 +27,7 @@ struct target {
 	uint32_t endpoint;		/* index into ENDPOINTS + 1 */
 	uint32_t alts;			/* bit i: the endpoint's alternative i lets this program through */
 	uint16_t port;
+	bool tainted;			/* the program was, when it connected */
 	bool literal;			/* an IP or CIDR endpoint: dial `addr` itself */
 	struct ip addr;
 	char name[OSH_NAME_MAX];	/* host name, or "" for a literal */
@@ -38,3 +39,9 @@ void target_text(const struct target *t, char out[OSH_NAME_MAX]);
 /* OSH_WHY_ALLOWED and *t filled, or the reason to close. *t holds what was learnt in either case. */
 enum osh_reason table_judge(const struct table *tb, const struct ip *dst, uint16_t port,
 			    uint32_t mark, struct target *t);
+
+/* The same for a connection that another generation judged before. */
+enum osh_reason table_again(const struct table *tb, const struct target *was, struct target *t);
+
+/* Number of the host that a target names, in this table; 0 = none, or not with this port. */
+uint32_t table_host(const struct table *tb, const struct target *t);

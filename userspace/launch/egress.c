@@ -20,7 +20,7 @@
 
 #define N_PASSED OSH_EFD_CGROUP		/* the cgroup is ours alone */
 #define HIGH 200			/* where descriptors wait while 3.. is being filled */
-#define N_ARGS 8
+#define N_ARGS 9
 
 static int program_fd = -1;
 
@@ -77,7 +77,7 @@ out:
 static void fill_args(const struct osh_msg_egress *m, char text[N_ARGS][16])
 {
 	const uint32_t args[N_ARGS] = { m->id, m->generation, m->uid, m->gid, m->net6[0],
-					m->net6[1], m->net6[2], m->net6[3] };
+					m->net6[1], m->net6[2], m->net6[3], m->slot };
 
 	for (int i = 0; i < N_ARGS; i++)
 		snprintf(text[i], sizeof(text[i]), "%u", args[i]);

@@ -383,11 +383,12 @@ int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e)
 	return tell(d, OSH_MSG_AUDIT_CALLS, &m, sizeof(m), fds, ARRAY_SIZE(fds), e);
 }
 
-int auditor_policy(struct daemon *d, const struct sandbox *s, struct err *e)
+int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generation, int bundle_fd, bool in_force,
+		   struct err *e)
 {
-	struct osh_msg_audit_policy m = { .id = s->k.id, .generation = s->k.generation };
+	struct osh_msg_audit_policy m = { .id = s->k.id, .generation = generation, .in_force = in_force };
 
-	return tell(d, OSH_MSG_AUDIT_POLICY, &m, sizeof(m), &s->bundle_fd, 1, e);
+	return tell(d, OSH_MSG_AUDIT_POLICY, &m, sizeof(m), &bundle_fd, 1, e);
 }
 
 int auditor_end(struct daemon *d, uint32_t id)

@@ -4,14 +4,30 @@
 #include "methods.h"
 #include "reload.h"
 
+static void on_loaded(void *arg, uint32_t generation, const char *error)
+{
+	if (error)
+		bus_answer_error(arg, error);
+	else
+		bus_answer_policy(arg, generation);
+	sd_bus_message_unref(arg);
+}
+
 int on_policy_set(const struct caller *who, sd_bus_message *m, struct err *e)
 {
 	struct sandbox *s;
 	const char *name;
-	int bundle, x;
+	struct reload_request q = { .arg = m, .done = on_loaded };
+	int x;
 
-	if (sd_bus_message_read(m, "sha{sv}", &name, &bundle, 0) < 0)
+	if (sd_bus_message_read(m, "sha{sv}", &name, &q.bundle_fd, 0) < 0)
 		return fail(e, EINVAL, "malformed call"); /* options included: none is known */
 	x = bus_find_running(who, name, &s, e);
-	return x ? x : reload_start(s, bundle, m, e);
+	if (x < 0)
+		return x;
+	sd_bus_message_ref(m);		/* on_loaded() may be called at once */
+	x = reload_start(s, &q, e);
+	if (x < 0)
+		sd_bus_message_unref(m);
+	return x;
 }

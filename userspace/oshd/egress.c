@@ -5,11 +5,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "launcher.h"
 #include "own.h"
 #include "reload.h"
 #include "root.h"
 #include "sandbox.h"
+#include "store.h"
 #include "upstream.h"
 
 #define REST_US 100000			/* between two starts, so that a crash loop is no load */
@@ -25,7 +27,7 @@ static int text_fd(const char *path)
 /* Everything an egress holds, as osh/msg.h lists it. */
 static int ask(struct sandbox *s, struct err *e)
 {
-	struct osh_msg_egress m = { .id = s->k.id, .generation = s->k.generation,
+	struct osh_msg_egress m = { .id = s->k.id, .generation = s->k.generation, .slot = s->k.slot,
 				    .uid = OSH_UID_EGRESS + s->k.slot,
 				    .gid = OSH_UID_EGRESS + s->k.slot };
 	_close_ int resolv = text_fd("/etc/resolv.conf");
@@ -34,15 +36,22 @@ static int ask(struct sandbox *s, struct err *e)
 	_close_ int none = s->root_fd < 0 ? root_none() : -1;
 	_close_ int addrs = kbpf_map_fd_ro(s->d->kernel, "addrs");
 	_close_ int idents = kbpf_map_fd_ro(s->d->kernel, "idents");
+	_close_ int sandboxes = kbpf_map_fd_ro(s->d->kernel, "sandboxes"), control = -1;
 	int fds[OSH_EFD_MAX], r;
 
-	if (addrs < 0 || idents < 0)
+	if (addrs < 0 || idents < 0 || sandboxes < 0)
 		return fail(e, EIO, "no read-only descriptor of the tables");
 	if (s->root_fd < 0 && none < 0)
 		return fail(e, errno, "memfd: %s", strerror(errno));
 	if (resolv < 0 || hosts < 0 || creds < 0)
 		return fail(e, errno, "open the resolver's configuration: %s", strerror(errno));
 	r = upstream_trust(s, resolv, hosts, e);
+	if (!r)
+		r = control_open(s, &control, e);
+	if (!r)
+		r = control_watch(s, e);
+	if (!r && !s->d->config.embedded)
+		r = store_save(s, e);	/* the next oshd must be able to reach it */
 	if (r < 0)
 		return r;
 	memcpy(m.net6, s->k.net6, sizeof(m.net6));
@@ -57,6 +66,8 @@ static int ask(struct sandbox *s, struct err *e)
 	fds[OSH_EFD_CREDS] = creds;
 	fds[OSH_EFD_ROOT] = s->root_fd < 0 ? none : s->root_fd;
 	fds[OSH_EFD_ANCHORS] = s->root_fd < 0 ? none : s->anchors_fd;
+	fds[OSH_EFD_SANDBOXES] = sandboxes;
+	fds[OSH_EFD_CONTROL] = control;
 	fds[OSH_EFD_CGROUP] = s->egress_cgroup_fd;
 	return launcher_egress(s->d, &m, fds, e);
 }
@@ -88,16 +99,14 @@ static void rest(struct sandbox *s)
 		fprintf(stderr, "oshd: sandbox %s: no timer; its egress stays down\n", s->name);
 }
 
-/* It was to go: no reason to rest, or to count. */
-static void gone_as_asked(struct sandbox *s)
+/* While a policy is loaded: the next one starts with what comes of that, so there is no reason to rest. */
+static void gone_while_held(struct sandbox *s)
 {
 	s->egress.state = EGRESS_NONE;
-	if (s->egress.starts)
-		s->egress.starts--;
 	reload_egress_gone(s);
 }
 
-bool egress_hold(struct sandbox *s)
+enum egress_state egress_hold(struct sandbox *s)
 {
 	struct egress *g = &s->egress;
 
@@ -106,9 +115,12 @@ bool egress_hold(struct sandbox *s)
 	sd_event_source_set_enabled(g->wait, SD_EVENT_OFF);
 	if (g->state == EGRESS_RESTING)
 		g->state = EGRESS_NONE;
-	if (g->state == EGRESS_UP)
-		cgroup_kill_members(s->egress_cgroup_fd);
-	return g->state == EGRESS_NONE;
+	return g->state;
+}
+
+void egress_kill(struct sandbox *s)
+{
+	cgroup_kill_members(s->egress_cgroup_fd);
 }
 
 void egress_release(struct sandbox *s)
@@ -153,8 +165,9 @@ static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
 	(void)events;
 	s->egress.exit = sd_event_source_disable_unref(s->egress.exit);
 	own_close(&s->egress.pidfd);
+	control_close(s);
 	if (s->state == SB_RUNNING && s->egress.held)
-		gone_as_asked(s);
+		gone_while_held(s);
 	else if (s->state == SB_RUNNING)
 		rest(s);
 	else
@@ -186,7 +199,12 @@ int egress_adopt(struct sandbox *s, struct err *e)
 	if (fd < 0)
 		return fail(e, errno, "open cgroup.events: %s", strerror(errno));
 	r = egress_arm(s, e);
-	if (r < 0 || !populated(fd))
+	if (r < 0 || !populated(fd)) {
+		control_close(s);
+		return r;
+	}
+	r = control_watch(s, e);
+	if (r < 0)
 		return r;
 	r = sd_event_add_io(s->d->event, &g->exit, fd, EPOLLPRI, on_cgroup, s);
 	if (r < 0)
@@ -207,14 +225,15 @@ void egress_up(struct sandbox *s, int pidfd)
 	if (sd_event_add_io(s->d->event, &g->exit, pidfd, EPOLLIN, on_gone, s) < 0)
 		fprintf(stderr, "oshd: sandbox %s: cannot watch its egress\n", s->name);
 	if (g->held)			/* asked for before it was held */
-		cgroup_kill_members(s->egress_cgroup_fd);
+		reload_egress_up(s);
 }
 
 void egress_failed(struct sandbox *s, const char *why)
 {
 	fprintf(stderr, "oshd: sandbox %s: egress: %s\n", s->name, why);
+	control_close(s);
 	if (s->egress.held)
-		gone_as_asked(s);
+		gone_while_held(s);
 	else
 		rest(s);
 }
@@ -227,6 +246,7 @@ void egress_end(struct sandbox *s)
 	g->exit = sd_event_source_disable_unref(g->exit);
 	g->rest = sd_event_source_disable_unref(g->rest);
 	own_close(&g->pidfd);
+	control_close(s);
 	g->held = false;
 	if (s->egress_cgroup_fd >= 0)
 		cgroup_kill(s->egress_cgroup_fd);

@@ -13,11 +13,13 @@ enum egress_state { EGRESS_NONE, EGRESS_ASKED, EGRESS_UP, EGRESS_RESTING };
 struct egress {
 	enum egress_state state;
 	int pidfd;
+	int control_fd;			/* to the one that lives, or -1 */
+	sd_event_source *control;
 	sd_event_source *wait;		/* listener readable */
 	sd_event_source *exit;		/* egress died */
 	sd_event_source *rest;		/* pause between two starts */
 	unsigned starts;
-	bool held;			/* none is to live until it is released */
+	bool held;			/* none is to be started until it is released */
 };
 
 int egress_arm(struct sandbox *s, struct err *e);	/* after the listener exists */
@@ -26,9 +28,10 @@ void egress_up(struct sandbox *s, int pidfd);		/* osh-launch started it; takes p
 void egress_failed(struct sandbox *s, const char *why);
 
 /*
- * Ends the egress and starts no other; connections wait in the listener's backlog. True = none lives;
- * else reload_egress_gone() follows.
+ * Starts none from here on: connections wait in the listener's backlog. While it is held reload_egress_up() says
+ * that one which had been asked for is there, and reload_egress_gone() that none lives any more.
  */
-bool egress_hold(struct sandbox *s);
+enum egress_state egress_hold(struct sandbox *s);
+void egress_kill(struct sandbox *s);
 void egress_release(struct sandbox *s);
 void egress_end(struct sandbox *s);

@@ -37,7 +37,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 	s->bundle_fd = s->log_fd = s->summary_fd = s->hosts_fd = s->root_fd = s->anchors_fd = -1;
 	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
-	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = -1;
+	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = s->egress.control_fd = -1;
 	s->slot_fd = s->calls_fd = s->tally_fd = s->creds_fd = s->manager_fd = -1;
 	return s;
 }

@@ -20,7 +20,8 @@ int store_save(struct sandbox *s, struct err *e)
 			 (s->summary_fd >= 0 ? OSH_STORED_SUMMARY : 0) |
 			 (s->hosts_fd >= 0 ? OSH_STORED_HOSTS : 0) |
 			 (s->creds_fd >= 0 ? OSH_STORED_CREDS : 0) |
-			 (s->root_fd >= 0 ? OSH_STORED_ROOT : 0),
+			 (s->root_fd >= 0 ? OSH_STORED_ROOT : 0) |
+			 (s->egress.control_fd >= 0 ? OSH_STORED_CONTROL : 0),
 		.cgroup = s->k.cgroup, .egress_cgroup = s->egress_cgroup, .netns = s->k.netns,
 	};
 	int fds[OSH_SFD_MAX];
@@ -47,6 +48,7 @@ int store_save(struct sandbox *s, struct err *e)
 	fds[OSH_SFD_ANCHORS] = s->root_fd >= 0 ? s->anchors_fd : s->bundle_fd;
 	fds[OSH_SFD_MANAGER] = s->manager_fd;
 	fds[OSH_SFD_SLOT] = s->slot_fd;
+	fds[OSH_SFD_CONTROL] = s->egress.control_fd >= 0 ? s->egress.control_fd : s->bundle_fd;
 	return launcher_store(s->d, &m, fds, e);
 }
 
@@ -84,6 +86,8 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 		s->root_fd = chan_take(in, OSH_SFD_ROOT);
 		s->anchors_fd = chan_take(in, OSH_SFD_ANCHORS);
 	}
+	if (m->flags & OSH_STORED_CONTROL)
+		s->egress.control_fd = chan_take(in, OSH_SFD_CONTROL);
 	s->k = (struct kbpf_sandbox){ .slot = m->slot, .id = m->id, .generation = m->generation,
 				      .cgroup = m->cgroup, .netns = m->netns };
 	memcpy(s->k.net6, m->net6, sizeof(m->net6));
@@ -115,6 +119,8 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 		r = reload_resume(s, e);
 	if (!r)
 		r = sandbox_resume(s, e);
+	if (!r)
+		reload_resumed(s);
 	if (!r)
 		r = auditor_add(d, s, e);
 	if (r < 0)

@@ -9,7 +9,9 @@
 #include "flow.h"
 #include "hosts.h"
 #include "http/deny.h"
+#include "http/exchange_parts.h"
 #include "rules/rules.h"
+#include "text.h"
 
 #define PEEK 17408			/* one TLS record and its header: as far as a ClientHello is read */
 
@@ -19,6 +21,7 @@ static void reap(struct timer *t)
 
 	if (c->state)
 		c->ops->done(c);
+	grant_put(c->grant);
 	free(c);
 }
 
@@ -56,7 +59,7 @@ bool conn_make_room(struct flows *fs)
 static void refuse(struct conn *c, enum osh_reason why, const char *detail, bool hard)
 {
 	struct flows *fs = c->fs;
-	struct osh_event_named ev = event_of(&fs->table, &c->target, OSH_DENY, why, NULL, 0);
+	struct osh_event_named ev = event_of(c->grant, OSH_DENY, why, NULL, 0);
 	struct osh_http more = { 0 };
 
 	snprintf(more.detail, sizeof(more.detail), "%s", detail);
@@ -94,6 +97,14 @@ static void on_ready(struct stream *s, uint32_t events)
 /* From here on each request has a record of its own, so the one that was kept for the connection is free. */
 static void start(struct conn *c, enum tls_alpn alpn)
 {
+	if (!conn_grant(c)) {
+		refuse(c, OSH_WHY_INTERNAL, "out of memory", true);
+		return;
+	}
+	if (c->grant->why != OSH_WHY_ALLOWED) {
+		refuse(c, OSH_WHY_REVOKED, reason_text(c->grant->why), true);
+		return;
+	}
 	records_release(&c->fs->records);
 	c->reserved = false;
 	c->client.ready = on_ready;
@@ -121,28 +132,34 @@ static bool port_is_tls(uint16_t port)
 	return port == 443 || port == 8443;
 }
 
+static void hand_over(struct conn *c, bool named)
+{
+	struct flows *fs = c->fs;
+	int fd = c->client.w.fd;
+
+	loop_unwatch(fs->loop, &c->client.w);
+	c->client.w.fd = -1;
+	c->reserved = false;		/* both go on to the flow */
+	fs->n++;
+	flow_relay(fs, fd, c->grant, named);
+	conn_end(c, true);
+}
+
 /* Relayed as it is: what name it asks for is all that there is to see, and that must be the name dialled. */
 static void relay(struct conn *c, const struct hello_found *found, bool tls)
 {
-	struct flows *fs = c->fs;
 	char name[OSH_NAME_MAX], want[OSH_NAME_MAX];
-	int fd = c->client.w.fd;
+	const struct target *t = &c->grant->target;
 
-	target_text(&c->target, want);
+	target_text(t, want);
 	if (tls && found->ech)
 		refuse(c, OSH_WHY_TLS_ECH, "", true);
-	else if (tls && !c->target.literal && (!hosts_name(found->sni, name) || strcmp(name, want)))
+	else if (tls && !t->literal && (!hosts_name(found->sni, name) || strcmp(name, want)))
 		refuse(c, OSH_WHY_TLS_SNI, "", true);
-	else if (tls && c->target.literal && found->sni.n)
+	else if (tls && t->literal && found->sni.n)
 		refuse(c, OSH_WHY_TLS_SNI, "", true);
-	else {
-		loop_unwatch(fs->loop, &c->client.w);
-		c->client.w.fd = -1;
-		c->reserved = false;	/* both go on to the flow */
-		fs->n++;
-		flow_relay(fs, fd, &c->target);
-		conn_end(c, true);
-	}
+	else
+		hand_over(c, true);
 }
 
 /* Somebody may read it: it is plain HTTP, to all appearance. */
@@ -163,7 +180,7 @@ static void begin(struct conn *c, enum hello what, const struct hello_found *fou
 {
 	char name[OSH_NAME_MAX];
 
-	if (what == HELLO_PLAIN && port_is_tls(c->target.port)) {
+	if (what == HELLO_PLAIN && port_is_tls(c->grant->target.port)) {
 		refuse_plain(c);
 	} else if (c->skip) {
 		relay(c, found, what == HELLO_TLS);
@@ -172,9 +189,9 @@ static void begin(struct conn *c, enum hello what, const struct hello_found *fou
 	} else if (!c->fs->tls) {
 		refuse(c, OSH_WHY_TLS_CLIENT, "there is no root certificate to answer with", true);
 	} else {
-		target_text(&c->target, name);
+		target_text(&c->grant->target, name);
 		conn_await(c, TIMER_HELLO);
-		tls_accept(c->fs->tls, &c->client, name, true, on_shaken);
+		tls_accept(c->fs->tls, &c->client, &c->grant->policy->bundle, name, true, on_shaken);
 	}
 }
 
@@ -206,21 +223,88 @@ static void on_first(struct stream *s, uint32_t events)
 		refuse(c, OSH_WHY_FIRST_BYTES, "malformed ClientHello", true);
 }
 
-void conn_start(struct flows *fs, int fd, const struct target *t, bool skip)
+void conn_start(struct flows *fs, int fd, struct grant *g, bool skip)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (!c || stream_open(&c->client, fs->loop, fd, on_first) < 0) {
 		free(c);
-		flow_refuse(fs, fd, t, OSH_WHY_INTERNAL);
+		flow_refuse(fs, fd, g, OSH_WHY_INTERNAL);
 		return;
 	}
 	c->fs = fs;
-	c->target = *t;
+	c->grant = grant_ref(g);
 	c->skip = skip;
 	c->reserved = true;
 	c->listed = true;
 	c->timer.fn = on_timer;
 	TAILQ_INSERT_TAIL(&fs->conns, c, link);
 	loop_arm(fs->loop, &c->timer, TIMER_HELLO);
+}
+
+/* ---- another policy is in force */
+
+static void take_back(struct conn *c, const char *detail)
+{
+	struct osh_event_named ev = event_of(c->grant, OSH_DENY, OSH_WHY_REVOKED, NULL, 0);
+	struct osh_http more = { 0 };
+
+	snprintf(more.detail, sizeof(more.detail), "%s", detail);
+	if (c->reserved || records_reserve_last(&c->fs->records))
+		(void)records_put_http(&c->fs->records, &ev, &more);	/* it ends either way */
+	c->reserved = false;
+	conn_end(c, true);
+}
+
+/* Nothing was read of it: it is as if it came now. */
+static void begin_anew(struct conn *c)
+{
+	const struct bundle *b = &c->grant->policy->bundle;
+
+	c->skip = rules_skip_tls(b, &c->grant->target);
+	if (!c->skip && !rules_inspect(b, &c->grant->target))
+		hand_over(c, false);
+}
+
+/*
+ * One in its handshake stays with the policy whose certificate it is being shown; start() judges it again.
+ * But no policy stays longer than the next but one.
+ */
+static void again(struct conn *c, struct grant *g)
+{
+	bool shaking = c->client.ssl && !c->state;
+	bool late = g->policy->table.generation - c->grant->policy->table.generation > 1;
+
+	if (shaking && !late && g->why == OSH_WHY_ALLOWED)
+		return;
+	grant_move(&c->grant, g);
+	if (g->why != OSH_WHY_ALLOWED || shaking)
+		take_back(c, shaking && late ? "the handshake took too long" : reason_text(g->why));
+	else if (!c->state)
+		begin_anew(c);
+}
+
+void conns_again(struct flows *fs)
+{
+	struct generation *p = fs->policies.now;
+	struct exchange *x;
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&fs->conns); c; c = next) {
+		struct grant *g = c->grant->policy == p ? NULL : grant_again(p, c->grant);
+
+		next = TAILQ_NEXT(c, link);
+		if (g)
+			again(c, g);
+		else if (c->grant->policy != p)
+			conn_end(c, true);	/* no memory to judge it */
+		grant_put(g);
+	}
+	/* What begins meanwhile is at the end, and is of this policy. */
+	for (unsigned n = fs->requests; n && (x = TAILQ_FIRST(&fs->exchanges)); n--) {
+		TAILQ_REMOVE(&fs->exchanges, x, under_way);
+		TAILQ_INSERT_TAIL(&fs->exchanges, x, under_way);
+		if (x->grant->policy != p && !x->c->ending)
+			exchange_again(x);
+	}
 }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "http/exchange.h"
-#include "table.h"
+#include "grant.h"
 #include "tls/stream.h"
 
 struct flows;
@@ -29,7 +29,7 @@ struct conn {
 	TAILQ_ENTRY(conn) link;		/* in flows.conns, by their last request */
 	struct flows *fs;
 	struct stream client;
-	struct target target;
+	struct grant *grant;		/* conn_grant() first: it may be of an earlier policy */
 	struct timer timer;		/* conn_await()'s */
 	bool tls;			/* credentials go over such connections alone */
 	bool listed;			/* in flows.conns: the sandbox', not one of our own (token.c) */
@@ -42,7 +42,13 @@ struct conn {
 };
 
 /* An accepted connection that was judged; uses the reservation of a record that came with `fd`. */
-void conn_start(struct flows *fs, int fd, const struct target *t, bool skip);
+void conn_start(struct flows *fs, int fd, struct grant *g, bool skip);
+
+/* What it is under the policy in force. NULL = out of memory. */
+struct grant *conn_grant(struct conn *c);
+
+/* Another policy is in force: connections that it does not allow end, and requests under way are judged again. */
+void conns_again(struct flows *fs);
 
 /* Ends the one that has been without a request longest. False: there is none. */
 bool conn_make_room(struct flows *fs);

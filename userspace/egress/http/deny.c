@@ -18,6 +18,7 @@ static const struct {
 	enum step step;
 } kinds[] = {
 	{ OSH_WHY_REQUEST,         403, "policy_denied",              STEP_RULE },
+	{ OSH_WHY_REVOKED,         403, "policy_denied",              STEP_RULE },
 	{ OSH_WHY_REQUEST_DENIED,  403, "policy_denied",              STEP_NONE },
 	{ OSH_WHY_GRAPHQL,         403, "policy_denied",              STEP_RULE },
 	{ OSH_WHY_GRAPHQL_UNKNOWN, 403, "policy_denied",              STEP_RULE },
@@ -84,11 +85,11 @@ static void put_detail(struct json *j, const struct deny *d, enum step step)
 
 static void put_binary(struct json *j, const struct deny *d)
 {
-	struct osh_ident_key key = { d->table->id, d->target->ident };
+	struct osh_ident_key key = { d->grant->policy->table.id, d->grant->target.ident };
 	struct osh_ident who = { 0 };
 
 	json_key(j, "binary");
-	if (d->target->ident && !maps_lookup(d->table->idents_fd, &key, &who))
+	if (d->grant->target.ident && !maps_lookup(d->grant->policy->table.idents_fd, &key, &who))
 		json_str(j, who.path, strnlen(who.path, sizeof(who.path)));
 	else
 		json_nil(j);
@@ -98,20 +99,20 @@ static void put_where(struct json *j, const struct deny *d)
 {
 	char host[OSH_NAME_MAX];
 
-	target_text(d->target, host);
+	target_text(&d->grant->target, host);
 	if (d->method[0])
 		json_kv_str(j, "method", d->method);
 	if (d->path[0])
 		json_kv_str(j, "path", d->path);
 	json_kv_str(j, "host", host);
-	json_kv_u64(j, "port", d->target->port);
+	json_kv_u64(j, "port", d->grant->target.port);
 	put_binary(j, d);
 }
 
 static void put_rule(struct json *j, const struct deny *d)
 {
-	const struct bundle *b = d->table->bundle;
-	uint32_t rule = d->rule ? d->rule : d->target->rule;
+	const struct bundle *b = &d->grant->policy->bundle;
+	uint32_t rule = d->rule ? d->rule : d->grant->target.rule;
 	const char *name = rule && rule <= b->n_rules ? bundle_str(b, b->rules[rule - 1].name) : NULL;
 	char text[300];
 
@@ -156,7 +157,7 @@ void deny_body(struct buf *out, const struct deny *d)
 
 void deny_plain(struct buf *out, const struct conn *c, enum osh_reason why)
 {
-	struct deny d = { .why = why, .table = &c->fs->table, .target = &c->target, .detail = "",
+	struct deny d = { .why = why, .grant = c->grant, .detail = "",
 			  .method = "", .path = "", .tls = c->tls };
 	struct buf body = { 0 };
 

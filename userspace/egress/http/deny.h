@@ -7,14 +7,13 @@
 
 #include "buf.h"
 #include "osh/abi.h"
-#include "table.h"
+#include "grant.h"
 
 struct conn;
 
 struct deny {
 	enum osh_reason why;
-	const struct table *table;
-	const struct target *target;
+	const struct grant *grant;
 	const char *detail;		/* one line more, or "" */
 	uint32_t rule, line;		/* index into RULES + 1, or 0 for the target's; line in the policy, or 0 */
 	const char *method, *path;	/* path without query; "" = there is none */

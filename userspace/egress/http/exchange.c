@@ -21,6 +21,7 @@ static void reap(struct timer *t)
 	head_done(&x->trailers);
 	websocket_free(x->ws);
 	guard_done(x);
+	grant_put(x->grant);
 	if (n_kept == KEPT) {
 		head_done(&mine);
 		free(x);
@@ -47,6 +48,11 @@ static void on_timer(struct timer *t)
 		exchange_cut(x, GONE_TIMEOUT);
 }
 
+struct grant *conn_grant(struct conn *c)
+{
+	return grant_now(&c->fs->policies, &c->grant) ? c->grant : NULL;
+}
+
 struct exchange *exchange_new(struct conn *c, struct side *client)
 {
 	struct flows *fs = c->fs;
@@ -60,6 +66,7 @@ struct exchange *exchange_new(struct conn *c, struct side *client)
 	}
 	x->fs = fs;
 	x->c = c;
+	x->grant = grant_ref(c->grant);
 	x->client = client;
 	x->timer.fn = on_timer;
 	x->wait.fn = up_place;
@@ -68,6 +75,7 @@ struct exchange *exchange_new(struct conn *c, struct side *client)
 		TAILQ_REMOVE(&fs->conns, c, link);
 		TAILQ_INSERT_TAIL(&fs->conns, c, link);
 	}
+	TAILQ_INSERT_TAIL(&fs->exchanges, x, under_way);
 	c->exchanges++;
 	fs->requests++;
 	return x;
@@ -135,6 +143,7 @@ void exchange_over(struct exchange *x)
 		records_release(&x->fs->records);
 	x->reserved = false;
 	x->client->x = NULL;
+	TAILQ_REMOVE(&x->fs->exchanges, x, under_way);
 	x->c->exchanges--;
 	x->fs->requests--;
 	loop_disarm(x->fs->loop, &x->timer);

@@ -38,7 +38,7 @@ static bool record(struct conn *c, struct osh_event_named *ev, const char *metho
 	size_t n = path_len(target);
 
 	ev->ev.kind = OSH_EV_HTTP;
-	ev->ev.port = c->target.port;
+	ev->ev.port = c->grant->target.port;
 	ev->ev.aux = hash(target, n, hash(method, strlen(method) + 1, 2166136261u));
 	http->flags |= c->tls ? OSH_HTTP_TLS : 0;
 	copy(http->method, sizeof(http->method), method, strlen(method), &http->flags);
@@ -48,7 +48,7 @@ static bool record(struct conn *c, struct osh_event_named *ev, const char *metho
 
 bool answer_event(struct exchange *x, enum osh_verdict v, enum osh_reason why, int status, const char *detail)
 {
-	struct osh_event_named ev = event_of(&x->fs->table, &x->c->target, v, why, NULL, 0);
+	struct osh_event_named ev = event_of(x->grant, v, why, NULL, 0);
 	struct osh_http http = { .status = (uint16_t)status };
 
 	if (!x->reserved && !records_reserve_last(&x->fs->records))
@@ -62,7 +62,7 @@ bool answer_event(struct exchange *x, enum osh_verdict v, enum osh_reason why, i
 
 static void event_of_conn(struct conn *c, enum osh_reason why, int status, const char *detail)
 {
-	struct osh_event_named ev = event_of(&c->fs->table, &c->target, OSH_DENY, why, NULL, 0);
+	struct osh_event_named ev = event_of(c->grant, OSH_DENY, why, NULL, 0);
 	struct osh_http http = { .status = (uint16_t)status };
 
 	if (!records_reserve_last(&c->fs->records))
@@ -73,7 +73,7 @@ static void event_of_conn(struct conn *c, enum osh_reason why, int status, const
 
 static void body_of_conn(struct conn *c, enum osh_reason why, const char *detail, struct buf *body)
 {
-	struct deny d = { .why = why, .table = &c->fs->table, .target = &c->target, .detail = detail,
+	struct deny d = { .why = why, .grant = c->grant, .detail = detail,
 			  .method = "", .path = "", .tls = c->tls };
 
 	if (body)
@@ -167,7 +167,7 @@ size_t answer_drain(struct exchange *x, struct slice bytes)
 void answer_deny(struct exchange *x, int status, enum osh_reason why, const char *detail, bool event)
 {
 	char *path = strdup(head_str(&x->head, x->shown));
-	struct deny d = { .why = why, .table = &x->fs->table, .target = &x->c->target, .detail = detail,
+	struct deny d = { .why = why, .grant = x->grant, .detail = detail,
 			  .rule = x->rule, .line = x->line, .path = path ? path : "",
 			  .method = head_str(&x->head, x->head.method), .tls = x->c->tls };
 

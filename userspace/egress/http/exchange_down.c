@@ -141,7 +141,7 @@ static bool try_again(const struct exchange *x, enum gone why)
 	bool harmless = !strcmp(m, "GET") || !strcmp(m, "HEAD") || !strcmp(m, "OPTIONS") ||
 			!strcmp(m, "PUT") || !strcmp(m, "DELETE");
 
-	if (x->body_sent || x->answered)
+	if (x->body_sent || x->answered || x->last_try)
 		return false;
 	return (why == GONE_REFUSED && x->tries < TRIES_REFUSED) ||
 	       (why == GONE_STALE && x->tries < TRIES && harmless);

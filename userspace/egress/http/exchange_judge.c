@@ -6,8 +6,9 @@
 #include "http/guard.h"
 #include "http/request.h"
 #include "http/token.h"
+#include "text.h"
 
-static struct rules_request question(const struct exchange *x)
+struct rules_request judge_question(const struct exchange *x)
 {
 	const struct head *h = &x->head;
 	const struct field *type = head_find(h, "content-type", 0);
@@ -50,13 +51,13 @@ static bool make_ready(struct exchange *x, const struct rules_answer *a)
 /* Where messages must be judged they must be readable: the server is offered no extension. */
 static bool open_websocket(struct exchange *x, const struct rules_answer *a)
 {
-	const struct bundle *b = x->fs->table.bundle;
+	const struct bundle *b = &x->grant->policy->bundle;
 
 	websocket_free(x->ws);
 	x->ws = NULL;
 	if (!x->upgrade || !a->l7 || b->l7[a->l7 - 1].protocol != OSH_PROTO_WEBSOCKET)
 		return true;
-	if (!websocket_new(&x->ws, b, &x->c->target, slice_of(head_str(&x->head, x->head.target))))
+	if (!websocket_new(&x->ws, b, &x->grant->target, slice_of(head_str(&x->head, x->head.target))))
 		return false;
 	if (x->ws)
 		head_drop(&x->head, "sec-websocket-extensions");
@@ -80,7 +81,7 @@ static void ask_for_body(struct exchange *x)
 /* False: it waits for one, or was refused for the lack of one. */
 static bool has_token(struct exchange *x, const struct rules_answer *a)
 {
-	const struct bundle *b = x->fs->table.bundle;
+	const struct bundle *b = &x->grant->policy->bundle;
 	uint32_t credential = a->l7 ? b->l7[a->l7 - 1].credential : 0;
 	enum token_state state = credential ? token_need(x->fs, bundle_str(b, credential)) : TOKEN_READY;
 
@@ -94,16 +95,28 @@ static bool has_token(struct exchange *x, const struct rules_answer *a)
 	return state == TOKEN_READY;
 }
 
+/* Where no rule is about requests any more, a connection that is looked into still is. */
+static void ask_rules(const struct exchange *x, const struct rules_request *q, struct rules_answer *a)
+{
+	const struct bundle *b = &x->grant->policy->bundle;
+	const struct target *t = &x->grant->target;
+
+	if (rules_inspect(b, t))
+		rules_judge(b, t, q, a);
+	else
+		rules_pass(b, t, q, a);
+}
+
 static void decide(struct exchange *x)
 {
 	static struct rules_answer a;	/* large, and done with on return */
-	struct rules_request q = question(x);
+	struct rules_request q = judge_question(x);
 	const char *detail;
 	enum osh_reason why;
 	size_t most;
 
 	q.body = (struct slice){ x->held.p ? x->held.p : "", x->held.n };
-	rules_judge(x->fs->table.bundle, &x->c->target, &q, &a);
+	ask_rules(x, &q, &a);
 	x->rule = a.rule;
 	x->line = a.line;
 	why = a.why;
@@ -150,28 +163,65 @@ static bool body_is_plain(const struct head *h)
 	       !head_find(h, "content-encoding", 1) && !head_find(h, "content-type", 1);
 }
 
+/*
+ * By the policy in force, and by it alone: where another has come into force since the head was judged, the whole
+ * request is judged anew. What is held of its body stays held.
+ */
 static void judge(struct exchange *x)
 {
+	bool holding = x->stage == X_HOLD;
 	struct rules_request q;
 	const char *detail;
-	enum osh_reason why = request_check(&x->head, x->c, &detail);
+	enum osh_reason why;
+	size_t most;
 
+	if (!conn_grant(x->c)) {
+		deny(x, OSH_WHY_INTERNAL, "out of memory");
+		return;
+	}
+	grant_move(&x->grant, x->c->grant);
+	if (x->grant->why != OSH_WHY_ALLOWED) {
+		x->shown = x->head.target;
+		deny(x, OSH_WHY_REVOKED, reason_text(x->grant->why));
+		return;
+	}
+	why = request_check(&x->head, x->c, &detail);
 	x->shown = x->head.target;
 	x->is_head = !strcmp(head_str(&x->head, x->head.method), "HEAD");
 	if (why != OSH_WHY_ALLOWED) {
 		deny(x, why, detail);
 		return;
 	}
-	q = question(x);
-	x->hold_most = rules_wants_body(x->fs->table.bundle, &x->c->target, &q);
-	if (x->hold_most && !body_is_plain(&x->head)) {
+	q = judge_question(x);
+	most = rules_wants_body(&x->grant->policy->bundle, &x->grant->target, &q);
+	if (most > x->hold_most)
+		x->hold_most = most;
+	if (most && !body_is_plain(&x->head)) {
 		deny(x, OSH_WHY_PROTOCOL, "a coded body cannot be judged");
 		return;
 	}
-	if (x->hold_most && !x->client_ended)
-		ask_for_body(x);
-	else
+	if (!x->hold_most || x->client_ended)
 		decide(x);
+	else if (!holding)
+		ask_for_body(x);
+}
+
+void judge_again(struct exchange *x)
+{
+	if (x->stage != X_HOLD) {
+		exchange_unqueue(x);
+		x->stage = X_NEW;
+	}
+	judge(x);
+}
+
+/* The head was judged; now the rest of it, by the same policy. */
+static void go_on(struct exchange *x)
+{
+	if (generation_now(&x->fs->policies) == x->grant->policy)
+		decide(x);
+	else
+		judge_again(x);
 }
 
 void judge_begin(struct exchange *x)
@@ -209,12 +259,13 @@ static void on_tokens(struct timer *t)
 	while (n-- && (x = TAILQ_FIRST(&fs->tokens))) {
 		TAILQ_REMOVE(&fs->tokens, x, link);
 		x->stage = X_NEW;
-		decide(x);
+		go_on(x);
 	}
 }
 
 void exchanges_init(struct flows *fs)
 {
+	TAILQ_INIT(&fs->exchanges);
 	TAILQ_INIT(&fs->waiting);
 	TAILQ_INIT(&fs->tokens);
 	fs->token_timer.fn = on_tokens;
@@ -239,5 +290,5 @@ size_t judge_hold(struct exchange *x, struct slice bytes)
 
 void judge_body(struct exchange *x)
 {
-	decide(x);
+	go_on(x);
 }

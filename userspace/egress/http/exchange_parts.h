@@ -28,6 +28,8 @@ struct exchange {
 	TAILQ_ENTRY(exchange) link;	/* in flows.waiting */
 	struct flows *fs;
 	struct conn *c;
+	TAILQ_ENTRY(exchange) under_way;	/* in flows.exchanges */
+	struct grant *grant;		/* it is judged by, whole */
 	struct side *client, *up;
 	enum stage stage;
 	bool reserved;			/* room for the record of its decision */
@@ -37,6 +39,7 @@ struct exchange {
 	bool answered;			/* the client has the head of an answer */
 	bool upgrade, upgraded;		/* a WebSocket is asked for and allowed; 101 came */
 	bool in_client;			/* called by the client's side, which goes on by itself on return */
+	bool last_try;			/* if it fails it is not sent again */
 	bool is_head;			/* HEAD: an answer of ours has no body */
 	uint16_t status;		/* of our own answer */
 	uint32_t drained;		/* bytes of the body thrown away */
@@ -83,7 +86,14 @@ void down_end(struct exchange *x, const struct head *trailers);
 void down_gone(struct exchange *x, enum gone why);	/* the upstream's side is unlinked */
 void down_writable(struct exchange *x);		/* the client has room */
 
+/* exchange_again.c: another policy is in force; x->grant is what it says of the connection. May be the end of it. */
+void exchange_again(struct exchange *x);
+void exchange_revoke(struct exchange *x, const char *detail);
+bool exchange_current(struct exchange *x);	/* is judged by the policy in force, or was now; false = that ended it */
+
 /* exchange_judge.c */
+struct rules_request judge_question(const struct exchange *x);
+void judge_again(struct exchange *x);		/* nothing of it was sent yet */
 void judge_begin(struct exchange *x);		/* the head is here */
 void judge_body(struct exchange *x);		/* the held body is whole */
 size_t judge_hold(struct exchange *x, struct slice bytes);

@@ -92,7 +92,7 @@ void up_place(struct pool_wait *w, struct side *side, enum osh_reason why, const
 
 void exchange_open(struct exchange *x)
 {
-	struct pool_ask q = { .target = &x->c->target, .tls = x->c->tls, .http1 = x->upgrade,
+	struct pool_ask q = { .grant = x->grant, .tls = x->c->tls, .http1 = x->upgrade,
 			      .fresh = x->tries > 0, .cred = x->cred };
 
 	x->stage = X_CONNECT;
@@ -147,6 +147,8 @@ static size_t client_messages(struct exchange *x, struct slice bytes)
 	const char *why = NULL;
 	bool good = true;
 
+	if (!exchange_current(x))
+		return bytes.n;
 	websocket_feed(x->ws, bytes);
 	while (good && (step = websocket_next(x->ws, &out, &a, &why)) != WS_MORE) {
 		good = step == WS_JUDGED && take_message(x, &a);

@@ -11,10 +11,11 @@ static struct cred_ask ask_of(const struct exchange *x, const struct rules_answe
 	static const int signing[] = { [OSH_SIGN_NONE] = CRED_SIGN_RECORD, [OSH_SIGN_SIGV4] = CRED_SIGN_RECORD,
 				       [OSH_SIGN_SIGV4_BODY] = CRED_SIGN_BODY,
 				       [OSH_SIGN_SIGV4_NO_BODY] = CRED_SIGN_NO_BODY };
-	const struct bundle *b = x->fs->table.bundle;
+	const struct bundle *b = &x->grant->policy->bundle;
+	const struct target *t = &x->grant->target;
 	const struct osh_b_l7 *l7 = a->l7 ? &b->l7[a->l7 - 1] : NULL;
 	const char *query = strchr(head_str(&x->head, x->head.target), '?');
-	struct cred_ask q = { .host = x->c->target.name, .port = x->c->target.port, .tls = x->c->tls,
+	struct cred_ask q = { .host = t->name, .port = t->port, .tls = x->c->tls,
 			      .method = head_str(&x->head, x->head.method), .path = a->path };
 
 	if (query)
@@ -48,7 +49,7 @@ static int start(struct exchange *x)
 		return -ENOMEM;
 	if (x->hold_most || x->client_ended)
 		return 0;		/* what was held is searched whole */
-	r = filter_start(&x->guard->out, x->fs->creds, FILTER_REQUEST, x->c->target.name);
+	r = filter_start(&x->guard->out, x->fs->creds, FILTER_REQUEST, x->grant->target.name);
 	x->guard->out_on = r > 0;
 	return r;
 }
@@ -69,16 +70,20 @@ enum osh_reason guard_request(struct exchange *x, const struct rules_answer *a, 
 	struct cred_ask q = ask_of(x, a);
 	struct buf body = { 0 };
 	enum osh_reason why;
-	bool changed;
+	bool changed = false;
 
 	*detail = "";
 	if (!x->fs->creds && !q.credential)
 		return OSH_WHY_ALLOWED;
 	if (x->fs->creds && start(x) < 0)
 		return OSH_WHY_INTERNAL;
+	if (q.credential && x->guard && !head_dup(&x->guard->before, &x->head))
+		return OSH_WHY_INTERNAL;
 	why = creds_apply(x->fs->creds, &q, &x->head, &body, &changed, detail);
 	if (why == OSH_WHY_ALLOWED && changed && !replace_body(x, &body))
 		why = OSH_WHY_INTERNAL;
+	if (x->guard)
+		x->guard->rewritten = changed;
 	if (why == OSH_WHY_ALLOWED && q.credential)
 		x->cred = creds_number(x->fs->creds, q.credential);
 	if (body.p)
@@ -97,7 +102,7 @@ bool guard_answer(struct exchange *x, const struct head *h)
 		return false;
 	if (h->status < 200 && h->status != 101)
 		return true;
-	r = filter_start(&x->guard->in, x->fs->creds, FILTER_ANSWER, x->c->target.name);
+	r = filter_start(&x->guard->in, x->fs->creds, FILTER_ANSWER, x->grant->target.name);
 	x->guard->in_on = r > 0;
 	return r >= 0;
 }
@@ -107,6 +112,29 @@ bool guard_trailers(const struct exchange *x, const struct head *trailers)
 	return !x->guard || !trailers || !creds_said(x->fs->creds, trailers);
 }
 
+bool guard_undo(struct exchange *x)
+{
+	struct guard *g = x->guard;
+
+	if (g && g->rewritten)
+		return false;
+	if (g && g->before.n_text) {
+		head_done(&x->head);
+		x->head = g->before;
+		g->before = (struct head){ 0 };
+	}
+	guard_done(x);
+	x->cred = 0;
+	return true;
+}
+
+uint32_t guard_credential(const struct exchange *x, const struct rules_answer *a)
+{
+	struct cred_ask q = ask_of(x, a);
+
+	return q.credential && x->fs->creds ? creds_number(x->fs->creds, q.credential) : 0;
+}
+
 void guard_done(struct exchange *x)
 {
 	if (!x->guard)
@@ -114,6 +142,7 @@ void guard_done(struct exchange *x)
 	filter_done(&x->guard->out);
 	filter_done(&x->guard->in);
 	head_done(&x->guard->trailers);
+	head_done(&x->guard->before);
 	free(x->guard);
 	x->guard = NULL;
 }

@@ -13,6 +13,8 @@ struct guard {
 	bool out_on, in_on;
 	bool in_ended;			/* upstream has ended; the rest of `in` is on its way */
 	struct head trailers;		/* of the answer, then */
+	struct head before;		/* the request's, before its credential was put in; empty = none was */
+	bool rewritten;			/* its body is no longer what the sandbox sent */
 };
 
 /* The body has to be held before guard_request() can put a credential in: how much of it at most. */
@@ -24,5 +26,11 @@ enum osh_reason guard_request(struct exchange *x, const struct rules_answer *a, 
 /* The head of an answer, 1xx included: false = it says a secret. Starts to read its body. */
 bool guard_answer(struct exchange *x, const struct head *h);
 bool guard_trailers(const struct exchange *x, const struct head *trailers);
+
+/* As if guard_request() had not been called. False: it cannot be undone. */
+bool guard_undo(struct exchange *x);
+
+/* The credential that the policy in force gives this request; 0 = none. */
+uint32_t guard_credential(const struct exchange *x, const struct rules_answer *a);
 
 void guard_done(struct exchange *x);

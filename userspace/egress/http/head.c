@@ -46,6 +46,25 @@ void head_reset(struct head *h)
 	*h = kept;
 }
 
+bool head_dup(struct head *to, const struct head *from)
+{
+	struct head h = *from;
+
+	h.cap_text = h.n_text;
+	h.cap_fields = h.n_fields;
+	h.text = malloc(h.n_text + 1u);
+	h.fields = malloc((h.n_fields + 1u) * sizeof(*h.fields));
+	if (!h.text || !h.fields) {
+		free(h.text);
+		free(h.fields);
+		return false;
+	}
+	memcpy(h.text, from->text, h.n_text);
+	memcpy(h.fields, from->fields, h.n_fields * sizeof(*h.fields));
+	*to = h;
+	return true;
+}
+
 static bool grow(void **p, uint32_t *cap, uint32_t first, size_t need, size_t one)
 {
 	uint32_t to = *cap ? *cap : first;

@@ -34,6 +34,7 @@ struct head {
 };
 
 void head_done(struct head *h);
+bool head_dup(struct head *to, const struct head *from);	/* *to is empty; false = no memory, and it stays so */
 void head_reset(struct head *h);	/* empty, keeps its memory unless it is large */
 
 uint32_t head_text(struct head *h, struct slice s);	/* copied; offset, 0 = too big */

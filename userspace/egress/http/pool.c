@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "dial.h"
 #include "event.h"
 #include "flow.h"
@@ -31,8 +32,9 @@ struct pool_host {
 };
 
 struct attempt {			/* a connection being made */
+	TAILQ_ENTRY(attempt) link;
 	struct dial dial;
-	struct target target;		/* who asked first: the record's program and rule */
+	struct grant *grant;		/* of who asked first: the record's program and rule */
 	struct upstream *u;
 	struct ip addr;
 	uint16_t port;
@@ -43,6 +45,7 @@ void pool_init(struct pool *p)
 	for (int i = 0; i < POOL_BUCKETS; i++)
 		TAILQ_INIT(&p->hosts[i]);
 	TAILQ_INIT(&p->idle);
+	TAILQ_INIT(&p->attempts);
 	TAILQ_INIT(&p->hungry);
 }
 
@@ -50,18 +53,19 @@ void pool_init(struct pool *p)
 
 static unsigned bucket_of(const struct pool_ask *q)
 {
-	uint32_t h = 2166136261u ^ q->target->port;
+	const struct target *t = &q->grant->target;
+	uint32_t h = 2166136261u ^ t->port;
 
-	for (const char *s = q->target->name; *s; s++)
+	for (const char *s = t->name; *s; s++)
 		h = (h ^ (unsigned char)*s) * 16777619u;
-	for (size_t i = 0; q->target->literal && i < sizeof(q->target->addr.b); i++)
-		h = (h ^ q->target->addr.b[i]) * 16777619u;
+	for (size_t i = 0; t->literal && i < sizeof(t->addr.b); i++)
+		h = (h ^ t->addr.b[i]) * 16777619u;
 	return h % POOL_BUCKETS;
 }
 
 static bool same_host(const struct pool_host *h, const struct pool_ask *q)
 {
-	const struct target *a = &h->target, *b = q->target;
+	const struct target *a = &h->target, *b = &q->grant->target;
 
 	return a->host == b->host && a->port == b->port && a->literal == b->literal &&
 	       h->tls == q->tls && h->http1 == q->http1 && h->cred == q->cred &&
@@ -86,7 +90,7 @@ static struct pool_host *host_get(struct flows *fs, const struct pool_ask *q)
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;
-	*h = (struct pool_host){ .fs = fs, .target = *q->target, .tls = q->tls, .http1 = q->http1,
+	*h = (struct pool_host){ .fs = fs, .target = q->grant->target, .tls = q->tls, .http1 = q->http1,
 				 .cred = q->cred, .bucket = bucket, .kick.fn = on_kick };
 	TAILQ_INIT(&h->conns);
 	TAILQ_INIT(&h->waits);
@@ -257,6 +261,18 @@ void upstream_free_slot(struct upstream *u)
 
 /* ---- making one */
 
+#define NOWHERE UINT32_MAX		/* no host's number: the policy does not lead there any more */
+
+/* Host numbers are a policy's own; 0 is where we go ourselves, whatever the policy. */
+static bool leads_to(const struct pool_host *h, const struct upstream *u, const struct bundle *b)
+{
+	if (!h->target.host)
+		return true;
+	if (h->target.host == NOWHERE || (u->proxied && addr_restricted(b, h->target.host, h->target.port)))
+		return false;
+	return u->listed || addr_judge(b, h->target.host, h->target.port, &u->addr) == OSH_WHY_ALLOWED;
+}
+
 static void on_ready(struct stream *s, uint32_t events)
 {
 	struct upstream *u = container_of(s, struct upstream, stream);
@@ -268,6 +284,9 @@ static void on_ready(struct stream *s, uint32_t events)
 static void finish(struct upstream *u)
 {
 	u->host->dialling--;
+	TAILQ_REMOVE(&u->fs->pool.attempts, u->attempt, link);
+	dial_end(&u->attempt->dial, true);
+	grant_put(u->attempt->grant);
 	free(u->attempt);
 	u->attempt = NULL;
 }
@@ -276,8 +295,8 @@ static bool record(struct upstream *u, enum osh_reason why, const char *detail)
 {
 	struct attempt *a = u->attempt;
 	bool good = why == OSH_WHY_ALLOWED;
-	struct osh_event_named ev = event_of(&u->fs->table, &a->target, good ? OSH_ALLOW : OSH_DENY,
-					     why, &a->addr, a->port);
+	struct osh_event_named ev = event_of(a->grant, good ? OSH_ALLOW : OSH_DENY, why,
+					     &a->addr, a->port);
 	struct osh_http more = { 0 };
 
 	if (good)
@@ -302,6 +321,10 @@ static void made(struct upstream *u, enum tls_alpn alpn)
 	struct pool_host *h = u->host;
 
 	loop_disarm(u->fs->loop, &u->idle);
+	if (!leads_to(h, u, &u->fs->policies.now->bundle)) {
+		failed(u, OSH_WHY_ADDR_NOT_LISTED, "");	/* the policy has changed on the way */
+		return;
+	}
 	if ((alpn == ALPN_H2 ? h2_upstream_start(u) : h1_upstream_start(u)) < 0) {
 		failed(u, OSH_WHY_INTERNAL, "out of memory");
 		return;
@@ -347,6 +370,9 @@ static void on_dialled(struct dial *d, enum osh_reason why)
 		failed(u, why, "");
 		return;
 	}
+	u->addr = a->addr;
+	u->proxied = d->proxied;
+	u->listed = d->listed && !a->grant->target.literal;
 	fd = dial_take(d);
 	if (stream_open(&u->stream, u->fs->loop, fd, on_ready) < 0) {
 		close(fd);
@@ -359,7 +385,7 @@ static void on_dialled(struct dial *d, enum osh_reason why)
 	}
 	u->idle.fn = on_shake_timer;
 	loop_arm(u->fs->loop, &u->idle, TIMER_HELLO);
-	target_text(&a->target, name);
+	target_text(&a->grant->target, name);
 	tls_connect(u->fs->tls, &u->stream, name, !u->host->http1, on_shaken);
 }
 
@@ -388,11 +414,12 @@ static void start(struct pool_host *h)
 		return;
 	}
 	*u = (struct upstream){ .fs = h->fs, .host = h, .attempt = a, .stream.w.fd = -1 };
-	*a = (struct attempt){ .u = u, .target = *TAILQ_FIRST(&h->waits)->target, .dial.done = on_dialled };
+	*a = (struct attempt){ .u = u, .grant = grant_ref(TAILQ_FIRST(&h->waits)->grant), .dial.done = on_dialled };
+	TAILQ_INSERT_TAIL(&h->fs->pool.attempts, a, link);
 	h->refs++;
 	h->dialling++;
 	h->fs->pool.n++;
-	dial_start(&a->dial, h->fs, &a->target);
+	dial_start(&a->dial, h->fs, a->grant);
 }
 
 static bool wants_more(const struct pool_host *h)
@@ -452,7 +479,7 @@ void pool_get(struct flows *fs, const struct pool_ask *q, struct pool_wait *w)
 		w->fn(w, s, OSH_WHY_ALLOWED, "");
 		return;
 	}
-	w->target = q->target;
+	w->grant = q->grant;
 	w->fresh = q->fresh;
 	w->host = h;
 	TAILQ_INSERT_TAIL(&h->waits, w, link);
@@ -460,4 +487,62 @@ void pool_get(struct flows *fs, const struct pool_ask *q, struct pool_wait *w)
 	start_all(h);
 	if (!h->refs)
 		loop_arm(fs->loop, &h->kick, TIMER_NOW);
+}
+
+/* ---- another policy is in force */
+
+static void host_again(struct pool_host *h, const struct generation *p)
+{
+	struct upstream *u, *next;
+
+	if (h->target.host) {
+		uint32_t host = table_host(&p->table, &h->target);
+
+		h->target.host = host ? host : NOWHERE;
+	}
+	for (u = TAILQ_FIRST(&h->conns); u; u = next) {
+		next = TAILQ_NEXT(u, link);
+		if (leads_to(h, u, &p->bundle))
+			continue;
+		u->closing = true;
+		if (!u->open)
+			upstream_end(u, false);
+	}
+}
+
+/* Who waits was judged again before; a connection that nobody waits for is not made to the end. */
+static void attempt_again(struct attempt *a, struct generation *p)
+{
+	struct pool_wait *w = TAILQ_FIRST(&a->u->host->waits);
+	enum osh_reason why;
+
+	if (!w || w->grant->policy != p) {
+		failed(a->u, OSH_WHY_REVOKED, "");
+		return;
+	}
+	grant_move(&a->grant, w->grant);
+	why = dial_again(&a->dial, a->grant);
+	if (why != OSH_WHY_ALLOWED)
+		failed(a->u, why, "");
+}
+
+void pool_again(struct flows *fs)
+{
+	struct pool_host *h;
+
+	for (int i = 0; i < POOL_BUCKETS; i++)
+		TAILQ_FOREACH(h, &fs->pool.hosts[i], link)
+			host_again(h, fs->policies.now);
+}
+
+void pool_dials_again(struct flows *fs)
+{
+	struct generation *p = fs->policies.now;
+	struct attempt *a, *next;
+
+	for (a = TAILQ_FIRST(&fs->pool.attempts); a; a = next) {
+		next = TAILQ_NEXT(a, link);
+		if (a->grant->policy != p)
+			attempt_again(a, p);
+	}
 }

@@ -51,10 +51,11 @@ static bool authority_is(struct head *h, const struct conn *c)
 	char want[OSH_NAME_MAX], name[OSH_NAME_MAX], text[OSH_NAME_MAX + 16];
 	struct slice host, port, all = slice_of(head_str(h, h->authority));
 	uint32_t number = c->tls ? 443 : 80;
-	bool v6 = c->target.literal && !ip_is4(&c->target.addr);
+	const struct target *t = &c->grant->target;
+	bool v6 = t->literal && !ip_is4(&t->addr);
 
-	target_text(&c->target, want);
-	if (!split(all, &host, &port) || (port.n && !digits(port, &number)) || number != c->target.port)
+	target_text(t, want);
+	if (!split(all, &host, &port) || (port.n && !digits(port, &number)) || number != t->port)
 		return false;
 	if (v6 ? !slice_is(host, want) : !hosts_name(host, name) || strcmp(name, want))
 		return false;

@@ -32,6 +32,7 @@ static void forget(struct job *j)
 {
 	loop_disarm(j->fs->loop, &j->timer);
 	secret_free(j->body, ANSWER_MOST);
+	grant_put(j->conn.grant);
 	free(j);
 }
 
@@ -172,23 +173,35 @@ static bool add_basic(struct head *h, const struct cred *c)
 	return ok;
 }
 
-/* https://host[:port]/path, split into a target to dial and a request's head. */
-static bool address(struct job *j, struct head *h)
+/* https://host[:port]/path: the length of host and port. */
+static size_t authority_len(const char *url)
 {
-	const char *url = j->cred->provider.token_url + 8, *slash = strchr(url, '/');
-	size_t n = slash ? (size_t)(slash - url) : strlen(url);
+	return strcspn(url, "/");
+}
+
+/* Where to dial. No rule of the policy is about it, and no allowed_ips: it must be a public address. */
+static bool address(const struct cred *c, struct target *t)
+{
+	const char *url = c->provider.token_url + 8;
+	size_t n = authority_len(url);
 	const char *colon = memchr(url, ':', n);
-	struct target *t = &j->conn.target;
 	unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 443;
 
 	*t = (struct target){ .port = (uint16_t)port };
+	return port > 0 && port < 65536 && hosts_name((struct slice){ url, colon ? (size_t)(colon - url) : n }, t->name);
+}
+
+static bool head_of(const struct cred *c, struct head *h)
+{
+	const char *url = c->provider.token_url + 8;
+	size_t n = authority_len(url);
+
 	h->method = head_text(h, SLICE("POST"));
 	h->scheme = head_text(h, SLICE("https"));
 	h->authority = head_text(h, (struct slice){ url, n });
-	h->target = head_text(h, slash ? slice_of(slash) : SLICE("/"));
+	h->target = head_text(h, url[n] ? slice_of(url + n) : SLICE("/"));
 	h->version = 11;
-	return port > 0 && port < 65536 && hosts_name((struct slice){ url, colon ? (size_t)(colon - url) : n }, t->name) &&
-	       !h->too_big;
+	return !h->too_big;
 }
 
 static bool fill(struct job *j, struct exchange *x)
@@ -196,7 +209,7 @@ static bool fill(struct job *j, struct exchange *x)
 	const struct cred *c = j->cred;
 	struct buf form = { 0 };
 	char length[24];
-	bool ok = address(j, &x->head);
+	bool ok = head_of(c, &x->head);
 
 	put_form(&form, "grant_type", slice_of(c->provider.grant == REFRESH_TOKEN ? "refresh_token" : "client_credentials"));
 	if (c->provider.grant == REFRESH_TOKEN)
@@ -223,13 +236,17 @@ static bool ask(struct flows *fs, struct cred *c)
 {
 	struct job *j = calloc(1, sizeof(*j));
 	struct exchange *x;
+	struct target t;
 
-	if (!j)
+	if (!j || !address(c, &t)) {
+		free(j);
 		return false;
+	}
 	*j = (struct job){ .side.ops = &ops, .fs = fs, .cred = c, .body = secret_alloc(ANSWER_MOST) };
 	j->conn.fs = fs;
 	j->conn.tls = true;
-	x = j->body ? exchange_new(&j->conn, &j->side) : NULL;
+	j->conn.grant = grant_own(generation_now(&fs->policies), &t);
+	x = j->body && j->conn.grant ? exchange_new(&j->conn, &j->side) : NULL;
 	if (!x) {
 		forget(j);
 		return false;
@@ -245,6 +262,16 @@ static bool ask(struct flows *fs, struct cred *c)
 	}
 	exchange_open(x);
 	return true;
+}
+
+bool token_wanted(const struct exchange *x, const struct bundle *b)
+{
+	const struct job *j = container_of(x->c, struct job, conn);
+
+	for (uint32_t i = 0; i < b->n_l7; i++)
+		if (!strcmp(bundle_str(b, b->l7[i].credential), j->cred->name))
+			return true;
+	return false;
 }
 
 enum token_state token_need(struct flows *fs, const char *credential)

@@ -14,3 +14,6 @@ enum token_state { TOKEN_READY, TOKEN_WAIT, TOKEN_FAILED };
  * fs->tokens, whose members fs->token_timer judges again. FAILED: the last try failed a moment ago. A provider without refresh is always READY.
  */
 enum token_state token_need(struct flows *fs, const char *credential);
+
+/* Of an exchange of our own, where another policy is in force: is its token still wanted? */
+bool token_wanted(const struct exchange *x, const struct bundle *b);

@@ -42,6 +42,8 @@ struct upstream {
 	bool is_idle;
 	struct pool_host *host;
 	struct attempt *attempt;	/* while it is being made */
+	struct ip addr;			/* that was dialled */
+	bool proxied, listed;		/* by the operator's proxy; at an address that the operator gave */
 };
 
 /* Protocols on a connected (and, where TLS, verified) stream. 0 or -ENOMEM. */

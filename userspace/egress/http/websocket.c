@@ -20,6 +20,7 @@ struct websocket {
 	wslay_frame_context_ptr ctx;
 	uint64_t got;			/* bytes of the frame that is being read */
 	uint8_t kind;			/* opcode of the message that is being read; 0 = none */
+	bool open;			/* every message is allowed */
 	bool never;			/* no message is allowed, whatever it says */
 	bool closed;			/* the client sent a close frame */
 };
@@ -61,13 +62,23 @@ static struct rules_request question(const struct websocket *w)
 				       .body = { w->message.p ? w->message.p : "", w->message.n } };
 }
 
+/* What the rules say of a message before one is there. */
+static void weigh(struct websocket *w)
+{
+	static struct rules_answer a;	/* large, and done with on return */
+	struct rules_request q = question(w);
+
+	w->most = rules_wants_body(w->b, w->t, &q);
+	rules_judge(w->b, w->t, &q, &a);
+	w->never = !w->most && a.verdict == OSH_DENY;
+	w->open = !w->most && a.verdict == OSH_ALLOW;
+}
+
 bool websocket_new(struct websocket **ret, const struct bundle *b, const struct target *t,
 		   struct slice target)
 {
 	static const struct wslay_frame_callbacks calls = { on_send, on_recv, on_mask };
-	static struct rules_answer a;	/* large, and done with on return */
 	struct websocket *w = calloc(1, sizeof(*w));
-	struct rules_request q;
 
 	*ret = NULL;
 	if (!w)
@@ -77,15 +88,25 @@ bool websocket_new(struct websocket **ret, const struct bundle *b, const struct 
 		websocket_free(w);
 		return false;
 	}
-	q = question(w);
-	w->most = rules_wants_body(b, t, &q);
-	rules_judge(b, t, &q, &a);
-	w->never = !w->most && a.verdict == OSH_DENY;
-	if (!w->most && a.verdict == OSH_ALLOW)
+	weigh(w);
+	if (w->open)
 		websocket_free(w);
 	else
 		*ret = w;
 	return true;
+}
+
+void websocket_again(struct websocket *w, const struct bundle *b, const struct target *t, bool judged)
+{
+	w->b = b;
+	w->t = t;
+	if (judged) {
+		weigh(w);
+		return;
+	}
+	w->most = 0;
+	w->open = true;
+	w->never = false;
 }
 
 void websocket_free(struct websocket *w)
@@ -172,7 +193,10 @@ static enum websocket_step take_message(struct websocket *w, struct rules_answer
 	struct rules_request q = question(w);
 	uint8_t kind = w->kind;
 
-	rules_judge(w->b, w->t, &q, ret);
+	if (w->open)
+		rules_pass(w->b, w->t, &q, ret);
+	else
+		rules_judge(w->b, w->t, &q, ret);
 	w->kind = 0;
 	if (ret->verdict != OSH_DENY && !send_frame(w, kind, slice_from(&w->message))) {
 		*why = "out of memory";

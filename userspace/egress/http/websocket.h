@@ -16,6 +16,9 @@ struct websocket;
  */
 bool websocket_new(struct websocket **ret, const struct bundle *b, const struct target *t,
 		   struct slice target);
+/* Another policy is in force. Not `judged`: messages are not what it is about, so all of them go on. */
+void websocket_again(struct websocket *w, const struct bundle *b, const struct target *t, bool judged);
+
 size_t websocket_kept(const struct websocket *w);	/* bytes of what is not whole yet */
 void websocket_free(struct websocket *w);	/* takes NULL */
 

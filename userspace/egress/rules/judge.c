@@ -393,3 +393,25 @@ void rules_judge(const struct bundle *b, const struct target *t, const struct ru
 	if (q->upgrade && ret->verdict != OSH_DENY)
 		judge_upgrade(&j, ret);
 }
+
+void rules_pass(const struct bundle *b, const struct target *t, const struct rules_request *q,
+		struct rules_answer *ret)
+{
+	const char *mark = q->target.n ? memchr(q->target.p, '?', q->target.n) : NULL;
+
+	ret->verdict = OSH_DENY;
+	ret->why = OSH_WHY_TARGET_BAD;
+	ret->rule = t->rule;
+	ret->line = t->rule ? b->rules[t->rule - 1].line : 0;
+	ret->l7 = 0;
+	ret->path[0] = 0;
+	ret->query = (struct slice){ NULL, 0 };
+	if (!path_canonical(q->target, ret->path)) {
+		ret->path[0] = 0;
+		return;
+	}
+	if (mark)
+		ret->query = (struct slice){ mark + 1, q->target.n - (size_t)(mark + 1 - q->target.p) };
+	ret->verdict = OSH_ALLOW;
+	ret->why = OSH_WHY_ALLOWED;
+}

@@ -45,5 +45,8 @@ bool rules_skip_tls(const struct bundle *b, const struct target *t);
  */
 size_t rules_wants_body(const struct bundle *b, const struct target *t, const struct rules_request *q);
 
+/* Where rules_inspect() says no: every request that can be read is allowed. */
+void rules_pass(const struct bundle *b, const struct target *t, const struct rules_request *q, struct rules_answer *ret);
+
 void rules_judge(const struct bundle *b, const struct target *t, const struct rules_request *q,
 		 struct rules_answer *ret);

@@ -58,7 +58,7 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 static int on_cert(SSL *ssl, void *arg)
 {
 	struct leg *l = leg_of(ssl);
-	X509 *x = mint_get(l->t->mint, l->name);
+	X509 *x = mint_get(l->t->mint, l->policy, l->name);
 
 	(void)arg;
 	if (x && SSL_use_certificate(ssl, x) == 1 && SSL_use_PrivateKey(ssl, mint_key(l->t->mint)) == 1)
@@ -110,13 +110,14 @@ SSL_CTX *accept_context(void)
 	return c;
 }
 
-void tls_accept(struct tls *t, struct stream *s, const char *name, bool h2, tls_done *done)
+void tls_accept(struct tls *t, struct stream *s, const struct bundle *b, const char *name, bool h2, tls_done *done)
 {
 	struct leg *l = leg_new(t, s, name, true, h2, done);
 	unsigned char id[32];
 
 	if (!l)
 		return;
+	l->policy = b;
 	SSL_set_accept_state(s->ssl);
 	/* A ticket is for the name that it was given for. */
 	if (EVP_Digest(name, strlen(name), id, NULL, EVP_sha256(), NULL) != 1 ||

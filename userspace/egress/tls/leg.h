@@ -20,6 +20,7 @@ struct tls {
 struct leg {
 	struct tls *t;
 	struct stream *s;
+	const struct bundle *policy;	/* of the handshake with the sandbox */
 	tls_done *done;			/* NULL = called already */
 	enum osh_reason why;		/* what a callback found to be wrong */
 	bool server, h2;

@@ -25,11 +25,11 @@ struct leaf {
 	TAILQ_ENTRY(leaf) link;
 	X509 *cert;
 	time_t made;
+	unsigned char policy[32];	/* content hash of the last bundle that named it */
 	char name[];
 };
 
 struct mint {
-	const struct bundle *bundle;
 	X509 *root;
 	EVP_PKEY *root_key, *leaf_key;
 	TAILQ_HEAD(leaf_head, leaf) leaves;	/* the last used first */
@@ -78,7 +78,7 @@ static int read_root(struct mint *m, int fd, struct osh_root *r, struct err *e)
 	return ok ? 0 : fail(e, EBADMSG, "the sandbox's root: its key and its certificate do not fit");
 }
 
-int mint_new(struct mint **ret, const struct bundle *b, int root_fd, struct err *e)
+int mint_new(struct mint **ret, int root_fd, struct err *e)
 {
 	struct mint *m = calloc(1, sizeof(*m));
 	struct osh_root *r = secret_alloc(sizeof(*r));
@@ -87,7 +87,6 @@ int mint_new(struct mint **ret, const struct bundle *b, int root_fd, struct err 
 	if (!m || !r)
 		x = fail(e, errno, "locked memory for the sandbox's root: %s", strerror(errno));
 	if (!x) {
-		m->bundle = b;
 		TAILQ_INIT(&m->leaves);
 		x = read_root(m, root_fd, r, e);
 	}
@@ -121,10 +120,10 @@ void mint_free(struct mint *m)
 	free(m);
 }
 
-static X509 *make(struct mint *m, const char *name, time_t now)
+static X509 *make(struct mint *m, const struct bundle *b, const char *name, time_t now)
 {
 	struct ip ip;
-	enum named what = named(m->bundle, name, &ip);
+	enum named what = named(b, name, &ip);
 	struct cert_spec c = {
 		.org = "osh", .name = name, .key = m->leaf_key, .issuer = m->root, .signer = m->root_key,
 		.from = now - SLACK, .to = now + LIFE,
@@ -151,12 +150,28 @@ static struct leaf *find(const struct mint *m, const char *name)
 	return NULL;
 }
 
-X509 *mint_get(struct mint *m, const char *name)
+/* Its name may have left the policy since: then it is not shown any more. */
+static bool still_named(struct leaf *l, const struct bundle *b)
+{
+	struct ip ip;
+
+	if (b->header && !memcmp(l->policy, b->header->content_hash, sizeof(l->policy)))
+		return true;
+	if (named(b, l->name, &ip) == NAMED_NOT)
+		return false;
+	if (b->header)
+		memcpy(l->policy, b->header->content_hash, sizeof(l->policy));
+	return true;
+}
+
+X509 *mint_get(struct mint *m, const struct bundle *b, const char *name)
 {
 	time_t now = time(NULL);
 	struct leaf *l = find(m, name);
 	size_t n = strlen(name) + 1;
 
+	if (l && !still_named(l, b))
+		return NULL;
 	if (l && now >= l->made - SLACK / 2 && now <= l->made + LIFE / 2) {
 		TAILQ_REMOVE(&m->leaves, l, link);
 		TAILQ_INSERT_HEAD(&m->leaves, l, link);
@@ -165,11 +180,14 @@ X509 *mint_get(struct mint *m, const char *name)
 	if (l)
 		drop(m, l);		/* the clock jumped, or it is old */
 	l = malloc(sizeof(*l) + n);
-	if (!l || !(l->cert = make(m, name, now))) {
+	if (!l || !(l->cert = make(m, b, name, now))) {
 		free(l);
 		return NULL;
 	}
 	l->made = now;
+	memset(l->policy, 0, sizeof(l->policy));
+	if (b->header)
+		memcpy(l->policy, b->header->content_hash, sizeof(l->policy));
 	memcpy(l->name, name, n);
 	TAILQ_INSERT_HEAD(&m->leaves, l, link);
 	if (++m->n > LEAVES)

@@ -45,7 +45,7 @@ static int open_library(struct err *e)
 	return leg_index() < 0 ? fail(e, ENOMEM, "out of memory") : 0;
 }
 
-int tls_new(struct tls **ret, const struct bundle *b, int root_fd, int anchors_fd, struct err *e)
+int tls_new(struct tls **ret, int root_fd, int anchors_fd, struct err *e)
 {
 	struct tls *t = calloc(1, sizeof(*t));
 	struct stat st;
@@ -60,7 +60,7 @@ int tls_new(struct tls **ret, const struct bundle *b, int root_fd, int anchors_f
 	if (!r && fstat(root_fd, &st) < 0)
 		r = fail(e, errno, "the sandbox's root: %s", strerror(errno));
 	if (!r && st.st_size) {
-		r = mint_new(&t->mint, b, root_fd, e);
+		r = mint_new(&t->mint, root_fd, e);
 		if (!r && !(t->accept = accept_context()))
 			r = fail(e, ENOMEM, "TLS towards the sandbox: out of memory");
 	}

@@ -19,9 +19,9 @@ enum tls_alpn { ALPN_HTTP1, ALPN_H2 };
 /*
  * `root_fd`: sealed memfd with the sandbox's root (osh/root.h), the same for its whole life; an empty one =
  * no TLS is terminated. `anchors_fd`: sealed memfd, PEM bundle of roots trusted for upstreams; may be empty.
- * The minter gives certificates for names of `b` alone, which outlives *ret. Both descriptors may be closed.
+ * Both descriptors may be closed.
  */
-int tls_new(struct tls **ret, const struct bundle *b, int root_fd, int anchors_fd, struct err *e);
+int tls_new(struct tls **ret, int root_fd, int anchors_fd, struct err *e);
 void tls_free(struct tls *t);		/* no connection is left; wipes */
 
 struct tls_result {
@@ -35,10 +35,11 @@ struct tls_result {
  * the loop or at once, unless the stream is closed before. Afterwards the stream carries bytes, or it is to
  * be closed in order (not hard): its alert is under way.
  * tls_accept: `name` is what the address stands for, in lower case; SNI absent or different: refused, an
- * encrypted client hello with it. A literal address has no name: its text is what the certificate is for.
+ * encrypted client hello with it. A literal address has no name: its text is what the certificate is for. *b, which
+ * outlives the handshake, must name it, or there is no certificate.
  * tls_connect: `name` is verified; `h2` offers HTTP/2 too.
  */
-void tls_accept(struct tls *t, struct stream *s, const char *name, bool h2,
+void tls_accept(struct tls *t, struct stream *s, const struct bundle *b, const char *name, bool h2,
 		void (*done)(struct stream *s, const struct tls_result *r));
 void tls_connect(struct tls *t, struct stream *s, const char *name, bool h2,
 		 void (*done)(struct stream *s, const struct tls_result *r));
