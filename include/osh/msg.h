@@ -30,6 +30,7 @@ enum osh_msg_type {
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
 	OSH_MSG_ROUTED,			/* struct osh_msg_failed: code 0 = ROUTES is done */
 	OSH_MSG_FAILED,			/* struct osh_msg_failed */
+	OSH_MSG_WENT,			/* struct osh_msg_id: after GO, osh-init was executed */
 	OSH_MSG_STORED,			/* to an oshd that connects anew: each STORE again, as it came; PROGRAMS follow */
 	OSH_MSG_STORED_ALL,		/* struct osh_msg_id: that was all of them */
 	/* oshd <-> osh-init, over the sandbox's manager socket: descriptor 3 of osh-init */

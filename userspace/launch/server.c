@@ -412,6 +412,14 @@ static void on_follow(struct server *s, struct kin *k)
 	chan_in_done(&in);
 }
 
+static void tell_went(struct server *s, struct kin *k)
+{
+	struct osh_msg_id m = { .id = k->id };
+
+	kin_running(&s->family, k);
+	tell(s, OSH_MSG_WENT, &m, sizeof(m), NULL, 0);
+}
+
 /* One message of a child, or its silence: after GO a closed channel means that osh-init runs. */
 static bool on_channel(struct server *s, struct kin *k)
 {
@@ -440,7 +448,7 @@ static bool on_channel(struct server *s, struct kin *k)
 		return false;
 	} else {
 		if (k->state == KIN_STARTING)
-			kin_running(&s->family, k);
+			tell_went(s, k);
 		unwatch(s, &k->channel);	/* still preparing: it has died, the pidfd says so next */
 		return true;
 	}

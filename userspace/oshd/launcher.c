@@ -89,6 +89,8 @@ static int answer(struct daemon *d, struct chan_in *in)
 		sandbox_prepared(d, p, in);
 	else if ((p = chan_is(in, OSH_MSG_SPAWNED, sizeof(*p), 1)))
 		sandbox_egress_up(d, p, in);
+	else if (chan_is(in, OSH_MSG_WENT, sizeof(struct osh_msg_id), 0))
+		sandbox_went(d, ((const struct osh_msg_id *)(const void *)in->bytes)->id);
 	else if ((f = chan_is(in, OSH_MSG_FAILED, sizeof(*f), 0)))
 		sandbox_failed(d, f);
 	else if ((f = chan_is(in, OSH_MSG_ROUTED, sizeof(*f), 0)))

@@ -580,7 +580,7 @@ void life_close(struct daemon *d)
 	}
 }
 
-void life_prepared(struct life *l)
+void life_went(struct life *l)
 {
 	if (l->session_fd < 0)
 		life_happen(l, LV_UP);

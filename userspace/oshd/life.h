@@ -92,7 +92,7 @@ int life_create(struct daemon *d, const struct state_sandbox *row, struct life_g
 int life_ask(struct life *l, enum life_event ev, life_done *done, void *data, struct err *e);
 
 /* From the sandbox. */
-void life_prepared(struct life *l);
+void life_went(struct life *l);			/* osh-init was executed */
 void life_failed(struct life *l, const char *why);
 void life_ended(struct life *l);
 void life_free(struct life *l);

@@ -330,8 +330,6 @@ static void answer(struct sandbox *s, const char *error)
 {
 	if (s->life && error)
 		life_failed(s->life, error);
-	else if (s->life)
-		life_prepared(s->life);
 	if (!s->call)
 		return;
 	if (error)
@@ -552,6 +550,15 @@ void sandbox_programs(struct daemon *d, const struct osh_msg_programs *m, struct
 		r = programs_keep(s, in, &e);
 	if (r < 0)
 		happen(s, EV_FAILED, e.text);
+}
+
+/* A run's caller hears from osh-init itself, and sooner. */
+void sandbox_went(struct daemon *d, uint32_t id)
+{
+	struct sandbox *s = sandbox_by_id(d, id);
+
+	if (s && s->life && s->state == SB_RUNNING)
+		life_went(s->life);
 }
 
 void sandbox_failed(struct daemon *d, const struct osh_msg_failed *f)
