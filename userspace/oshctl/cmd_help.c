@@ -14,7 +14,7 @@ static void line(FILE *out, const struct verb *v)
 
 void help_list(FILE *out)
 {
-	fputs("usage: oshctl VERB ...\n", out);
+	fputs("usage: oshctl [-H [USER@]HOST[:PORT]] VERB ...\n", out);
 	for (const struct verb *v = verbs; v->name; v++)
 		line(out, v);
 }

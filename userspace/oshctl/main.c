@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oshctl: finds the verb's row and runs it. Runs as the user; what it reads is the user's own. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "remote.h"
+#include "say.h"
 #include "verbs.h"
 
 const struct verb verbs[] = {
@@ -24,21 +27,75 @@ static int matches(const struct verb *v, int argc, char **argv)
 	return argc >= 2 && !strcmp(argv[1], space + 1) ? 2 : 0;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
-	if (argc < 2) {
+	if (argc < 1) {
 		help_list(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
+	if (!strcmp(argv[0], "-h") || !strcmp(argv[0], "--help")) {
 		help_list(stdout);
 		return EXIT_DONE;
 	}
 	for (const struct verb *v = verbs; v->name; v++) {
-		int words = matches(v, argc - 1, argv + 1);
+		int words = matches(v, argc, argv);
 
 		if (words)
-			return v->run(argc - words, argv + words);
+			return v->run(argc - words + 1, argv + words - 1);
 	}
-	return help_unknown(argc - 1, argv + 1);
+	return help_unknown(argc, argv);
+}
+
+/* From another host's oshctl. 255 is ssh's own word for its failure. */
+static int dispatch_remote(char *word)
+{
+	struct err e = { 0 };
+	char **argv;
+	int argc, status;
+
+	if (remote_unpack(word, &argc, &argv, &e) < 0) {
+		say_error("%s", e.text);
+		return EXIT_REFUSED;
+	}
+	status = dispatch(argc, argv);
+	if (status != 255)
+		return status;
+	fflush(stdout);
+	say_error("the command ended with 255; shown as %d, since 255 would be ssh's own", REMOTE_255);
+	return REMOTE_255;
+}
+
+/* -H HOST, -HHOST, --host HOST or --host=HOST before the verb, else OSH_HOST; NULL = this host. Moves on to the verb. */
+static const char *host_of(int *argc, char ***argv)
+{
+	const char *arg = *argc ? **argv : "", *host = NULL;
+	int words = 1;
+
+	if (!strcmp(arg, "-H") || !strcmp(arg, "--host")) {
+		words = *argc > 1 ? 2 : 1;
+		host = words > 1 ? (*argv)[1] : "";
+	} else if (!strncmp(arg, "-H", 2)) {
+		host = arg + 2;
+	} else if (!strncmp(arg, "--host=", 7)) {
+		host = arg + 7;
+	}
+	if (!host) {
+		host = getenv("OSH_HOST");
+		return host && *host ? host : NULL;
+	}
+	*argc -= words;
+	*argv += words;
+	return host;
+}
+
+int main(int argc, char **argv)
+{
+	const char *host;
+
+	argc -= argc > 0;
+	argv++;
+	if (argc == 2 && !strcmp(argv[0], REMOTE_VERB))
+		return dispatch_remote(argv[1]);
+	host = host_of(&argc, &argv);
+	return host && argc ? remote_run(host, argc, argv) : dispatch(argc, argv);
 }

@@ -16,6 +16,7 @@
 #include "osh/limits.h"
 #include "own.h"
 #include "registry.h"
+#include "remote.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -82,6 +83,8 @@ int policy_source_open_at(const char *file, int dir, int *ret_fd, struct err *e)
 	if (r < 0)
 		return r;
 	if (!preset)
+		fd = remote_policy(file);
+	if (!preset && fd < 0)
 		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return fail(e, errno, "cannot open policy '%s': %s", file, strerror(errno));
