@@ -27,11 +27,12 @@
 #define MANAGER_OPT_CREDS "credentials"	/* h: sealed memfd, see osh/creds.h */
 
 /*
- * PolicySet(s name, h bundle, a{sv} options) -> (u generation)
- * bundle: sealed memfd. Answered when kernel and egress run the new generation.
+ * PolicySet(s name, h bundle, a{sv} options) -> (u generation, u revision)	options: source
+ * bundle: sealed memfd. Answered when kernel and egress run the new generation; 0 = it does not run, and its next
+ * start will. A run has no revisions: 0.
  */
 #define MANAGER_POLICY_SET "PolicySet"
-#define MANAGER_POLICY_SET_OUT "u"
+#define MANAGER_POLICY_SET_OUT "uu"
 
 /*
  * Sandboxes that live: kept in the database, with a private home on disk. Names are per host. Every
@@ -48,8 +49,10 @@
  * Open(s name, h session, u flags)		a session of its osh-init (osh/msg.h); flags: 0 or OSH_OPEN_TERMINAL
  * Label(s name, a{ss} set, as remove)
  * Volumes() -> (aa{sv})	VolumeDelete(s name)
- * Policies(s name) -> (aa{sv})	PolicyGet(s name, u revision) -> (h source, a{sv})	0 = the one in force
- * PolicyRollback(s name, u revision) -> (u revision)
+ * Policies(s name) -> (aa{sv})	revision u, in-force b, time t, uid u, from u (0 = no rollback), hash s
+ * PolicyGet(s name, u revision) -> (h source, a{sv})	0 = the one in force; revision u, bundle h, text b (false: no
+ *						source was given, and the descriptor is the bundle's)
+ * PolicyRollback(s name, u revision) -> (u revision)	a new one, with that policy
  * Logs(a{sv} options) -> (a(uuh))		files of logs that last: owner, number, for reading; oldest first.
  *						The caller's own; root and osh-admin: all, or those of option `user`
  * Backup(h to)					osh-admin: the database, written there

@@ -113,28 +113,6 @@ int bus_client_answer(struct bus_client *c, struct err *e)
 	return c->answer < 0 ? c->answer : 0;
 }
 
-int bus_client_policy_set(struct bus_client *c, const char *socket, const char *name, int bundle,
-			  uint32_t *ret_generation, struct err *e)
-{
-	sd_bus_error bad = SD_BUS_ERROR_NULL;
-	sd_bus_message *answer = NULL;
-	int fd, r = bus_find_resident(socket, &fd, e);
-
-	if (r == 0)
-		r = start(c, fd, e);
-	if (r < 0)
-		return r;
-	r = sd_bus_call_method(c->bus, NULL, MANAGER_PATH, MANAGER_INTERFACE, MANAGER_POLICY_SET, &bad, &answer,
-			       "sha{sv}", name, bundle, 0);
-	if (r < 0)
-		r = fail(e, -r, "%s", bad.message ? bad.message : strerror(-r));
-	else if (sd_bus_message_read(answer, MANAGER_POLICY_SET_OUT, ret_generation) < 0)
-		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
-	sd_bus_error_free(&bad);
-	sd_bus_message_unref(answer);
-	return r < 0 ? r : 0;
-}
-
 void bus_client_close(struct bus_client *c)
 {
 	c->bus = sd_bus_close_unref(c->bus);

@@ -28,8 +28,4 @@ int bus_client_open(struct bus_client *c, const char *socket, struct err *e);
 int bus_client_run(struct bus_client *c, const char *name, int bundle, const struct run_files *f,
 		   struct err *e);
 int bus_client_answer(struct bus_client *c, struct err *e);	/* waits; 0 = the sandbox starts */
-
-/* To a resident oshd; asks for a running sandbox's next policy and waits until it is in force. */
-int bus_client_policy_set(struct bus_client *c, const char *socket, const char *name, int bundle,
-			  uint32_t *ret_generation, struct err *e);
 void bus_client_close(struct bus_client *c);	/* waits for an embedded oshd to have tidied up */

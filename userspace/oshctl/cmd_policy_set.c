@@ -3,45 +3,78 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "bus_client.h"
+#include "manager.h"
+#include "manager_call.h"
 #include "own.h"
 #include "policy.h"
 #include "policy_source.h"
 #include "say.h"
 #include "verbs.h"
 
-static int compile(const char *file, int *ret_bundle, struct err *e)
+/* *ret_source is what was compiled, byte for byte. */
+static int compile(const char *file, int *ret_source, int *ret_bundle, struct err *e)
 {
 	struct diags d = { 0 };
-	_close_ int fd = -1;
-	int r = policy_source_open(file, &fd, e);
+	int r = policy_source_open(file, ret_source, e);
 
+	if (!r)
+		r = policy_source_seal(ret_source, e);
 	if (r < 0)
 		return r;
-	r = policy_compile_fd(fd, &d, ret_bundle, e);
-	policy_print_diags(&d, stderr, file, fd);
+	r = policy_compile_fd(*ret_source, &d, ret_bundle, e);
+	policy_print_diags(&d, stderr, file, *ret_source);
 	if (r < 0 && !e->text[0])
 		r = fail(e, -r, "the policy has errors; the old one stays in force");
 	diags_done(&d);
 	return r;
 }
 
+static int ask(sd_bus *bus, const char *name, int bundle, int source, uint32_t *ret_generation, uint32_t *ret_revision,
+	       struct err *e)
+{
+	sd_bus_message *m = NULL, *answer = NULL;
+	int r = manager_new(bus, MANAGER_POLICY_SET, &m, e);
+
+	if (!r)
+		r = manager_filled(sd_bus_message_append(m, "sha{sv}", name, bundle, 1, MANAGER_OPT_SOURCE, "h", source), e);
+	if (!r)
+		r = manager_call(bus, m, &answer, e);
+	if (!r && sd_bus_message_read(answer, MANAGER_POLICY_SET_OUT, ret_generation, ret_revision) < 0)
+		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
+	sd_bus_message_unref(m);
+	sd_bus_message_unref(answer);
+	return r;
+}
+
+static void say_what(const char *name, uint32_t generation, uint32_t revision)
+{
+	if (generation)
+		printf("%s: generation %u is in force", name, generation);
+	else
+		printf("%s: it does not run; from its next start on", name);
+	if (revision)
+		printf("%s revision %u", generation ? "," : "", revision);
+	printf("\n");
+}
+
 static int set(const char *name, const char *file, const char *socket)
 {
-	struct bus_client bus = { 0 };
-	_close_ int bundle = -1;
+	_close_ int bundle = -1, source = -1;
+	uint32_t generation = 0, revision = 0;
 	struct err e = { 0 };
-	uint32_t generation;
-	int r = compile(file, &bundle, &e);
+	sd_bus *bus = NULL;
+	int r = compile(file, &source, &bundle, &e);
 
-	if (r == 0)
-		r = bus_client_policy_set(&bus, socket, name, bundle, &generation, &e);
-	bus_client_close(&bus);
+	if (!r)
+		r = manager_open(&bus, socket, &e);
+	if (!r)
+		r = ask(bus, name, bundle, source, &generation, &revision, &e);
+	sd_bus_close_unref(bus);
 	if (r < 0) {
 		say_error("%s", e.text);
 		return EXIT_REFUSED;
 	}
-	printf("%s: generation %u is in force; its connections were closed\n", name, generation);
+	say_what(name, generation, revision);
 	return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
 }
 

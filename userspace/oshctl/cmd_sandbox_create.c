@@ -13,6 +13,7 @@
 #include "manager.h"
 #include "manager_call.h"
 #include "own.h"
+#include "policy_source.h"
 #include "run.h"
 #include "sandbox_args.h"
 #include "say.h"
@@ -152,36 +153,13 @@ static int choose_name(struct create *c, struct err *e)
 	return 0;
 }
 
-/* The text that is compiled is the one that is kept: a copy that nobody changes any more. */
-static int copy_source(int *fd, struct err *e)
-{
-	_close_ int copy = memfd_create("osh-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	char part[65536];
-	off_t at = 0;
-	ssize_t n;
-
-	if (copy < 0)
-		return fail(e, errno, "policy: memfd: %s", strerror(errno));
-	while ((n = pread(*fd, part, sizeof(part), at)) > 0 && at <= (off_t)OSH_POLICY_BYTES) {
-		if (write(copy, part, (size_t)n) != n)
-			return fail(e, errno, "policy: memfd: %s", strerror(errno));
-		at += n;
-	}
-	if (n < 0 || lseek(copy, 0, SEEK_SET) < 0 ||
-	    fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		return fail(e, errno, "read the policy: %s", strerror(errno));
-	close(*fd);
-	*fd = take_fd(&copy);
-	return 0;
-}
-
 static int compile(struct create *c, int *ret_bundle, struct err *e)
 {
 	struct policy_job job;
 	int r = c->o.policy ? 0 : policy_preset_fd("default", &c->f.policy, e);
 
 	if (r == 0)
-		r = copy_source(&c->f.policy, e);
+		r = policy_source_seal(&c->f.policy, e);
 	if (r == 0)
 		r = policy_compile_start(c->f.policy, &job, e);
 	return r < 0 ? r : run_compile_end(&c->o, &c->f, &job, ret_bundle, e);

@@ -98,6 +98,30 @@ int policy_source_open(const char *file, int *ret_fd, struct err *e)
 	return policy_source_open_at(file, AT_FDCWD, ret_fd, e);
 }
 
+int policy_source_seal(int *fd, struct err *e)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	_close_ int copy = memfd_create("osh-policy", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char part[16384];
+	size_t total = 0;
+	ssize_t n = 1;
+
+	if (copy < 0)
+		return fail(e, errno, "policy: memfd: %s", strerror(errno));
+	(void)lseek(*fd, 0, SEEK_SET);	/* a pipe has no start, and is read, too */
+	/* More than a policy may have: then the compiler says so. */
+	while (total <= OSH_POLICY_BYTES && (n = read(*fd, part, sizeof(part))) > 0) {
+		if (write(copy, part, (size_t)n) != n)
+			return fail(e, errno, "policy: memfd: %s", strerror(errno));
+		total += (size_t)n;
+	}
+	if (n < 0 || lseek(copy, 0, SEEK_SET) < 0 || fcntl(copy, F_ADD_SEALS, seals) < 0)
+		return fail(e, errno, "read the policy: %s", strerror(errno));
+	close(*fd);
+	*fd = take_fd(&copy);
+	return 0;
+}
+
 /* Name, and the first sentence of the file. */
 static void list_one(const char *name)
 {

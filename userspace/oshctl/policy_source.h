@@ -11,3 +11,7 @@ void policy_source_home(int fd);
 int policy_source_open(const char *file, int *ret_fd, struct err *e);
 /* The same; `dir` is the project, whose package registries a preset may list. */
 int policy_source_open_at(const char *file, int dir, int *ret_fd, struct err *e);
+/*
+ * In its place a sealed copy: what is compiled is what oshd keeps, and nobody changes it in between. *fd is closed.
+ */
+int policy_source_seal(int *fd, struct err *e);

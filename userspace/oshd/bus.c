@@ -225,13 +225,6 @@ void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id)
 		fprintf(stderr, "oshd: the caller of '%s' left before the answer\n", name);
 }
 
-void bus_answer_policy(sd_bus_message *call, uint32_t generation)
-{
-	if (sd_bus_reply_method_return(call, "u", generation) < 0)
-		fprintf(stderr, "oshd: a caller left before it heard of generation %u\n",
-			generation);
-}
-
 void bus_answer_error(sd_bus_message *call, const char *why)
 {
 	char text[sizeof(((struct err *)0)->text)];

@@ -9,5 +9,4 @@ int bus_serve(struct daemon *d, int fd, struct err *e);	/* one connected peer; t
 void bus_close(struct daemon *d);
 
 void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id);
-void bus_answer_policy(sd_bus_message *call, uint32_t generation);
 void bus_answer_error(sd_bus_message *call, const char *text);

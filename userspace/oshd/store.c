@@ -10,6 +10,7 @@
 #include "life.h"
 #include "own.h"
 #include "reload.h"
+#include "revision.h"
 
 int store_save(struct sandbox *s, struct err *e)
 {
@@ -123,9 +124,11 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 		reload_resumed(s);
 	if (!r)
 		r = auditor_add(d, s, e);
-	if (r < 0)
+	if (r < 0) {
 		sandbox_kill(s);
-	else
-		life_adopt(s);
-	return r;
+		return r;
+	}
+	life_adopt(s);
+	revision_adopt(s);
+	return 0;
 }

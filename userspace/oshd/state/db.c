@@ -258,21 +258,22 @@ static int check(struct state *st, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-/* Writes nothing to a file that is there already: it must open on a full disk, too. */
+/* Nothing is written to a file that is there already: it must open on a full disk, too. */
 static int journal(struct state *st, struct err *e)
 {
 	int64_t application = 0;
-	char ours[64];
-	/* The first setting comes before a new file's first page. The WAL keeps its length: what deletes has room. */
-	int r = db_exec(st, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
-			    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304", e);
+	char text[128];
+	int r = db_number(st, "PRAGMA application_id", &application, e);
 
+	/* Before a new file's first page. */
+	if (!r && application != APPLICATION)
+		r = db_exec(st, "PRAGMA auto_vacuum = INCREMENTAL", e);
+	/* The WAL keeps its length: what deletes has room. */
 	if (!r)
-		r = db_number(st, "PRAGMA application_id", &application, e);
-	if (r < 0 || application == APPLICATION)
-		return r;
-	snprintf(ours, sizeof(ours), "PRAGMA application_id = %d", APPLICATION);
-	return db_exec(st, ours, e);
+		r = db_exec(st, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+				"PRAGMA journal_size_limit = 4194304", e);
+	snprintf(text, sizeof(text), "PRAGMA application_id = %d", APPLICATION);
+	return r || application == APPLICATION ? r : db_exec(st, text, e);
 }
 
 static int open_db(struct state *st, const char *dir, struct err *e)
