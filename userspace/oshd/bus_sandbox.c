@@ -41,6 +41,8 @@ int on_run(const struct caller *who, sd_bus_message *m, struct err *e)
 int bus_find_running(const struct caller *who, const char *name, struct sandbox **ret,
 		     struct err *e)
 {
+	const struct life *l = life_find(who->d, name);
+
 	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
 		struct sandbox *s = who->d->slots[i];
 
@@ -50,5 +52,8 @@ int bus_find_running(const struct caller *who, const char *name, struct sandbox 
 		*ret = s;
 		return 0;
 	}
+	if (l && caller_may(who, l->uid))
+		return fail(e, EBUSY, "sandbox '%s' is %s; start it with `oshctl sandbox start %s`", l->name,
+			    life_state_name(l), l->name);
 	return fail(e, ENOENT, "no sandbox of yours is called '%.*s'", OSH_SANDBOX_NAME, name);
 }
