@@ -13,11 +13,18 @@
 
 #define FIRST_MS 30000			/* for a client to say what it wants */
 
-/* By shutdown too: a child that is between fork and exec may hold a copy. */
+/*
+ * By shutdown too: a child that is between fork and exec may hold a copy. What the client still says is taken
+ * away first: closed over it, the kernel would reset the client before it has read what we said.
+ */
 void session_close(struct session *s)
 {
+	struct chan_in in;
+
 	if (s->sock >= 0)
 		(void)shutdown(s->sock, SHUT_RDWR);
+	while (s->sock >= 0 && chan_recv_now(s->sock, &in) > 0)
+		chan_in_done(&in);
 	own_close(&s->sock);
 	*s = (struct session){ .sock = -1 };
 }

@@ -11,7 +11,7 @@
 
 #define AT_ONCE 16384			/* bytes of output a turn */
 #define LAG (OSH_REPLAY / 2)		/* the driver is waited for from here on, */
-#define LAG_MS 200			/* as long as it takes something that often */
+#define LAG_MS 1000			/* as long as it takes something that often */
 #define LINE_MAX_BYTES 4096
 #define LAST_READS 256			/* more than the kernel's buffer takes */
 #define END_MS 5000			/* for a view to take the last output */

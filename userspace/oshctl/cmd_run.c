@@ -3,7 +3,6 @@
  * `oshctl run`: a command in a sandbox of its own, in the foreground. Opens what the caller named,
  * compiles the policy in a confined child, asks oshd for the sandbox and relays until it has ended.
  */
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -105,7 +104,7 @@ static int prepare(const struct run_opts *o, struct run_files *f, struct run_std
 
 	if (r < 0)
 		return r;
-	r = run_stdio_open(stdio, e);
+	r = run_stdio_open(stdio, false, e);
 	if (r == 0)
 		r = bus_client_open(bus, o->socket, e);
 	x = run_compile_end(o, f, &job, ret_bundle, r < 0 ? &more : e);
@@ -156,7 +155,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	if (r == 0)
 		r = run_relay_start(f->control, &stdio, e);
 	if (r == 0) {			/* osh-init is being executed meanwhile */
-		r = run_send_spec(o, f, &stdio, env.v, e);
+		r = run_send_spec(&(struct run_order){ o->argv, env.v, f->cwd, 0 }, f->control, &stdio, e);
 		if (r == -EPIPE)
 			r = 0;		/* it has ended already; run_relay() says so */
 	}
@@ -167,15 +166,6 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	own_close(&f->control);
 	print_summary(f->summary);
 	return r;
-}
-
-/* Closed stdio would be taken by the first descriptors that we open. */
-static int fill_stdio(void)
-{
-	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return -1;
-	return 0;
 }
 
 /* Everything after the options: an exit status. */
@@ -203,7 +193,7 @@ int cmd_run(int argc, char **argv)
 	struct run_opts o = { .env = given, .providers = providers };
 	int r;
 
-	if (!given || !providers || fill_stdio() < 0)
+	if (!given || !providers || run_fill_stdio() < 0)
 		return RUN_FAILED;
 	r = read_options(argc, argv, &o);
 	return r < 0 ? run_in_sandbox(&o) : r;

@@ -10,6 +10,7 @@
 #include "provider_set.h"
 
 #define RUN_FAILED 125			/* as env(1) and docker: osh itself could not */
+#define RUN_TIMED_OUT 124		/* as timeout(1) */
 
 struct run_opts {
 	const char *policy, *name, *workdir, *log, *socket, *hosts, *ca;	/* NULL = not given */
@@ -54,11 +55,20 @@ int run_compile_end(const struct run_opts *o, struct run_files *f, struct policy
 		    struct err *e);
 int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, struct env *env, struct err *e);
 
-int run_stdio_open(struct run_stdio *s, struct err *e);
+int run_fill_stdio(void);	/* closed stdio would be taken by the first descriptors that we open */
+int run_stdio_open(struct run_stdio *s, bool pipes, struct err *e);	/* pipes: a terminal is given as bytes too */
+
+/* The caller's terminal as the sandbox's is to be: size and modes. */
+void run_describe_terminal(int tty, struct osh_msg_init_spec *m);
+
+struct run_order {
+	char *const *argv, *const *envp;	/* NULL terminated */
+	const char *cwd;		/* absolute */
+	uint32_t flags;			/* OSH_SPEC_INHERIT or 0; with it a cwd of "" */
+};
 
 /* Sends the command to osh-init; the message waits in the socket until it is there. */
-int run_send_spec(const struct run_opts *o, const struct run_files *f, struct run_stdio *s,
-		  char *const *envp, struct err *e);
+int run_send_spec(const struct run_order *o, int control, struct run_stdio *s, struct err *e);
 
 /*
  * Signals are the sandbox's from run_relay_start() on, so that goes before the command is sent.
@@ -66,3 +76,4 @@ int run_send_spec(const struct run_opts *o, const struct run_files *f, struct ru
  */
 int run_relay_start(int control, const struct run_stdio *s, struct err *e);
 int run_relay(void);
+void run_relay_limit(uint64_t ms);	/* after so long: SIGTERM, later SIGKILL, and RUN_TIMED_OUT */

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chan.h"
@@ -22,6 +23,7 @@
 #include "tty.h"
 
 #define BACKGROUND_MS 200		/* how often a background job looks whether it became foreground */
+#define KILL_MS 5000			/* for a command whose time is up, from SIGTERM to SIGKILL */
 #define GONE_MS 2000			/* silence after the sandbox is gone: nothing more will come */
 
 enum { FLOW_OUT, FLOW_KEYS, FLOW_PUMP, FLOW_MAX = FLOW_PUMP + 3 };
@@ -32,6 +34,8 @@ struct relay {
 	sigset_t set;			/* signals that arrive through `signals` */
 	bool wanted;			/* the terminal is to be ours whenever we are in its foreground */
 	bool started, ended, gone;	/* executed; `status` is known; control socket closed */
+	uint64_t limit_ms;		/* when the command's time is up; 0 = it has all */
+	bool late;			/* it was up */
 	int status;
 	char error[256];
 	struct flow flow[FLOW_MAX];
@@ -210,11 +214,39 @@ static bool output_left(const struct relay *r)
 	       flow_live(&r->flow[FLOW_PUMP + 2]);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static int patience(const struct relay *r)
 {
+	int ms = r->wanted && !attached(r) ? BACKGROUND_MS : -1;
+	uint64_t now = now_ms(), left;
+
 	if (r->gone)
 		return GONE_MS;
-	return r->wanted && !attached(r) ? BACKGROUND_MS : -1;
+	if (!r->limit_ms)
+		return ms;
+	left = r->limit_ms > now ? r->limit_ms - now : 0;
+	if (ms >= 0 && (uint64_t)ms < left)
+		return ms;
+	return left < INT32_MAX ? (int)left : INT32_MAX;
+}
+
+/* As timeout(1) does, and a little later what cannot be overheard. */
+static void on_limit(struct relay *r)
+{
+	if (!r->limit_ms || r->gone || now_ms() < r->limit_ms)
+		return;
+	send_signal(r, r->late ? SIGKILL : SIGTERM);
+	if (!r->late)
+		send_signal(r, SIGCONT);
+	r->limit_ms = r->late ? 0 : now_ms() + KILL_MS;
+	r->late = true;
 }
 
 /* One turn; false when there is nothing left to wait for. */
@@ -231,6 +263,7 @@ static bool turn(struct relay *r)
 	n = poll(p, ARRAY_SIZE(p), patience(r));
 	if (n < 0)
 		return errno == EINTR;
+	on_limit(r);
 	if (n == 0 && r->gone)
 		return false;
 	if (n == 0 || (r->wanted && !attached(r)))
@@ -248,6 +281,8 @@ static bool turn(struct relay *r)
 
 static int exit_status(const struct relay *r)
 {
+	if (r->late)
+		return RUN_TIMED_OUT;
 	if (r->error[0])
 		say_error("%s", r->error);
 	else if (!r->ended && r->started)
@@ -266,6 +301,11 @@ int run_relay_start(int control, const struct run_stdio *s, struct err *e)
 	*r = (struct relay){ .control = control, .signals = -1, .master = -1, .stdio = s };
 	init_flows(r);
 	return take_signals(r) < 0 ? fail(e, errno, "signals: %s", strerror(errno)) : 0;
+}
+
+void run_relay_limit(uint64_t ms)
+{
+	the_relay.limit_ms = now_ms() + ms;
 }
 
 int run_relay(void)

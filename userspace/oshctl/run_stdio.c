@@ -55,6 +55,14 @@ static enum stdio_kind kind_of(int fd, const struct stat *st)
 	return S_ISSOCK(st->st_mode) && bound_to_peer(fd) ? STDIO_PASS : STDIO_PUMP;
 }
 
+int run_fill_stdio(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 static int open_pump(struct run_stdio *s, int i, struct err *e)
 {
 	int ends[2], ours = i == 0 ? 1 : 0;
@@ -67,7 +75,7 @@ static int open_pump(struct run_stdio *s, int i, struct err *e)
 	return 0;
 }
 
-static int open_one(struct run_stdio *s, int i, struct err *e)
+static int open_one(struct run_stdio *s, int i, bool pipes, struct err *e)
 {
 	static const char *const names[] = { "standard input", "standard output", "standard error" };
 	struct stat st;
@@ -76,6 +84,8 @@ static int open_one(struct run_stdio *s, int i, struct err *e)
 	if (fstat(i, &st) < 0)
 		return fail(e, errno, "%s: %s", names[i], strerror(errno));
 	s->kind[i] = kind_of(i, &st);
+	if (pipes && s->kind[i] == STDIO_TTY)
+		s->kind[i] = STDIO_PUMP;
 	switch (s->kind[i]) {
 	case STDIO_NONE:
 		return fail(e, EINVAL, "%s is a directory or a block device; it cannot be given to a sandbox",
@@ -93,29 +103,29 @@ static int open_one(struct run_stdio *s, int i, struct err *e)
 	return fail(e, EINVAL, "%s: unknown kind", names[i]);
 }
 
-int run_stdio_open(struct run_stdio *s, struct err *e)
+int run_stdio_open(struct run_stdio *s, bool pipes, struct err *e)
 {
 	int r = 0;
 
 	s->tty = -1;
 	for (int i = 0; r == 0 && i < 3; i++)
-		r = open_one(s, i, e);
+		r = open_one(s, i, pipes, e);
 	s->eager = s->kind[0] == STDIO_TTY && s->kind[1] == STDIO_TTY;
 	return r;
 }
 
-static void describe_terminal(const struct run_stdio *s, struct osh_msg_init_spec *m)
+void run_describe_terminal(int tty, struct osh_msg_init_spec *m)
 {
 	struct winsize size = { 0 };
 	struct termios t;
 
-	m->flags |= OSH_SPEC_TTY | (s->eager ? 0 : OSH_SPEC_BACK);
-	(void)ioctl(s->tty, TIOCGWINSZ, &size);
+	m->flags |= OSH_SPEC_TTY;
+	(void)ioctl(tty, TIOCGWINSZ, &size);
 	m->rows = size.ws_row;
 	m->cols = size.ws_col;
 	m->xpixel = size.ws_xpixel;
 	m->ypixel = size.ws_ypixel;
-	if (tcgetattr(s->tty, &t) < 0)
+	if (tcgetattr(tty, &t) < 0)
 		return;
 	m->flags |= OSH_SPEC_MODES;
 	m->iflag = t.c_iflag;
@@ -132,25 +142,26 @@ static uint32_t current_umask(void)
 	return was;
 }
 
-int run_send_spec(const struct run_opts *o, const struct run_files *f, struct run_stdio *s,
-		  char *const *envp, struct err *e)
+int run_send_spec(const struct run_order *o, int control, struct run_stdio *s, struct err *e)
 {
-	struct osh_msg_init_spec m = { .umask = current_umask() };
+	struct osh_msg_init_spec m = { .umask = current_umask(), .flags = o->flags };
 	_close_ int memfd = -1;
 	int fds[4], n = 1, r;
 
-	r = spec_write(o->argv, envp, f->cwd, &m, &memfd, e);
+	r = spec_write(o->argv, o->envp, o->cwd, &m, &memfd, e);
 	if (r < 0)
 		return r;
 	fds[0] = memfd;
-	if (s->tty >= 0)
-		describe_terminal(s, &m);
+	if (s->tty >= 0) {
+		run_describe_terminal(s->tty, &m);
+		m.flags |= s->eager ? 0 : OSH_SPEC_BACK;
+	}
 	for (int i = 0; i < 3; i++)
 		if (s->give[i] >= 0) {
 			m.flags |= OSH_SPEC_FD(i);
 			fds[n++] = s->give[i];
 		}
-	r = chan_send(f->control, OSH_MSG_INIT_SPEC, &m, sizeof(m), fds, n);
+	r = chan_send(control, OSH_MSG_INIT_SPEC, &m, sizeof(m), fds, n);
 	for (int i = 0; i < 3; i++)
 		if (s->kind[i] == STDIO_PUMP)
 			own_close(&s->give[i]);

@@ -59,7 +59,8 @@ int spec_write(char *const *argv, char *const *envp, const char *cwd, struct osh
 	m->bytes = (uint32_t)b.n;
 	if (!buf_ok(&b) || m->argc > OSH_SPEC_STRINGS || m->envc > OSH_SPEC_STRINGS)
 		r = fail(e, E2BIG, "command: arguments and environment are too long");
-	else if (!m->argc || cwd[0] != '/')
+	else if (!m->argc != !!(m->flags & OSH_SPEC_BASE) ||
+		 (cwd[0] != '/' && (*cwd || !(m->flags & OSH_SPEC_INHERIT))))
 		r = fail(e, EINVAL, "command: empty, or its directory is not absolute");
 	else
 		r = seal(&b, ret_fd, e);
