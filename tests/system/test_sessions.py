@@ -450,6 +450,49 @@ def t_oshd_killed_in_between():
     assert r.stdout == b"again\n", (r, daemon.errors())
 
 
+def sandbox(*args, **kw):
+    return subprocess.run([OSHCTL, "sandbox", args[0], "--socket", daemon.bus, *args[1:]], capture_output=True,
+                          timeout=LIMIT, stdin=subprocess.DEVNULL, **kw)
+
+
+def t_created_sandboxes_have_sessions():
+    r = sandbox("create", "-n", "idle", "-p", work.policy, "-w", work.work, "-e", "MARK=created")
+    assert r.returncode == 0, r
+    for again in (False, True):
+        r = sandbox("exec", "idle", "--", "sh", "-c", "echo $MARK $HOME $PWD", env=dict(os.environ, MARK="caller"))
+        assert r.stdout.decode() == "created /sandbox %s\n" % work.work, r
+        if not again:
+            assert sandbox("restart", "idle").returncode == 0
+    p = subprocess.Popen(words("exec", "idle", "--", "sh", "-c", "trap 'exit 4' TERM; echo up; while :; do sleep 0.05; done"),
+                         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    assert p.stdout.readline() == b"up\n"
+    assert sandbox("stop", "idle").returncode == 0
+    assert p.wait(LIMIT) == 4               # it had its time
+    p.stdout.close()
+    assert sandbox("exec", "idle", "--", "true").returncode == 125
+    assert sandbox("delete", "idle").returncode == 0
+
+
+def t_terminal_of_a_created_sandbox():
+    r = sandbox("create", "-n", "main", "-p", work.policy, "-w", work.work, "--", "sh", "-c",
+                "echo hello; read x; echo got=$x; exit 7")
+    assert r.returncode == 0, r
+    t = term("connect", "main")
+    t.expect("hello")
+    t.send("\x10\x11")
+    t.expect("Come back")
+    t.wait()
+    t.close()
+    t = term("connect", "main")
+    t.expect("hello")
+    t.line("word")
+    t.expect("got=word")
+    assert t.wait() == 7
+    t.close()
+    assert until(lambda: sandbox("exec", "main", "--", "true").returncode == 125, 10)
+    assert sandbox("delete", "main").returncode == 0
+
+
 def t_end_of_the_run_ends_sessions():
     other = start_box("second", "sh", "-c", "until test -e over; do sleep 0.05; done; exit 6")
     p = subprocess.Popen(words("exec", "second", "--", "sh", "-c", "echo up; sleep 1000"), stdout=subprocess.PIPE,

@@ -173,11 +173,10 @@ static int make_command(struct create *c, int bundle, struct err *e)
 
 	umask(was);
 	c->head = (struct osh_msg_init_spec){
-		.flags = OSH_SPEC_TTY, .umask = was, .rows = 24, .cols = 80
+		.flags = *c->o.argv ? OSH_SPEC_TTY : OSH_SPEC_BASE, .umask = was, .rows = 24, .cols = 80
 	};
-	r = run_build_env(&c->o, bundle, &c->f, &env,
-			  e); /* also where no command needs it: it checks providers */
-	if (r == 0 && *c->o.argv)
+	r = run_build_env(&c->o, bundle, &c->f, &env, e);
+	if (r == 0)		/* without a command, what `sandbox exec` is to have */
 		r = spec_write(c->o.argv, env.v, c->f.cwd, &c->head, &c->spec, e);
 	env_done(&env);
 	return r;

@@ -149,8 +149,9 @@ static int read_command(sd_bus_message *m, struct state_sandbox *row, struct err
 		return fail(e, EINVAL, "option 'command': a head of %zu bytes, expected %zu", n,
 			    sizeof(row->spec_head));
 	memcpy(&row->spec_head, head, n);
-	if ((row->spec_head.flags & ~(OSH_SPEC_TTY | OSH_SPEC_MODES)) ||
-	    !(row->spec_head.flags & OSH_SPEC_TTY))
+	if (row->spec_head.flags != OSH_SPEC_BASE &&
+	    ((row->spec_head.flags & ~(OSH_SPEC_TTY | OSH_SPEC_MODES)) ||
+	     !(row->spec_head.flags & OSH_SPEC_TTY)))
 		return fail(
 		    e, EINVAL,
 		    "option 'command': a command that stays has a terminal, and nobody's stdio");

@@ -63,7 +63,8 @@ static int put_created(sd_bus_message *m, const struct row *x)
 	int r = sd_bus_message_append(
 	    m, "{sv}{sv}{sv}{sv}{sv}{sv}", "state", "s", life_state_name(x->l), "created", "t",
 	    row->created_us, "workdir", "s", row->workdir, "policy-revision", "u", row->revision,
-	    "wanted", "b", row->wanted, "command", "b", row->spec_len > 0);
+	    "wanted", "b", row->wanted, "command", "b",
+	    row->spec_len && row->spec_head.flags != OSH_SPEC_BASE);
 
 	if (r >= 0)
 		r = put_labels(m, row);

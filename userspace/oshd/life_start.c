@@ -71,6 +71,7 @@ void life_session_done(struct life *l)
 static bool read_one(struct life *l)
 {
 	const struct osh_msg_failed *bad;
+	const struct osh_msg_status *ended;
 	struct chan_in in;
 	int r = l->session_fd < 0 ? -EAGAIN : chan_recv(l->session_fd, &in);
 	bool started;
@@ -83,6 +84,9 @@ static bool read_one(struct life *l)
 	}
 	bad = chan_is(&in, OSH_MSG_INIT_ERROR, sizeof(*bad), 0);
 	started = chan_is(&in, OSH_MSG_INIT_STARTED, sizeof(struct osh_msg_status), 0);
+	ended = chan_is(&in, OSH_MSG_INIT_EXITED, sizeof(*ended), 0);
+	if (ended && !ended->value) /* no command: its environment is known now */
+		started = true;
 	if (bad)
 		life_say(l, bad->text, sizeof(bad->text));
 	chan_in_done(&in);
@@ -125,7 +129,8 @@ static int make_session(struct life *l, const struct state_sandbox *row, struct 
 	l->session_fd = pair[0];
 	*ret_far = pair[1];
 	q->control_fd = pair[1];
-	q->session_flags = OSH_OPEN_ENDS | OSH_OPEN_TERMINAL;
+	if (spec.flags != OSH_SPEC_BASE)
+		q->session_flags = OSH_OPEN_ENDS | OSH_OPEN_TERMINAL;
 	if (fcntl(l->session_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		return fail(e, errno, "session socket: %s", strerror(errno));
 	r = chan_send(l->session_fd, OSH_MSG_INIT_SPEC, &spec, sizeof(spec), &memfd, 1);
