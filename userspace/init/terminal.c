@@ -88,7 +88,7 @@ int terminal_view(struct terminal *t, const struct osh_msg_attach *m, uint32_t *
 		v++;
 	if (v == t->views + OSH_SESSIONS)
 		return fail(e, EAGAIN, "the terminal has %d views already", OSH_SESSIONS);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(e, errno, "socketpair: %s", strerror(errno));
 	*v = (struct view){ .terminal = t, .number = ++t->views_made, .stream = pair[0],
 			    .watch = m->flags & OSH_ATTACH_WATCH, .at = t->total, .moved_ms = now_ms() };
