@@ -104,32 +104,6 @@ static int check_tls(const struct sandbox *s, const struct bundle *b, struct err
 		    "programs trust no certificate of osh; " START_ANEW);
 }
 
-static bool covers(const struct osh_b_cidr *net, const struct osh_b_cidr *c)
-{
-	uint32_t bytes = net->bits / 8, rest = net->bits % 8;
-
-	return c->bits >= net->bits && !memcmp(c->addr, net->addr, bytes) &&
-	       (!rest || !((c->addr[bytes] ^ net->addr[bytes]) >> (8 - rest)));
-}
-
-/* Addresses need local routes, which were made for those that the policy named at the start. */
-static int check_cidrs(const struct sandbox *s, const struct bundle *b, struct err *e)
-{
-	const struct bundle *was = &s->bundle;
-
-	for (uint32_t i = 0; i < b->n_cidrs; i++) {
-		bool known = false;
-
-		for (uint32_t j = 0; !known && j < was->n_cidrs; j++)
-			known = covers(&was->cidrs[j], &b->cidrs[i]);
-		if (!known)
-			return fail(e, EPERM, "endpoint '%.100s' is an address that the policy in force does not cover: the "
-				    "sandbox has no route to it; " START_ANEW,
-				    bundle_str(b, b->hosts[b->cidrs[i].host - 1].name));
-	}
-	return 0;
-}
-
 static int check_credentials(const struct sandbox *s, const struct bundle *b, struct err *e)
 {
 	for (uint32_t i = 0; i < b->n_l7; i++) {
@@ -144,27 +118,10 @@ static int check_credentials(const struct sandbox *s, const struct bundle *b, st
 	return 0;
 }
 
-/* Who they are is known by open files, which the sandbox's start opened. */
-static int check_programs(const struct sandbox *s, const struct bundle *b, struct err *e)
-{
-	for (uint32_t i = 0; i < b->n_binaries; i++) {
-		const char *path = bundle_str(b, b->binaries[i].path);
-		bool known = (b->binaries[i].flags & OSH_BIN_GLOB) || !kbpf_in_writable(b, path);
-
-		for (uint32_t j = 0; !known && j < s->bundle.n_binaries; j++)
-			known = !strcmp(path, bundle_str(&s->bundle, s->bundle.binaries[j].path));
-		if (!known)
-			return fail(e, EPERM, "program '%.200s' lies in a tree that the sandbox can write and was not listed "
-				    "before; " START_ANEW, path);
-	}
-	return 0;
-}
-
 int fixed_check(const struct sandbox *s, const struct bundle *next, struct err *e)
 {
 	static int (*const checks[])(const struct sandbox *, const struct bundle *, struct err *) = {
-		check_meta, check_fs, check_env, check_exec, check_unix, check_tls, check_cidrs, check_credentials,
-		check_programs,
+		check_meta, check_fs, check_env, check_exec, check_unix, check_tls, check_credentials,
 	};
 	int r = 0;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order: fill, the egress is ready, commit, store, flip, the egress has closed what is forbidden, answer. Killed
- * before the store, the next oshd finds the old policy in force and drops what was filled; killed after it, it
- * flips. An egress that does not answer is killed, and the reload goes on as if there had been none. Root; the
- * bundle is checked when it is opened and nothing else of the caller's is read.
+ * Order: fill, routes and programs, the egress is ready, commit, store, flip, the egress has closed what is
+ * forbidden, routes of the old policy alone go, answer. Killed before the store, the next oshd finds the old
+ * policy in force and drops what was filled; killed after it, it flips. An egress that does not answer is
+ * killed, and the reload goes on as if there had been none. Root; the bundle is checked when it is opened and
+ * nothing else of the caller's is read.
  */
 #include "reload.h"
 
@@ -14,16 +15,20 @@
 #include "chan.h"
 #include "control.h"
 #include "fixed.h"
+#include "launcher.h"
 #include "own.h"
+#include "reach.h"
 #include "store.h"
 
 #define ANSWER_US 5000000		/* for an egress to answer, and for a killed one to go */
 #define OLD_US 200000			/* hooks that read the old generation at the flip have long returned */
 
 enum stage {
+	RL_FOLLOW,			/* osh-launch makes routes, opens programs */
 	RL_START,			/* the egress is being started */
 	RL_READY,			/* it reads the next policy */
 	RL_SWEEP,			/* the flip has been; it closes what is forbidden now */
+	RL_TIDY,			/* osh-launch takes away what only the old policy had */
 	RL_STAGES
 };
 
@@ -32,6 +37,7 @@ enum happening {
 	RH_YES, RH_NO,			/* it answered */
 	RH_GONE,			/* none lives */
 	RH_LATE,
+	RH_FOLLOWED, RH_NOT_FOLLOWED,	/* osh-launch answered */
 	RH_MAX
 };
 
@@ -44,6 +50,7 @@ struct reload {
 	uint64_t serial;		/* when it began, CLOCK_BOOTTIME */
 	uint64_t filled_ns, ready_ns, flipped_ns;
 	bool killed;			/* the egress, for its silence */
+	char refusal[256];		/* why it is not to be; said when osh-launch has answered */
 	sd_event_source *timer;
 };
 
@@ -143,6 +150,13 @@ static int flip(struct sandbox *s, struct err *e)
 	return x;
 }
 
+static void conclude(struct sandbox *s)
+{
+	end(s, NULL);
+}
+
+static void tidy(struct sandbox *s);
+
 /* In force, and nothing that it forbids is left. */
 static void finish(struct sandbox *s)
 {
@@ -154,7 +168,10 @@ static void finish(struct sandbox *s)
 		(unsigned long long)(r->ready_ns - r->filled_ns) / 1000,
 		(unsigned long long)(r->flipped_ns - r->ready_ns) / 1000,
 		(unsigned long long)(now - r->flipped_ns) / 1000);
-	end(s, NULL);
+	if (reach_same_routes(&s->bundle, &r->bundle))
+		conclude(s);
+	else
+		tidy(s);
 }
 
 static int on_late(sd_event_source *src, uint64_t usec, void *data);
@@ -230,16 +247,25 @@ static void do_late_sweep(struct sandbox *s)
 
 /* Nothing said no before: what this is about is in the reload's text. */
 static void do_refused(struct sandbox *s);
+static void do_hold(struct sandbox *s);
+
+static void do_late_follow(struct sandbox *s)
+{
+	s->routed = NULL;
+	give_up(s, "osh-launch does not answer; the old policy stays in force");
+}
 
 static const struct {
 	void (*act)(struct sandbox *);
 } steps[RL_STAGES][RH_MAX] = {
 	/* clang-format off */
+	[RL_FOLLOW] = { [RH_FOLLOWED] = { do_hold }, [RH_NOT_FOLLOWED] = { do_refused }, [RH_LATE] = { do_late_follow } },
 	[RL_START] = { [RH_UP]   = { do_ask },     [RH_GONE] = { do_flip },     [RH_LATE] = { do_late } },
 	[RL_READY] = { [RH_YES]  = { do_flip },    [RH_NO]   = { do_refused },
 		       [RH_GONE] = { do_flip },    [RH_LATE] = { do_late } },
 	[RL_SWEEP] = { [RH_YES]  = { finish },     [RH_NO]   = { kill_egress },
 		       [RH_GONE] = { finish },     [RH_LATE] = { do_late_sweep } },
+	[RL_TIDY] =  { [RH_FOLLOWED] = { conclude }, [RH_NOT_FOLLOWED] = { conclude }, [RH_LATE] = { conclude } },
 	/* clang-format on */
 };
 
@@ -268,11 +294,68 @@ void reload_egress_gone(struct sandbox *s)
 	happen(s, RH_GONE);
 }
 
-static char refusal[256];		/* of the egress; while do_refused() is called */
-
 static void do_refused(struct sandbox *s)
 {
-	give_up(s, refusal);
+	char text[sizeof(s->reload->refusal)];
+
+	memcpy(text, s->reload->refusal, sizeof(text));
+	give_up(s, text);
+}
+
+static void followed(struct sandbox *s, int code, const char *why)
+{
+	struct reload *r = s->reload;
+
+	if (!r)
+		return;
+	if (code && r->stage == RL_TIDY)
+		fprintf(stderr, "oshd: sandbox %s: routes of the former policy stay: %s\n", s->name, why);
+	if (code && !r->refusal[0])
+		snprintf(r->refusal, sizeof(r->refusal), "%s", why);
+	happen(s, code || r->refusal[0] ? RH_NOT_FOLLOWED : RH_FOLLOWED);
+}
+
+/* Asks osh-launch; 1 = nothing is to be done, 0 = it will answer. */
+static int follow(struct sandbox *s, struct err *e)
+{
+	struct reload *r = s->reload;
+	bool programs = !reach_same_programs(&s->bundle, &r->bundle);
+	int x;
+
+	if (!programs && reach_same_routes(&s->bundle, &r->bundle))
+		return 1;
+	x = await(s, RL_FOLLOW);
+	if (x < 0)
+		return fail(e, -x, "timer: %s", strerror(-x));
+	return launcher_routes(s, r->bundle_fd, programs ? OSH_ROUTES_PROGRAMS : 0, followed, e);
+}
+
+static void tidy(struct sandbox *s)
+{
+	struct err e = { 0 };
+
+	s->reload->refusal[0] = 0;
+	if (await(s, RL_TIDY) >= 0 && launcher_routes(s, s->bundle_fd, 0, followed, &e) >= 0)
+		return;
+	fprintf(stderr, "oshd: sandbox %s: routes of the former policy stay: %s\n", s->name, e.text);
+	conclude(s);
+}
+
+bool reload_programs(struct sandbox *s, const struct osh_msg_programs *m, const struct chan_in *in)
+{
+	struct reload *r = s->reload;
+	struct err e = { 0 };
+
+	if (!r || r->stage != RL_FOLLOW)
+		return false;
+	for (uint32_t i = 0; i < m->n && !e.code; i++)
+		if (m->binary[i] >= r->bundle.n_binaries)
+			(void)fail(&e, EPROTO, "osh-launch named a program that the policy lacks");
+	if (!e.code)
+		(void)kbpf_register_inodes(s->d->kernel, &r->k, &r->bundle, in->fds, m->binary, (int)m->n, &e);
+	if (e.code && !r->refusal[0])
+		snprintf(r->refusal, sizeof(r->refusal), "%s", e.text);
+	return true;
 }
 
 void reload_answered(struct sandbox *s, const struct osh_msg_reloaded *m)
@@ -286,7 +369,7 @@ void reload_answered(struct sandbox *s, const struct osh_msg_reloaded *m)
 	if (!r || r->killed || m->serial != r->serial || m->h.type != want || m->generation != generation)
 		return;
 	memcpy(text, m->text, sizeof(text) - 1);
-	snprintf(refusal, sizeof(refusal), "the egress cannot take it: %.200s", text);
+	snprintf(r->refusal, sizeof(r->refusal), "the egress cannot take it: %.200s", text);
 	happen(s, m->code ? RH_NO : RH_YES);
 }
 
@@ -313,7 +396,6 @@ static int prepare(struct sandbox *s, struct reload *r, struct err *e)
 
 int reload_start(struct sandbox *s, const struct reload_request *q, struct err *e)
 {
-	enum egress_state egress;
 	struct reload *r;
 	int x;
 
@@ -334,14 +416,28 @@ int reload_start(struct sandbox *s, const struct reload_request *q, struct err *
 	if (auditor_policy(s->d, s, r->k.generation, r->bundle_fd, false, e) < 0)
 		fprintf(stderr, "oshd: sandbox %s: %s\n", s->name, e->text);
 	s->reload = r;
-	egress = egress_hold(s);
+	x = follow(s, e);
+	if (x > 0)
+		do_hold(s);
+	if (x >= 0)
+		return 0;
+	kbpf_unfill(s->d->kernel, &r->k, &r->bundle);
+	s->reload = NULL;
+	reload_free(r);
+	return x;
+}
+
+/* The egress is asked last: it is the one that connections wait for. */
+static void do_hold(struct sandbox *s)
+{
+	enum egress_state egress = egress_hold(s);
+
 	if (egress == EGRESS_NONE)
 		do_flip(s);
 	else if (egress == EGRESS_UP)
 		do_ask(s);
 	else if (await(s, RL_START) < 0)
 		give_up(s, "out of memory");
-	return 0;
 }
 
 int reload_resume(struct sandbox *s, struct err *e)

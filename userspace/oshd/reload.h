@@ -27,6 +27,9 @@ struct reload_request {
 int reload_start(struct sandbox *s, const struct reload_request *q, struct err *e);
 void reload_cancel(struct sandbox *s, const char *why);	/* the sandbox ends */
 
+/* Programs that osh-launch opened for the policy that is coming; false = for none. */
+bool reload_programs(struct sandbox *s, const struct osh_msg_programs *m, const struct chan_in *in);
+
 /* What becomes of the egress meanwhile; see egress_hold(). */
 void reload_egress_up(struct sandbox *s);
 void reload_egress_gone(struct sandbox *s);

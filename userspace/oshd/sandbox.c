@@ -544,8 +544,10 @@ void sandbox_programs(struct daemon *d, const struct osh_msg_programs *m, struct
 			happen(s, EV_FAILED, "osh-launch named a program that the policy lacks");
 			return;
 		}
-	if (s->state == SB_PREPARING)	/* else they are known, and come from what osh-launch kept */
+	if (s->state == SB_PREPARING)	/* else a reload's, or they are known and come from what osh-launch kept */
 		r = kbpf_register_inodes(d->kernel, &s->k, &s->bundle, in->fds, m->binary, (int)m->n, &e);
+	else
+		(void)reload_programs(s, m, in);
 	if (!r)
 		r = programs_keep(s, in, &e);
 	if (r < 0)
