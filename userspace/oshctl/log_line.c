@@ -87,18 +87,18 @@ static void put_endpoint(struct buf *b, json_t *j)
 	const char *host = text_at(j, "dst_endpoint", "hostname", NULL), *ip = text_at(j, "dst_endpoint", "ip", NULL);
 	json_int_t port = number_at(j, "dst_endpoint", "port");
 
-	if (!host && !ip) {
+	if (!host && !ip) {	/* of no family that has any */
 		put_safe(b, text_at(j, "dst_endpoint", "name", NULL) ?: "-");
 		return;
 	}
 	put_safe(b, host ? host : ip);
 	if (port)
 		buf_printf(b, ":%" JSON_INTEGER_FORMAT, port);
-	if (host && ip) {
-		buf_str(b, " (");
-		put_safe(b, ip);
-		buf_str(b, ")");
-	}
+	if (!host || !ip)
+		return;
+	buf_str(b, " (");
+	put_safe(b, ip);
+	buf_str(b, ")");
 }
 
 static void put_dns(struct buf *b, json_t *j)
@@ -241,7 +241,7 @@ static void put_reason(struct buf *b, json_t *j, const char *verdict)
 		buf_str(b, ": ");
 		put_safe(b, detail);
 	}
-	if (n > 1)
+	if (n > 1 && !is(verdict, "finding"))
 		buf_printf(b, " x%" JSON_INTEGER_FORMAT, n);
 }
 

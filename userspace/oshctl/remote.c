@@ -25,7 +25,7 @@ static void pass_on(int sig)
 
 static bool only(const char *p, size_t n, const char *set)
 {
-	return n && p[0] != '-' && strspn(p, set) >= n;
+	return n && p[0] != '-' && p[0] != '@' && strspn(p, set) >= n;
 }
 
 static int read_port(const char *p, struct remote_host *ret, const char *text, struct err *e)

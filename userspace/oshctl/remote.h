@@ -36,3 +36,4 @@ int remote_unpack(char *word, int *ret_argc, char ***ret_argv, struct err *e);
 
 /* A policy that came along under this name: a descriptor at its start, or -1. */
 int remote_policy(const char *name);
+void remote_forget(void);		/* what came along */

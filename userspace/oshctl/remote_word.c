@@ -272,10 +272,19 @@ int remote_unpack(char *word, int *ret_argc, char ***ret_argv, struct err *e)
 		*ret_argv = argv;
 		return 0;
 	}
+	remote_forget();
 	for (int i = 0; i < argc; i++)
 		free(argv[i]);
 	free(argv);
 	return fail(e, -r, "a command line from another host makes no sense here: are both of one version?");
+}
+
+void remote_forget(void)
+{
+	for (size_t i = 0; i < POLICIES && policies[i].name; i++) {
+		own_close(&policies[i].fd);
+		policies[i].name = NULL;
+	}
 }
 
 int remote_policy(const char *name)

@@ -14,7 +14,7 @@
 
 #define STATE "/var/lib/osh"
 #define NUMBER_MAX 99999999u		/* eight digits */
-#define NAME "00000000.jsonl"
+#define SUFFIX ".jsonl"
 #define LOCK_TRIES 500			/* of 10 ms: an osh-audit whose oshd was killed is killed too, at once */
 #define FILES_MAX 4096			/* in one directory; someone else put them there */
 
@@ -56,14 +56,14 @@ static int user_dir(struct daemon *d, uid_t uid, bool make, int *ret_fd, struct 
 /* 0 = no name of ours. */
 static uint32_t number_of(const char *name)
 {
-	if (strlen(name) != strlen(NAME) || strspn(name, "0123456789") != 8 || strcmp(name + 8, NAME + 8))
+	if (strlen(name) != 8 + strlen(SUFFIX) || strspn(name, "0123456789") != 8 || strcmp(name + 8, SUFFIX))
 		return 0;
 	return (uint32_t)strtoul(name, NULL, 10);
 }
 
 static void name_of(uint32_t number, char ret[16])
 {
-	snprintf(ret, 16, "%08u.jsonl", number > NUMBER_MAX ? NUMBER_MAX : number);
+	snprintf(ret, 16, "%08u" SUFFIX, number > NUMBER_MAX ? NUMBER_MAX : number);
 }
 
 static int by_number(const void *x, const void *y)
