@@ -149,6 +149,7 @@ static void fill_request(struct life *l, const struct state_sandbox *row, struct
 				   .control_fd = -1,
 				   .workdir_fd = l->workdir_fd,
 				   .reopen = l->workdir_fd < 0,
+				   .lasting = true,
 				   .log_fd = l->given.log,
 				   .summary_fd = -1,
 				   .hosts_fd = l->given.hosts,

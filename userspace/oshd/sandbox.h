@@ -46,6 +46,7 @@ struct run_request {
 	uint32_t session_flags;		/* OSH_OPEN_* */
 	const struct sandbox_mount *mounts;	/* its home, volumes */
 	size_t n_mounts;
+	bool lasting;			/* its policy will change: it has what any later one may need */
 	bool reopen;			/* the work directory is opened by its name; workdir_fd is nothing */
 	int log_fd, summary_fd, hosts_fd, creds_fd, ca_fd;	/* -1 = none */
 };
