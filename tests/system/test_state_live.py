@@ -207,6 +207,47 @@ def homes(t, w, d, ctl):
     ctl.clean()
 
 
+def volumes(t, w, d, ctl):
+    """Of their user, made by the first sandbox that names one, gone when they are told to go."""
+    rc, out, _ = ctl("volume", "list")
+    t.ok(rc == 0 and len(out.splitlines()) == 1, "no volumes: a title alone", out)
+    for n in "ab":
+        ctl("sandbox", "create", "-n", n, "-p", ctl.policy(1), "-w", w.work, "--volume", "cache:/cache")
+    rc, out, err = ctl("volume", "list", "--json")
+    t.ok(rc == 0 and json.loads(out) == [{"name": "cache", "uid": 0, "sandboxes": 2}], "two sandboxes share one", out, err)
+    t.ok(json.loads(ctl("volume", "list", "--json", **USERS)[1]) == [], "another user sees none")
+    rc, _, err = ctl("volume", "delete", "cache", **USERS)
+    t.ok(rc == 1 and "no volume of yours" in err, "and deletes none", err)
+    rc, _, err = ctl("volume", "delete", "cache")
+    t.ok(rc == 1 and "used by 2 sandboxes" in err, "one in use is not deleted", err)
+    os.close(os.open(os.path.join(d.state, "volumes", os.listdir(os.path.join(d.state, "volumes"))[0], "x"), os.O_CREAT))
+    ctl.clean()
+    rc, _, err = ctl("volume", "delete", "none", "cache")
+    t.ok(rc == 1 and "'none'" in err and os.listdir(os.path.join(d.state, "volumes")) == [] and
+         json.loads(ctl("volume", "list", "--json")[1]) == [], "then it is, with its files, and one that fails spares none", err)
+
+
+def between(t, w, d, ctl):
+    """Killed at the sync of the revision: it is written, and the kernel has not flipped."""
+    ctl("sandbox", "create", "-n", "box", "-p", ctl.policy(1), "-w", w.work)
+    s = subprocess.Popen(["strace", "-f", "-p", str(d.p.pid), "-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=SIGKILL"],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    attached = "attached" in s.stderr.readline()
+    rc, _, err = ctl("policy", "set", "box", "-p", ctl.policy(2))
+    d.p.wait()
+    s.communicate()
+    with_it = subprocess.run([sys.executable, "-c", "import sqlite3, sys; print(sqlite3.connect(sys.argv[1])"
+                              ".execute('SELECT count(*) FROM revision').fetchone()[0])", os.path.join(d.state, "osh.db")],
+                             stdout=subprocess.PIPE, text=True)
+    t.ok(attached and rc == 1 and with_it.stdout == "2\n", "oshd dies with the revision written and not in force", err, with_it)
+    d.start()
+    t.ok([r["revision"] for r in ctl.revisions("box")] == [1] and ctl.in_force("box") == 1 and
+         ctl("policy", "get", "box")[1] == text(1), "the next one goes by what is enforced", ctl.revisions("box"), d.errors())
+    rc, out, err = ctl("policy", "set", "box", "-p", ctl.policy(3))
+    t.ok(rc == 0 and "generation 2" in out and "revision 2" in out, "and the next policy follows the old one", out, err)
+    ctl.clean()
+
+
 def full_disk(t):
     with Work() as w:
         d = Daemon(w)
@@ -253,6 +294,8 @@ def main():
             ctl.clean()
             killed(t, w, d, ctl)
             homes(t, w, d, ctl)
+            volumes(t, w, d, ctl)
+            between(t, w, d, ctl)
     full_disk(t)
     t.done()
 

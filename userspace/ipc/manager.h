@@ -48,7 +48,8 @@
  * Get(s name) -> (a{sv})			see docs/manager.md
  * Open(s name, h session, u flags)		a session of its osh-init (osh/msg.h); flags: 0 or OSH_OPEN_TERMINAL
  * Label(s name, a{ss} set, as remove)
- * Volumes() -> (aa{sv})	VolumeDelete(s name)
+ * Volumes() -> (aa{sv})				name s, uid u, sandboxes u (that use it)
+ * VolumeDelete(s name)				the caller's own; one that a sandbox uses is busy
  * Policies(s name) -> (aa{sv})	revision u, in-force b, time t, uid u, from u (0 = no rollback), hash s
  * PolicyGet(s name, u revision) -> (h source, a{sv})	0 = the one in force; revision u, bundle h, text b (false: no
  *						source was given, and the descriptor is the bundle's)

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `oshctl volume list | delete`. A volume is made by the first sandbox that names it. */
+#include <getopt.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "manager.h"
+#include "manager_call.h"
+#include "own.h"
+#include "say.h"
+#include "verbs.h"
+
+struct row {
+	const char *name;
+	uint32_t uid, users;
+};
+
+static int read_field(sd_bus_message *m, const char *key, struct row *w)
+{
+	if (!strcmp(key, "name"))
+		return sd_bus_message_read(m, "v", "s", &w->name);
+	if (!strcmp(key, "uid"))
+		return sd_bus_message_read(m, "v", "u", &w->uid);
+	return !strcmp(key, "sandboxes") ? sd_bus_message_read(m, "v", "u", &w->users) : sd_bus_message_skip(m, "v");
+}
+
+static int read_row(sd_bus_message *m, struct row *w)
+{
+	const char *key;
+	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+		r = sd_bus_message_read(m, "s", &key);
+		if (r >= 0)
+			r = read_field(m, key, w);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(m);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static void print_row(const struct row *w)
+{
+	const struct passwd *pw = getpwuid(w->uid);
+	char uid[16];
+
+	snprintf(uid, sizeof(uid), "%u", w->uid);
+	manager_print(w->name ? w->name : "?", stdout);
+	printf("%*s  %-12.32s  %u\n", w->name && strlen(w->name) < 24 ? (int)(24 - strlen(w->name)) : 0, "",
+	       pw ? pw->pw_name : uid, w->users);
+}
+
+static int print_all(sd_bus_message *m, bool json)
+{
+	struct json j = json_to_file(stdout);
+	int r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+
+	if (json)
+		json_arr(&j);
+	else
+		printf("%-24s  %-12s  %s\n", "NAME", "OWNER", "SANDBOXES");
+	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
+		struct row w = { 0 };
+
+		r = json ? manager_json(m, &j) : read_row(m, &w);
+		if (r >= 0 && !json)
+			print_row(&w);
+	}
+	if (!json)
+		return r;
+	json_end(&j);
+	return r < 0 ? r : json_line(&j);
+}
+
+static int list(sd_bus *bus, bool json, struct err *e)
+{
+	sd_bus_message *m = NULL, *answer = NULL;
+	int r = manager_new(bus, MANAGER_VOLUMES, &m, e);
+
+	if (!r)
+		r = manager_call(bus, m, &answer, e);
+	if (!r && print_all(answer, json) < 0)
+		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
+	sd_bus_message_unref(m);
+	sd_bus_message_unref(answer);
+	return r;
+}
+
+static int delete(sd_bus *bus, const char *name, struct err *e)
+{
+	sd_bus_message *m = NULL;
+	int r = manager_new(bus, MANAGER_VOLUME_DELETE, &m, e);
+
+	if (!r)
+		r = manager_filled(sd_bus_message_append(m, "s", name), e);
+	if (!r)
+		r = manager_call(bus, m, NULL, e);
+	sd_bus_message_unref(m);
+	return r;
+}
+
+struct opts {
+	const char *socket;
+	bool json;
+};
+
+/* Options; then optind is the first name. */
+static bool read_opts(int argc, char **argv, bool takes_json, struct opts *o)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "socket", required_argument, NULL, 's' },
+						 { 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?' || (c == 'j' && !takes_json))
+			return false;
+		if (c == 's')
+			o->socket = optarg;
+		o->json |= c == 'j';
+	}
+	return true;
+}
+
+static int say(const struct err *e)
+{
+	say_error("%s", e->text);
+	return EXIT_REFUSED;
+}
+
+int cmd_volume_list(int argc, char **argv)
+{
+	struct opts o = { 0 };
+	struct err e = { 0 };
+	sd_bus *bus = NULL;
+	int r;
+
+	if (!read_opts(argc, argv, true, &o) || optind < argc)
+		return help_usage("volume list");
+	r = manager_open(&bus, o.socket, &e);
+	if (!r)
+		r = list(bus, o.json, &e);
+	sd_bus_close_unref(bus);
+	return r < 0 ? say(&e) : fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
+}
+
+/* One that fails does not spare the others. */
+int cmd_volume_delete(int argc, char **argv)
+{
+	struct opts o = { 0 };
+	struct err e = { 0 };
+	int status = EXIT_DONE;
+	sd_bus *bus = NULL;
+
+	if (!read_opts(argc, argv, false, &o) || optind == argc)
+		return help_usage("volume delete");
+	if (manager_open(&bus, o.socket, &e) < 0)
+		return say(&e);
+	for (int i = optind; i < argc; i++)
+		if (delete(bus, argv[i], &e) < 0)
+			status = say(&e);
+	sd_bus_close_unref(bus);
+	return status;
+}
