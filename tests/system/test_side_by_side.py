@@ -144,41 +144,46 @@ def start_of(pid):
     return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[19]
 
 
-def slot_locks(uids):
-    """As another oshd would: the slots of those user ids are its own."""
-    f = open("/run/osh/slots", "r+b")
-    for uid in uids:
-        fcntl.fcntl(f, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, uid - 1900000000, 1, 0))
-    return f
+class Slots:
+    """As another oshd would: the slots of those user ids are its own, or somebody else's already."""
+
+    def __init__(self, uids):
+        self.f, self.got = open("/run/osh/slots", "r+b"), 0
+        for uid in uids:
+            lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, uid - 1900000000, 1, 0)
+            try:
+                fcntl.fcntl(self.f, fcntl.F_OFD_SETLK, lock)
+                self.got += 1
+            except BlockingIOError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.f.close()
+
+
+def free(uid):
+    with Slots([uid]) as s:
+        return s.got == 1
 
 
 def slots(t, w):
     with Daemon(w) as d:
         uid = int(run(d.command("id", "-u"))[1])
-        with slot_locks(range(uid, uid + 20)):
+        with Slots(range(uid, uid + 20)):
             later = int(run(d.command("id", "-u"))[1])
             t.ok(later >= uid + 20, "slots that another oshd has are left to it", uid, later)
         p = subprocess.Popen(d.command("/bin/sh", "-c", WHO), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         mine = int(p.stdout.readline())
         d.p.kill()
         d.p.wait()
-        try:
-            slot_locks([mine]).close()
-            got = True
-        except OSError:
-            got = False
-        t.ok(not got, "a sandbox keeps its slot while no oshd lives")
+        t.ok(not free(mine), "a sandbox keeps its slot while no oshd lives")
         d.start()
         p.communicate("\n")
         t.ok(p.returncode == 0, "and ends well under the next one")
-
-        def free():
-            try:
-                slot_locks([mine]).close()
-                return True
-            except OSError:
-                return False
-        t.ok(until(free, 5), "and gives it back")
+        t.ok(until(lambda: free(mine), 5), "and gives it back")
 
 
 class Stranger:
