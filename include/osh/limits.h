@@ -69,6 +69,7 @@
 #define OSH_POLICY_DEPTH 32		/* YAML nesting */
 #define OSH_POLICY_NODES 1000000	/* keys and values of one policy */
 #define OSH_BUNDLE_BYTES (64u << 20)
+#define OSH_BUNDLE_EACH (8u << 20)	/* of a caller who is not root: reading one holds up oshd's loop */
 #define OSH_DIAGS 1000			/* diagnostics reported for one policy */
 
 #define OSH_LANES 8			/* of allowed connections; no more than CPUs, to a power of two */

@@ -19,17 +19,29 @@ static const uint64_t wait_ms[TIMER_MAX] = {
 	[TIMER_IDLE] = OSH_EGRESS_IDLE_MS,
 };
 
-static uint64_t clock_ms(void)
+#define SLEPT_MS 1000			/* the machine slept, and not merely between our two readings */
+
+static uint64_t clock_ms(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_BOOTTIME, &ts);
+	clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* CLOCK_MONOTONIC, by which epoll waits, stands still while the machine sleeps. */
+static bool has_slept(struct loop *l)
+{
+	uint64_t was = l->asleep_ms;
+
+	l->asleep_ms = l->now_ms - clock_ms(CLOCK_MONOTONIC);
+	return l->asleep_ms - was > SLEPT_MS && l->asleep_ms > was;
 }
 
 int loop_init(struct loop *l, struct err *e)
 {
-	*l = (struct loop){ .epfd = epoll_create1(EPOLL_CLOEXEC), .now_ms = clock_ms() };
+	*l = (struct loop){ .epfd = epoll_create1(EPOLL_CLOEXEC), .now_ms = clock_ms(CLOCK_BOOTTIME) };
+	(void)has_slept(l);
 	for (int c = 0; c < TIMER_MAX; c++)
 		TAILQ_INIT(&l->timers[c]);
 	return l->epfd < 0 ? fail(e, errno, "epoll: %s", strerror(errno)) : 0;
@@ -113,7 +125,9 @@ int loop_run(struct loop *l, struct err *e)
 
 		if (n < 0 && errno != EINTR)
 			return fail(e, errno, "epoll_wait: %s", strerror(errno));
-		l->now_ms = clock_ms();
+		l->now_ms = clock_ms(CLOCK_BOOTTIME);
+		if (has_slept(l))	/* what is over is not used any more, however soon an event asks for it */
+			fire(l);
 		for (int i = 0; i < n; i++) {
 			struct watch *w = ev[i].data.ptr;
 

@@ -11,6 +11,7 @@
 #include "manager.h"
 #include "methods.h"
 #include "own.h"
+#include "share.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 #define TRIES 16 /* to find a name that is free */
@@ -246,7 +247,7 @@ static int read_create(const struct caller *who, sd_bus_message *m, struct creat
 	if (!r && !c->q.workdir[0])
 		r = fail(e, EINVAL, "option 'workdir' is missing");
 	if (!r) /* nothing that cannot be run is kept */
-		r = bundle_open_fd(&b, c->q.bundle_fd, e);
+		r = share_open(&b, who->uid, c->q.bundle_fd, e);
 	bundle_done(&b);
 	return r;
 }

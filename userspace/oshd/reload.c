@@ -18,6 +18,7 @@
 #include "launcher.h"
 #include "own.h"
 #include "reach.h"
+#include "share.h"
 #include "store.h"
 
 #define ANSWER_US 5000000		/* for an egress to answer, and for a killed one to go */
@@ -44,6 +45,7 @@ enum happening {
 struct reload {
 	struct bundle bundle;
 	int bundle_fd;
+	bool filled;			/* its tables, or some */
 	struct kbpf_sandbox k;		/* the sandbox's, of the next generation */
 	struct reload_request q;
 	enum stage stage;
@@ -373,9 +375,14 @@ void reload_answered(struct sandbox *s, const struct osh_msg_reloaded *m)
 	happen(s, m->code ? RH_NO : RH_YES);
 }
 
+const struct bundle *reload_next(const struct sandbox *s)
+{
+	return s->reload && s->reload->filled ? &s->reload->bundle : NULL;
+}
+
 static int prepare(struct sandbox *s, struct reload *r, struct err *e)
 {
-	int x = bundle_open_fd(&r->bundle, r->q.bundle_fd, e);
+	int x = share_open(&r->bundle, s->uid, r->q.bundle_fd, e);
 
 	if (x < 0)
 		return x;
@@ -383,6 +390,8 @@ static int prepare(struct sandbox *s, struct reload *r, struct err *e)
 	if (r->bundle_fd < 0)
 		return fail(e, errno, "duplicate a descriptor: %s", strerror(errno));
 	x = fixed_check(s, &r->bundle, e);
+	if (!x)
+		x = share_check(s, &r->bundle, e);
 	if (x < 0)
 		return x;
 	if (s->k.generation == UINT32_MAX)
@@ -391,6 +400,7 @@ static int prepare(struct sandbox *s, struct reload *r, struct err *e)
 	kbpf_only(s->d->kernel, &s->k);
 	r->k = s->k;
 	r->k.generation++;
+	r->filled = true;
 	return kbpf_fill(s->d->kernel, &r->k, &r->bundle, e);
 }
 

@@ -25,6 +25,7 @@ struct reload_request {
 
 /* On failure nothing has changed, and `done` is not called. */
 int reload_start(struct sandbox *s, const struct reload_request *q, struct err *e);
+const struct bundle *reload_next(const struct sandbox *s);	/* what has tables beside those in force, or NULL */
 void reload_cancel(struct sandbox *s, const char *why);	/* the sandbox ends */
 
 /* Programs that osh-launch opened for the policy that is coming; false = for none. */

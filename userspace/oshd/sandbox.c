@@ -21,6 +21,7 @@
 #include "programs.h"
 #include "reload.h"
 #include "root.h"
+#include "share.h"
 #include "store.h"
 
 #define REMOVE_US 5000			/* between two tries to remove a cgroup */
@@ -137,7 +138,7 @@ static int identity(struct sandbox *s, const struct run_request *r, struct err *
 
 static int adopt_request(struct sandbox *s, const struct run_request *r, struct err *e)
 {
-	int x = bundle_open_fd(&s->bundle, r->bundle_fd, e);
+	int x = share_open(&s->bundle, r->uid, r->bundle_fd, e);
 
 	if (x < 0)
 		return x;
@@ -261,6 +262,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	_close_ int cert = -1, init = -1;
 	int x = adopt_request(s, r, e);
 
+	if (!x)
+		x = share_check(s, &s->bundle, e);
 	if (!x)
 		x = make_root(s, r, &cert, e);
 	if (!x)

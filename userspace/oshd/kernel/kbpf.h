@@ -106,6 +106,7 @@ int kbpf_names_fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct b
 int kbpf_names_wild(struct kbpf *k, const struct kbpf_sandbox *s, struct err *e);
 void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b);
 void kbpf_names_only(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
+uint32_t kbpf_names_used(struct kbpf *k, uint32_t id);	/* listed ones; they stay for the sandbox's life */
 void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
 
 /* Which groups list a program (idents.c). `path`: of a file, or the pattern that found it. */

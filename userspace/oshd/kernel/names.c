@@ -41,6 +41,11 @@ static uint32_t first_free(struct kbpf *k, uint32_t id, uint32_t from, uint32_t 
 	return from;
 }
 
+uint32_t kbpf_names_used(struct kbpf *k, uint32_t id)
+{
+	return first_free(k, id, 1, OSH_ADDR_EXACT) - 1;
+}
+
 static int chunk_write(struct kbpf *k, const struct kbpf_sandbox *s, struct name_chunk *c, struct err *e)
 {
 	/* Address first: what resolves must also be known to the connect hook. */
