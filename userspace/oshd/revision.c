@@ -53,7 +53,7 @@ static int find(const struct caller *who, const char *name, struct change *c, st
 	r = bus_find_running(who, name, ret, e);
 	if (!r)
 		memcpy(c->name, (*ret)->name, sizeof(c->name));
-	if (r == -ENOENT && c->key) {
+	if (r < 0 && c->key) {		/* which is no error of it */
 		*ret = NULL;
 		r = 0;
 	}
