@@ -152,12 +152,81 @@ static void flags(void **state)
 	assert_int_equal(spec_fds(&m, &e), -EINVAL);
 }
 
+static void base_and_heirs(void **state)
+{
+	char *first_env[] = { (char *)"PATH=/bin", (char *)"A=1", (char *)"AB=2", NULL };
+	char *own_env[] = { (char *)"A=3", (char *)"C=", NULL }, *none[] = { NULL };
+	char *argv[] = { (char *)"x", NULL };
+	struct osh_msg_init_spec first = { .flags = OSH_SPEC_BASE },
+				 heir = { .flags = OSH_SPEC_FDS | OSH_SPEC_INHERIT };
+	_close_ int a = -1, b = -1;
+	struct spec_base base = { 0 };
+	struct spec s;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(spec_write(none, first_env, "/base", &first, &a, &e), 0);
+	assert_int_equal(first.argc, 0);
+	assert_int_equal(spec_fds(&first, &e), 1);
+	assert_int_equal(spec_write(argv, own_env, "", &heir, &b, &e), 0);
+	assert_int_equal(spec_fds(&heir, &e), 4);
+	assert_int_equal(spec_map(b, &heir, &s, &e), 0);
+	assert_int_equal(spec_inherit(&s, &base, &e), -ENOENT);
+	spec_done(&s);
+
+	assert_int_equal(spec_map(a, &first, &s, &e), 0);
+	assert_int_equal(spec_keep(&s, &base, &e), 0);
+	spec_done(&s);			/* what the base has stays */
+	for (int i = 0; i < 2; i++) {	/* the base is not changed by its heirs */
+		assert_int_equal(spec_map(b, &heir, &s, &e), 0);
+		assert_int_equal(spec_inherit(&s, &base, &e), 0);
+		assert_string_equal(s.envp[0], "PATH=/bin");
+		assert_string_equal(s.envp[1], "AB=2");
+		assert_string_equal(s.envp[2], "A=3");
+		assert_string_equal(s.envp[3], "C=");
+		assert_null(s.envp[4]);
+		assert_string_equal(s.cwd, "/base");
+		spec_done(&s);
+	}
+	free(base.envp);
+	munmap(base.map, base.map_len);
+}
+
+/* A directory may be left out, and a command, only where there is something in their place. */
+static void what_may_be_missing(void **state)
+{
+	struct osh_msg_init_spec m = { .argc = 1 };
+	struct spec s;
+	struct err e;
+	char no_dir[] = "x\0", no_command[] = "/";
+
+	(void)state;
+	assert_int_equal(spec_read(no_dir, sizeof(no_dir), &m, &s, &e), -EINVAL);
+	m.flags = OSH_SPEC_FDS | OSH_SPEC_INHERIT;
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(spec_read(no_dir, sizeof(no_dir), &m, &s, &e), 0);
+	spec_done(&s);
+	m.argc = 0;
+	assert_int_equal(spec_read(no_command, sizeof(no_command), &m, &s, &e), -EINVAL);
+	m.flags = OSH_SPEC_BASE;
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(spec_read(no_command, sizeof(no_command), &m, &s, &e), 0);
+	spec_done(&s);
+	m.argc = 1;
+	assert_int_equal(spec_read(no_dir, sizeof(no_dir), &m, &s, &e), -EINVAL);
+	m.flags = OSH_SPEC_BASE | OSH_SPEC_FDS;
+	assert_int_equal(spec_fds(&m, &e), -EINVAL);
+	m.flags = OSH_SPEC_ALL + 1;
+	assert_int_equal(spec_fds(&m, &e), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip), cmocka_unit_test(writer_refuses),
 		cmocka_unit_test(reader_refuses), cmocka_unit_test(any_bytes),
 		cmocka_unit_test(unsealed), cmocka_unit_test(flags),
+		cmocka_unit_test(base_and_heirs), cmocka_unit_test(what_may_be_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
