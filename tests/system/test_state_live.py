@@ -248,6 +248,46 @@ def between(t, w, d, ctl):
     ctl.clean()
 
 
+def bundle(ctl, *args):
+    p = subprocess.run([OSHCTL, "policy", "get", *args, "--bundle", "--socket", ctl.d.bus], stdout=subprocess.PIPE)
+    return p.stdout
+
+
+def restored(t, w, d, ctl):
+    """An older database under a sandbox that runs: what is enforced is kept."""
+    copy, db = os.path.join(w.dir, "older.db"), os.path.join(d.state, "osh.db")
+    ctl("sandbox", "create", "-n", "box", "-p", ctl.policy(1), "-w", w.work)
+    ctl("backup", copy)
+    ctl("policy", "set", "box", "-p", ctl.policy(2))
+    enforced = bundle(ctl, "box")
+    kill([d.p.pid])
+    d.p.wait()
+    os.remove(db + "-wal")
+    os.rename(copy, db)
+    d.start()
+    t.ok(enforced and bundle(ctl, "box") == enforced and [r["revision"] for r in ctl.revisions("box")] == [1, 2],
+         "a database of before the policy: it becomes a revision", ctl.revisions("box"), d.errors())
+    rc, _, err = ctl("policy", "get", "box")
+    t.ok(rc == 1 and "no text was kept" in err and ctl("policy", "get", "box", "--rev", "1")[1] == text(1),
+         "without its text, which only the newer one had", err)
+    ctl.clean()
+
+
+def elsewhere(t, w, d, ctl):
+    """Homes on a file system of their own."""
+    top = os.path.join(d.state, "sandboxes")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", top], check=True)
+    try:
+        rc, _, err = ctl("sandbox", "create", "-n", "box", "-p", ctl.policy(1), "-w", w.work)
+        home = os.path.join(top, os.listdir(top)[0], "home") if rc == 0 else ""
+        t.ok(rc == 0 and os.stat(home).st_dev == os.stat(top).st_dev, "homes may be a file system of their own", err)
+        os.close(os.open(os.path.join(home, "x"), os.O_CREAT))
+        ctl.clean()
+        t.ok(os.listdir(top) == [], "and are removed there", os.listdir(top))
+    finally:
+        subprocess.run(["umount", top], check=True)
+
+
 def full_disk(t):
     with Work() as w:
         d = Daemon(w)
@@ -296,6 +336,8 @@ def main():
             homes(t, w, d, ctl)
             volumes(t, w, d, ctl)
             between(t, w, d, ctl)
+            restored(t, w, d, ctl)
+            elsewhere(t, w, d, ctl)
     full_disk(t)
     t.done()
 

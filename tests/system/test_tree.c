@@ -295,7 +295,7 @@ static void made_once_and_of_its_owner(void **data)
 	assert_int_equal(st.st_uid, OWNER);
 	close(fd);
 	assert_int_equal(symlinkat("tree", f->fd, "link"), 0);
-	assert_int_equal(tree_make(f->fd, "link", OWNER, OWNER, &fd, &e), -ELOOP);
+	assert_true(tree_make(f->fd, "link", OWNER, OWNER, &fd, &e) < 0);
 	file(f->fd, "plain");
 	assert_int_equal(tree_make(f->fd, "plain", OWNER, OWNER, &fd, &e), -ENOTDIR);
 }

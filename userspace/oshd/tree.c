@@ -49,11 +49,14 @@ static int open_dir(int parent, const char *name, int how_open)
 int tree_make(int parent_fd, const char *name, uid_t uid, gid_t gid, int *ret_fd, struct err *e)
 {
 	bool is_new = mkdirat(parent_fd, name, 0700) == 0;
-	_close_ int fd = is_new || errno == EEXIST ? open_dir(parent_fd, name, O_RDONLY) : -errno;
+	_close_ int fd = -1;
 	struct stat st;
 
+	/* The operator may have mounted a file system there. */
+	if (is_new || errno == EEXIST)
+		fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return fail(e, -fd, "make directory '%s': %s", name, strerror(-fd));
+		return fail(e, errno, "make directory '%s': %s", name, strerror(errno));
 	if (fstat(fd, &st) < 0)
 		return fail(e, errno, "directory '%s': %s", name, strerror(errno));
 	/* Killed between the two calls: it is root's still, and empty. */
