@@ -362,13 +362,25 @@ struct osh_msg_audit_add {
 };
 
 /*
- * Before the first ADD of a user's sandbox. No file = oshd could not open one: what is denied meanwhile is
+ * A user's log is two: what is allowed has files of its own, so that an agent which does allowed things without end
+ * pushes out nothing else.
+ */
+enum osh_journal_kind {
+	OSH_JOURNAL_DENIED,		/* and observed, findings, the life of sandboxes */
+	OSH_JOURNAL_ALLOWED,
+	OSH_JOURNAL_KINDS
+};
+
+/*
+ * Both before the first ADD of a user's sandbox. No file = oshd could not open one: what is denied meanwhile is
  * kept (OSH_DENIALS_EACH), the rest is counted, and osh-audit asks again.
  */
 struct osh_msg_audit_journal {
 	struct osh_msg_head h;
 	uint32_t uid;
+	uint32_t kind;			/* enum osh_journal_kind */
 	uint32_t file;			/* its number, from 1; 0 = none */
+	uint32_t pad;
 	uint64_t size;			/* bytes that it has */
 	uint8_t chain[32];		/* of the last line; counts only where osh-audit writes none of that user yet */
 };
@@ -376,7 +388,9 @@ struct osh_msg_audit_journal {
 struct osh_msg_audit_want {
 	struct osh_msg_head h;
 	uint32_t uid;
+	uint32_t kind;
 	uint32_t file;			/* that is full; 0 = there is none */
+	uint32_t pad;
 };
 
 struct osh_msg_audit_policy {

@@ -21,6 +21,7 @@ ANN, BOB = 1778, 1779
 FULL = 64 << 20         # OSH_LOG_BYTES
 FILES = 8               # OSH_LOG_FILES
 TAIL = 77
+KINDS = ("denied", "allowed")
 ASK = """
 import socket, sys, time
 for i in range(int(sys.argv[2]), int(sys.argv[3])):
@@ -34,18 +35,34 @@ def as_user(uid):
     return {"user": uid, "group": uid, "extra_groups": []} if uid else {}
 
 
-def files(d, uid=0):
+def files(d, uid=0, kind="denied"):
     at = f"{d.state}/log/{uid}"
-    return [os.path.join(at, n) for n in sorted(os.listdir(at)) if n.endswith(".jsonl")] if os.path.isdir(at) else []
+    return [os.path.join(at, n) for n in sorted(os.listdir(at)) if n.startswith(kind)] if os.path.isdir(at) else []
+
+
+def stream(d, uid, kind):
+    return [x for f in files(d, uid, kind) for x in open(f, "rb").read().rpartition(b"\n")[0].split(b"\n") if x]
 
 
 def raw(d, uid=0):
-    """Every whole line of that user's files, as bytes without newline."""
-    return [x for f in files(d, uid) for x in open(f, "rb").read().rpartition(b"\n")[0].split(b"\n") if x]
+    """Every whole line of that user's files, as bytes without newline; both kinds by time."""
+    out, streams = [], [stream(d, uid, kind) for kind in KINDS]
+    times = [[json.loads(x).get("time", 0) for x in s] for s in streams]
+    at = [0] * len(streams)
+    while any(a < len(s) for a, s in zip(at, streams)):
+        k = min((k for k, s in enumerate(streams) if at[k] < len(s)), key=lambda k: times[k][at[k]])
+        out.append(streams[k][at[k]])
+        at[k] += 1
+    return out
 
 
 def entries(d, uid=0):
     return [json.loads(x) for x in raw(d, uid)]
+
+
+def ended(d, uid=0):
+    mine = stream(d, uid, "denied")
+    return bool(mine) and json.loads(mine[-1])["osh"].get("reason") == "ENDED" if mine and b'"osh"' in mine[-1] else False
 
 
 def event(x):
@@ -54,18 +71,19 @@ def event(x):
 
 def chained(d, uid=0):
     """The chain as the page has it, computed here: None, or what is wrong."""
-    was = None
-    for f in files(d, uid):
-        for i, line in enumerate(open(f, "rb").read().split(b"\n")[:-1]):
-            x = json.loads(line)
-            if not i:
-                start = bytes.fromhex(x["osh"]["previous"])
-                if event(x) != "log" or was not in (None, start):
-                    return f"{f}: does not follow"
-                was = start
-            was = hashlib.sha256(was + line[:1 - TAIL]).digest()
-            if line[1 - TAIL:] != b',"chain":"' + was.hex().encode() + b'"}':
-                return f"{f}: line {i + 1}"
+    for kind in KINDS:
+        was = None
+        for f in files(d, uid, kind):
+            for i, line in enumerate(open(f, "rb").read().split(b"\n")[:-1]):
+                x = json.loads(line)
+                if not i:
+                    start = bytes.fromhex(x["osh"]["previous"])
+                    if event(x) != "log" or was not in (None, start):
+                        return f"{f}: does not follow"
+                    was = start
+                was = hashlib.sha256(was + line[:1 - TAIL]).digest()
+                if line[1 - TAIL:] != b',"chain":"' + was.hex().encode() + b'"}':
+                    return f"{f}: line {i + 1}"
     return None
 
 
@@ -89,20 +107,25 @@ def sandbox(d, *cmd, name=None, uid=0, log=True, timeout=60):
 def t_files(t, d):
     rc, _, err = sandbox(d, "getent", "hosts", "denied.test", name="first")
     t.ok(rc == 2, "a run whose question is denied", rc, err)
-    t.ok(until(lambda: entries(d) and entries(d)[-1]["osh"].get("reason") == "ENDED"), "its end is in the log that lasts")
+    t.ok(until(lambda: ended(d)), "its end is in the log that lasts")
     given = open(os.path.join(d.work.dir, "work0", "log"), "rb").read().splitlines()
     kept = raw(d)
-    t.ok([x[:1 - TAIL] + b"}" for x in kept[1:]] == given, "the same lines as --log, with a chain", kept[-1], given[-1])
-    modes = [(os.stat(p).st_mode & 0o7777, os.stat(p).st_uid) for p in (f"{d.state}/log", f"{d.state}/log/0", *files(d))]
-    t.ok(modes == [(0o700, 0), (0o700, 0), (0o600, 0)], "directories and file are root's alone", modes)
+    t.ok(sorted(x[:1 - TAIL] + b"}" for x in kept if event(json.loads(x)) != "log") == sorted(given), "the same lines as --log, with a chain",
+         kept[-1], given[-1])
+    modes = [(os.stat(p).st_mode & 0o7777, os.stat(p).st_uid) for p in (f"{d.state}/log", f"{d.state}/log/0", *files(d, 0, ""))]
+    t.ok(modes == [(0o700, 0), (0o700, 0), (0o600, 0), (0o600, 0)], "directories and files are root's alone", modes)
+    t.ok({x["osh"]["verdict"] for x in map(json.loads, stream(d, 0, "allowed")) if event(x) != "log"} == {"allowed"} and
+         {event(x) for x in map(json.loads, stream(d, 0, "denied")) if x["osh"].get("verdict") == "allowed"} == {"life"},
+         "what is allowed has files of its own")
     t.ok(chained(d) is None, "the chain is as the page says", chained(d))
     pid = pids_of("osh-audit")[0]
-    flags = {os.readlink(f"/proc/{pid}/fd/{n}"): open(f"/proc/{pid}/fdinfo/{n}").read().split("flags:\t")[1].split()[0]
-             for n in os.listdir(f"/proc/{pid}/fd")}
-    t.ok(not any(k.endswith(".jsonl") for k in flags), "no sandbox, no descriptor of a log", flags)
+
+    def held(end):
+        return [n for n in os.listdir(f"/proc/{pid}/fd") if os.path.realpath(f"/proc/{pid}/fd/{n}").endswith(end)]
+    t.ok(until(lambda: not held(".jsonl")), "no sandbox, no descriptor of a log", held(".jsonl"))
     p = subprocess.Popen(d.command("cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     until(lambda: pids_of("osh-init"))
-    mine = [n for n in os.listdir(f"/proc/{pid}/fd") if os.readlink(f"/proc/{pid}/fd/{n}").endswith("00000001.jsonl")]
+    mine = held("00000001.jsonl")
     how = [int(open(f"/proc/{pid}/fdinfo/{n}").read().split("flags:\t")[1].split()[0], 8) for n in mine]
     t.ok(how and all(h & os.O_ACCMODE == os.O_WRONLY and h & os.O_APPEND for h in how), "osh-audit has it for appending", how)
     p.communicate()
@@ -148,7 +171,7 @@ def t_users(t, d):
     for uid, host in ((ANN, "ann.test"), (BOB, "bob.test")):
         rc, out, err = sandbox(d, "getent", "hosts", host, uid=uid, name="same")
         t.ok(rc == 2, f"user {uid} runs under a name that others use too", rc, out, err)
-    until(lambda: all(entries(d, u) and entries(d, u)[-1]["osh"].get("reason") == "ENDED" for u in (ANN, BOB)))
+    until(lambda: all(ended(d, u) for u in (ANN, BOB)))
     seen = {u: "\n".join(logs(d, uid=u)[1]) for u in (ANN, BOB)}
     t.ok("ann.test" in seen[ANN] and "bob.test" in seen[BOB], "each sees his own", seen)
     t.ok("bob" not in seen[ANN] and "ann" not in seen[BOB] and "first" not in seen[ANN] + seen[BOB], "and nobody else's")
@@ -187,8 +210,8 @@ p.kill(); p.wait()
 
 def t_verify(t, d):
     rc, out, err = logs(d, "--verify", "--user", "0")
-    m = re.match(r"uid 0: (\d+) lines in 1 files, unbroken; the last chain is ([0-9a-f]{64})$", out[0] if out else "")
-    t.ok(rc == 0 and m and int(m[1]) == len(raw(d)), "--verify: unbroken", rc, out, err)
+    m = re.match(r"uid 0, denied: (\d+) lines in 1 files, unbroken; the last chain is ([0-9a-f]{64})$", out[0] if out else "")
+    t.ok(rc == 0 and m and int(m[1]) == len(stream(d, 0, "denied")) and "uid 0, allowed" in out[1], "--verify: unbroken", rc, out, err)
     known = m[2] if m else ""
     t.ok(logs(d, f"--verify={known}")[0] == 0 and logs(d, "--verify=" + "0" * 64)[0] == 1, "--verify=CHAIN finds the line that has it")
     at = files(d)[0]
@@ -201,7 +224,7 @@ def t_verify(t, d):
                       ("put in", lines[:3] + [lines[3]] + lines[3:]), ("without a chain", lines[:3] + [b'{"a":1}\n'] + lines[3:])):
         open(at, "wb").write(b"".join(bad))
         rc, out, _ = logs(d, "--verify", "--user", "0")
-        t.ok(rc == 1 and "BROKEN" in out[-1] and re.search("line [45]:", out[0]), f"--verify: a line that is {what}", out[:3])
+        t.ok(rc == 1 and "BROKEN" in "".join(out) and re.search("line [45]:", out[0]), f"--verify: a line that is {what}", out[:3])
     open(at, "wb").write(b"".join(lines[:-2]))
     t.ok(logs(d, "--verify", "--user", "0")[0] == 0 and logs(d, f"--verify={known}")[0] == 1,
          "lines missing at the end: only whoever kept the last chain can tell")
@@ -214,7 +237,7 @@ def t_torn(t, d):
     with open(files(d)[0], "ab") as f:
         f.write(b'{"class_uid":4003,"cat')
     sandbox(d, "true")
-    until(lambda: entries(d)[-1]["osh"].get("reason") == "ENDED")
+    until(lambda: ended(d))
     t.ok(len(raw(d)) > n and chained(d) is None, "a part of a line at the end is cut off", chained(d))
     with open(files(d)[0], "ab") as f:
         f.write(b'{"no":"chain"}\n')
@@ -244,13 +267,15 @@ def t_follow(t, d):
     f = Follower(d, "-n", "0")
     time.sleep(0.5)
     sandbox(d, "true", name="followed")
-    t.ok(until(lambda: f.lines() and b'"ENDED"' in f.lines()[-1]), "-f shows what comes", f.lines())
-    t.ok(all(b'"followed"' in x for x in f.lines()) and f.lines() == raw(d)[-len(f.lines()):], "and nothing else")
+    t.ok(until(lambda: any(b'"ENDED"' in x for x in f.lines())), "-f shows what comes", f.lines())
+    def named(*names):
+        return sorted(x for x in raw(d) if json.loads(x).get("container", {}).get("name") in names)
+    t.ok(sorted(f.lines()) == named("followed"), "and nothing else", len(f.lines()))
     d.stop()
     d.start()
     sandbox(d, "true", name="after")
-    t.ok(until(lambda: b'"after"' in f.lines()[-1]), "also of the next oshd", f.lines()[-1:])
-    t.ok(f.end() == 130 and f.lines() == raw(d)[-len(f.lines()):], "^C ends it, no line torn")
+    t.ok(until(lambda: sorted(f.lines()) == named("followed", "after")), "also of the next oshd", f.lines()[-1:])
+    t.ok(f.end() == 130 and sorted(f.lines()) == named("followed", "after"), "^C ends it, no line torn")
     p = subprocess.Popen([OSHCTL, "logs", "-f", "--socket", d.bus], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     p.stdout.readline()
     p.stdout.close()
@@ -279,21 +304,21 @@ def t_rotation(t, w):
         os.makedirs(f"{d.state}/log/0", 0o700, exist_ok=True)
         was = bytes(32)
         for i in range(1, FILES + 1):
-            was = fill(f"{d.state}/log/0/{i:08}.jsonl", FULL - 400000 if i == FILES else 1000, i, was)
+            was = fill(f"{d.state}/log/0/denied-{i:08}.jsonl", FULL - 400000 if i == FILES else 1000, i, was)
         f = Follower(d, "-n", "0")
         time.sleep(1)
         rc, _, err = sandbox(d, "python3", "-c", ASK, "host%d.test", "0", "900", "0", log=False, timeout=120)
-        t.ok(rc == 0 and until(lambda: entries(d)[-1]["osh"].get("reason") == "ENDED"), "a run across the end of a file", rc, err)
+        t.ok(rc == 0 and until(lambda: ended(d)), "a run across the end of a file", rc, err)
         names = [os.path.basename(x) for x in files(d)]
-        t.ok(names == [f"{i:08}.jsonl" for i in range(2, FILES + 2)], "the next file is there and the oldest gone", names)
+        t.ok(names == [f"denied-{i:08}.jsonl" for i in range(2, FILES + 2)], "the next file is there and the oldest gone", names)
         t.ok(os.path.getsize(files(d)[-2]) < FULL + (1 << 20), "the full one hardly grew past its bound", os.path.getsize(files(d)[-2]))
         t.ok(chained(d) is None and logs(d, "--verify")[0] == 0, "the chain goes on in the next file", chained(d))
         mine = [x for x in entries(d) if x.get("container")]
-        seq = [x["metadata"]["sequence"] for x in mine]
+        seq = sorted(x["metadata"]["sequence"] for x in mine)
         t.ok(seq == list(range(len(seq))) and len(seq) > 900, "no line is lost or torn at the switch", len(seq), seq[:5])
-        until(lambda: f.lines()[-1:] == raw(d)[-1:])
-        t.ok(f.lines() == raw(d)[-len(f.lines()):] and len(f.lines()) == len(seq) + 1, "-f: none missing, none twice",
-             len(f.lines()), len(seq))
+        want = sorted(x for x in raw(d) if b'"profiles"' in x)     # ours alone have them
+        until(lambda: sorted(f.lines()) == want)
+        t.ok(sorted(f.lines()) == want and len(want) > 900, "-f: none missing, none twice", len(f.lines()), len(want))
         f.end()
 
 
@@ -325,7 +350,7 @@ def t_full_disk(t):
                 for _ in range(20):         # allowed ones, which nothing remembers
                     ask("echo.test%.0s", 0, 1)
                 time.sleep(1.5)
-                t.ok(d.errors().count("cannot be written") == 1, "a full disk is said once", d.errors())
+                t.ok(d.errors().count("(denied) cannot be written") == 1 == d.errors().count("(allowed) cannot be written"), "a full disk is said once", d.errors())
                 t.ok(chained(d) is None or "line" in chained(d), "what is there is whole up to a cut")
                 os.unlink(f"{d.state}/filler")
                 t.ok(until(lambda: len([x for x in entries(d) if "late" in str(x)]) >= 100, 5), "denials are there once there is room again",
@@ -336,7 +361,7 @@ def t_full_disk(t):
                 kept = [x["query"]["hostname"] + x["query"]["type"] for x in entries(d) if event(x) == "dns" and x["osh"]["verdict"] == "denied"]
                 t.ok(len(kept) == len(set(kept)) == 110, "each denial once", len(kept), len(set(kept)))
                 p.communicate()
-                until(lambda: entries(d)[-1]["osh"].get("reason") == "ENDED")
+                until(lambda: ended(d))
                 seen = sorted(x["metadata"]["sequence"] for x in entries(d) if x.get("container") and x["class_uid"] != 2004)
                 t.ok(len(seen) == len(set(seen)) and seen[-1] + 1 - len(seen) == lost[0]["count"], "and the numbers agree", seen[-1], len(seen), lost)
                 t.ok(chained(d) is None, "the chain is unbroken", chained(d))
@@ -347,10 +372,9 @@ def t_full_disk(t):
 def t_killed(t, d, victim, hosts):
     """Under load, again and again. Distinct questions: every one is a denial with a line."""
     n, deaths = 800, 0
-    before = len(raw(d))
     p = subprocess.Popen([OSHCTL, "run", "--socket", d.bus, "-p", d.work.policy, "--workdir", d.work.work, "--name", "load", "--", "python3",
                           "-c", ASK, hosts, "0", str(n), "0.008"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: len(raw(d)) > before + 5)
+    until(lambda: hosts.split("%")[0].encode() + b"5." in b"".join(stream(d, 0, "denied")))
     while p.poll() is None and deaths < 12:
         if victim == "oshd":
             d.p.kill()
@@ -365,8 +389,8 @@ def t_killed(t, d, victim, hosts):
     name = hosts.split("%")[0]
 
     def asked():
-        return collections.Counter(x["query"]["hostname"] + " " + x["query"]["type"] for x in entries(d)[before:]
-                                   if event(x) == "dns" and x["query"]["hostname"].startswith(name) and not x["osh"]["repeats"])
+        return collections.Counter(x["query"]["hostname"] + " " + x["query"]["type"] for x in map(json.loads, stream(d, 0, "denied"))
+                                   if event(x) == "dns" and re.match(name + r"\d+\.test$", x["query"]["hostname"]) and not x["osh"]["repeats"])
     until(lambda: len(asked()) == 2 * n, 10)
     twice = sum(asked().values()) - len(asked())
     t.ok(len(asked()) == 2 * n, f"{deaths} times kill -9 {victim}: every denial is in the log", len(asked()), d.errors()[-600:])
@@ -376,12 +400,12 @@ def t_killed(t, d, victim, hosts):
 
 def t_flood(t, d):
     """Denied at full speed: a line and a count, not a disk full of them."""
-    before = sum(map(os.path.getsize, files(d)))
+    before = sum(map(os.path.getsize, files(d, 0, "")))
     rc, out, _ = sandbox(d, "python3", "-c", "import socket,time\nn=0\nend=time.time()+2\nwhile time.time()<end:\n  s=socket.socket()\n"
                          "  try: s.connect(('198.18.0.99',81))\n  except OSError: pass\n  s.close(); n+=1\nprint(n)", log=False)
     n = int(out or 0)
-    until(lambda: entries(d)[-1]["osh"].get("reason") == "ENDED")
-    grown = sum(map(os.path.getsize, files(d))) - before
+    until(lambda: ended(d))
+    grown = sum(map(os.path.getsize, files(d, 0, ""))) - before
     last = [x for x in entries(d) if event(x) == "connect" and x["osh"]["repeats"]][-1]
     t.ok(n > 5000 and grown < 50000 and last["count"] == n, f"{n} denials are {grown} bytes and an exact count", rc, n, grown, last)
 

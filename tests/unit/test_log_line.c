@@ -33,8 +33,8 @@ static const struct {
 	     "no rule: d\\x0a\n" },
 	{ "{" TIME ",\"finding_info\":{\"title\":\"lines are missing\"},\"count\":7}",
 	  AT "-                finding  log      lines are missing (7)                        -                        -\n" },
-	{ "{" TIME ",\"osh\":{\"event\":\"log\",\"file\":3,\"owner\":1000}}",
-	  AT "-                -        log      file 3 of uid 1000                           -                        -\n" },
+	{ "{" TIME ",\"osh\":{\"event\":\"log\",\"kind\":\"denied\",\"file\":3,\"owner\":1000}}",
+	  AT "-                -        log      denied file 3 of uid 1000                    -                        -\n" },
 	{ "{" TIME ",\"unmapped\":{\"syscall\":\"mount\"},\"container\":{\"name\":\"a-name-that-is-longer-than-its-column\"},"
 	  "\"status_detail\":\"no\",\"osh\":{\"event\":\"syscall\",\"verdict\":\"denied\"}}",
 	  AT "a-name-that-is-longer-than-its-column denied   syscall  mount                                        -                        -"

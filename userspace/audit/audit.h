@@ -48,10 +48,10 @@ struct asandbox {
 	struct policies policies;
 	uint32_t generation;		/* in force, as far as we were told */
 	struct out log, summary;
-	struct journal *journal;	/* its owner's, or NULL */
+	struct journal *journals[OSH_JOURNAL_KINDS];	/* its owner's, or NULL */
 	struct denial *denials;
 	uint32_t n_denials, cap_denials;
-	uint64_t unremembered;		/* denials past OSH_DENIALS_EACH: still written, not in the summary */
+	uint64_t unremembered;		/* an egress' denials past OSH_DENIALS_EACH: only counted */
 	uint64_t seq;			/* of the next line */
 	uint64_t lost;			/* lines that the log which the caller gave did not take */
 	struct calls calls;		/* refused ones, waiting for our answer */
@@ -62,7 +62,7 @@ struct audit {
 	struct asandbox *sandboxes;
 	int64_t epoch_ns;		/* add to CLOCK_BOOTTIME for CLOCK_REALTIME */
 	struct strays *strays;
-	struct journal *journals;	/* one a user with a living sandbox; none of an embedded run */
+	struct journal *journals;	/* two a user with a living sandbox; none of an embedded run */
 	struct syncer sync;
 	uint64_t now_ms;		/* CLOCK_BOOTTIME, once a round */
 };

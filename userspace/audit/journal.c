@@ -16,11 +16,16 @@
 #define SOON_MS 100
 #define MOST (2ull * OSH_LOG_BYTES)	/* of a file whose successor does not come */
 
-struct journal *journal_find(struct journal *list, uint32_t uid)
+struct journal *journal_find(struct journal *list, uint32_t uid, uint32_t kind)
 {
-	while (list && list->uid != uid)
+	while (list && (list->uid != uid || list->kind != kind))
 		list = list->next;
 	return list;
+}
+
+const char *journal_kind(uint32_t kind)
+{
+	return kind == OSH_JOURNAL_ALLOWED ? "allowed" : "denied";
 }
 
 bool journal_open(const struct journal *j)
@@ -31,7 +36,8 @@ bool journal_open(const struct journal *j)
 static void stop(struct journal *j, int why, uint64_t now_ms)
 {
 	if (!j->retry_ms)
-		fprintf(stderr, "osh-audit: the log of uid %u cannot be written: %s\n", j->uid, strerror(why));
+		fprintf(stderr, "osh-audit: the log of uid %u (%s) cannot be written: %s\n", j->uid, journal_kind(j->kind),
+			strerror(why));
 	j->retry_ms = now_ms + RETRY_MS;
 }
 
@@ -105,7 +111,7 @@ static bool say(struct journal *j, const char *title, uint64_t now_ms)
 	if (title)
 		ocsf_finding(&out, title, j->lost, ns, 0, &c);
 	else
-		ocsf_log(&out, j->uid, j->file, j->chain, ns, &c);
+		ocsf_log(&out, j->uid, j->kind, j->file, j->chain, ns, &c);
 	ok = buf_ok(&out) && add(j, out.p, out.n, now_ms);
 	buf_done(&out);
 	return ok;
@@ -143,13 +149,14 @@ static void leave(struct journal *j, struct syncer *s, uint64_t now_ms)
 	own_close(&j->fd);
 }
 
-static struct journal *make(struct journal **list, uint32_t uid)
+static struct journal *make(struct journal **list, uint32_t uid, uint32_t kind)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 
 	if (!j)
 		return NULL;
 	j->uid = uid;
+	j->kind = kind;
 	j->fd = -1;
 	j->next = *list;
 	*list = j;
@@ -159,11 +166,11 @@ static struct journal *make(struct journal **list, uint32_t uid)
 int journal_set(struct journal **list, struct syncer *s, const struct osh_msg_audit_journal *m, int fd,
 		uint64_t now_ms)
 {
-	struct journal *j = journal_find(*list, m->uid);
+	struct journal *j = journal_find(*list, m->uid, m->kind);
 	bool ours = j && j->file;	/* then the chain is what we made it, whatever is said */
 
 	if (!j)
-		j = make(list, m->uid);
+		j = make(list, m->uid, m->kind);
 	if (!j) {
 		own_close(&fd);
 		return -ENOMEM;
@@ -198,8 +205,8 @@ bool journal_retry(struct journal *j, uint64_t now_ms)
 	if (j->lost && !say(j, "log lines could not be written", now_ms))
 		return false;
 	if (j->lost)
-		fprintf(stderr, "osh-audit: the log of uid %u is written again; %llu lines are missing\n", j->uid,
-			(unsigned long long)j->lost);
+		fprintf(stderr, "osh-audit: the log of uid %u (%s) is written again; %llu lines are missing\n", j->uid,
+			journal_kind(j->kind), (unsigned long long)j->lost);
 	j->lost = 0;
 	return j->behind && journal_open(j);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log of one user that lasts: lines in a chain (chain.h), in files that oshd opens for appending. A file
+ * A log of one user that lasts, of what is allowed or of all else: lines in a chain (chain.h), in files that oshd opens for appending. A file
  * that is full is followed by the next, for which oshd is asked; a line is never in two of them. While the
  * file system takes nothing, denials wait with their sandboxes (sandbox.c) and all else is counted.
  */
@@ -17,6 +17,7 @@
 struct journal {
 	struct journal *next;
 	uint32_t uid;
+	uint32_t kind;			/* enum osh_journal_kind */
 	uint32_t file;			/* its number, 0 = none */
 	int fd;				/* -1 = none */
 	uint64_t size;
@@ -34,7 +35,7 @@ struct journal {
 /* Says to oshd that a file is wanted. */
 typedef void journal_ask(void *data, const struct journal *j);
 
-struct journal *journal_find(struct journal *list, uint32_t uid);
+struct journal *journal_find(struct journal *list, uint32_t uid, uint32_t kind);
 
 /* A file for that user, or none (fd -1). Takes fd. The chain goes on where this process wrote the one before. */
 int journal_set(struct journal **list, struct syncer *s, const struct osh_msg_audit_journal *m, int fd,
@@ -42,6 +43,8 @@ int journal_set(struct journal **list, struct syncer *s, const struct osh_msg_au
 
 /* A line that ends in "}\n"; `end` where it is a sandbox's last. False: it is in no file. */
 bool journal_line(struct journal *j, const char *p, size_t n, uint64_t now_ms);
+
+const char *journal_kind(uint32_t kind);	/* as in the names of files */
 
 /* A file is there and takes bytes, and none of a line is still to come. */
 bool journal_open(const struct journal *j);

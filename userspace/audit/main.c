@@ -141,7 +141,8 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 	s->slot = m->slot;
 	s->generation = m->generation;
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)sizeof(m->name) - 1, m->name);
-	s->journal = journal_find(l->a.journals, m->uid);
+	for (uint32_t k = 0; k < OSH_JOURNAL_KINDS; k++)
+		s->journals[k] = journal_find(l->a.journals, m->uid, k);
 	fd = chan_take(in, 0);
 	take_policy(s, m->generation, fd);
 	close(fd);
@@ -159,25 +160,30 @@ static void drain(struct loop *l, int most, int records);
 static int do_journal(struct loop *l, const struct osh_msg_audit_journal *m, struct chan_in *in)
 {
 	set_epoch(&l->a);
+	if (m->kind >= OSH_JOURNAL_KINDS)
+		return -EPROTO;
 	return journal_set(&l->a.journals, &l->a.sync, m, in->n_fds ? chan_take(in, 0) : -1, l->a.now_ms);
 }
 
 static int do_journal_end(struct loop *l, uint32_t uid)
 {
-	struct journal *j = journal_find(l->a.journals, uid);
+	struct journal *js[OSH_JOURNAL_KINDS];
 
-	if (!j)
-		return -EPROTO;
-	for (struct asandbox *s = l->a.sandboxes; s; s = s->next)
-		if (s->journal == j)
-			return -EPROTO;
-	journal_free(&l->a.journals, j, &l->a.sync);
+	for (uint32_t k = 0; k < OSH_JOURNAL_KINDS; k++) {
+		js[k] = journal_find(l->a.journals, uid, k);
+		for (struct asandbox *s = l->a.sandboxes; s; s = s->next)
+			if (js[k] && s->journals[k] == js[k])
+				return -EPROTO;
+	}
+	for (uint32_t k = 0; k < OSH_JOURNAL_KINDS; k++)
+		if (js[k])
+			journal_free(&l->a.journals, js[k], &l->a.sync);
 	return 0;
 }
 
 static void want(void *data, const struct journal *j)
 {
-	struct osh_msg_audit_want m = { .uid = j->uid, .file = j->file };
+	struct osh_msg_audit_want m = { .uid = j->uid, .kind = j->kind, .file = j->file };
 
 	(void)data;
 	(void)chan_send(AFD_CONTROL, OSH_MSG_AUDIT_WANT, &m, sizeof(m), NULL, 0);	/* asked again later */

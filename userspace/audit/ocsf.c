@@ -355,7 +355,7 @@ void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t t
 	(void)json_line(&j);
 }
 
-void ocsf_log(struct buf *out, uint32_t uid, uint32_t file, const uint8_t previous[32], uint64_t time_ns,
+void ocsf_log(struct buf *out, uint32_t uid, uint32_t kind, uint32_t file, const uint8_t previous[32], uint64_t time_ns,
 	      const struct ocsf_context *c)
 {
 	struct json j = json_to_buf(out);
@@ -372,6 +372,7 @@ void ocsf_log(struct buf *out, uint32_t uid, uint32_t file, const uint8_t previo
 	json_obj(&j);
 	json_kv_str(&j, "event", "log");
 	json_kv_u64(&j, "owner", uid);
+	json_kv_str(&j, "kind", journal_kind(kind));
 	json_kv_u64(&j, "file", file);
 	json_kv_str(&j, "previous", hex);
 	json_end(&j);

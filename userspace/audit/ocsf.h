@@ -29,5 +29,5 @@ void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t t
 		  const struct ocsf_context *c);
 
 /* The first line of a file of a user's log: what the chain's last line before it was. */
-void ocsf_log(struct buf *out, uint32_t uid, uint32_t file, const uint8_t previous[32], uint64_t time_ns,
+void ocsf_log(struct buf *out, uint32_t uid, uint32_t kind, uint32_t file, const uint8_t previous[32], uint64_t time_ns,
 	      const struct ocsf_context *c);

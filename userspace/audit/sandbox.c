@@ -66,14 +66,20 @@ static void to_log(struct asandbox *s, const struct buf *line)
 			strerror(-r));
 }
 
-static bool to_journal(const struct audit *a, struct asandbox *s, const struct buf *line)
+static bool to_journal(const struct audit *a, struct journal *j, const struct buf *line)
 {
-	return !s->journal || (buf_ok(line) && journal_line(s->journal, line->p, line->n, a->now_ms));
+	return !j || (buf_ok(line) && journal_line(j, line->p, line->n, a->now_ms));
+}
+
+/* Where a line about that event goes. */
+static struct journal *journal_of(const struct asandbox *s, const struct osh_event *e)
+{
+	return s->journals[e->verdict == OSH_ALLOW && e->kind != OSH_EV_LIFE ? OSH_JOURNAL_ALLOWED : OSH_JOURNAL_DENIED];
 }
 
 static bool wanted(const struct asandbox *s)
 {
-	return s->log.fd >= 0 || s->journal;
+	return s->log.fd >= 0 || s->journals[OSH_JOURNAL_DENIED];
 }
 
 static void context(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
@@ -131,7 +137,7 @@ static bool line(struct audit *a, struct asandbox *s, const struct osh_event_nam
 		return true;
 	out = format(a, s, e, http, s->seq++, count, closing);
 	to_log(s, out);
-	return to_journal(a, s, out);
+	return to_journal(a, journal_of(s, &e->ev), out);
 }
 
 /* The same where nothing else remembers it. */
@@ -139,7 +145,7 @@ static void line_once(struct audit *a, struct asandbox *s, const struct osh_even
 		      const struct osh_http *http, uint64_t count, bool closing)
 {
 	if (!line(a, s, e, http, count, closing))
-		s->journal->lost++;
+		journal_of(s, &e->ev)->lost++;
 }
 
 static bool same_denial(const struct osh_event_named *x, const struct osh_event_named *y)
@@ -194,9 +200,10 @@ static void take(struct audit *a, struct asandbox *s, const struct osh_event_nam
 		return;
 	}
 	d = remember(s, e, kernel);
-	if (!d) {
-		s->unremembered++;
-		line_once(a, s, e, http, 1, false);
+	if (!d) {			/* the kernel keeps to a budget; what an egress refuses has no end but this */
+		s->unremembered += !kernel;
+		if (kernel)
+			line_once(a, s, e, http, 1, false);
 		return;
 	}
 	if (http && (d->http = malloc(sizeof(*http))))
@@ -204,19 +211,19 @@ static void take(struct audit *a, struct asandbox *s, const struct osh_event_nam
 	d->seq = s->seq;
 	d->unsaid = !line(a, s, e, http, 1, false);
 	if (d->unsaid)
-		s->journal->behind = true;
+		journal_of(s, &e->ev)->behind = true;
 }
 
 void asandbox_catch_up(struct audit *a, struct journal *j)
 {
 	j->behind = false;
 	for (struct asandbox *s = a->sandboxes; s; s = s->next)
-		for (uint32_t i = 0; s->journal == j && i < s->n_denials; i++) {
+		for (uint32_t i = 0; s->journals[OSH_JOURNAL_DENIED] == j && i < s->n_denials; i++) {
 			struct denial *d = &s->denials[i];
 
 			if (!d->unsaid)
 				continue;
-			d->unsaid = !to_journal(a, s, format(a, s, &d->first, d->http, d->seq, 1, false));
+			d->unsaid = !to_journal(a, j, format(a, s, &d->first, d->http, d->seq, 1, false));
 			j->behind |= d->unsaid;
 		}
 }
@@ -298,8 +305,8 @@ static void finding(struct audit *a, struct asandbox *s, const char *title, uint
 	ocsf_finding(&out, title, count, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
 		     s->id, &c);
 	to_log(s, &out);
-	if (!to_journal(a, s, &out))
-		s->journal->lost++;
+	if (!to_journal(a, s->journals[OSH_JOURNAL_DENIED], &out))
+		s->journals[OSH_JOURNAL_DENIED]->lost++;
 	buf_done(&out);
 }
 
@@ -331,7 +338,7 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 		if (d->count > 1)
 			line_once(a, s, &d->first, d->http, d->count, true);
 		if (d->unsaid)		/* nobody keeps it any longer */
-			s->journal->lost++;
+			s->journals[OSH_JOURNAL_DENIED]->lost++;
 	}
 	w.known = s->n_denials;
 	if (map_sandbox(s->slot, &k) && k.id == s->id && k.denials > from_kernel)
@@ -339,12 +346,14 @@ void asandbox_close(struct audit *a, struct asandbox *s)
 	finding(a, s, "allow records were lost: no room", k.id == s->id ? k.allow_drops : 0);
 	if (k.id == s->id)
 		uncounted += k.deny_overflow;
+	uncounted += s->unremembered;
 	finding(a, s, "denials beyond the sandbox's budget were counted without a record of their own",
 		uncounted);
 	finding(a, s, "log lines could not be written", s->lost);
 	asandbox_life(a, s, OSH_WHY_ENDED);
-	if (s->journal)
-		journal_hurry(s->journal, a->now_ms);
+	for (int i = 0; i < OSH_JOURNAL_KINDS; i++)
+		if (s->journals[i])
+			journal_hurry(s->journals[i], a->now_ms);
 	if (s->summary.fd >= 0)
-		summary_write(s, uncounted + s->unremembered);
+		summary_write(s, uncounted);
 }

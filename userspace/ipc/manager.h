@@ -54,7 +54,7 @@
  * PolicyGet(s name, u revision) -> (h source, a{sv})	0 = the one in force; revision u, bundle h, text b (false: no
  *						source was given, and the descriptor is the bundle's)
  * PolicyRollback(s name, u revision) -> (u revision)	a new one, with that policy
- * Logs(a{sv} options) -> (a(uuh))		files of logs that last: owner, number, for reading; oldest first.
+ * Logs(a{sv} options) -> (a(uuuh))	files of logs that last: owner, kind (enum osh_journal_kind), number, for reading; oldest first.
  *						The caller's own; root and osh-admin: all, or those of option `user`
  * Backup(h to)					osh-admin: the database, written there
  */

@@ -140,6 +140,7 @@ static int run(struct logs *l)
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct err e = { 0 };
 
+	l->source.denied = l->filter.denied && !l->verify;
 	if (log_source_fetch(&l->source, &e) < 0) {
 		say_error("%s", e.text);
 		return EXIT_REFUSED;

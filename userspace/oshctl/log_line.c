@@ -154,7 +154,8 @@ static void put_life(struct buf *b, json_t *j)
 
 static void put_log(struct buf *b, json_t *j)
 {
-	buf_printf(b, "file %" JSON_INTEGER_FORMAT " of uid %" JSON_INTEGER_FORMAT, number_at(j, "osh", "file"),
+	put_safe(b, text_at(j, "osh", "kind", NULL) ?: "");
+	buf_printf(b, " file %" JSON_INTEGER_FORMAT " of uid %" JSON_INTEGER_FORMAT, number_at(j, "osh", "file"),
 		   number_at(j, "osh", "owner"));
 }
 

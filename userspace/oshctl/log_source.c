@@ -10,25 +10,28 @@
 #include "bus_find.h"
 #include "log_line.h"
 #include "manager.h"
+#include "osh/msg.h"
 #include "own.h"
 
 #define PIECE (256u << 10)
 
-static struct log_stream *stream_of(struct log_source *s, uint32_t uid)
+static struct log_stream *stream_of(struct log_source *s, uint32_t uid, uint32_t kind)
 {
 	struct log_stream **p = &s->streams;
 
-	while (*p && (*p)->uid != uid)
+	while (*p && ((*p)->uid != uid || (*p)->kind != kind))
 		p = &(*p)->next;
-	if (!*p && (*p = calloc(1, sizeof(**p))))
+	if (!*p && (*p = calloc(1, sizeof(**p)))) {
 		(*p)->uid = uid;
+		(*p)->kind = kind;
+	}
 	return *p;
 }
 
 /* 1 = taken, 0 = known or no news. */
-static int add_file(struct log_source *s, uint32_t uid, uint32_t number, int fd, struct err *e)
+static int add_file(struct log_source *s, uint32_t uid, uint32_t kind, uint32_t number, int fd, struct err *e)
 {
-	struct log_stream *t = stream_of(s, uid);
+	struct log_stream *t = stream_of(s, uid, kind);
 	uint32_t last = t && t->n_files ? t->files[t->n_files - 1].number : 0;
 	int own;
 
@@ -48,11 +51,12 @@ static int add_file(struct log_source *s, uint32_t uid, uint32_t number, int fd,
 
 static int read_answer(struct log_source *s, sd_bus_message *m, struct err *e)
 {
-	uint32_t uid, number;
-	int fd, x = sd_bus_message_enter_container(m, 'a', "(uuh)"), r = 0;
+	uint32_t uid, kind, number;
+	int fd, x = sd_bus_message_enter_container(m, 'a', "(uuuh)"), r = 0;
 
-	while (x >= 0 && r >= 0 && (x = sd_bus_message_read(m, "(uuh)", &uid, &number, &fd)) > 0)
-		r = add_file(s, uid, number, fd, e);
+	while (x >= 0 && r >= 0 && (x = sd_bus_message_read(m, "(uuuh)", &uid, &kind, &number, &fd)) > 0)
+		if (!s->denied || kind != OSH_JOURNAL_ALLOWED)
+			r = add_file(s, uid, kind, number, fd, e);
 	if (x < 0)
 		return fail(e, EBADMSG, "oshd sent an answer that makes no sense");
 	return r < 0 ? r : 0;

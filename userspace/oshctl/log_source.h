@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of users' logs as oshd gives them, read as one stream of lines a user, and the streams as one by time.
+ * The files of users' logs as oshd gives them, read as one stream of lines a user and kind, and the streams as one by time.
  * A file is left only when the next one has begun: nothing is added to the one before then.
  */
 #pragma once
@@ -20,7 +20,7 @@ struct log_file {
 
 struct log_stream {
 	struct log_stream *next;
-	uint32_t uid;
+	uint32_t uid, kind;
 	struct log_file files[OSH_LOG_FILES + 1];	/* the first is the one being read */
 	unsigned n_files;
 	uint64_t line_no;		/* in that file, of the line given last */
@@ -34,6 +34,7 @@ struct log_stream {
 struct log_source {
 	const char *socket;		/* NULL = OSH_SOCKET, then the system's */
 	bool one_user;
+	bool denied;			/* what is allowed is not read */
 	uint32_t uid;			/* with one_user */
 	struct log_stream *streams;
 	bool left_behind;		/* files went before they were read: lines are missing */

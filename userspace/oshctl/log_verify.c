@@ -6,6 +6,7 @@
 
 #include "chain.h"
 #include "json.h"
+#include "osh/msg.h"
 #include "own.h"
 
 #define SHOWN 20			/* of one user */
@@ -21,10 +22,15 @@ struct check {
 	uint8_t chain[HASH_LEN];
 };
 
+static const char *kind_name(const struct log_stream *t)
+{
+	return t->kind == OSH_JOURNAL_ALLOWED ? "allowed" : "denied";
+}
+
 static void wrong(struct check *c, const char *what)
 {
 	if (++c->wrong <= SHOWN && !c->json)
-		fprintf(c->out, "uid %u: file %u line %llu: %s\n", c->t->uid, c->t->line_file,
+		fprintf(c->out, "uid %u, %s: file %u line %llu: %s\n", c->t->uid, kind_name(c->t), c->t->line_file,
 			(unsigned long long)c->t->line_no, what);
 }
 
@@ -91,13 +97,14 @@ static void report(const struct check *c)
 
 	hash_hex(c->chain, hex);
 	if (!c->json) {
-		fprintf(c->out, "uid %u: %llu lines in %llu files, %s; the last chain is %s\n", c->t->uid,
+		fprintf(c->out, "uid %u, %s: %llu lines in %llu files, %s; the last chain is %s\n", c->t->uid, kind_name(c->t),
 			(unsigned long long)c->lines, (unsigned long long)c->files,
 			c->wrong ? "BROKEN" : "unbroken", hex);
 		return;
 	}
 	json_obj(&j);
 	json_kv_u64(&j, "uid", c->t->uid);
+	json_kv_str(&j, "kind", kind_name(c->t));
 	json_kv_u64(&j, "files", c->files);
 	json_kv_u64(&j, "lines", c->lines);
 	json_kv_u64(&j, "wrong", c->wrong);
@@ -106,7 +113,7 @@ static void report(const struct check *c)
 	(void)json_line(&j);
 }
 
-/* Streams are read one after the other here: a chain is one user's. */
+/* Streams are read one after the other here: each has a chain of its own. */
 static unsigned one_user(struct log_source *s, const uint8_t *known, bool *found, bool json, FILE *out)
 {
 	struct check c = { .out = out, .json = json };

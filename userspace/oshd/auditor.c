@@ -183,9 +183,9 @@ static int remember_given(struct auditor *a, uid_t uid, struct err *e)
 	return 0;
 }
 
-static int send_journal(struct daemon *d, uid_t uid, const struct journal_file *f, struct err *e)
+static int send_journal(struct daemon *d, uid_t uid, uint32_t kind, const struct journal_file *f, struct err *e)
 {
-	struct osh_msg_audit_journal m = { .uid = uid, .file = f ? f->number : 0, .size = f ? f->size : 0 };
+	struct osh_msg_audit_journal m = { .uid = uid, .kind = kind, .file = f ? f->number : 0, .size = f ? f->size : 0 };
 
 	if (f)
 		memcpy(m.chain, f->chain, sizeof(m.chain));
@@ -195,19 +195,22 @@ static int send_journal(struct daemon *d, uid_t uid, const struct journal_file *
 /* A sandbox that lives already goes on without: osh-audit keeps what it can and asks for the log again. */
 static int give_journal(struct daemon *d, uid_t uid, bool lives, struct err *e)
 {
+	struct journal_file f[OSH_JOURNAL_KINDS] = { { .fd = -1 }, { .fd = -1 } };
 	struct auditor *a = d->auditor;
-	struct journal_file f = { .fd = -1 };
-	int r;
+	int r = 0;
 
 	if (d->config.embedded || a->fd < 0 || is_given(a, uid))
 		return 0;
-	r = journal_open(d, uid, &f, e);
-	if (r < 0 && !lives)
-		return r;
-	if (r < 0)
+	for (uint32_t kind = 0; !r && kind < OSH_JOURNAL_KINDS; kind++)
+		r = journal_open(d, uid, kind, &f[kind], e);
+	if (r < 0 && lives) {
 		fprintf(stderr, "oshd: the log of uid %u waits: %s\n", uid, e->text);
-	r = send_journal(d, uid, r < 0 ? NULL : &f, e);
-	own_close(&f.fd);
+		r = 0;
+	}
+	for (uint32_t kind = 0; !r && kind < OSH_JOURNAL_KINDS; kind++)
+		r = send_journal(d, uid, kind, f[kind].fd < 0 ? NULL : &f[kind], e);
+	for (uint32_t kind = 0; kind < OSH_JOURNAL_KINDS; kind++)
+		own_close(&f[kind].fd);
 	return r < 0 ? r : remember_given(a, uid, e);
 }
 
@@ -236,11 +239,11 @@ static void on_want(struct daemon *d, const struct osh_msg_audit_want *m)
 	struct err e = { 0 };
 	int r;
 
-	if (!is_given(d->auditor, m->uid))
+	if (!is_given(d->auditor, m->uid) || m->kind >= OSH_JOURNAL_KINDS)
 		return;
-	r = m->file ? journal_next(d, m->uid, m->file, &f, &e) : journal_open(d, m->uid, &f, &e);
+	r = m->file ? journal_next(d, m->uid, m->kind, m->file, &f, &e) : journal_open(d, m->uid, m->kind, &f, &e);
 	if (!r)
-		r = send_journal(d, m->uid, &f, &e);
+		r = send_journal(d, m->uid, m->kind, &f, &e);
 	if (r < 0)
 		fprintf(stderr, "oshd: no other file for the log of uid %u: %s\n", m->uid, e.text);
 	own_close(&f.fd);

@@ -38,7 +38,7 @@ static int read_user(sd_bus_message *m, bool *ret_given, uint32_t *ret_uid, stru
 
 static int add_user(void *data, uid_t uid)
 {
-	struct journal_file files[OSH_LOG_FILES];
+	struct journal_file files[JOURNAL_LIST];
 	struct listing *l = data;
 	size_t n;
 	int r = journal_list(l->d, uid, files, &n, l->e);
@@ -49,7 +49,7 @@ static int add_user(void *data, uid_t uid)
 	if (l->n > FDS_MAX)
 		r = fail(l->e, E2BIG, "too many users have logs for one answer: name one with --user");
 	for (size_t i = 0; i < n; i++) {
-		if (!r && sd_bus_message_append(l->to, "(uuh)", uid, files[i].number, files[i].fd) < 0)
+		if (!r && sd_bus_message_append(l->to, "(uuuh)", uid, files[i].kind, files[i].number, files[i].fd) < 0)
 			r = fail(l->e, ENOMEM, "out of memory");
 		own_close(&files[i].fd);	/* the message has its own */
 	}
@@ -67,7 +67,7 @@ int on_logs(const struct caller *who, sd_bus_message *m, struct err *e)
 		return r;
 	if (given && !caller_may(who, uid))
 		return fail(e, EPERM, "only root and members of " CALLER_ADMINS " read another user's log");
-	if (sd_bus_message_new_method_return(m, &l.to) < 0 || sd_bus_message_open_container(l.to, 'a', "(uuh)") < 0)
+	if (sd_bus_message_new_method_return(m, &l.to) < 0 || sd_bus_message_open_container(l.to, 'a', "(uuuh)") < 0)
 		r = fail(e, ENOMEM, "out of memory");
 	else if (!given && caller_is_admin(who))
 		r = journal_each(who->d, add_user, &l, e);

@@ -15,8 +15,11 @@
 #define STATE "/var/lib/osh"
 #define NUMBER_MAX 99999999u		/* eight digits */
 #define SUFFIX ".jsonl"
+#define NAME_BYTES 32
 #define LOCK_TRIES 500			/* of 10 ms: an osh-audit whose oshd was killed is killed too, at once */
 #define FILES_MAX 4096			/* in one directory; someone else put them there */
+
+static const char *const prefixes[OSH_JOURNAL_KINDS] = { [OSH_JOURNAL_DENIED] = "denied-", [OSH_JOURNAL_ALLOWED] = "allowed-" };
 
 /* Ours: whoever else could write there would choose what root opens. */
 static int enter(int at, const char *name, bool make, int *ret_fd, struct err *e)
@@ -54,16 +57,19 @@ static int user_dir(struct daemon *d, uid_t uid, bool make, int *ret_fd, struct 
 }
 
 /* 0 = no name of ours. */
-static uint32_t number_of(const char *name)
+static uint32_t number_of(const char *name, uint32_t kind)
 {
-	if (strlen(name) != 8 + strlen(SUFFIX) || strspn(name, "0123456789") != 8 || strcmp(name + 8, SUFFIX))
+	size_t n = strlen(prefixes[kind]);
+
+	if (strncmp(name, prefixes[kind], n) || strlen(name) != n + 8 + strlen(SUFFIX) ||
+	    strspn(name + n, "0123456789") != 8 || strcmp(name + n + 8, SUFFIX))
 		return 0;
-	return (uint32_t)strtoul(name, NULL, 10);
+	return (uint32_t)strtoul(name + n, NULL, 10);
 }
 
-static void name_of(uint32_t number, char ret[16])
+static void name_of(uint32_t kind, uint32_t number, char ret[NAME_BYTES])
 {
-	snprintf(ret, 16, "%08u" SUFFIX, number > NUMBER_MAX ? NUMBER_MAX : number);
+	snprintf(ret, NAME_BYTES, "%s%08u" SUFFIX, prefixes[kind], number > NUMBER_MAX ? NUMBER_MAX : number);
 }
 
 static int by_number(const void *x, const void *y)
@@ -73,8 +79,8 @@ static int by_number(const void *x, const void *y)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* Numbers of the files of a directory, oldest first. The caller frees. */
-static int numbers(int dir, uint32_t **ret, size_t *ret_n, struct err *e)
+/* Numbers of the files of a kind in a directory, oldest first. The caller frees. */
+static int numbers(int dir, uint32_t kind, uint32_t **ret, size_t *ret_n, struct err *e)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *s = fd < 0 ? NULL : fdopendir(fd);
@@ -91,8 +97,8 @@ static int numbers(int dir, uint32_t **ret, size_t *ret_n, struct err *e)
 		return fail(e, why, "list the log: %s", strerror(why));
 	}
 	for (struct dirent *at; n < FILES_MAX && (at = readdir(s));)
-		if (number_of(at->d_name))
-			all[n++] = number_of(at->d_name);
+		if (number_of(at->d_name, kind))
+			all[n++] = number_of(at->d_name, kind);
 	closedir(s);
 	qsort(all, n, sizeof(*all), by_number);
 	*ret = all;
@@ -127,14 +133,14 @@ static int mend(int fd, struct journal_file *f, struct err *e)
 }
 
 /* The end of a file: its size, and what its chain stands at; not where osh-audit is writing there. */
-static int look(int dir, uint32_t number, bool busy, struct journal_file *ret, struct err *e)
+static int look(int dir, uint32_t kind, uint32_t number, bool busy, struct journal_file *ret, struct err *e)
 {
 	_close_ int fd = -1;
 	struct stat st;
-	char name[16];
+	char name[NAME_BYTES];
 
-	name_of(number, name);
-	*ret = (struct journal_file){ .number = number, .fd = -1 };
+	name_of(kind, number, name);
+	*ret = (struct journal_file){ .kind = kind, .number = number, .fd = -1 };
 	fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return fail(e, errno, "log file '%s': %s", name, strerror(errno));
@@ -146,21 +152,21 @@ static int look(int dir, uint32_t number, bool busy, struct journal_file *ret, s
 
 static int open_append(int dir, struct journal_file *f, int more, struct err *e)
 {
-	char name[16];
+	char name[NAME_BYTES];
 
-	name_of(f->number, name);
+	name_of(f->kind, f->number, name);
 	f->fd = openat(dir, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | more, 0600);
 	if (f->fd < 0)
 		return fail(e, errno, "log file '%s': %s", name, strerror(errno));
 	return 0;
 }
 
-static void remove_oldest(int dir, const uint32_t *all, size_t n)
+static void remove_oldest(int dir, uint32_t kind, const uint32_t *all, size_t n)
 {
-	char name[16];
+	char name[NAME_BYTES];
 
 	for (size_t i = 0; i + OSH_LOG_FILES <= n; i++) {
-		name_of(all[i], name);
+		name_of(kind, all[i], name);
 		if (unlinkat(dir, name, 0) < 0)
 			fprintf(stderr, "oshd: old log file '%s' stays: %s\n", name, strerror(errno));
 	}
@@ -171,7 +177,7 @@ static int make_next(int dir, const uint32_t *all, size_t n, struct journal_file
 {
 	if (f->number >= NUMBER_MAX)
 		return fail(e, EOVERFLOW, "no number is left for a log file");
-	remove_oldest(dir, all, n);
+	remove_oldest(dir, f->kind, all, n);
 	f->number++;
 	f->size = 0;
 	if (open_append(dir, f, O_CREAT | O_EXCL, e) < 0)
@@ -181,26 +187,26 @@ static int make_next(int dir, const uint32_t *all, size_t n, struct journal_file
 	return 0;
 }
 
-static int go_on(struct daemon *d, uid_t uid, uint32_t full, struct journal_file *ret, struct err *e)
+static int go_on(struct daemon *d, uid_t uid, uint32_t kind, uint32_t full, struct journal_file *ret, struct err *e)
 {
 	_close_ int dir = -1;
 	_free_ uint32_t *all = NULL;
-	struct journal_file last = { .fd = -1 }, before;
+	struct journal_file last = { .kind = kind, .fd = -1 }, before;
 	struct err why = { 0 };
 	size_t n = 0;
 	int r = user_dir(d, uid, true, &dir, e);
 
 	if (!r)
-		r = numbers(dir, &all, &n, e);
+		r = numbers(dir, kind, &all, &n, e);
 	if (r)
 		return r;
 	/* A file that cannot be continued is left as it is: the chain breaks there, which is what happened to it. */
-	if (n && look(dir, all[n - 1], all[n - 1] == full, &last, &why) < 0) {
+	if (n && look(dir, kind, all[n - 1], all[n - 1] == full, &last, &why) < 0) {
 		fprintf(stderr, "oshd: the log of uid %u goes on in another file: %s\n", uid, why.text);
 		memset(last.chain, 0, sizeof(last.chain));
 		last.size = OSH_LOG_BYTES;
 	}
-	if (n > 1 && !last.size && look(dir, all[n - 2], all[n - 2] == full, &before, &why) == 0)
+	if (n > 1 && !last.size && look(dir, kind, all[n - 2], all[n - 2] == full, &before, &why) == 0)
 		memcpy(last.chain, before.chain, sizeof(last.chain));
 	if (n && last.size < OSH_LOG_BYTES)
 		r = open_append(dir, &last, 0, e);
@@ -211,41 +217,47 @@ static int go_on(struct daemon *d, uid_t uid, uint32_t full, struct journal_file
 	return r;
 }
 
-int journal_open(struct daemon *d, uid_t uid, struct journal_file *ret, struct err *e)
+int journal_open(struct daemon *d, uid_t uid, uint32_t kind, struct journal_file *ret, struct err *e)
 {
-	return go_on(d, uid, 0, ret, e);
+	return go_on(d, uid, kind, 0, ret, e);
 }
 
-int journal_next(struct daemon *d, uid_t uid, uint32_t full, struct journal_file *ret, struct err *e)
+int journal_next(struct daemon *d, uid_t uid, uint32_t kind, uint32_t full, struct journal_file *ret, struct err *e)
 {
-	return go_on(d, uid, full, ret, e);
+	return go_on(d, uid, kind, full, ret, e);
+}
+
+static int list_kind(int dir, uint32_t kind, struct journal_file *ret, size_t *n, struct err *e)
+{
+	_free_ uint32_t *all = NULL;
+	char name[NAME_BYTES];
+	size_t n_all = 0;
+	int r = numbers(dir, kind, &all, &n_all, e);
+
+	for (size_t i = n_all > OSH_LOG_FILES ? n_all - OSH_LOG_FILES : 0; !r && i < n_all; i++) {
+		name_of(kind, all[i], name);
+		ret[*n] = (struct journal_file){ .kind = kind, .number = all[i],
+						 .fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) };
+		if (ret[*n].fd >= 0)
+			++*n;
+		else if (errno != ENOENT)
+			r = fail(e, errno, "log file '%s': %s", name, strerror(errno));
+	}
+	return r;
 }
 
 int journal_list(struct daemon *d, uid_t uid, struct journal_file *ret, size_t *ret_n, struct err *e)
 {
 	_close_ int dir = -1;
-	_free_ uint32_t *all = NULL;
-	char name[16];
-	size_t n = 0;
 	int r = user_dir(d, uid, false, &dir, e);
 
 	*ret_n = 0;
 	if (r == -ENOENT)
 		return 0;
-	if (!r)
-		r = numbers(dir, &all, &n, e);
-	for (size_t i = n > OSH_LOG_FILES ? n - OSH_LOG_FILES : 0; !r && i < n; i++) {
-		name_of(all[i], name);
-		ret[*ret_n] = (struct journal_file){ .number = all[i],
-						     .fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) };
-		if (ret[*ret_n].fd >= 0)
-			++*ret_n;
-		else if (errno != ENOENT)
-			r = fail(e, errno, "log file '%s': %s", name, strerror(errno));
-	}
-	if (r)
-		while (*ret_n)
-			own_close(&ret[--*ret_n].fd);
+	for (uint32_t kind = 0; !r && kind < OSH_JOURNAL_KINDS; kind++)
+		r = list_kind(dir, kind, ret, ret_n, e);
+	while (r && *ret_n)
+		own_close(&ret[--*ret_n].fd);
 	return r;
 }
 
