@@ -295,7 +295,8 @@ void daemon_stop(struct daemon *d)
 	sysbus_close(d);
 	launcher_stop(d, all);
 	auditor_stop(d);
-	if (host_lock(d, &e) < 0)
+	/* A start that was refused before it took anything leaves no lock file either. */
+	if ((d->pins[0] || d->cgroups.box_fd >= 0) && host_lock(d, &e) < 0)
 		fprintf(stderr, "oshd: %s\n", e.text);
 	if (all)
 		host_unpin(d);
