@@ -259,7 +259,8 @@ def restored(t, w, d, ctl):
     ctl("sandbox", "create", "-n", "box", "-p", ctl.policy(1), "-w", w.work)
     ctl("backup", copy)
     ctl("policy", "set", "box", "-p", ctl.policy(2))
-    enforced = bundle(ctl, "box")
+    ctl("sandbox", "create", "-n", "late", "-p", ctl.policy(1), "-w", w.work)
+    enforced, kept = bundle(ctl, "box"), os.listdir(os.path.join(d.state, "sandboxes"))
     kill([d.p.pid])
     d.p.wait()
     os.remove(db + "-wal")
@@ -270,7 +271,14 @@ def restored(t, w, d, ctl):
     rc, _, err = ctl("policy", "get", "box")
     t.ok(rc == 1 and "no text was kept" in err and ctl("policy", "get", "box", "--rev", "1")[1] == text(1),
          "without its text, which only the newer one had", err)
-    ctl.clean()
+    late = ctl.list().get("late", {})
+    t.ok(late.get("kind") == "run" and late.get("state") == "running", "one that it does not know runs on, as a run", late)
+    ctl("sandbox", "delete", "-f", "box")
+    ctl("sandbox", "create", "-n", "next", "-p", ctl.policy(1), "-w", w.work)
+    now = os.listdir(os.path.join(d.state, "sandboxes"))
+    late = max(kept, key=int)
+    t.ok(late in now and max(now, key=int) > late, "its home stays, and nobody else gets it", kept, now)
+    ctl("sandbox", "delete", "-f", "next")
 
 
 def elsewhere(t, w, d, ctl):
@@ -336,8 +344,8 @@ def main():
             homes(t, w, d, ctl)
             volumes(t, w, d, ctl)
             between(t, w, d, ctl)
-            restored(t, w, d, ctl)
             elsewhere(t, w, d, ctl)
+            restored(t, w, d, ctl)      # last: what it leaves ends with oshd
     full_disk(t)
     t.done()
 
