@@ -375,6 +375,24 @@ def t_requests():
     a.stop()
 
 
+def t_budget():
+    """An egress' distinct denials: paths have no end, records do."""
+    a, f = Audit(), log_file()
+    peer = a.add(7, 3, append(f))
+    peer.settimeout(20)
+    n = 2048 + 100          # OSH_DENIALS_EACH, and more
+    for i in range(n):
+        ev = event(99, number("include/osh/events.def", "EVENT(", "HTTP"), DENY, "REQUEST", ip=None, name=b"api.example", aux=i)
+        body = ev + struct.pack("HH28s512s160s", 403, 2, b"GET", b"/%d" % i, b"")
+        peer.send(struct.pack("II", message("REQUEST"), 8 + len(body)) + body)
+    a.box(3, 7)
+    t.ok(a.end(7), "END is answered")
+    got = lines(f)
+    t.ok(len([x for x in got if x["class_uid"] == 4002]) == 2048, "past a sandbox's budget an egress' denials have no line", len(got))
+    t.ok([x["count"] for x in got if x["class_uid"] == 2004] == [100], "but are counted", got[-1])
+    a.stop()
+
+
 def t_order():
     """A restart: the rings are full before the sandboxes are announced."""
     a, f = Audit(), log_file()
@@ -566,7 +584,7 @@ def main():
             raise
         t.skip("audit", "no BPF ring buffer here")
         t.done()
-    for fn in (t_lines, t_reload, t_requests, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
+    for fn in (t_lines, t_reload, t_requests, t_budget, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
         fn()
     t.done()
 

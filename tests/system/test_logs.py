@@ -355,6 +355,7 @@ def t_full_disk(t):
                 os.unlink(f"{d.state}/filler")
                 t.ok(until(lambda: len([x for x in entries(d) if "late" in str(x)]) >= 100, 5), "denials are there once there is room again",
                      len([x for x in entries(d) if "late" in str(x)]))
+                until(lambda: any(x["class_uid"] == 2004 for x in entries(d)))
                 lost = [x for x in entries(d) if x["class_uid"] == 2004]
                 t.ok(len(lost) == 1 and lost[0]["count"] >= 1 and "could not be written" in lost[0]["finding_info"]["title"],
                      "a finding says how many lines are missing", lost)
