@@ -176,7 +176,9 @@ def t_a_base_without_a_command():
 
 def t_client_that_goes():
     i = Idle()
-    for script, least, most in (("echo up; sleep 300", 0, 4), ("trap '' HUP TERM; echo up; sleep 300; sleep 300", 4, 12)):
+    for script, least, most in (("echo up; sleep 300", 0, 4),
+                                ("(trap '' HUP; sleep 300; sleep 300) & echo up; wait", 0, 4),  # goes with the leader
+                                ("trap '' HUP TERM; echo up; sleep 300; sleep 300", 4, 12)):
         r, w = os.pipe()
         s = Session(i)
         s.start(sh(script), stdio={1: w})

@@ -5,12 +5,16 @@ import atexit
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "e2e", "pty")]
+import sdbus  # noqa: E402
+import wire  # noqa: E402
 from osh import BASE_POLICY, OSHCTL, Daemon, Work, until  # noqa: E402
 from tap import run, skip_all  # noqa: E402
 from term import Term  # noqa: E402
@@ -388,6 +392,94 @@ def t_another_user_is_refused():
     finally:
         p.kill()
         p.wait()
+
+
+def opened(flags=0, name="box", make=lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)):
+    """Open by hand: (our end, error)."""
+    ours, theirs = make()
+    with sdbus.Peer(daemon.bus) as p:
+        error = p.call("org.osh.Manager1", "Open", "shu", name, theirs.fileno(), flags)
+    theirs.close()
+    return ours, error
+
+
+def asked(kind, payload):
+    """What becomes of a first message: (name, payload, descriptors)."""
+    ours, error = opened()
+    assert error[0] is None, error
+    wire.send(ours, kind, payload)
+    got = wire.recv(ours)
+    ours.close()
+    return got
+
+
+def t_what_a_caller_may_open():
+    for flags in (wire.ENDS, wire.TIED, wire.ENDS | wire.TERMINAL, 8, 1 << 31):
+        _, error = opened(flags)
+        assert error[0] == "org.osh.Error.Invalid" and "flags" in error[1], (flags, error)
+    for make in (lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM),
+                 lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM),
+                 lambda: (socket.socket(), socket.socket()),
+                 lambda: tuple(open(os.devnull, "rb") for _ in range(2))):
+        _, error = opened(make=make)
+        assert error[0] == "org.osh.Error.Invalid" and "SOCK_SEQPACKET" in error[1], error
+    _, error = opened(name="nobodys")
+    assert error[0] == "org.osh.Error.NotFound", error
+    assert ex("--", "true").returncode == 0
+
+
+SERVER = """
+import socket
+s = socket.create_server(("127.0.0.1", 8765))
+print("up", flush=True)
+c = s.accept()[0]
+c.sendall(b"from inside " + c.recv(100))
+c.close()
+"""
+
+
+def t_a_port_inside():
+    got = asked("INIT_DIAL", struct.pack("=Ii", 0, 8765))
+    assert got[0] == "INIT_ERROR" and b"refused" in got[1], got     # not the host's loopback
+    p = popen("/usr/bin/python3", "-c", SERVER)
+    assert p.stdout.readline() == b"up\n", p.communicate()
+    got = asked("INIT_DIAL", struct.pack("=Ii", 0, 8765))
+    assert got[0] == "INIT_FD", got
+    c = socket.socket(fileno=got[2][0])
+    c.sendall(b"and out")
+    assert c.recv(100) == b"from inside and out"
+    c.close()
+    p.communicate(timeout=LIMIT)
+
+
+def t_a_hosts_port_is_not_the_sandboxs():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        got = asked("INIT_DIAL", struct.pack("=Ii", 0, s.getsockname()[1]))
+        assert got[0] == "INIT_ERROR", got
+
+
+def file_inside(path, flags=0):
+    return asked("INIT_FILE", struct.pack("=II1024s", flags, 0o755, path.encode()))
+
+
+def t_files_are_those_of_the_view():
+    secret = work.write("secret", "x")
+    os.symlink(secret, os.path.join(work.work, "way-out"))
+    for path in (secret, os.path.join(work.work, "way-out"), "/root", "/etc/shadow", "/proc/1/root", work.work + "/../secret"):
+        got = file_inside(path)
+        assert got[0] == "INIT_ERROR", (path, got)
+    got = file_inside("/usr/made", 1)
+    assert got[0] == "INIT_ERROR", got      # read only
+    got = file_inside(os.path.join(work.work, "made"), 1)
+    assert got[0] == "INIT_FD", got
+    st = os.stat(os.path.join(work.work, "made"))
+    assert st.st_mode & 0o777 == 0o755 and st.st_uid == os.stat(work.work).st_uid, st
+    os.close(got[2][0])
+    ex("--", "sh", "-c", "echo inside > /tmp/own")
+    got = file_inside("/tmp/own")
+    assert got[0] == "INIT_FD", got
+    assert open("/proc/self/fd/%d" % got[2][0]).read() == "inside\n"
+    os.close(got[2][0])
 
 
 PROBE = r'''
