@@ -353,6 +353,34 @@ def t_watching():
     i.close()
 
 
+def t_watching_does_not_resize():
+    i = Idle()
+    s, v = terminal(i, "trap 'echo now $(stty size)' WINCH; echo up; while :; do sleep 0.05; done")
+    v.until(b"up\r\n")
+    w = Session(i)
+    w.attach((9, 9), flags=1)
+    w.view().until(b"up\r\n")
+    w.size(8, 8)
+    time.sleep(0.4)
+    wire.send(s.sock, "INIT_SIZE", struct.pack("=4HI", 31, 91, 0, 0, 0))
+    v.until(b"now 31 91")
+    assert b"now 9 9" not in v.got and b"now 8 8" not in v.got, v.got
+    i.close()
+
+
+def t_who_drives_is_waited_for():
+    i = Idle()
+    s, v = terminal(i, "stty -echo; echo up; read x; seq 100000; echo the-end; read x")
+    v.until(b"up\r\n")
+    v.type(b"go\n")
+    while b"the-end" not in v.got:
+        assert select.select([v.sock], [], [], 20)[0]
+        v.got += v.sock.recv(2048)
+        time.sleep(0.001)
+    assert b"not shown" not in v.got and v.got.count(b"\n") == 100002, v.got.count(b"\n")
+    i.close()
+
+
 def t_views_that_do_not_read():
     i = Idle()
     s, v = terminal(i, "stty -echo; echo up; read x; seq 200000; echo the-end; read x; exit 4")
@@ -570,15 +598,19 @@ def t_what_the_manager_must_not_say_ends_the_sandbox():
 
 
 def t_a_client_that_does_not_read():
-    """Stops and continues say something each time: a full socket is its client's end."""
+    """Each stop is a message: a full socket is its client's end, and so the command's."""
     i = Idle()
     s = Session(i)
-    s.start(sh("while :; do kill -STOP $$; done"))
-    s.expect("INIT_STARTED")
+    s.start(["/usr/bin/python3", "-c", "import os\nwhile 1: os.kill(os.getpid(), 19)"])
+    pid = struct.unpack_from("=Ii", s.expect("INIT_STARTED")[1])[1]
     k = Session(i)
-    k.start(sh("while :; do kill -CONT $(pgrep -f 'kill -STOP' | grep -v $$) 2>/dev/null; done"))
+    k.start(["/usr/bin/python3", "-c", "import os, time\nwhile 1: os.kill(%d, 18); time.sleep(0.0005)" % pid])
     k.expect("INIT_STARTED")
-    time.sleep(1)
+    assert os.waitstatus_to_exitcode(struct.unpack_from("=Ii", k.expect("INIT_EXITED")[1])[1]) == 1     # nobody to continue
+    n = 0
+    while s.recv():
+        n += 1
+    assert n > 50, n
     i.alive()
     i.close()
 
