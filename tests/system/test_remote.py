@@ -119,6 +119,30 @@ def t_policies(t, s, w):
     p.communicate(b"\n")
 
 
+def t_living(t, s, w, d):
+    at = os.path.basename(w.policy)
+    rc, _, err = s.ctl("sandbox", "create", "-n", "made", "-l", "team=a", "-w", w.work, "-p", at, cwd=w.dir)
+    t.ok(rc == 0, "sandbox create with a policy of this host", rc, err)
+    rc, out, err = s.ctl("sandbox", "exec", "-i", "made", "--", "cat", data=b"through", cwd=w.dir)
+    t.ok((rc, out) == (0, b"through"), "exec in it, with stdin", rc, out, err)
+    rc, _, err = s.ctl("sandbox", "exec", "made", "--", "getent", "hosts", "asked.test")
+    t.ok(rc == 2, "its exit status", rc, err)
+    w.write("next.yaml", open(w.policy).read() + "  - {host: other.test, ports: [443]}\n")
+    rc, out, err = s.ctl("policy", "set", "made", "-p", "next.yaml", "--wait", cwd=w.dir)
+    t.ok(rc == 0 and b"made" in out, "policy set with a policy of this host", rc, out, err)
+    rc, out, err = s.ctl("policy", "get", "made")
+    t.ok(rc == 0 and out == open(os.path.join(w.dir, "next.yaml"), "rb").read(), "which the other host keeps", rc, out, err)
+    rc, _, err = s.ctl("sandbox", "delete", "-f", "made")
+    t.ok(rc == 0, "delete", rc, err)
+
+    def lines():
+        return s.ctl("sandbox", "logs", "made", "--json")[1].decode()
+    t.ok(until(lambda: '"ENDED"' in lines()) and "asked.test" in lines() and '"RELOADED"' in lines(),
+         "what it did is in the log after it was deleted", lines()[-500:])
+    here = run([OSHCTL, "sandbox", "logs", "made", "--denied", "--socket", d.bus])
+    t.ok(here[0] == 0 and "asked.test" in here[1], "there too", here)
+
+
 def t_hosts(t, s, w):
     for host in ("box", f"root@[::1]:{PORT}", f"127.0.0.1:{PORT}"):
         rc, out, err = s.ctl("policy", "preset", "list", host=host)
@@ -170,6 +194,7 @@ def main():
     with Work(policy("{host: echo.test, ports: [443]}")) as w, Daemon(w) as d, Sshd(w, d) as s:
         t_runs(t, s, w)
         t_policies(t, s, w)
+        t_living(t, s, w, d)
         t_hosts(t, s, w)
         t_terminal(t, s, w)
         t_logs(t, s, d)
