@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import BUILD, Tap, run  # noqa: E402
-from osh import OSHCTL, OSHD, Daemon, Work  # noqa: E402
+from osh import OSHCTL, OSHD, Daemon, Work, until  # noqa: E402
 
 LOAD = os.path.join(BUILD, "tests/tools/state_load")
 KEPT = 32       # revisions
@@ -76,7 +76,8 @@ def killed(t, w):
         out = os.path.join(w.dir, "said")
         with open(out, "w") as f:
             p = subprocess.Popen([LOAD, state, str(n + 1)], stdout=f)
-        time.sleep(rng.uniform(0.01, 0.15))
+        until(lambda: "=" in open(out).read(), 20, 0.005)
+        time.sleep(rng.uniform(0, 0.1))
         p.kill()
         p.wait()
         said = open(out).read()

@@ -16,6 +16,7 @@ from osh import BASE_POLICY, OSHCTL, Daemon, Work, kill, until  # noqa: E402
 
 OTHER = 61234       # a user that no account has
 ROUNDS = 12
+FILES = 50000       # in a home: it takes a while to remove them
 USERS = {"user": OTHER, "group": OTHER, "extra_groups": []}
 
 
@@ -160,6 +161,7 @@ def killed(t, w, d, ctl):
         load = Load(ctl, n)
         load.boxes = boxes
         load.start()
+        until(lambda: load.acknowledged or not load.is_alive(), 20)
         time.sleep(rng.uniform(0.05, 0.8))
         kill([d.p.pid])
         d.p.wait()
@@ -175,10 +177,17 @@ def killed(t, w, d, ctl):
             break
         boxes = there
     t.ok(not wrong, f"oshd killed {ROUNDS} times: what was acknowledged is there, nothing by half", *wrong, d.errors())
-    t.ok(total > 2 * ROUNDS, "and it had work", total)
+    t.ok(total >= ROUNDS, "and it had work", total)
     ctl.clean()
     t.ok(until(lambda: not any(os.listdir(os.path.join(d.state, "sandboxes"))), 10), "no home is left over",
          os.listdir(os.path.join(d.state, "sandboxes")))
+
+
+def count(path):
+    try:
+        return len(os.listdir(path))
+    except OSError:
+        return 0
 
 
 def homes(t, w, d, ctl):
@@ -188,14 +197,14 @@ def homes(t, w, d, ctl):
     home = os.path.join(top, key, "home")
     t.ok(rc == 0 and os.stat(home).st_uid == 1900000000 and os.stat(top).st_mode & 0o777 == 0o700,
          "the home of root's sandbox is of the fixed identity, below a directory of root's alone", err)
-    for n in range(30000):
+    for n in range(FILES):
         os.close(os.open(os.path.join(home, f"f{n}"), os.O_CREAT, 0o600))
     p = subprocess.Popen([OSHCTL, "sandbox", "delete", "-f", "box", "--socket", d.bus], stderr=subprocess.DEVNULL)
-    began = until(lambda: os.path.exists(home) and len(os.listdir(home)) < 30000, 10, 0.005)
+    began = until(lambda: count(home) < FILES, 20, 0.005)
     kill([d.p.pid])
     d.p.wait()
     p.wait()
-    t.ok(began and until(lambda: len(os.listdir(home)) > 0, 0), "oshd is killed while a home is being removed")
+    t.ok(began and count(home) > 0, "oshd is killed while a home is being removed")
     os.makedirs(os.path.join(top, "900", "home"))
     w.write("state/sandboxes/900/home/kept", "x")
     d.start()
