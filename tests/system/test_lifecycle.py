@@ -11,10 +11,15 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, run  # noqa: E402
-from osh import BASE_POLICY, OSHCTL, OSHD, Daemon, Work, kill, pids_of, until  # noqa: E402
+import osh  # noqa: E402
+from osh import BASE_POLICY, OSHCTL, OSHD, Daemon, Work, kill, pids_of  # noqa: E402
 from sdbus import Peer  # noqa: E402
 
 POLICY = BASE_POLICY.replace("read_only:", "read_write: [/sandbox]\n  read_only:")
+
+
+def until(cond, seconds=30, step=0.02):
+    return osh.until(cond, seconds, step)
 
 
 class Ctl:
@@ -148,6 +153,17 @@ def files(t, d, c):
     t.ok(until(lambda: text("home-b") == "b\nb\n"), "a home outlives its runs", text("home-b"))
     t.ok(until(lambda: text("all-b").split() == ["a", "b", "c", "b"]), "and so does a volume", text("all-b"))
     t.ok(c("stop", "a", "b", "c", "-t", "0")[0] == 0, "stop takes several")
+    rc, out, _ = run([OSHCTL, "volume", "list", "--socket", d.bus, "--json"])
+    t.ok(rc == 0 and json.loads(out) == [{"name": n, "uid": 0, "sandboxes": 3} for n in ("common", "look")], "volume list", out)
+    rc, out, _ = run([OSHCTL, "volume", "list", "--socket", d.bus])
+    t.ok(rc == 0 and [x.split() for x in out.splitlines()[1:]] == [["common", "root", "3"], ["look", "root", "3"]], "as a table", out)
+    rc, _, err = run([OSHCTL, "volume", "delete", "--socket", d.bus, "common"])
+    t.ok(rc == 1 and "used by 3" in err, "a volume that is used is not deleted", err)
+    c.create("-n", "other", "--volume", "spare:/spare")
+    c("delete", "-f", "other")
+    rc, _, err = run([OSHCTL, "volume", "delete", "--socket", d.bus, "spare"])
+    t.ok(rc == 0 and len(os.listdir(os.path.join(d.state, "volumes"))) == 2, "one that is not is, with its files", err)
+    t.ok(run([OSHCTL, "volume", "delete", "--socket", d.bus, "spare"])[0] == 1, "once")
     rc, out, _ = c("prune", "--volumes")
     t.ok(rc == 0 and sorted(out.split()) == ["a", "b", "c"], "prune --volumes", out)
     left = [os.listdir(os.path.join(d.state, x)) for x in ("sandboxes", "volumes")]
@@ -397,22 +413,22 @@ def system_bus(t, w):
     until(lambda: os.path.exists(f"{w.dir}/sysbus"))
 
     def call(method, *args, user=None):
-        return run(["gdbus", "call", "--address", address, "--dest", "org.osh.Manager1", "--object-path", "/org/osh/Manager1",
-                    "--method", f"org.osh.Manager1.{method}", *args], 20, **({} if user is None else {"user": user}))
+        return run(["dbus-send", f"--bus={address}", "--print-reply", "--dest=org.osh.Manager1", "/org/osh/Manager1",
+                    f"org.osh.Manager1.{method}", *args], 20, **({} if user is None else {"user": user}))
     try:
         with Daemon(w, env={"DBUS_SYSTEM_BUS_ADDRESS": address}) as d:
             c = Ctl(d)
-            c.create("-n", "onbus")
-            until(lambda: call("Get", "onbus")[0] == 0, 10)
-            rc, out, err = call("Get", "onbus")
-            t.ok(rc == 0 and "'name': <'onbus'>" in out, "Get on the system bus", out, err, d.errors())
-            rc, out, err = call("List", "{}")
+            c.create("-n", "onbus", "-l", "k=v")
+            until(lambda: call("Get", "string:onbus")[0] == 0, 10)
+            rc, out, err = call("Get", "string:onbus")
+            t.ok(rc == 0 and 'string "onbus"' in out, "Get on the system bus", out, err, d.errors())
+            rc, out, err = call("List", "dict:string:string:k,v")
             t.ok(rc == 0 and "onbus" in out, "List on the system bus", out, err)
-            rc, out, err = call("List", "{}", user=65534)
+            rc, out, err = call("List", "dict:string:string:k,v", user=65534)
             t.ok(rc == 0 and "onbus" not in out, "another user sees nothing of it there", out, err)
-            rc, out, err = call("Get", "onbus", user=65534)
+            rc, out, err = call("Get", "string:onbus", user=65534)
             t.ok(rc and "NotFound" in err, "and is told that there is none", err)
-            rc, out, err = call("Stop", "onbus", "uint32 0")
+            rc, out, err = call("Stop", "string:onbus", "uint32:0")
             t.ok(rc and "UnknownMethod" in err and c.state("onbus") == "running", "nothing there changes anything", err)
             bus.kill()
             bus.wait()

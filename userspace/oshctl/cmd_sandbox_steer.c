@@ -286,14 +286,32 @@ static int run(const char *verb, int argc, char **argv)
 	return r;
 }
 
-#define STEER(word)                                                                                \
-	int cmd_sandbox_##word(int argc, char **argv)                                              \
-	{                                                                                          \
-		return run("sandbox " #word, argc, argv);                                          \
-	}
-STEER(start)
-STEER(stop)
-STEER(restart)
-STEER(delete)
-STEER(prune)
-STEER(label)
+int cmd_sandbox_start(int argc, char **argv)
+{
+	return run("sandbox start", argc, argv);
+}
+
+int cmd_sandbox_stop(int argc, char **argv)
+{
+	return run("sandbox stop", argc, argv);
+}
+
+int cmd_sandbox_restart(int argc, char **argv)
+{
+	return run("sandbox restart", argc, argv);
+}
+
+int cmd_sandbox_delete(int argc, char **argv)
+{
+	return run("sandbox delete", argc, argv);
+}
+
+int cmd_sandbox_prune(int argc, char **argv)
+{
+	return run("sandbox prune", argc, argv);
+}
+
+int cmd_sandbox_label(int argc, char **argv)
+{
+	return run("sandbox label", argc, argv);
+}

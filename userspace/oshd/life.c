@@ -171,6 +171,14 @@ static int on_late(sd_event_source *src, uint64_t usec, void *data)
 	return 0;
 }
 
+/* What has ended says so itself, and why, within that time; what has not is ended. */
+void life_end_soon(struct life *l)
+{
+	l->timer = sd_event_source_disable_unref(l->timer);
+	if (sd_event_add_time_relative(l->d->event, &l->timer, CLOCK_BOOTTIME, LATE_MS * 1000, 0, on_late, l) < 0)
+		sandbox_kill(l->s);
+}
+
 static void tell_stop(struct life *l)
 {
 	uint64_t us = ((uint64_t)l->grace_ms + LATE_MS) * 1000;
@@ -582,7 +590,7 @@ void life_close(struct daemon *d)
 
 void life_went(struct life *l)
 {
-	if (l->session_fd < 0)
+	if (l->session_fd < 0 && !l->timer) /* its command, if it has one, speaks for itself */
 		life_happen(l, LV_UP);
 }
 

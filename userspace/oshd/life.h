@@ -102,6 +102,7 @@ int life_build(struct life *l,
 	       struct err *e);          /* starts a struct sandbox of its row; life_start.c */
 void life_session_read(struct life *l); /* what its osh-init has said of its command */
 void life_session_done(struct life *l);
+void life_end_soon(struct life *l);
 void life_say(struct life *l, const char *why,
 	      size_t most); /* the first word stays; bytes may be anything */
 void life_happen(struct life *l, enum life_event ev);

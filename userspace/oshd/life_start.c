@@ -104,10 +104,14 @@ void life_session_read(struct life *l)
 
 static int on_session(sd_event_source *src, int fd, uint32_t events, void *data)
 {
+	struct life *l = data;
+
 	(void)src;
 	(void)fd;
 	(void)events;
-	life_session_read(data);
+	life_session_read(l);
+	if (l->session_fd < 0 && l->s && (l->state == LIFE_CREATING || l->state == LIFE_STARTING))
+		life_end_soon(l); /* it said no, or nothing: without a command it would idle on */
 	return 0;
 }
 
