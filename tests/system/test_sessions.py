@@ -187,6 +187,24 @@ def t_no_terminal_where_it_is_not_wanted():
     assert ex("-t", "-T", "--", "true").returncode == 2
 
 
+def t_what_is_left_behind_holds_nobody_up():
+    for left in ("sleep 780", "yes"):
+        start = time.monotonic()
+        t = term("exec", "box", "--", "sh", "-c", "(trap '' HUP; exec %s) & sleep 0.1; echo said; exit 3" % left)
+        t.expect("said")
+        t.expect("\r\n")
+        end = time.monotonic()
+        while t.status is None and time.monotonic() < end + LIMIT:
+            if not t._read(0.02):
+                pid, status = os.waitpid(t.pid, os.WNOHANG)
+                if pid:
+                    t.status = os.waitstatus_to_exitcode(status)
+            t.out, t.seen = t.out[-100:], 0
+        assert t.status == 3 and time.monotonic() - start < 25, (t.status, time.monotonic() - start)
+        t.close()
+        ex("--", "pkill", "-9", "-fx", left)
+
+
 def t_keys_stop_jobs_in_two_terminals():
     both = [term("exec", "-e", "PS1=@@ ", "box", "--", "sh", "-i") for _ in range(2)]
     for t in both:

@@ -24,6 +24,8 @@
 
 #define BACKGROUND_MS 200		/* how often a background job looks whether it became foreground */
 #define KILL_MS 5000			/* for a command whose time is up, from SIGTERM to SIGKILL */
+#define TAIL_MS 100			/* silence of a terminal that others still hold, after its command's end */
+#define TAIL_MAX_MS 10000		/* for last output, however much comes */
 #define GONE_MS 2000			/* silence after the sandbox is gone: nothing more will come */
 
 enum { FLOW_OUT, FLOW_KEYS, FLOW_PUMP, FLOW_MAX = FLOW_PUMP + 3 };
@@ -36,6 +38,7 @@ struct relay {
 	bool started, ended, gone;	/* executed; `status` is known; control socket closed */
 	uint64_t limit_ms;		/* when the command's time is up; 0 = it has all */
 	bool late;			/* it was up */
+	uint64_t gone_ms;		/* when the control socket closed */
 	int status;
 	char error[256];
 	struct flow flow[FLOW_MAX];
@@ -222,13 +225,30 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* What a command said is there when its end is told; who goes on writing after it is not listened to for long. */
+static void on_gone(struct relay *r)
+{
+	if (!r->gone_ms)
+		r->gone_ms = now_ms();
+	if (now_ms() < r->gone_ms + TAIL_MAX_MS)
+		return;
+	for (int i = 0; i < FLOW_MAX; i++)
+		if (i != FLOW_KEYS && i != FLOW_PUMP)
+			r->flow[i].from = -1;
+}
+
+static bool more_than_a_terminal(const struct relay *r)
+{
+	return r->flow[FLOW_OUT].n || flow_live(&r->flow[FLOW_PUMP + 1]) || flow_live(&r->flow[FLOW_PUMP + 2]);
+}
+
 static int patience(const struct relay *r)
 {
 	int ms = r->wanted && !attached(r) ? BACKGROUND_MS : -1;
 	uint64_t now = now_ms(), left;
 
 	if (r->gone)
-		return GONE_MS;
+		return more_than_a_terminal(r) ? GONE_MS : TAIL_MS;
 	if (!r->limit_ms)
 		return ms;
 	left = r->limit_ms > now ? r->limit_ms - now : 0;
@@ -258,6 +278,8 @@ static bool turn(struct relay *r)
 	};
 	int n;
 
+	if (r->gone)
+		on_gone(r);
 	for (int i = 0; i < FLOW_MAX; i++)
 		flow_want(&r->flow[i], &p[i]);
 	n = poll(p, ARRAY_SIZE(p), patience(r));
