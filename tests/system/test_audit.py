@@ -203,6 +203,13 @@ class Audit:
         theirs.close()
         return peer
 
+    def journal(self, kind, fd=-1, file=1, size=0, uid=1000):
+        """A file of the user's log; -1 = oshd has none to give."""
+        m = struct.pack("IIIIIIQ32s", message("AUDIT_JOURNAL"), 64, uid, kind, file if fd >= 0 else 0, 0, size, b"\0" * 32)
+        socket.send_fds(self.control, [m], [fd] if fd >= 0 else [])
+        if fd >= 0:
+            os.close(fd)
+
     def end(self, sandbox):
         self.control.send(struct.pack("IIII", message("AUDIT_END"), 16, sandbox, 0))
         got = self.control.recv(4096)
@@ -391,6 +398,42 @@ def t_budget():
     t.ok(len([x for x in got if x["class_uid"] == 4002]) == 2048, "past a sandbox's budget an egress' denials have no line", len(got))
     t.ok([x["count"] for x in got if x["class_uid"] == 2004] == [100], "but are counted", got[-1])
     a.stop()
+
+
+def t_journal():
+    """The user's log: asked for while there is none, and when a file is full."""
+    a, no, yes = Audit(), log_file(), log_file()
+    for kind in (0, 1):
+        a.journal(kind)
+    a.add(7, 3)
+    a.emit(event(7, CONNECT, DENY, "PORT", port=22))
+    a.emit(event(7), repeat=3)
+    wants = {struct.unpack("IIIIII", a.control.recv(4096)) for _ in range(2)}
+    t.ok(wants == {(message("AUDIT_WANT"), 24, 1000, k, 0, 0) for k in (0, 1)}, "no file: it is asked for, of each kind", wants)
+    a.journal(0, append(no))
+    a.journal(1, append(yes))
+    t.ok(until(lambda: len(lines(no)) == 3), "what was denied meanwhile is there", lines(no))
+    opened, missing, denied = lines(no)
+    t.ok(opened["osh"]["event"] == "log" and missing["class_uid"] == 2004 and missing["count"] == 1 and denied["dst_endpoint"]["port"] == 22,
+         "after what the file is, and how many lines are missing", opened, missing, denied)
+    t.ok(until(lambda: len(lines(yes)) == 2) and lines(yes)[1]["count"] == 3, "what was allowed meanwhile is counted", lines(yes))
+    full = log_file()
+    a.journal(1, append(full), 2, (64 << 20) + 1)
+    a.emit(event(7))
+    want = struct.unpack("IIIIII", a.control.recv(4096))
+    t.ok(want == (message("AUDIT_WANT"), 24, 1000, 1, 2, 0) and until(lambda: len(lines(full)) == 1),
+         "a full file: the next is asked for, and until it comes the old one is written", want)
+    a.journal(1, append(full), 3, 128 << 20)
+    a.emit(event(7))
+    time.sleep(0.2)
+    t.ok(len(lines(full)) == 1, "but not to more than twice its size", len(lines(full)))
+    a.journal(1, append(yes), 4, os.path.getsize(yes.name))
+    t.ok(until(lambda: len(lines(yes)) == 3) and lines(yes)[2]["count"] == 1, "what that leaves out is said in the next", lines(yes)[2:])
+    rc, err = a.stop()
+    t.ok(rc == 0, "it ends well", rc, err)
+    a = Audit()
+    a.journal(2)
+    t.ok(a.p.wait(10) == 0, "a kind that there is not ends it")
 
 
 def t_order():
@@ -584,7 +627,7 @@ def main():
             raise
         t.skip("audit", "no BPF ring buffer here")
         t.done()
-    for fn in (t_lines, t_reload, t_requests, t_budget, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
+    for fn in (t_lines, t_reload, t_requests, t_budget, t_journal, t_order, t_lanes, t_findings, t_blocked, t_speed, t_flood):
         fn()
     t.done()
 
