@@ -530,6 +530,33 @@ static void what_was_deleted_is_trash_until_it_is_gone(void **data)
 	assert_true(v == 71);
 }
 
+static void a_deletion_gives_its_room_back(void **data)
+{
+	struct fixture *f = *data;
+	uint64_t key = created(f, "one", 1000), other = created(f, "two", 1000);
+	char *text = calloc(1, OSH_POLICY_BYTES);
+	struct err e = { 0 };
+	int64_t pages;
+
+	for (unsigned i = 2; i < 8; i++) {
+		_close_ int bundle = -1, source = -1, big = -1;
+		uint32_t revision;
+
+		policy_fds(i, &bundle, &source);
+		memset(text, (int)i, OSH_POLICY_BYTES);
+		big = sealed_fd(text, OSH_POLICY_BYTES);
+		assert_int_equal(state_policy_add(f->st, key, bundle, big, 1000, 0, &revision, &e), 0);
+	}
+	free(text);
+	assert_int_equal(state_delete(f->st, key, &e), 0);
+	assert_int_equal(state_delete(f->st, other, &e), 0);
+	state_close(f->st);
+	f->st = NULL;
+	pages = ask(f, "PRAGMA page_count");
+	assert_true(pages < 2200);
+	open_state(f);
+}
+
 static int delete_each(void *data, const struct state_sandbox *s)
 {
 	return state_delete(data, s->key, NULL);
@@ -752,6 +779,7 @@ int main(void)
 		T(bad_policies_are_no_revisions),
 		T(a_volume_in_use_stays),
 		T(what_was_deleted_is_trash_until_it_is_gone),
+		T(a_deletion_gives_its_room_back),
 		T(a_loop_may_change_what_it_walks),
 		T(a_backup_is_a_database),
 		T(an_older_schema_is_migrated),

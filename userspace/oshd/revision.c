@@ -82,8 +82,9 @@ static void on_done(void *arg, uint32_t generation, const char *error)
 {
 	struct change *c = arg;
 	struct err e = { 0 };
+	int r = error && c->revision ? state_policy_cut(c->d->state, c->key, c->was, &e) : 0;
 
-	if (error && c->revision && state_policy_cut(c->d->state, c->key, c->was, &e) < 0)
+	if (r < 0 && r != -ENOENT)	/* -ENOENT: it was deleted */
 		fprintf(stderr, "oshd: sandbox %s: revision %u was not enforced and is still in force in the database, "
 			"until oshd starts again: %s\n", c->name, c->revision, e.text);
 	if (error)

@@ -18,6 +18,7 @@
 #define DB "osh.db"
 #define APPLICATION 0x6f736831		/* "osh1" */
 #define DAMAGED "docs/state.md says how to restore a backup; sandboxes that run stay enforced"
+#define FREE_PAGES 2048			/* fewer are kept for what comes next */
 #define LENGTH_MAX ((int)OSH_BUNDLE_BYTES + 65536)	/* of a value, and of a row */
 
 static const char *const sql[SQL_MAX] = {
@@ -155,6 +156,15 @@ int db_number(struct state *st, const char *text, int64_t *ret, struct err *e)
 	r = q_one(&q, ret, e);
 	sqlite3_finalize(q.s);
 	return r;
+}
+
+/* A part each time: it is written like any change. Where that fails, the pages stay free. */
+void db_shrink(struct state *st)
+{
+	int64_t pages = 0;
+
+	if (!db_number(st, "PRAGMA freelist_count", &pages, NULL) && pages > FREE_PAGES)
+		(void)db_exec(st, "PRAGMA incremental_vacuum(4096)", NULL);
 }
 
 /* Whoever can write the directory is root by it, and whoever can read the file knows every policy. */

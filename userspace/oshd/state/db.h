@@ -45,6 +45,7 @@ int db_begin(struct state *st, struct err *e);
 int db_end(struct state *st, int r, struct err *e);	/* commits when r is 0, else rolls back; gives r or why not */
 int db_exec(struct state *st, const char *sql, struct err *e);
 int db_number(struct state *st, const char *sql, int64_t *ret, struct err *e);	/* its one answer */
+void db_shrink(struct state *st);	/* gives free pages back, where they are many; outside of a transaction */
 int db_fail(struct state *st, int rc, struct err *e);	/* SQLite's code as -errno, with what to do */
 
 int schema_migrate(struct state *st, struct err *e);

@@ -395,5 +395,9 @@ int state_delete(struct state *st, uint64_t key, struct err *e)
 {
 	int r = db_begin(st, e);
 
-	return r ? r : db_end(st, delete(st, key, e), e);
+	if (!r)
+		r = db_end(st, delete(st, key, e), e);
+	if (!r)
+		db_shrink(st);
+	return r;
 }
