@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <signal.h>
 #include <time.h>
 
 #include "launchrig.h"
@@ -303,12 +304,20 @@ static void test_resident(void **state)
 	for (int i = 0; i < OSH_SFD_MAX; i++)
 		fds[i] = i == OSH_SFD_MANAGER ? r.manager : pidfd;
 	assert_int_equal(chan_send(r.peer, OSH_MSG_STORE, &st, sizeof(st), fds, OSH_SFD_MAX), 0);
+	fds[OSH_SFD_MANAGER] = dup(r.manager);
 	own_close(&r.manager);		/* osh-launch has one: it lives on */
 	go(&r, id);
 	command(&r, sleeper, sizeof(sleeper), 2);
 	assert_true(readable(r.control));
 
+	/* Its last words count, though the answer to another request of its finds it dead. */
+	kill(r.pid, SIGSTOP);
+	(void)launch(&r, usual, elsewhere);
+	st.generation = 6;
+	assert_int_equal(chan_send(r.peer, OSH_MSG_STORE, &st, sizeof(st), fds, OSH_SFD_MAX), 0);
+	close(fds[OSH_SFD_MANAGER]);
 	own_close(&r.peer);
+	kill(r.pid, SIGCONT);
 	for (int i = 0; i < 200 && (r.peer = dial(r.socket)) < 0; i++)
 		usleep(10000);
 	assert_true(r.peer >= 0);

@@ -6,6 +6,7 @@
 #include "server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -60,10 +61,17 @@ static void drop(struct server *s, struct kin *k)
 	kin_free(&s->family, k);
 }
 
+static void hear_out(struct server *s, int peer);
+
 /* An embedded run ends with its oshd; a resident one keeps what runs and waits for the next. */
 static void peer_lost(struct server *s)
 {
-	unwatch(s, &s->peer);
+	int peer = s->peer;
+
+	s->peer = -1;
+	if (peer >= 0)
+		hear_out(s, peer);
+	unwatch(s, &peer);
 	mounts_done(&s->mounts);
 	for (struct kin *k = s->family.first; k; k = k->next)
 		if (s->embedded || k->state != KIN_RUNNING)
@@ -332,6 +340,33 @@ static void on_peer(struct server *s)
 	peer_lost(s);			/* gone, or it speaks another language */
 }
 
+/*
+ * What a dead oshd had given us to keep counts, read or not: it went on from there (a reload is stored and then
+ * takes effect). Nothing else of what it asked for does.
+ */
+static void hear_out(struct server *s, int peer)
+{
+	const struct osh_msg_programs *p;
+	struct chan_in in;
+
+	while (chan_recv_now(peer, &in) > 0) {
+		if ((p = chan_is_programs(&in)))
+			(void)on_old_programs(s, p, &in);
+		else if (chan_is(&in, OSH_MSG_STORE, sizeof(struct osh_msg_stored), OSH_SFD_MAX))
+			on_store(s, &in);
+		else if (chan_is(&in, OSH_MSG_FORGET, sizeof(struct osh_msg_id), 0))
+			on_forget(s, &in);
+		chan_in_done(&in);
+	}
+}
+
+static bool is_gone(int peer)
+{
+	struct pollfd p = { .fd = peer, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 static int adopt_peer(struct server *s, int fd)
 {
 	const struct timeval limit = { .tv_sec = SEND_S };
@@ -351,6 +386,8 @@ static void on_listen(struct server *s)
 	struct ucred c = { .uid = (uid_t)-1 };
 	socklen_t n = sizeof(c);
 
+	if (s->peer >= 0 && is_gone(s->peer))
+		peer_lost(s);		/* its successor was quicker than its end */
 	if (fd < 0 || s->peer >= 0)	/* one oshd; a second one is a mistake */
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) < 0 || c.uid != 0)

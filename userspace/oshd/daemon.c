@@ -270,6 +270,8 @@ int daemon_start(struct daemon *d, struct err *e)
 	if (!r)
 		r = launcher_start(d, e);
 	if (!r)
+		launcher_renew(d);
+	if (!r)
 		upgrade_sandboxes(d);
 	if (!r)
 		cgroup_sweep_own(&d->cgroups, is_alive, d);

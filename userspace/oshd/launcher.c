@@ -14,6 +14,7 @@
 
 #include "chan.h"
 #include "own.h"
+#include "renew.h"
 #include "sandbox.h"
 #include "spawn.h"
 #include "store.h"
@@ -21,6 +22,7 @@
 #define STOP_MS 10000			/* an embedded one removes its cgroups first */
 #define REAP_MS 200			/* from its closed socket to its end, where it was killed */
 #define RETRY_US 500000			/* where another cannot be started */
+#define TOLD_EACH 64			/* messages about one sandbox that it kept */
 
 struct launcher {
 	int fd;
@@ -126,9 +128,9 @@ static int on_answer(sd_event_source *s, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-static int spawn(struct daemon *d, struct launcher *l, struct err *e)
+static int spawn(struct daemon *d, struct launcher *l, char *path, struct err *e)
 {
-	char *resident[] = { "osh-launch", "--listen", l->path, NULL };
+	char *resident[] = { "osh-launch", "--listen", path, NULL };
 	char *embedded[] = { "osh-launch", "--embedded", NULL };
 	int pair[2], r;
 
@@ -149,23 +151,10 @@ static int spawn(struct daemon *d, struct launcher *l, struct err *e)
 /* A resident osh-launch that outlived its oshd waits on a socket that only root reaches. */
 static int reconnect(struct launcher *l)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd;
+	int fd = renew_connect(l->path);
 
-	if (strlen(l->path) >= sizeof(a.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(a.sun_path, l->path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
-		int r = -errno;
-
-		close(fd);
-		return r;
-	}
-	l->fd = fd;
-	return 0;
+	l->fd = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
 }
 
 /* osh-launch speaks first to a new peer: what it keeps, then that it was all. Blocks; bounded. */
@@ -175,7 +164,7 @@ static int adopt_all(struct daemon *d, struct launcher *l, struct err *e)
 
 	if (setsockopt(l->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
 		return fail(e, errno, "osh-launch: %s", strerror(errno));
-	for (unsigned i = 0; i <= OSH_SLOTS; i++) {
+	for (unsigned i = 0; i <= OSH_SLOTS * TOLD_EACH; i++) {
 		struct chan_in in;
 		int r = chan_recv(l->fd, &in);
 
@@ -189,6 +178,17 @@ static int adopt_all(struct daemon *d, struct launcher *l, struct err *e)
 	return fail(e, EPROTO, "the resident osh-launch has too much to say");
 }
 
+static int watch(struct daemon *d, struct launcher *l, struct err *e)
+{
+	int r = sd_event_add_io(d->event, &l->io, l->fd, EPOLLIN, on_answer, d);
+
+	if (r < 0)
+		return fail(e, -r, "watch osh-launch: %s", strerror(-r));
+	/* Answers open the way for everything else: before new requests. */
+	sd_event_source_set_priority(l->io, SD_EVENT_PRIORITY_IMPORTANT);
+	return 0;
+}
+
 int launcher_start(struct daemon *d, struct err *e)
 {
 	struct launcher *l = calloc(1, sizeof(*l));
@@ -200,17 +200,48 @@ int launcher_start(struct daemon *d, struct err *e)
 	snprintf(l->path, sizeof(l->path), "%s/launch-%d", d->run, OSH_ABI);
 	d->launcher = l;
 	if (d->config.embedded || reconnect(l) < 0)
-		r = spawn(d, l, e);
+		r = spawn(d, l, l->path, e);
 	else
 		r = adopt_all(d, l, e);
 	if (r < 0)
 		return r;
-	r = sd_event_add_io(d->event, &l->io, l->fd, EPOLLIN, on_answer, d);
-	if (r < 0)
-		return fail(e, -r, "watch osh-launch: %s", strerror(-r));
-	/* Answers open the way for everything else: before new requests. */
-	sd_event_source_set_priority(l->io, SD_EVENT_PRIORITY_IMPORTANT);
-	return 0;
+	return watch(d, l, e);
+}
+
+static int tell_next(struct daemon *d, struct launcher *next, struct err *e)
+{
+	char place[sizeof(next->path)];
+	int r;
+
+	renew_place(next->path, place, sizeof(place));
+	r = spawn(d, next, place, e);
+	if (!r)
+		r = sandbox_store_all(d, e);
+	return r ? r : renew_take_over(next->path, e);
+}
+
+void launcher_renew(struct daemon *d)
+{
+	struct launcher *l = d->launcher, was = *l;
+	struct err e = { 0 };
+
+	if (d->config.embedded || was.pid || !renew_other(d->libexec_fd, was.fd))
+		return;
+	l->fd = l->pidfd = -1;
+	l->io = NULL;
+	if (tell_next(d, l, &e) < 0 || watch(d, l, &e) < 0) {
+		fprintf(stderr, "oshd: the former osh-launch stays: %s\n", e.text);
+		own_close(&l->fd);
+		if (l->pid > 0)
+			kill(l->pid, SIGKILL);
+		spawn_reap(l->pid, &l->pidfd, REAP_MS);
+		*l = was;
+		return;
+	}
+	sd_event_source_disable_unref(was.io);
+	own_close(&was.fd);
+	renew_bury(l->path);
+	fprintf(stderr, "oshd: another build's osh-launch has been replaced\n");
 }
 
 static void launcher_drop(struct daemon *d)

@@ -9,6 +9,9 @@
 int launcher_start(struct daemon *d, struct err *e);
 void launcher_stop(struct daemon *d, bool all);	/* !all: it outlives us, with what it keeps */
 
+/* Another build's takes the place of the resident one, and has all that it kept. At the start alone. */
+void launcher_renew(struct daemon *d);
+
 int launcher_launch(struct daemon *d, struct osh_msg_launch *m, const int fds[OSH_LFD_MAX],
 		    struct err *e);
 /* Before the launch of that id: a directory to be mounted in it; see osh/msg.h. */

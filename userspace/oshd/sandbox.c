@@ -365,8 +365,8 @@ static void forget(struct sandbox *s)
 		return;
 	if (a < 0 || b < 0)
 		fprintf(stderr, "oshd: sandbox %s: its cgroup stays: %s\n", s->name, strerror(a ? -a : -b));
+	store_forget(s);		/* first: what is not stored, the next oshd clears */
 	kbpf_clear(d->kernel, &s->k);
-	store_forget(s);
 	own_close(&s->box_fd);
 	own_close(&s->egress_cgroup_fd);
 	own_close(&s->summary_fd);
