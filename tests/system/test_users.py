@@ -72,7 +72,7 @@ def strangers(t, d, ann, bob):
                 ("sandbox", "label", "NAME", "x=y"), ("policy", "set", "NAME", "-p", w.policy), ("policy", "list", "NAME"),
                 ("policy", "get", "NAME"), ("policy", "rollback", "NAME", "--rev", "1")]
     verbs = run([OSHCTL, "--help"])[1]
-    attempts += [a for a in (("exec", "NAME", "--", "true"), ("connect", "NAME")) if f"oshctl {a[0]} " in verbs]
+    attempts += [a for a in (("sandbox", "exec", "NAME", "--", "true"), ("sandbox", "connect", "NAME")) if " ".join(a[:2]) in verbs]
     for a in attempts:
         rc, out, err = bob(*[x.replace("NAME", "anns") for x in a])
         rc2, out2, err2 = bob(*[x.replace("NAME", "nobodys") for x in a])

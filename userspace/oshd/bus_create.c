@@ -94,6 +94,15 @@ static int read_volume(const char *text, struct state_volume_use *v, struct err 
 	return request_name(v->name, e);
 }
 
+static int leave(sd_bus_message *m, int depth)
+{
+	int r = 0;
+
+	while (r >= 0 && depth--)
+		r = sd_bus_message_exit_container(m);
+	return r;
+}
+
 static int read_volumes(sd_bus_message *m, struct state_sandbox *row, struct err *e)
 {
 	const char *text;
@@ -111,7 +120,7 @@ static int read_volumes(sd_bus_message *m, struct state_sandbox *row, struct err
 			if (!strcmp(row->volumes[i].path, row->volumes[j].path))
 				r = fail(e, EINVAL, "two volumes at '%.100s'",
 					 row->volumes[i].path);
-	if (!r && (sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0))
+	if (!r && leave(m, 2) < 0)
 		r = fail(e, EINVAL, "malformed volumes");
 	return r;
 }
@@ -157,7 +166,7 @@ static int read_command(sd_bus_message *m, struct state_sandbox *row, struct err
 		    e, EINVAL,
 		    "option 'command': a command that stays has a terminal, and nobody's stdio");
 	r = read_spec(fd, row, e);
-	if (!r && (sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0))
+	if (!r && leave(m, 2) < 0)
 		r = fail(e, EINVAL, "malformed command");
 	return r;
 }

@@ -169,7 +169,7 @@ static int build(struct life *l, const struct state_sandbox *row,
 {
 	_close_ int bundle = -1, far = -1;
 	struct run_request q;
-	int r = sandbox_share(l->d, l->uid, e);
+	int r = sandbox_share(l->d, l->uid, OSH_SLOTS, e);
 
 	fill_request(l, row, &q);
 	if (!r)

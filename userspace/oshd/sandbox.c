@@ -44,7 +44,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 }
 
 /* Nobody but root takes what belongs to all: slots, and turns of the one that builds. */
-int sandbox_share(const struct daemon *d, uid_t uid, struct err *e)
+int sandbox_share(const struct daemon *d, uid_t uid, unsigned building, struct err *e)
 {
 	unsigned all = 0, starting = 0;
 
@@ -56,7 +56,7 @@ int sandbox_share(const struct daemon *d, uid_t uid, struct err *e)
 	if (all >= OSH_SLOTS_EACH)
 		return fail(e, EAGAIN, "uid %u has %u sandboxes, no more than %d: end one first", uid, all,
 			    OSH_SLOTS_EACH);
-	if (starting >= OSH_STARTS_EACH)
+	if (starting >= building)
 		return fail(e, EAGAIN, "uid %u: %u sandboxes are being built already", uid, starting);
 	return 0;
 }

@@ -90,7 +90,8 @@ struct sandbox {
 /* Starts one; on success the call is answered later, on failure now by the caller of this. */
 int sandbox_run(struct daemon *d, const struct run_request *r, sd_bus_message *call,
 		struct sandbox **ret, struct err *e);
-int sandbox_share(const struct daemon *d, uid_t uid, struct err *e);	/* may this caller have one more? */
+/* May this caller have one more, while no more than `building` of his are being built? */
+int sandbox_share(const struct daemon *d, uid_t uid, unsigned building, struct err *e);
 struct sandbox *sandbox_new(struct daemon *d);	/* empty, in no slot */
 int sandbox_resume(struct sandbox *s, struct err *e);	/* adoption: osh-init lives already */
 void sandbox_kill(struct sandbox *s);
