@@ -65,6 +65,10 @@
 #define OSH_LOG_SYNC_MS 1000		/* a line is on disk no later than that after it was written */
 #define OSH_LOG_LINE 65536		/* no line is longer */
 
+#define OSH_COPY_DEPTH 128		/* directories below each other that upload and download go */
+#define OSH_COPY_ENTRIES (1 << 22)	/* files and directories of one of them */
+#define OSH_FORWARD_CONNS 512		/* forwarded connections at once */
+
 #define OSH_POLICY_BYTES (4u << 20)	/* YAML input */
 #define OSH_POLICY_DEPTH 32		/* YAML nesting */
 #define OSH_POLICY_NODES 1000000	/* keys and values of one policy */
