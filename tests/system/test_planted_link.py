@@ -19,6 +19,7 @@ from osh import OSHCTL, Daemon, Work  # noqa: E402
 UID = 1777
 PADS = 120                      # listed paths between the two, so that the swap falls between them
 SECONDS = 6
+MOST_SECONDS = 90               # until the race was met, on a slow processor
 RENAMEAT2, AT_FDCWD, EXCHANGE = 316, -100, 2
 
 POLICY = """version: 1
@@ -61,8 +62,9 @@ def main():
         with Work(text) as w, Daemon(w) as d:
             os.chown(w.work, UID, UID)
             racer.start()
-            end = time.monotonic() + SECONDS
-            while time.monotonic() < end and os.listdir(root_s) == ["x"]:
+            began = time.monotonic()
+            while (time.monotonic() < began + (SECONDS if len(kinds) > 1 else MOST_SECONDS) and
+                   os.listdir(root_s) == ["x"]):
                 p = subprocess.run(["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", OSHCTL, "run",
                                     "--socket", d.bus, "-p", w.policy, "--workdir", w.work, "--", "/bin/true"],
                                    stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
