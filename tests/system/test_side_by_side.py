@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, cgroup2, run  # noqa: E402
-from osh import OSHCTL, Daemon, Work, kill, pids_of, until  # noqa: E402
+from osh import OSHCTL, OSHD, Daemon, Work, kill, pids_of, until  # noqa: E402
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 RUNS = 8
@@ -140,6 +140,26 @@ def ordered(t, w):
          early, made, p.returncode, err)
 
 
+def unadoptable(t, w):
+    """A start that fails over a living sandbox leaves it as it is, ends at once, and holds up nobody."""
+    with Daemon(w) as d:
+        p = subprocess.Popen(d.command("/bin/sh", "-c", WHO), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        p.stdout.readline()
+        d.p.kill()
+        d.p.wait()
+        pins = next(x for x in left([w], (d.instance(),)) if x.startswith(PINS))
+        os.unlink(os.path.join(pins, "map_names"))
+        before = sorted(os.listdir(pins))
+        rc, out, err = run([OSHD, "--state", d.state], 15)
+        t.ok(rc == 1 and "stay enforced" in err and "map_names" in err, "pins that are not whole: the start fails, and says so",
+             rc, out, err)
+        t.ok(p.poll() is None and sorted(os.listdir(pins)) == before, "what lives stays, with its pins")
+        p.communicate("\n")
+        d.start()
+        rc, out, err = run(d.command("true"))
+        t.ok(rc == 0, "when nobody lives in them they are made anew", out, err, d.errors())
+
+
 def start_of(pid):
     return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[19]
 
@@ -243,6 +263,7 @@ def main():
         races(t, [a, b, c])
         churn(t, [a, b, c])
         ordered(t, a)
+        unadoptable(t, c)
         slots(t, a)
         other_abi(t, b)
     t.done()

@@ -37,8 +37,11 @@ static int open_shared(const char *path, struct err *e)
 
 int host_lock(struct daemon *d, struct err *e)
 {
-	_close_ int fd = open_shared(DIR_HOST "/host.lock", e);
+	_close_ int fd = -1;
 
+	if (d->host_fd >= 0)
+		return 0;		/* a start that failed with it */
+	fd = open_shared(DIR_HOST "/host.lock", e);
 	if (fd < 0)
 		return fd;
 	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
@@ -53,6 +56,8 @@ int host_lock(struct daemon *d, struct err *e)
 
 void host_unlock(struct daemon *d)
 {
+	if (d->host_fd >= 0)
+		flock(d->host_fd, LOCK_UN);	/* whatever copies a child of ours has */
 	own_close(&d->host_fd);
 }
 
