@@ -267,20 +267,29 @@ static void begin_anew(struct conn *c)
 }
 
 /*
- * One in its handshake stays with the policy whose certificate it is being shown; start() judges it again.
- * But no policy stays longer than the next but one.
+ * Where requests do not matter any more, one in its handshake keeps the policy whose certificate it is to be shown;
+ * start() judges it again. But no policy stays longer than the next but one.
  */
+static bool keeps_policy(const struct conn *c, const struct grant *g)
+{
+	return !rules_inspect(&g->policy->bundle, &g->target) &&
+	       g->policy->table.generation - c->grant->policy->table.generation == 1;
+}
+
 static void again(struct conn *c, struct grant *g)
 {
-	bool shaking = c->client.ssl && !c->state;
-	bool late = g->policy->table.generation - c->grant->policy->table.generation > 1;
+	bool shaking = c->client.ssl && !c->state, good = g->why == OSH_WHY_ALLOWED;
 
-	if (shaking && !late && g->why == OSH_WHY_ALLOWED)
+	if (shaking && good && keeps_policy(c, g))
 		return;
+	if (shaking && good)
+		tls_again(&c->client, &g->policy->bundle);
 	grant_move(&c->grant, g);
-	if (g->why != OSH_WHY_ALLOWED || shaking)
-		take_back(c, shaking && late ? "the handshake took too long" : reason_text(g->why));
-	else if (!c->state)
+	if (!good)
+		take_back(c, reason_text(g->why));
+	else if (shaking && !rules_inspect(&g->policy->bundle, &g->target))
+		take_back(c, "the handshake took too long");
+	else if (!c->state && !shaking)
 		begin_anew(c);
 }
 

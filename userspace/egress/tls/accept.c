@@ -110,6 +110,11 @@ SSL_CTX *accept_context(void)
 	return c;
 }
 
+void tls_again(struct stream *s, const struct bundle *b)
+{
+	leg_of(s->ssl)->policy = b;
+}
+
 void tls_accept(struct tls *t, struct stream *s, const struct bundle *b, const char *name, bool h2, tls_done *done)
 {
 	struct leg *l = leg_new(t, s, name, true, h2, done);

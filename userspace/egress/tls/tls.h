@@ -41,5 +41,9 @@ struct tls_result {
  */
 void tls_accept(struct tls *t, struct stream *s, const struct bundle *b, const char *name, bool h2,
 		void (*done)(struct stream *s, const struct tls_result *r));
+
+/* Another policy is in force while a handshake of tls_accept() is under way: its certificate is to be of *b. */
+void tls_again(struct stream *s, const struct bundle *b);
+
 void tls_connect(struct tls *t, struct stream *s, const char *name, bool h2,
 		 void (*done)(struct stream *s, const struct tls_result *r));
