@@ -4,6 +4,8 @@
 what the new one forbids is closed when `policy set` returns, and is on record."""
 import json
 import os
+import random
+import signal
 import socket
 import struct
 import subprocess
@@ -14,10 +16,11 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import l7_world  # noqa: E402
 from lib import BUILD, Tap, run  # noqa: E402
-from osh import Daemon, until  # noqa: E402
+from osh import Daemon, kill, pids_of, until  # noqa: E402
 
 OSHCTL = os.path.join(BUILD, "oshctl")
 RELOADS = int(os.environ.get("RELOADS", "100"))
+DEATHS = int(os.environ.get("DEATHS", "12"))
 BLOCK = 8192
 
 # In the sandbox: one thread a kind. `start KIND`, `status` (counts, and how it ended), `peers` on stdin.
@@ -391,6 +394,75 @@ def first_rule(t, w, d):
     run([OSHCTL, "sandbox", "delete", "lasting", "-f", "--socket", d.bus], 30)
 
 
+def deaths(t, w, d):
+    """Whoever dies at whatever moment of a reload: one policy or the other, whole; what both allow lives on."""
+    def text(path):
+        return policy(w, {"bulk": PARTS["bulk"], "keep": PARTS["keep"], "v4": rest("v4.example", path)}, ["aaa.example"] * (path == "/b"))
+
+    def egress():
+        return pids_of("osh-egress")
+
+    def whole(b, want=None):
+        got = tuple(b.ask("get", "v4.example", p) for p in ("/a", "/b"))
+        return got == want if want else got in (("200", "403"), ("403", "200")) and got
+
+    b = Box(w, d, "deaths", text("/a"))
+    t.ok(b.start("bulk", "keep") and whole(b, ("200", "403")), "before anything dies", b.state(), d.errors())
+    lives = lambda: b.moves(["bulk", "keep"]) and not any(x[1] for x in b.state().values())   # noqa: E731
+    setting = lambda path: subprocess.Popen([OSHCTL, "policy", "set", "deaths", "-p", w.write("d.yaml", text(path)), "--wait",   # noqa: E731
+                                             "--socket", d.bus], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (pid,) = egress()
+    os.kill(pid, signal.SIGSTOP)
+    p = setting("/b")
+    time.sleep(0.5)
+    t.ok(p.poll() is None, "an egress that is stopped is waited for")
+    d.p.kill()
+    d.p.wait()
+    p.wait(30)
+    d.start()
+    os.kill(pid, signal.SIGCONT)
+    t.ok(lives() and whole(b, ("200", "403")), "kill -9 of oshd before its egress was ready: the old policy, and flows live", b.state())
+    rc, _, err = b.set(text("/b"))
+    t.ok(rc == 0 and lives() and whole(b, ("403", "200")) and egress() == [pid],
+         "the next oshd reloads the same egress, and flows live", err, b.state(), d.errors()[-600:])
+    os.kill(pid, signal.SIGSTOP)
+    rc, _, err = b.set(text("/a"))
+    t.ok(rc == 0 and "does not follow" in d.errors() and whole(b, ("200", "403")) and egress() != [pid],
+         "one that does not answer in time is ended, and the policy comes into force", err, d.errors()[-600:])
+    t.ok(all(x[1] for x in b.state().values()) and b.start("bulk", "keep"), "its connections ended with it; new ones work", b.state())
+    bad, seen = [], set()
+    for i in range(DEATHS):
+        path = ("/a", "/b")[i % 2]
+        p = setting(path)
+        time.sleep(random.uniform(0, 0.02))
+        d.p.kill()
+        d.p.wait()
+        p.wait(30)
+        time.sleep(0.15)        # longer than the egress goes without a look
+        alone = whole(b)
+        d.start()
+        then = whole(b)
+        seen.add(then == (("200", "403"), ("403", "200"))[i % 2])
+        rc, out, err = b.set(text(path))
+        if not alone or not then or rc or not whole(b, (("200", "403"), ("403", "200"))[i % 2]) or not lives():
+            bad.append((i, alone, then, rc, err, b.state(), d.errors()[-800:]))
+            break
+    t.ok(not bad, f"kill -9 of oshd at {DEATHS} moments: one policy, whole, and flows live through it", bad)
+    t.ok(len(seen) == 2, "some of them before the flip, some after", seen)
+    bad = []
+    for i in range(DEATHS):
+        path = ("/a", "/b")[i % 2]
+        whole(b)                # one lives
+        p = setting(path)
+        time.sleep(random.uniform(0, 0.012))
+        kill(egress())
+        if p.wait(30) or not until(lambda: whole(b, (("200", "403"), ("403", "200"))[i % 2]), 5):
+            bad.append((i, p.returncode, whole(b), d.errors()[-800:]))
+            break
+    t.ok(not bad, f"kill -9 of the egress at {DEATHS} moments: the new policy is in force when the caller hears", bad)
+    b.end()
+
+
 def main():
     t = Tap()
     l7_world.Server.handler, l7_world.Server.left = Handler, 0
@@ -399,7 +471,7 @@ def main():
         with open(w.hosts, "a") as f:
             f.write(f"127.0.0.1:{raw_server(pour)} bulk.example\n127.0.0.1:{raw_server(drink)} up.example\n")
         with Daemon(w, "--upstream-hosts", w.hosts, "--upstream-ca", w.anchor) as d:
-            for part in (go_on, forbidden, first_rule):
+            for part in (go_on, forbidden, first_rule, deaths):
                 if not wanted or part.__name__ in wanted:
                     part(t, w, d)
     t.done()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two policies in turn under the traffic of several clients. What both allow is never denied; each answer is of one of
 the two, whole: path, credential and program of port agree; and once `policy set` has returned the other one decides
-nothing more. RELOADS=1000 for the long run."""
+nothing more."""
 import bisect
 import collections
 import http.server
@@ -16,11 +16,11 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import BUILD, Tap, run  # noqa: E402
-from osh import Daemon, until  # noqa: E402
+from osh import Daemon, pids_of, until  # noqa: E402
 from world import World  # noqa: E402
 
 OSHCTL = os.path.join(BUILD, "oshctl")
-RELOADS = int(os.environ.get("RELOADS", "200"))
+RELOADS = int(os.environ.get("RELOADS", "1000"))
 HOST = "allowed.example"
 KEYS = {"alpha": "sk-alpha-0123456789abcdef", "beta": "sk-beta-fedcba9876543210"}
 
@@ -214,7 +214,7 @@ def check(t, lines, turns):
     t.ok(not denied, "what both policies allow is never denied, and never cut", len(denied), denied[:3])
     t.ok(not mixed, "every answer is of one policy", len(mixed), mixed[:3])
     t.ok(not stale, "after the answer the old policy decides nothing", len(stale), stale[:3])
-    t.ok(all(seen[w] > len(turns) // 20 for w in ("keep", "keep2", "fresh", "post", "h2", "raw", "raw8080")) and sum(sure.values()) > 100,
+    t.ok(all(seen[w] > 5 for w in ("keep", "keep2", "fresh", "post", "h2", "raw", "raw8080")) and sum(sure.values()) > 100,
          "there was traffic, and enough of it between the reloads", seen, sure)
     print(f"# requests {dict(seen)}; with one policy possible {dict(sure)}; cut by a reload {dict(cut)}")
 
@@ -235,7 +235,7 @@ def main():
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             traffic = os.path.join(w.work, "traffic")
             until(lambda: os.path.exists(traffic) and os.path.getsize(traffic) > 0, 20)
-            turns, bad, took = [(0.0, 0.0, "A")], [], []
+            turns, bad, took, egress = [(0.0, 0.0, "A")], [], [], pids_of("osh-egress")
 
             def now():
                 return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -251,13 +251,13 @@ def main():
                 if i % 4 == 3:
                     time.sleep(0.03)
             t.ok(not bad, f"{RELOADS} reloads under traffic", bad, d.errors()[-1500:])
+            t.ok(len(egress) == 1 and pids_of("osh-egress") == egress and "does not follow" not in d.errors(),
+                 "one egress lived through all of them", egress, pids_of("osh-egress"), d.errors()[-800:])
             time.sleep(0.3)
             agent.stdin.write("\n")
             agent.stdin.flush()
             t.ok(agent.stdout.readline().strip() == "done", "the clients end in order")
             agent.communicate(timeout=20)
-            ended = d.errors().count("does not follow")
-            t.ok(not ended and d.errors().count("egress:") == 0, "the egress lived through all of it", d.errors()[-800:])
             check(t, open(traffic).read().splitlines(), turns)
             print(f"# a reload of the caller's: median {sorted(took)[len(took) // 2] * 1000:.1f} ms, p99 {sorted(took)[len(took) * 99 // 100] * 1000:.1f} ms")
         up.shutdown()

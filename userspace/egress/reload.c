@@ -23,26 +23,21 @@ static void answer(struct reload *r, const struct osh_msg_reload *to, unsigned t
 	(void)send(r->control.fd, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Everything that lives, by the policy in force. Descriptors of what ends are closed when this returns. */
-static void sweep(struct flows *fs)
-{
-	flows_again(fs);
-	conns_again(fs);
-	pool_dials_again(fs);
-}
-
-/* No generation but the one in force is held on to when this returns. */
-static void settle(struct flows *fs)
-{
-	if (!fs->reload.sweep.due_ms)
-		return;
-	loop_disarm(fs->loop, &fs->reload.sweep);
-	sweep(fs);
-}
-
+/*
+ * Everything that lives, by the policy in force; what ends is closed when it is answered. A timer: what is freed
+ * here may have events in a batch that is being worked off.
+ */
 static void on_sweep(struct timer *t)
 {
-	sweep(container_of(t, struct reload, sweep)->fs);
+	struct reload *r = container_of(t, struct reload, sweep);
+	struct err none = { 0 };
+
+	flows_again(r->fs);
+	conns_again(r->fs);
+	pool_dials_again(r->fs);
+	if (r->owes)
+		answer(r, &r->owed, OSH_MSG_EGRESS_FLIPPED, &none);
+	r->owes = false;
 }
 
 /* Called in the middle of a judgement: what it goes by is set right now, the rest at the loop's own level. */
@@ -77,7 +72,6 @@ static int take_next(struct reload *r, const struct word *w, struct err *e)
 	struct generation *now = generation_now(ps), *p = NULL;
 	int x;
 
-	settle(r->fs);
 	drop_next(r->fs);
 	if (w->m.generation != now->table.generation + 1)
 		return fail(e, EPROTO, "generation %u cannot follow %u", w->m.generation, now->table.generation);
@@ -110,8 +104,10 @@ static void on_flip(struct reload *r, const struct word *w)
 
 	if (generation_now(&fs->policies)->table.generation != w->m.generation)
 		fail(&e, EPROTO, "generation %u is not in force", w->m.generation);
-	settle(fs);
-	answer(r, &w->m, OSH_MSG_EGRESS_FLIPPED, &e);
+	r->owes = !e.code && r->sweep.due_ms;
+	r->owed = w->m;
+	if (!r->owes)
+		answer(r, &w->m, OSH_MSG_EGRESS_FLIPPED, &e);
 }
 
 static void on_drop(struct reload *r, const struct word *w)

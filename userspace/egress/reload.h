@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "loop.h"
+#include "osh/msg.h"
 
 struct flows;
 
@@ -15,6 +16,8 @@ struct reload {
 	struct watch control;		/* to oshd */
 	struct timer look;		/* oshd may have died between its flip and its word of it */
 	struct timer sweep;
+	bool owes;			/* an answer, once that was */
+	struct osh_msg_reload owed;
 	struct flows *fs;
 	int root_fd, anchors_fd;	/* until a policy looks into TLS; -1 = taken */
 };
