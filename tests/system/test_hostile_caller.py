@@ -34,7 +34,7 @@ def main():
     with Work() as w, Daemon(w) as d:
         p = subprocess.Popen([sys.executable, "-c", CALLS, d.bus], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         kept = int(p.stdout.readline())
-        t.ok(kept == 32, "of a hundred connections of one user 32 are served", kept)
+        t.ok(kept == 64, "of a hundred connections of one user 64 are served", kept)
         rc, out, err = run(d.command("id", "-u"), 30)
         t.ok(rc == 0, "others are served beside them, and after garbage", rc, err)
         p.communicate("")
