@@ -58,6 +58,10 @@ static int dispatch_remote(char *word)
 		return EXIT_REFUSED;
 	}
 	status = dispatch(argc, argv);
+	remote_forget();
+	for (int i = 0; i < argc; i++)	/* getopt has moved them, and lost none */
+		free(argv[i]);
+	free(argv);
 	if (status != 255)
 		return status;
 	fflush(stdout);
