@@ -113,10 +113,21 @@ static void put_meta(struct out *o, const struct policy *p, const struct tables 
 	out_put(o, OSH_SEC_META, &m);
 }
 
+/* Braces are written out: an entry of the bundle is one pattern. */
+static void put_fs(struct out *o, const struct fs_entry *f)
+{
+	const char *const *alt = f->glob.alts.v;
+
+	if (f->mode != OSH_FS_DENY)
+		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, f->path), f->mode, f->at.line, 0 });
+	for (uint32_t i = 0; f->mode == OSH_FS_DENY && i < f->glob.alts.n; i++)
+		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, alt[i]), f->mode, f->at.line, 0 });
+}
+
 static void put_static(struct out *o, const struct policy *p)
 {
 	for EACH (struct fs_entry, f, &p->fs)
-		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, f->path), f->mode, f->at.line, 0 });
+		put_fs(o, f);
 	for EACH (struct env_entry, v, &p->env)
 		out_put(o, OSH_SEC_ENV, &(struct osh_b_env){ out_str(o, v->text), v->kind });
 }

@@ -15,6 +15,40 @@ static bool path_below(const char *path, const char *root)
 	return !strncmp(path, root, n) && (path[n] == '/' || !path[n]);
 }
 
+static const char *segment(const char *at, char *ret, size_t room)
+{
+	size_t n = strcspn(at, "/");
+
+	memcpy(ret, at, n < room ? n : room - 1);
+	ret[n < room ? n : room - 1] = 0;
+	return at + n + (at[n] == '/');
+}
+
+/* Segment by segment, where `**` is any number of them, none included: the top is not left out. */
+static bool segments_match(const char *pattern, const char *path)
+{
+	const char *deep = NULL, *deep_at = NULL, *next_p, *next_t;
+	char p[OSH_FS_PATH_LEN], t[OSH_FS_PATH_LEN];
+
+	while (*pattern || *path) {
+		next_p = segment(pattern, p, sizeof(p));
+		next_t = segment(path, t, sizeof(t));
+		if (!strcmp(p, "**")) {
+			pattern = deep = next_p;
+			deep_at = path;
+		} else if (*pattern && *path && glob_match(p, t)) {
+			pattern = next_p;
+			path = next_t;
+		} else if (deep && *deep_at) {
+			path = deep_at = segment(deep_at, t, sizeof(t));
+			pattern = deep;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* A pattern that ends in two stars after a slash means the directory itself too. */
 static bool denies_one(const struct fs_entry *f, const char *path)
 {
@@ -23,6 +57,9 @@ static bool denies_one(const struct fs_entry *f, const char *path)
 
 	if (pattern_match(&f->glob, path, '/'))
 		return true;
+	for (uint32_t i = 0; i < f->glob.alts.n; i++)
+		if (segments_match(((const char *const *)f->glob.alts.v)[i], path))
+			return true;
 	if (n + 2 > sizeof(slash) || !strcmp(f->glob.text, "**"))
 		return false;
 	memcpy(slash, path, n);

@@ -29,6 +29,24 @@ struct fs_in {
 	const struct node *binaries;
 };
 
+/* Segments are what the kernel matches: '*' and '?' in them, and '**' for any number of them. */
+static void check_deny(struct reader *r, const struct fs_entry *f)
+{
+	const char *const *alt = f->glob.alts.v;
+
+	for (uint32_t i = 0; i < f->glob.alts.n; i++, alt++) {
+		if (strpbrk(*alt, "[]\\")) {
+			unkept(r, f->at, "[] and \\ in deny");
+			return;
+		}
+		for (const char *p = *alt; (p = strstr(p, "**")); p += strspn(p, "*"))
+			if ((p > *alt && p[-1] != '/') || (p[2] && p[2] != '/')) {
+				unkept(r, f->at, "'**' beside other bytes of a name in deny");
+				return;
+			}
+	}
+}
+
 static void push_fs(struct reader *r, const struct fs_in *in, enum osh_b_fs_mode mode)
 {
 	struct fs_entry *f, one = { .mode = mode, .at = in->path->at };
@@ -55,6 +73,8 @@ static void push_fs(struct reader *r, const struct fs_in *in, enum osh_b_fs_mode
 		diag_add(r->d, DIAG_PATTERN, n->at, NULL, "malformed pattern: %.120s", text);
 		return;
 	}
+	if (mode == OSH_FS_DENY)
+		check_deny(r, &one);
 	for (const struct node *v = in->binaries ? in->binaries->first : NULL; v; v = v->next)
 		program_add(r, &(struct program_in){ .path = v }, &one.programs);
 	programs_sort(&one.programs);
@@ -132,7 +152,7 @@ const struct field filesystem_fields[] = {
 	{ "include_workdir", read_workdir, FIELD_KEPT,   0,         "bool",   "the working directory is readable and writable" },
 	{ "read_only",       read_ro,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read and executed", fs_object_fields },
 	{ "read_write",      read_rw,      FIELD_KEPT,   0,         "[path | {path, binaries}]", "may be read, executed and written", fs_object_fields },
-	{ "deny",            read_deny,    FIELD_JUDGED, FIELD_OWN, "[glob]", "not written, made, renamed or removed, but read; relative = below the working directory" },
+	{ "deny",            read_deny,    FIELD_KEPT,   FIELD_OWN, "[glob]", "not written, made, renamed or removed, but read; relative = below the working directory" },
 	{ 0 }
 };
 /* clang-format on */
@@ -169,12 +189,15 @@ static void merge_paths(struct reader *r)
 
 void read_filesystem(struct reader *r, const struct node *n, void *obj)
 {
+	uint32_t paths = 0;
+
 	r->p->fs_at = n->at;
 	if (!read_map(r, n, filesystem_fields, "filesystem_policy", obj))
 		return;
-	if (r->p->fs.n > OSH_FS_PATHS)
-		diag_add(r->d, DIAG_LIMIT, n->at, NULL, "too many filesystem paths (%u > %u)",
-			 r->p->fs.n, OSH_FS_PATHS);
+	for EACH (struct fs_entry, f, &r->p->fs)
+		paths += f->mode == OSH_FS_DENY ? f->glob.alts.n : 1;
+	if (paths > OSH_FS_PATHS)
+		diag_add(r->d, DIAG_LIMIT, n->at, NULL, "too many filesystem paths (%u > %u)", paths, OSH_FS_PATHS);
 	merge_paths(r);
 }
 

@@ -67,6 +67,7 @@ struct osh_sandbox {
 };
 #define OSH_SB_USERNS 1u		/* policy allows nested user namespaces */
 #define OSH_SB_STRICT 2u		/* process.exec.mode: strict */
+#define OSH_SB_DENY 4u			/* filesystem_policy.deny has entries, and LSM programs keep them */
 
 /* HASH `by_cgroup` (key: __u64 cgroup id) and `by_netns` (key: __u64 netns cookie) -> __u32 slot. */
 
@@ -206,6 +207,66 @@ struct osh_inode {
 	__u32 pad;
 	char path[OSH_PATH_MAX];	/* for the log */
 };
+
+/*
+ * `filesystem_policy.deny`, where LSM programs live. All entries of a sandbox are one list of segments; a
+ * set of them says what may still come below a directory (bpf/deny.bpf.h). Fixed for the sandbox's life.
+ * HASH `denies`: key = sandbox id. HASH `deny_globs`: the text of a segment of kind OSH_SEG_GLOB.
+ * HASH `deny_roots`: inode at the root of each writable mount of the view -> the set that holds there.
+ * HASH `deny_inodes`: files that were denied by their full path when the sandbox began, whatever name
+ * leads to them. Whoever enters an inode keeps it in memory for the sandbox's life.
+ */
+enum osh_seg_kind { OSH_SEG_LITERAL, OSH_SEG_GLOB, OSH_SEG_ANY, OSH_SEG_DEEP };
+struct osh_seg {
+	__u64 hash;			/* of a literal, osh_seg_hash() */
+	__u16 len;
+	__u8 kind;			/* enum osh_seg_kind; DEEP = any number of segments, none included */
+	__u8 last;			/* a path that comes to its end here is denied, and all below it */
+	__u32 row;			/* in the bundle's FS */
+};
+struct osh_deny {
+	__u32 n, pad;
+	struct osh_seg seg[OSH_DENY_SEGS];
+};
+#define OSH_DENY_WORDS (OSH_DENY_SEGS / 64)
+struct osh_deny_glob_key {
+	__u32 id, n;
+};
+struct osh_deny_glob {
+	char pattern[OSH_PATH_MAX];
+};
+struct osh_deny_inode_key {
+	__u64 inode;
+	__u32 id, pad;
+};
+struct osh_deny_root {
+	__u64 live[OSH_DENY_WORDS];	/* bit n: segment n may come next */
+	__u32 all;			/* row + 1 where the whole tree is denied */
+	__u32 len;
+	char path[OSH_PATH_MAX];	/* for the log, cut at the front */
+};
+
+/*
+ * Of a name of `len` bytes in words that are zero after it: the first four, and all others where it is longer.
+ * Two names that are equal never differ in it: a collision only denies.
+ */
+#define OSH_SEG_SHORT 32		/* bytes; a shorter name leaves room for its NUL */
+static inline __attribute__((always_inline)) __u64 osh_seg_mix(__u64 h, __u64 word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 29;
+}
+static inline __attribute__((always_inline)) __u64 osh_seg_hash(const __u64 *words, __u32 len)
+{
+	__u64 h = len ^ 0xcbf29ce484222325ull;
+
+	for (int i = 0; i < OSH_SEG_SHORT / 8; i++)
+		h = osh_seg_mix(h, words[i]);
+	if (len >= OSH_SEG_SHORT)
+		for (int i = OSH_SEG_SHORT / 8; i < OSH_PATH_MAX / 8; i++)
+			h = osh_seg_mix(h, words[i]);
+	return h;
+}
 
 /* HASH `fd_inodes`: key = descriptor of oshd. oshd writes zeroes, the iterator fills what it finds. */
 struct osh_fd_inode {
@@ -383,6 +444,8 @@ _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
 _Static_assert(sizeof(struct osh_lane_slot) == 96, "osh_lane_slot is ABI");
 _Static_assert(sizeof(struct osh_task) == 64, "osh_task is ABI");
 _Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_seg) == 16, "osh_seg is ABI");
+_Static_assert(sizeof(struct osh_deny_root) == 296, "osh_deny_root is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");
 _Static_assert(sizeof(struct osh_name) == 24, "osh_name is ABI");
 _Static_assert(sizeof(struct osh_endpoint) == 80, "osh_endpoint is ABI");

@@ -26,6 +26,7 @@ enum osh_msg_type {
 	OSH_MSG_ROUTES,			/* struct osh_msg_routes; fds enum osh_routes_fd: its namespaces follow a policy */
 	/* osh-launch -> oshd */
 	OSH_MSG_PROGRAMS,		/* struct osh_msg_programs; fds: one a program; before PREPARED or ROUTED */
+	OSH_MSG_TREE,			/* struct osh_msg_tree; fds: what is at the path; before PREPARED */
 	OSH_MSG_PREPARED,		/* struct osh_msg_prepared; fds enum osh_prepared_fd */
 	OSH_MSG_SPAWNED,		/* struct osh_msg_prepared; fds: pidfd */
 	OSH_MSG_ROUTED,			/* struct osh_msg_failed: code 0 = ROUTES is done */
@@ -130,6 +131,8 @@ struct osh_msg_launch {
 #define OSH_LAUNCH_REOPEN 4u		/* open `workdir` by its path, with the caller's identity */
 #define OSH_LAUNCH_IDMAP 1u		/* called by root: workdir owner <-> run_uid by an id-mapped mount */
 
+#define OSH_LAUNCH_LSM 8u		/* LSM programs keep filesystem_policy.deny: report the trees */
+
 /* Layers that a test build can switch off; a release build refuses a non-zero mask. */
 #define OSH_OFF_VIEW 1u			/* mount view: the host's root, read as before */
 #define OSH_OFF_LANDLOCK 2u
@@ -168,6 +171,22 @@ struct osh_msg_programs {
 	uint32_t id;
 	uint32_t n;			/* 1..OSH_PROGRAMS_MSG, and as many descriptors */
 	uint32_t binary[OSH_PROGRAMS_MSG];	/* index into the bundle's BINARIES */
+};
+
+/*
+ * Where filesystem_policy.deny is kept by LSM programs: a mount of the view that can be written (ROOT), the
+ * working directory (DIR), a file that an entry denies by its full path (FILE). osh-launch keeps the last two
+ * open until FORGET; a mount keeps itself.
+ */
+enum osh_tree_kind { OSH_TREE_ROOT, OSH_TREE_DIR, OSH_TREE_FILE };
+struct osh_msg_tree {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t kind;			/* enum osh_tree_kind */
+	uint32_t row;			/* of FILE: index into the bundle's FS */
+	uint32_t pad;
+	char path[2560];		/* as the sandbox sees it, NUL terminated */
+	char workdir[1280];		/* likewise; where relative entries begin */
 };
 
 /*
@@ -433,5 +452,6 @@ struct osh_msg_request {
 };
 
 _Static_assert(sizeof(struct osh_msg_launch) <= OSH_MSG_BYTES, "one message, one datagram");
+_Static_assert(sizeof(struct osh_msg_tree) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(sizeof(struct osh_msg_prepared) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(__builtin_offsetof(struct osh_msg_request, http) == sizeof(struct osh_msg_record), "a request begins as a record");

@@ -106,6 +106,9 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 	if (b && v->rule && rule < b->n_rules) {
 		c->rule = bundle_str(b, b->rules[rule].name);
 		c->rule_line = b->rules[rule].line;
+	} else if (b && v->kind == OSH_EV_FILE && v->aux && v->aux - 1 < b->n_fs) {
+		c->rule = "filesystem_policy.deny";
+		c->rule_line = b->fs[v->aux - 1].line;
 	}
 }
 

@@ -25,6 +25,7 @@
 #include "paths.h"
 #include "programs.h"
 #include "resolve.h"
+#include "trees.h"
 #include "view.h"
 
 enum { MANAGER = 3, CHANNEL, INIT, FIRST_FREE };	/* descriptors at the end */
@@ -200,6 +201,13 @@ static int programs(struct child *c, struct err *e)
 	return off(c, OSH_OFF_VIEW) ? 0 : programs_send(CHANNEL, c->a->m->id, &c->paths, &c->b, e);
 }
 
+static int trees(struct child *c, struct err *e)
+{
+	if (off(c, OSH_OFF_VIEW) || !c->b.meta->deny || !(c->a->m->flags & OSH_LAUNCH_LSM))
+		return 0;
+	return trees_send(CHANNEL, c->a->m, &c->paths, &c->b, e);
+}
+
 static int credentials(struct child *c, struct err *e)
 {
 	return cred_drop(c->a->m->run_uid, c->a->m->run_gid, e);
@@ -270,7 +278,7 @@ static int go(struct child *c, struct err *e)
 static int (*const steps[])(struct child *, struct err *) = {
 	/* clang-format off */
 	session, namespaces, policy, open_paths, network, view, descriptors,
-	programs, credentials, landlock, filter, report, go,
+	programs, trees, credentials, landlock, filter, report, go,
 	/* clang-format on */
 };
 

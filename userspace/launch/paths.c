@@ -401,6 +401,14 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->path, ((const struct entry *)b)->path);
 }
 
+const char *paths_workdir(const struct paths *p, const struct osh_msg_launch *m)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->entries[i].listed == m->workdir)
+			return p->entries[i].path;
+	return m->workdir;
+}
+
 /* A directory with or without the pattern for all below it; any other pattern needs the LSM. */
 static int add_deny(struct paths *p, const char *listed, const char *workdir, struct err *e)
 {
@@ -435,7 +443,7 @@ static int open_policy(struct paths *p, const struct osh_msg_launch *m, const st
 		const char *path = bundle_str(b, b->fs[i].path);
 
 		if (b->fs[i].mode == OSH_FS_DENY)
-			r = add_deny(p, path, m->workdir, e);
+			r = m->flags & OSH_LAUNCH_LSM ? 0 : add_deny(p, path, paths_workdir(p, m), e);
 		else
 			r = open_listed(p, path, b->fs[i].mode == OSH_FS_RW, false, hard, e);
 	}

@@ -73,5 +73,8 @@ bool paths_writable(const struct paths *p, const char *path);
 
 void paths_warn(struct paths *p, const char *path, const char *why);	/* left out, and said so */
 
+/* The working directory as the view has it, without symbolic links. */
+const char *paths_workdir(const struct paths *p, const struct osh_msg_launch *m);
+
 /* The entry whose tree holds `path` (equal or below) most closely, or NULL. */
 struct entry *paths_tree_of(const struct paths *p, const char *path);

@@ -457,6 +457,21 @@ static void tell_went(struct server *s, struct kin *k)
 	tell(s, OSH_MSG_WENT, &m, sizeof(m), NULL, 0);
 }
 
+static int on_tree(struct server *s, struct kin *k, struct chan_in *in)
+{
+	struct osh_msg_tree t;
+	int fd = chan_take(in, 0);
+
+	memcpy(&t, in->bytes, sizeof(t));
+	t.id = k->id;
+	t.path[sizeof(t.path) - 1] = t.workdir[sizeof(t.workdir) - 1] = 0;
+	tell(s, OSH_MSG_TREE, &t, sizeof(t), &fd, 1);
+	if (t.kind != OSH_TREE_ROOT)
+		return keep_programs(&s->keep, k->id, &fd, 1);
+	close(fd);
+	return 0;
+}
+
 /* One message of a child, or its silence: after GO a closed channel means that osh-init runs. */
 static bool on_channel(struct server *s, struct kin *k)
 {
@@ -475,6 +490,9 @@ static bool on_channel(struct server *s, struct kin *k)
 	} else if (r > 0 && k->state == KIN_PREPARING && chan_is_programs(&in) &&
 		   !on_programs(s, k, &in)) {
 		;			/* PREPARED follows */
+	} else if (r > 0 && k->state == KIN_PREPARING && chan_is(&in, OSH_MSG_TREE, sizeof(struct osh_msg_tree), 1) &&
+		   !on_tree(s, k, &in)) {
+		;
 	} else if (r > 0) {
 		const struct osh_msg_failed *f = chan_is(&in, OSH_MSG_FAILED, sizeof(*f), 0);
 

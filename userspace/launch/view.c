@@ -291,6 +291,11 @@ static int deny(struct view *v, const struct paths *p, const struct deny *d, str
 
 	if (!in && p->home && paths_within(d->path, p->home->path))
 		tree = p->home->path;
+	fd = open_at(v->root_fd, d->path, O_PATH | O_DIRECTORY, INSIDE);
+	if (fd == -ELOOP)			/* it would be looked for where it is not */
+		return fail(e, ELOOP, "deny '%s': its path leads through a symbolic link: list what that leads to",
+			    d->listed);
+	own_close(&fd);
 	if (!in ? !own_place(d->path) : !in->write)
 		return 0;			/* not visible, or not writable anyway */
 	fd = open_at(v->root_fd, d->path, O_PATH | O_DIRECTORY, INSIDE);

@@ -43,7 +43,7 @@ static bool is_window(const char *type)
 }
 
 /* mountinfo writes space, tab, newline and backslash as \ooo. */
-static void unescape(char *s)
+void mountinfo_unescape(char *s)
 {
 	char *to = s;
 
@@ -77,7 +77,7 @@ static int add_line(struct windows *w, char *line)
 		at++;
 	}
 	at[strcspn(at, " ")] = 0;
-	unescape(at);
+	mountinfo_unescape(at);
 	more = realloc(w->at, (w->n + 1) * sizeof(*more));
 	if (!more)
 		return -ENOMEM;

@@ -22,3 +22,5 @@ const char *window_name(long magic);
 
 int windows_refresh(struct windows *w, struct err *e);
 const char *windows_below(const struct windows *w, const char *tree);	/* NULL = none */
+
+void mountinfo_unescape(char *s);	/* a path of mountinfo, in place */

@@ -82,6 +82,7 @@ static void routed(struct daemon *d, const struct osh_msg_failed *f);
 static int answer(struct daemon *d, struct chan_in *in)
 {
 	const struct osh_msg_programs *g;
+	const struct osh_msg_tree *t;
 	const struct osh_msg_stored *st;
 	struct err e = { 0 };
 	const struct osh_msg_prepared *p;
@@ -99,6 +100,8 @@ static int answer(struct daemon *d, struct chan_in *in)
 		routed(d, f);
 	else if ((g = chan_is_programs(in)))
 		sandbox_programs(d, g, in);
+	else if ((t = chan_is(in, OSH_MSG_TREE, sizeof(*t), 1)))
+		sandbox_tree(d, t, in);
 	else if ((st = chan_is(in, OSH_MSG_STORED, sizeof(*st), OSH_SFD_MAX))) {
 		if (store_adopt(d, st, in, &e) < 0)
 			fprintf(stderr, "oshd: not adopted: %s\n", e.text);

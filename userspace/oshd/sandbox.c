@@ -13,6 +13,7 @@
 
 #include "auditor.h"
 #include "bus.h"
+#include "denied.h"
 #include "host.h"
 #include "init.h"
 #include "launcher.h"
@@ -211,6 +212,7 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_f
 				    .run_gid = s->run_gid, .off = s->d->config.off,
 				    .flags = (r->uid ? 0 : OSH_LAUNCH_IDMAP) |
 					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) |
+					     (kbpf_lsm(s->d->kernel) ? OSH_LAUNCH_LSM : 0) |
 					     (r->reopen ? OSH_LAUNCH_REOPEN : 0) };
 	int fds[OSH_LFD_MAX] = {
 		[OSH_LFD_BUNDLE] = s->bundle_fd,     [OSH_LFD_MANAGER] = init_fd,
@@ -442,6 +444,8 @@ static int do_prepared(struct sandbox *s, const char *why)
 	(void)why;
 	r = kbpf_set_netns(s->d->kernel, &s->k, s->k.netns, &e);
 	if (!r)
+		r = denied_check(s, &e);
+	if (!r)
 		r = egress_arm(s, &e);
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(&e, ENOMEM, "watch osh-init: out of memory");
@@ -564,6 +568,15 @@ void sandbox_went(struct daemon *d, uint32_t id)
 
 	if (s && s->life && s->state == SB_RUNNING)
 		life_went(s->life);
+}
+
+void sandbox_tree(struct daemon *d, const struct osh_msg_tree *m, struct chan_in *in)
+{
+	struct sandbox *s = sandbox_by_id(d, m->id);
+	struct err e = { 0 };
+
+	if (s && s->state == SB_PREPARING && denied_tree(s, m, in, &e) < 0)
+		happen(s, EV_FAILED, e.text);
 }
 
 void sandbox_failed(struct daemon *d, const struct osh_msg_failed *f)

@@ -99,6 +99,7 @@ struct sandbox *sandbox_by_id(struct daemon *d, uint32_t id);
 
 /* Answers of the other processes. */
 void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct chan_in *in);
+void sandbox_tree(struct daemon *d, const struct osh_msg_tree *m, struct chan_in *in);
 void sandbox_programs(struct daemon *d, const struct osh_msg_programs *m, struct chan_in *in);
 void sandbox_went(struct daemon *d, uint32_t id);
 void sandbox_failed(struct daemon *d, const struct osh_msg_failed *f);

@@ -20,6 +20,11 @@ enum kwhere kbpf_hook_where(enum osh_hook hook)
 	return hook_where[hook];
 }
 
+bool kbpf_hook_linked(const struct kbpf *k, enum osh_hook hook)
+{
+	return (hook_where[hook] == AT_GLOBAL || (hook_where[hook] == AT_LSM && k->lsm)) && !kbpf_hook_off(k, hook);
+}
+
 static int attach_cgroup(struct kbpf *k, enum kwhere where, int cgroup_fd, struct err *e)
 {
 	for (int h = 0; h < OSH_HOOK_MAX; h++) {
@@ -53,7 +58,7 @@ int kbpf_attach_global(struct kbpf *k, struct err *e)
 	for (int h = 0; h < OSH_HOOK_MAX; h++) {
 		struct bpf_program *p;
 
-		if (hook_where[h] != AT_GLOBAL || kbpf_hook_off(k, h) || k->links[h])
+		if (!kbpf_hook_linked(k, h) || k->links[h])
 			continue;
 		p = kbpf_program(k, h);
 		if (!p)

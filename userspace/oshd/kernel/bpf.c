@@ -36,6 +36,8 @@ static const struct {
 	{ OSH_HOOK_SENDMSGU, CGROUP_UNIX_SENDMSG },
 };
 
+static enum { LSM_UNKNOWN, LSM_LIVES, LSM_REFUSED } lsm_state;	/* of this kernel: asked once */
+
 /* The last thing that libbpf complained about: the reason of a failed load. */
 static _Thread_local char complaint[160];
 
@@ -74,13 +76,9 @@ static int check_off(uint64_t off, struct err *e)
 #endif
 }
 
-/*
- * LSM programs are not loaded: nothing fills `deny_inodes` yet, and where the kernel refuses the type
- * they would fail the whole object. Programs outside the row list belong to tests.
- */
+/* Programs outside the row list belong to tests; LSM programs would fail the whole object where none loads. */
 static void leave_out(struct kbpf *k)
 {
-	struct bpf_map *deny = bpf_object__find_map_by_name(k->obj, "deny_inodes");
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, k->obj) {
@@ -88,11 +86,9 @@ static void leave_out(struct kbpf *k)
 
 		for (int h = 0; h < OSH_HOOK_MAX; h++)
 			known |= !strcmp(bpf_program__name(p), hook_names[h]);
-		if (!known || bpf_program__type(p) == BPF_PROG_TYPE_LSM)
+		if (!known || (bpf_program__type(p) == BPF_PROG_TYPE_LSM && !k->lsm))
 			bpf_program__set_autoload(p, false);
 	}
-	if (deny)
-		bpf_map__set_autocreate(deny, false);
 }
 
 /* What the kernel is given, and nothing else of this program: another build of the same is no upgrade. */
@@ -131,6 +127,9 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 	k->obj = k->skel->obj;
 	k->skel->rodata->task_storage = kbpf_has_task_storage();
 	name_build(k);
+	if (lsm_state == LSM_UNKNOWN)
+		lsm_state = kbpf_has_lsm() ? LSM_LIVES : LSM_REFUSED;
+	k->lsm = lsm_state == LSM_LIVES;
 	leave_out(k);
 	for (size_t i = 0; i < ARRAY_SIZE(unix_hooks); i++) {
 		struct bpf_program *p = kbpf_program(k, unix_hooks[i].hook);
@@ -297,16 +296,11 @@ static int freeze_lanes(struct kbpf *k, struct err *e)
 	return 0;
 }
 
-int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
+static int load(struct kbpf **ret, int small, struct err *e)
 {
 	struct kbpf *k = NULL;
-	int r;
+	int r = kbpf_open(&k, e);
 
-	r = check_off(off, e);
-	if (!r)
-		r = kernel_check(e);
-	if (!r)
-		r = kbpf_open(&k, e);
 	if (!r && small)
 		r = size_maps(k, e);
 	if (!r)
@@ -325,9 +319,27 @@ int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
 		kbpf_free(k);
 		return r;
 	}
-	k->off = off;
 	*ret = k;
 	return 0;
+}
+
+int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
+{
+	int r = check_off(off, e);
+
+	if (!r)
+		r = kernel_check(e);
+	if (r < 0)
+		return r;
+	r = load(ret, small, e);
+	if (r < 0 && lsm_state == LSM_LIVES) {	/* a hook of a later kernel: without them everything else holds */
+		fprintf(stderr, "oshd: LSM programs do not load and are left out: %s\n", e->text);
+		lsm_state = LSM_REFUSED;
+		r = load(ret, small, e);
+	}
+	if (!r)
+		(*ret)->off = off;
+	return r;
 }
 
 void kbpf_free(struct kbpf *k)
@@ -361,6 +373,11 @@ uint32_t kbpf_last_id(const struct kbpf *k)
 void kbpf_set_last_id(struct kbpf *k, uint32_t id)
 {
 	__atomic_store_n(&k->host->last_id, id, __ATOMIC_RELEASE);
+}
+
+bool kbpf_lsm(const struct kbpf *k)
+{
+	return k->lsm;
 }
 
 int kbpf_map_fd(const struct kbpf *k, const char *name)

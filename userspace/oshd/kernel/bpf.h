@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bundle.h"
@@ -130,6 +131,19 @@ int kbpf_fd_check(struct kbpf *k, int fd, const char *what, struct err *e);
  * idempotent. A program of a writable tree that only the new policy lists is not registered by it.
  */
 int kbpf_rejudge(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
+
+/*
+ * `filesystem_policy.deny`, where LSM programs live (kbpf_lsm). A tree that the sandbox can write and where it
+ * is in its view, or a file that an entry denies by its full path; `fd` is open at it. What is entered must
+ * stay in memory for the sandbox's life: a root by its mount, a file by a descriptor. `workdir`: where
+ * relative entries begin, as the view has it.
+ */
+bool kbpf_lsm(const struct kbpf *k);
+int kbpf_deny_root(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, const char *workdir,
+		   const char *path, int fd, struct err *e);
+int kbpf_deny_file(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t row, const char *path, int fd,
+		   struct err *e);
+bool kbpf_deny_has(const struct kbpf *k, const struct kbpf_sandbox *s);	/* was any root entered? */
 
 /* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */
 int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *text, struct err *e);

@@ -143,6 +143,22 @@ int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const str
 	return r;
 }
 
+int kbpf_inode_of(struct kbpf *k, int fd, const char *what, __u64 *ret, struct err *e)
+{
+	int map = kbpf_map_fd(k, "fd_inodes"), r;
+	struct osh_fd_inode f = { 0 };
+
+	if (bpf_map_update_elem(map, &fd, &f, BPF_ANY))
+		return fail(e, errno, "map 'fd_inodes': %s", strerror(errno));
+	r = visit(k, e);
+	(void)bpf_map_lookup_elem(map, &fd, &f);
+	forget(map, &fd, 1);
+	if (!r && !f.inode)
+		r = fail(e, ENOENT, "'%s': its descriptor was not visited", what);
+	*ret = f.inode;
+	return r;
+}
+
 int kbpf_fd_check(struct kbpf *k, int fd, const char *what, struct err *e)
 {
 	int map = kbpf_map_fd(k, "fd_inodes"), r;

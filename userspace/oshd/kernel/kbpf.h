@@ -16,7 +16,8 @@ struct osh_bpf;				/* the skeleton */
 enum kmap {
 	KMAP_SANDBOXES, KMAP_BY_CGROUP, KMAP_BY_NETNS, KMAP_BY_EGRESS, KMAP_NAMES, KMAP_ADDRS, KMAP_SUFFIXES,
 	KMAP_CIDRS, KMAP_ENDPOINTS, KMAP_FRONT, KMAP_PROGRAMS, KMAP_INODES, KMAP_GLOBS, KMAP_IDENTS, KMAP_PATHS, KMAP_ENV_EXEMPT,
-	KMAP_UNIX_ALLOW, KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_DENIALS, KMAP_FUNNEL, KMAP_HOST, KMAP_LANE_SLOTS,
+	KMAP_UNIX_ALLOW, KMAP_DENIES, KMAP_DENY_GLOBS, KMAP_DENY_ROOTS, KMAP_DENY_INODES,
+	KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_DENIALS, KMAP_FUNNEL, KMAP_HOST, KMAP_LANE_SLOTS,
 	KMAP_LANE_TAILS, KMAP_RING_ALLOW, KMAP_RING_DENY, KMAP_TASK_DATA, KMAP_TASKS,
 	KMAP_MAX
 };
@@ -60,10 +61,13 @@ struct kbpf {
 	uint32_t adopted[OSH_SLOTS];	/* sandbox of a former daemon: its keys are not in a journal */
 	int steer_prog, steer_map;	/* a copy for the next sandbox; -1 = none */
 	uint64_t off;
+	int lsm;			/* LSM programs load and are asked here */
 };
 
 /* May every program of ours use task storage here (trial.c)? */
 int kbpf_has_task_storage(void);
+/* Do LSM programs load here, and does the kernel ask them? */
+int kbpf_has_lsm(void);
 
 enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_ITER };
 enum kwhere kbpf_hook_where(enum osh_hook hook);
@@ -77,6 +81,7 @@ int kbpf_prog_id(const struct kbpf *k, enum osh_hook hook, uint32_t *ret, struct
 int kbpf_steer_load(struct kbpf *k, int map_fd, int *ret_prog_fd, struct err *e);	/* for this sockmap */
 struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook);
 const char *kbpf_hook_name(enum osh_hook hook);
+bool kbpf_hook_linked(const struct kbpf *k, enum osh_hook hook);	/* once for the host, by a link of ours? */
 int kbpf_hook_off(const struct kbpf *k, enum osh_hook hook);
 
 /*
@@ -108,6 +113,9 @@ void kbpf_names_undo(struct kbpf *k, const struct kbpf_sandbox *s, const struct 
 void kbpf_names_only(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
 uint32_t kbpf_names_used(struct kbpf *k, uint32_t id);	/* listed ones; they stay for the sandbox's life */
 void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
+
+/* The address of the inode behind a descriptor of ours (inodes.c). */
+int kbpf_inode_of(struct kbpf *k, int fd, const char *what, __u64 *ret, struct err *e);
 
 /* Which groups list a program (idents.c). `path`: of a file, or the pattern that found it. */
 void kbpf_group_set(__u64 *groups, uint32_t group);

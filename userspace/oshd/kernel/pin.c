@@ -194,7 +194,7 @@ static int adopt_links(struct kbpf *k, const char *dir, struct err *e)
 	for (int h = 0; h < OSH_HOOK_MAX; h++) {
 		char path[PATH_MAX];
 
-		if (kbpf_hook_where(h) != AT_GLOBAL || kbpf_hook_off(k, h))
+		if (!kbpf_hook_linked(k, h))
 			continue;
 		if (pin_path(path, sizeof(path), dir, "link", kbpf_hook_name(h)) < 0)
 			return fail(e, ENAMETOOLONG, "pin directory '%.100s' is too long", dir);

@@ -57,7 +57,8 @@ int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 	}
 	store32(&sb->wild_budget, b->meta->wildcard_names);
 	store32(&sb->flags, (b->meta->userns ? OSH_SB_USERNS : 0) |
-			    (b->meta->exec_mode == OSH_EXEC_STRICT ? OSH_SB_STRICT : 0));
+			    (b->meta->exec_mode == OSH_EXEC_STRICT ? OSH_SB_STRICT : 0) |
+			    (b->meta->deny && k->lsm ? OSH_SB_DENY : 0) | (sb->flags & OSH_SB_DENY));
 	store32(&sb->n_globs, count_globs(k, s));
 	store32(&sb->generation, s->generation);
 	if (first)

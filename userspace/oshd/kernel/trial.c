@@ -7,6 +7,37 @@
 #include "own.h"
 
 #include <bpf/btf.h>
+#include <fcntl.h>
+
+/* file_open notes that it was asked: a kernel may load and attach programs of an LSM that it does not call. */
+static int lsm_program(int map)
+{
+	const struct bpf_insn insns[] = {
+		{ BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, 0, map },
+		{ 0 },
+		{ BPF_ST | BPF_MEM | BPF_W, BPF_REG_1, 0, 0, 1 },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+	int id = libbpf_find_vmlinux_btf_id("file_open", BPF_LSM_MAC);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_LSM_MAC, .attach_btf_id = (__u32)id);
+
+	return id > 0 ? bpf_prog_load(BPF_PROG_TYPE_LSM, "trial", "GPL", insns, ARRAY_SIZE(insns), &opts) : -1;
+}
+
+int kbpf_has_lsm(void)
+{
+	_close_ int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "trial", 4, 4, 1, NULL), prog = -1, link = -1, fd = -1;
+	__u32 zero = 0, asked = 0;
+
+	if (map >= 0)
+		prog = lsm_program(map);
+	if (prog >= 0)
+		link = bpf_raw_tracepoint_open(NULL, prog);
+	if (link >= 0)
+		fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && !bpf_map_lookup_elem(map, &zero, &asked) && asked;
+}
 
 static int storage_map(void)
 {

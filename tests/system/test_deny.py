@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`filesystem_policy.deny` of a real sandbox: what it names is read and not written, whatever the way. With LSM
+programs every entry holds; without them an existing directory does, and any other entry refuses to start."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import Tap, run  # noqa: E402
+from osh import BASE_POLICY, Daemon, Work  # noqa: E402
+
+# Each line: what is tried, in the working directory; "no" where it must fail.
+TRIES = """
+no echo x > .git/hooks/pre-commit
+no echo x > .git/hooks/new
+no mkdir .git/hooks/d
+no ln -s /bin/true .git/hooks/l
+no mv plain .git/hooks/p
+no rm .git/hooks/pre-commit
+no chmod 755 .git/hooks/pre-commit
+no rmdir .git/hooks
+no mv .git/hooks h
+no mv .git g
+no mv .git/hooks/pre-commit p
+no ln .git/hooks/pre-commit p
+no rm -r .git
+yes cat .git/hooks/pre-commit
+yes echo x > .git/description
+yes echo x > src/new
+yes mv src sources
+yes rm plain
+"""
+FILES = """
+no echo x > .git/config
+no mv plain .git/config
+no rm .git/config
+no echo x > .mcp.json
+no ln -s plain .mcp.json
+no cp plain .mcp.json
+no echo x > top.key
+no echo x > src/deep/x.key
+no mv plain src/x.key
+no echo x > made/later/x.key
+no mkdir -p t/secret/in
+no ln -s src tmp-secret/secret
+no truncate -s 0 .git/config
+no touch .git/config
+no mkdir /tmp/own
+yes mkdir -p made/later; echo x > made/later/x.c
+yes mv made moved
+yes cat .git/config
+yes mkdir -p /tmp/other; echo x > /tmp/other/f
+"""
+
+
+def fill(work):
+    for d in (".git/hooks", "src/deep", "made/later", "tmp-secret"):
+        os.makedirs(os.path.join(work, d))
+    for f in (".git/hooks/pre-commit", ".git/config", "plain", "src/deep/main.c"):
+        with open(os.path.join(work, f), "w") as out:
+            out.write("was\n")
+
+
+def deny(*entries):
+    """The policy with these entries, as YAML."""
+    return BASE_POLICY.replace("  include_workdir: true\n",
+                               "  include_workdir: true\n  read_write: [/tmp]\n  deny: [" +
+                               ", ".join(f"'{e}'" for e in entries) + "]\n")
+
+
+def start(d, w, text, script):
+    w.write("policy.yaml", text)
+    return run(d.command("sh", "-c", script), 60, cwd=w.work)
+
+
+def tries(t, d, text, lines, what):
+    """Each line in one sandbox over a fresh tree: the tree then says what was done."""
+    for line in filter(None, lines.splitlines()):
+        want, cmd = line.split(" ", 1)
+        with Work() as w:
+            d.work = w
+            fill(w.work)
+            rc, out, err = start(d, w, text, f"({cmd}) 2>/tmp/err; rc=$?; cat /tmp/err >&2; exit $rc")
+            t.ok((rc == 0) == (want == "yes") and rc < 125, f"{what}: {'works' if want == 'yes' else 'refused'}: {cmd}", rc, out, err)
+            yield w, want, cmd
+
+
+def denial(w):
+    for line in w.lines():
+        event = json.loads(line)
+        if event.get("osh", {}).get("event") == "file" and event["osh"].get("verdict") == "denied":
+            return event
+    return None
+
+
+def with_lsm(t, d):
+    text = deny(".git/hooks/**", ".git/config", ".mcp.json", "**/*.key", "*/secret/*", "/tmp/own")
+    for w, want, cmd in tries(t, d, text, TRIES + FILES, "LSM"):
+        if want == "no" and not cmd.startswith("rm -r"):
+            e = denial(w)
+            t.ok(e and e["osh"]["reason"] == "FILE_DENIED", f"LSM: on record: {cmd}", w.lines())
+    with Work() as w:
+        d.work = w
+        fill(w.work)
+        start(d, w, text, "echo x > .git/config")
+        e = denial(w) or {}
+        t.ok(os.path.join(w.work, ".git/config") in json.dumps(e), "the record has the path", w.lines())
+        rule = e.get("firewall_rule", {})
+        t.ok(rule.get("name") == "filesystem_policy.deny" and rule.get("uid") == "5", "and the entry's line in the policy", rule)
+        os.symlink("src", os.path.join(w.work, "leads"))
+        rc, _, err = start(d, w, deny("leads/x"), "true")
+        t.ok(rc == 125 and "symbolic link" in err, "an entry through a symbolic link refuses to start", rc, err)
+        rc, _, err = start(d, w, deny("src/**"), "echo y > src/deep/main.c")
+        t.ok(rc not in (0, 125), "another policy denies another tree", rc, err)
+        rc, _, err = start(d, w, BASE_POLICY, "echo y > .git/config")
+        t.ok(rc == 0, "without entries it is written", rc, err)
+        with open(os.path.join(w.work, ".git/hooks/pre-commit"), "a") as f:
+            t.ok(f.write("x") == 1, "outside of sandboxes it is written")
+
+
+def without_lsm(t, d):
+    for _ in tries(t, d, deny(".git/hooks/**"), TRIES, "mount"):
+        pass
+    with Work() as w:
+        d.work = w
+        fill(w.work)
+        os.symlink("src", os.path.join(w.work, "leads"))
+        for entry, why in ((".git/config", "existing directory"), (".mcp.json", "existing directory"),
+                           ("**/*.key", "pattern"), ("leads/deep", "symbolic link")):
+            rc, _, err = start(d, w, deny(entry), "true")
+            t.ok(rc == 125 and why in err, f"'{entry}' refuses to start, and says why", rc, err)
+            t.ok("symbolic" in why or "BPF LSM" in err, "the layer that is missing is named", err)
+        link = os.path.join(w.dir, "link")
+        os.symlink(w.work, link)
+        d.work = w
+        w.write("policy.yaml", deny(".git/hooks"))
+        cmd = d.command("sh", "-c", "echo x > .git/hooks/pre-commit")
+        cmd[cmd.index("--workdir") + 1] = link
+        rc, _, err = run(cmd, 60)
+        t.ok(rc not in (0, 125), "a working directory named by a link has its entries", rc, err)
+
+
+def main():
+    t = Tap()
+    with Work() as first, Daemon(first) as d:
+        fill(first.work)
+        rc, _, err = start(d, first, deny("**/*.never"), "true")
+        lives = rc == 0
+        t.ok(lives or ("BPF LSM" in err and not os.environ.get("OSH_VM")), f"LSM programs {'live' if lives else 'do not live'} here", err)
+        (with_lsm if lives else without_lsm)(t, d)
+        d.work = first
+    t.done()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "denied.h"
+
+#include "own.h"
+#include "programs.h"
+
+static bool ends(const char *text, size_t room)
+{
+	return text[0] == '/' && strnlen(text, room) < room;
+}
+
+int denied_tree(struct sandbox *s, const struct osh_msg_tree *t, struct chan_in *in, struct err *e)
+{
+	struct kbpf *k = s->d->kernel;
+	int r;
+
+	if (!kbpf_lsm(k) || !s->bundle.meta->deny || !ends(t->path, sizeof(t->path)) ||
+	    !ends(t->workdir, sizeof(t->workdir)) || t->kind > OSH_TREE_FILE ||
+	    (t->kind == OSH_TREE_FILE && (t->row >= s->bundle.n_fs || s->bundle.fs[t->row].mode != OSH_FS_DENY)))
+		return fail(e, EPROTO, "osh-launch reported a tree that was not asked for");
+	r = t->kind == OSH_TREE_FILE ? kbpf_deny_file(k, &s->k, t->row, t->path, in->fds[0], e)
+				     : kbpf_deny_root(k, &s->k, &s->bundle, t->workdir, t->path, in->fds[0], e);
+	if (r || t->kind == OSH_TREE_ROOT)
+		return r;
+	return programs_keep(s, in, e);	/* so that its inode is nobody else's */
+}
+
+int denied_check(const struct sandbox *s, struct err *e)
+{
+	if (!s->bundle.meta->deny || !kbpf_lsm(s->d->kernel) || kbpf_deny_has(s->d->kernel, &s->k))
+		return 0;
+#ifdef OSH_TEST
+	if (s->d->config.off & OSH_OFF_VIEW)
+		return 0;
+#endif
+	return fail(e, EPROTO, "filesystem_policy.deny: osh-launch reported no tree");
+}
