@@ -87,11 +87,13 @@ static void put_endpoint(struct buf *b, json_t *j)
 	const char *host = text_at(j, "dst_endpoint", "hostname", NULL), *ip = text_at(j, "dst_endpoint", "ip", NULL);
 	json_int_t port = number_at(j, "dst_endpoint", "port");
 
-	if (!host && !ip) {	/* of no family that has any */
+	const char *first = host ? host : ip;
+
+	if (!first) {		/* of no family that has any */
 		put_safe(b, text_at(j, "dst_endpoint", "name", NULL) ?: "-");
 		return;
 	}
-	put_safe(b, host ? host : ip);
+	put_safe(b, first);
 	if (port)
 		buf_printf(b, ":%" JSON_INTEGER_FORMAT, port);
 	if (!host || !ip)

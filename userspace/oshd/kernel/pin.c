@@ -69,6 +69,8 @@ static int read_mark(const char *dir, char ret[KBUILD_MAX], struct err *e)
 	char path[PATH_MAX];
 	ssize_t n;
 
+	snprintf(path, sizeof(path), "%s/" FRESH MARK, dir);
+	unlink(path);			/* of one who was killed before it counted */
 	snprintf(path, sizeof(path), "%s/" MARK, dir);
 	n = readlink(path, ret, KBUILD_MAX - 1);
 	if (n < 0)
