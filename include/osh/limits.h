@@ -107,3 +107,4 @@
 #define OSH_UID_EGRESS 1900010000u	/* + slot */
 #define OSH_UID_AUDIT 1900020000u
 #define OSH_UID_PARSE 1900020001u	/* one-shot readers of operator text */
+#define OSH_UID_ROOT 1900020002u	/* one-shot makers of a sandbox's certificate authority */

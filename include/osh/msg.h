@@ -127,11 +127,13 @@ struct osh_msg_launch {
 	char workdir[1024];		/* absolute path of OSH_LFD_WORKDIR as the caller names it */
 	uint64_t off;			/* test builds only: layers to leave out, OSH_OFF_* */
 };
-#define OSH_LAUNCH_TRUST 2u		/* its egress looks into TLS: its programs are to trust it */
+#define OSH_LAUNCH_TRUST 2u		/* its egress may look into TLS: its programs are to trust it */
+#define OSH_LAUNCH_JAVA 16u		/* those of Java, too: their store is large, and signed */
 #define OSH_LAUNCH_REOPEN 4u		/* open `workdir` by its path, with the caller's identity */
 #define OSH_LAUNCH_IDMAP 1u		/* called by root: workdir owner <-> run_uid by an id-mapped mount */
 
 #define OSH_LAUNCH_LSM 8u		/* LSM programs keep filesystem_policy.deny: report the trees */
+#define OSH_LAUNCH_ALL 31u
 
 /* Layers that a test build can switch off; a release build refuses a non-zero mask. */
 #define OSH_OFF_VIEW 1u			/* mount view: the host's root, read as before */

@@ -195,7 +195,6 @@ def refusals(t, w, d, set_):
             ("workdir", text.replace("include_workdir: true", "include_workdir: false"), "include_workdir"),
             ("environment", text + "process: {env: {set: {A: b}}}\n", "process.env"),
             ("landlock", text + "landlock: {compatibility: hard_requirement}\n", "landlock"),
-            ("TLS", w.policy(l7(["/a"])), "looks into TLS"),
             ("bad policy", "version: 1\nnonsense: 1\n", "stays in force")):
         rc, _, err = set_("fixed", bad)
         t.ok(rc == 1 and word in err, f"{what}: refused with the reason", rc, err)

@@ -38,7 +38,7 @@ static void clean_by_default(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(env_build(&env, NULL, "/work", caller, NULL, &e), 0);
+	assert_int_equal(env_build(&env, NULL, false, "/work", caller, NULL, &e), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(outside); i++)
 		is(&env, outside[i], NULL);
 	is(&env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -60,10 +60,10 @@ static void unknown_shell_and_no_caller(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(env_build(&env, NULL, "/", odd, NULL, &e), 0);
+	assert_int_equal(env_build(&env, NULL, false, "/", odd, NULL, &e), 0);
 	is(&env, "SHELL", "/bin/sh");
 	env_done(&env);
-	assert_int_equal(env_build(&env, NULL, "/", NULL, NULL, &e), 0);
+	assert_int_equal(env_build(&env, NULL, false, "/", NULL, NULL, &e), 0);
 	is(&env, "TERM", NULL);
 	env_done(&env);
 }
@@ -82,7 +82,7 @@ static void policy_then_command_line(void **state)
 	size_t n = 0;
 
 	(void)state;
-	assert_int_equal(env_build(&env, &b, "/", caller, given, &e), 0);
+	assert_int_equal(env_build(&env, &b, bundle_opens_tls(&b), "/", caller, given, &e), 0);
 	is(&env, "EDITOR", "vi");
 	is(&env, "CI", "2");
 	is(&env, "ABSENT", NULL);
@@ -107,11 +107,11 @@ static void trust_where_tls_is_opened(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(env_build(&env, &b, "/", caller, given, &e), 0);
+	assert_int_equal(env_build(&env, &b, bundle_opens_tls(&b), "/", caller, given, &e), 0);
 	is(&env, "SSL_CERT_FILE", NULL);
 	env_done(&env);
 	b.alts = opened;
-	assert_int_equal(env_build(&env, &b, "/", caller, given, &e), 0);
+	assert_int_equal(env_build(&env, &b, bundle_opens_tls(&b), "/", caller, given, &e), 0);
 	is(&env, "SSL_CERT_FILE", "/dev/osh/ca.pem");
 	is(&env, "NODE_EXTRA_CA_CERTS", "/dev/osh/root.pem");
 	is(&env, "CURL_CA_BUNDLE", "/mine");

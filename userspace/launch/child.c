@@ -158,6 +158,7 @@ static int view(struct child *c, struct err *e)
 				     .strict = c->b.meta->exec_mode == OSH_EXEC_STRICT,
 				     .idmap = c->a->m->flags & OSH_LAUNCH_IDMAP,
 				     .nested = c->b.meta->userns, .bundle = &c->b,
+				     .java = c->a->m->flags & OSH_LAUNCH_JAVA,
 				     .root_fd = trust ? c->a->fds[OSH_LFD_ROOT] : -1,
 				     .anchors_fd = trust ? c->a->fds[OSH_LFD_ANCHORS] : -1 };
 

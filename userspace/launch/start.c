@@ -28,7 +28,7 @@ static bool is_id(uint32_t id)
 
 int start_check(const struct osh_msg_launch *m, struct err *e)
 {
-	if (!m->id || m->n_groups > OSH_GROUPS_CALLER || (m->flags & ~(OSH_LAUNCH_IDMAP | OSH_LAUNCH_LSM | OSH_LAUNCH_TRUST | OSH_LAUNCH_REOPEN)) ||
+	if (!m->id || m->n_groups > OSH_GROUPS_CALLER || (m->flags & ~OSH_LAUNCH_ALL) ||
 	    m->uid == (uint32_t)-1 || m->gid == (uint32_t)-1)
 		return fail(e, EINVAL, "malformed request");
 	if (!is_id(m->run_uid) || !is_id(m->run_gid))

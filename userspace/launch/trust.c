@@ -103,7 +103,7 @@ int trust_write(int dev, const struct view_args *a, struct err *e)
 		r = copy(a->anchors_fd, all, e);
 	if (!r)
 		r = append(all, pem, n, e);
-	return r ? r : trust_java(dir, pem, n, &made, e);
+	return r || !a->java ? r : trust_java(dir, pem, n, &made, e);
 }
 
 /* In a directory that is ours, a link does; inside a listed tree nothing is made. */

@@ -25,6 +25,7 @@ struct view_args {
 	bool nested;			/* user namespaces inside: /proc must be writable */
 	const struct bundle *bundle;	/* process.exec.allow */
 	int root_fd, anchors_fd;	/* as OSH_LFD_*; -1 = nothing of ours is to be trusted */
+	bool java;			/* with root_fd: Java's store, too */
 };
 
 struct view {

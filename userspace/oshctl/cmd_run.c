@@ -148,7 +148,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	if (r == 0) {			/* oshd works on it; meanwhile, the rest */
 		own_close(&f->init_control);
 		own_close(&f->summary_in);
-		r = run_build_env(o, bundle, f, &env, e);
+		r = run_build_env(o, bundle, f, !bus->embedded, &env, e);
 	}
 	if (r == 0)
 		r = bus_client_answer(bus, e);

@@ -175,7 +175,7 @@ static int make_command(struct create *c, int bundle, struct err *e)
 	c->head = (struct osh_msg_init_spec){
 		.flags = *c->o.argv ? OSH_SPEC_TTY : OSH_SPEC_BASE, .umask = was, .rows = 24, .cols = 80
 	};
-	r = run_build_env(&c->o, bundle, &c->f, &env, e);
+	r = run_build_env(&c->o, bundle, &c->f, true, &env, e);
 	if (r == 0)		/* without a command, what `sandbox exec` is to have */
 		r = spec_write(c->o.argv, env.v, c->f.cwd, &c->head, &c->spec, e);
 	env_done(&env);

@@ -155,12 +155,12 @@ static int set_policy(struct env *env, const struct bundle *b, char *const *call
 	return r;
 }
 
-int env_build(struct env *env, const struct bundle *b, const char *cwd, char *const *caller,
+int env_build(struct env *env, const struct bundle *b, bool trusts, const char *cwd, char *const *caller,
 	      char *const *given, struct err *e)
 {
 	int r = set_base(env, cwd, caller, e);
 
-	for (size_t i = 0; r == 0 && b && bundle_opens_tls(b) && i < ARRAY_SIZE(trust); i++)
+	for (size_t i = 0; r == 0 && trusts && i < ARRAY_SIZE(trust); i++)
 		r = env_set(env, trust[i], e);
 	if (r == 0)
 		r = set_policy(env, b, caller, e);

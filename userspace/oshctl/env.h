@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bundle.h"
@@ -23,8 +24,8 @@ const char *env_get(char *const *list, const char *name);	/* NULL where absent *
 int env_set(struct env *env, const char *text, struct err *e);
 
 /*
- * b may be NULL. caller: environ. given: NULL terminated -e values, "NAME=value" or "NAME" for the
+ * b may be NULL. trusts: the sandbox has a certificate authority of its own. caller: environ. given: NULL terminated -e values, "NAME=value" or "NAME" for the
  * caller's value. cwd becomes PWD.
  */
-int env_build(struct env *env, const struct bundle *b, const char *cwd, char *const *caller,
+int env_build(struct env *env, const struct bundle *b, bool trusts, const char *cwd, char *const *caller,
 	      char *const *given, struct err *e);

@@ -53,7 +53,9 @@ void run_close(struct run_files *f);
 int run_compile_start(const struct run_opts *o, struct run_files *f, struct policy_job *j, struct err *e);
 int run_compile_end(const struct run_opts *o, struct run_files *f, struct policy_job *j, int *ret_bundle,
 		    struct err *e);
-int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, struct env *env, struct err *e);
+/* lasting: it has a resident oshd, which can give it another policy and so made it an authority for TLS. */
+int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, bool lasting, struct env *env,
+		  struct err *e);
 
 int run_fill_stdio(void);	/* closed stdio would be taken by the first descriptors that we open */
 int run_stdio_open(struct run_stdio *s, bool pipes, struct err *e);	/* pipes: a terminal is given as bytes too */

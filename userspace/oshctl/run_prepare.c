@@ -43,7 +43,7 @@ static int check_providers(const struct bundle *b, const struct provider_set *s,
 	return 0;
 }
 
-int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, struct env *env,
+int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, bool lasting, struct env *env,
 		  struct err *e)
 {
 	struct bundle b = { 0 };
@@ -52,7 +52,7 @@ int run_build_env(const struct run_opts *o, int bundle, const struct run_files *
 	if (r == 0)
 		r = check_providers(&b, &f->creds, e);
 	if (r == 0)
-		r = env_build(env, &b, f->cwd, environ, o->env, e);
+		r = env_build(env, &b, lasting || bundle_opens_tls(&b), f->cwd, environ, o->env, e);
 	for (size_t i = 0; r == 0 && f->creds.env[i]; i++)
 		r = env_set(env, f->creds.env[i],
 			    e); /* last: what the caller has there is the real one */

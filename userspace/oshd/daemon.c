@@ -20,6 +20,7 @@
 #include "needs.h"
 #include "own.h"
 #include "proc.h"
+#include "root.h"
 #include "sandbox.h"
 #include "upgrade.h"
 #include "state/state.h"
@@ -281,9 +282,11 @@ int daemon_start(struct daemon *d, struct err *e)
 		r = life_resume(d, e);
 	if (!r)
 		r = d->config.embedded ? bus_serve(d, d->config.bus_fd, e) : bus_listen(d, e);
-	if (!r)
-		sysbus_open(d);
-	return r;
+	if (r)
+		return r;
+	sysbus_open(d);
+	root_ahead(d);
+	return 0;
 }
 
 void daemon_stop(struct daemon *d)
@@ -309,6 +312,7 @@ void daemon_stop(struct daemon *d)
 	sd_event_unref(d->event);
 	own_close(&d->hosts_fd);
 	own_close(&d->ca_fd);
+	root_close(d);
 	if (d->anchors.fd)
 		own_close(&d->anchors.fd);
 	own_close(&d->libexec_fd);

@@ -39,6 +39,13 @@ struct root_shared {
 	struct timespec mtime;
 };
 
+/* A certificate authority that was made before a sandbox needs it; see root.h. */
+struct root_made {
+	int key, cert;
+	int64_t wall_s, boot_s;		/* when, by CLOCK_REALTIME and CLOCK_BOOTTIME */
+	bool set;
+};
+
 struct daemon {
 	struct config config;
 	char run[256];			/* /run/osh, or below --state */
@@ -72,6 +79,7 @@ struct daemon {
 	int hosts_fd;			/* operator's --upstream-hosts, or -1 */
 	int ca_fd;			/* operator's --upstream-ca, or -1 */
 	struct root_shared anchors;
+	struct root_made next_root;
 };
 
 int daemon_start(struct daemon *d, struct err *e);

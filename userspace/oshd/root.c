@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +22,7 @@
 
 #define DAY 86400
 #define SLACK (7 * DAY)			/* clocks differ, are set and jump */
+#define CLOCK_DRIFT 3600
 #define LIFE (366 * DAY)		/* a sandbox that lives longer is restarted; the key dies with it anyway */
 #define SEALS (F_SEAL_SEAL | F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
@@ -93,9 +96,10 @@ int root_make(const char *name, int key_fd, int cert_fd, struct err *e)
 	return x ? x : write_all(cert_fd, pem, n, e);
 }
 
-/* Two descriptors, no privileges, no input but a name that was checked. What it leaves is in the memfd. */
-_Noreturn static void child(const char *name, uint32_t uid, int key_fd, int cert_fd)
+/* Two descriptors, no privileges, no input but a name of ours. What it leaves is in the memfd. */
+_Noreturn static void child(const char *name, int key_fd, int cert_fd)
 {
+	const uid_t uid = OSH_UID_ROOT;
 	struct err e = { 0 };
 
 	if (dup2(key_fd, 3) < 0 || dup2(cert_fd, 4) < 0 || close_range(5, ~0u, 0) < 0 ||
@@ -123,7 +127,7 @@ static int on_maker(sd_event_source *src, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-static int spawn(struct daemon *d, const char *name, uint32_t uid, int key_fd, int cert_fd, struct err *e)
+static int spawn(struct daemon *d, const char *name, int key_fd, int cert_fd, struct err *e)
 {
 	_free_ struct maker *m = malloc(sizeof(*m));
 	_close_ int pidfd = -1;
@@ -134,7 +138,7 @@ static int spawn(struct daemon *d, const char *name, uint32_t uid, int key_fd, i
 		return fail(e, ENOMEM, "out of memory");
 	m->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (m->pid == 0)
-		child(name, uid, key_fd, cert_fd);
+		child(name, key_fd, cert_fd);
 	if (m->pid < 0)
 		return fail(e, errno, "fork: %s", strerror(errno));
 	if (sd_event_add_io(d->event, &src, pidfd, EPOLLIN, on_maker, m) < 0) {
@@ -147,21 +151,75 @@ static int spawn(struct daemon *d, const char *name, uint32_t uid, int key_fd, i
 	return 0;
 }
 
-int root_start(struct daemon *d, const char *name, uint32_t uid, int *ret_key, int *ret_cert, struct err *e)
+static int64_t seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec;
+}
+
+/* Nobody needs to know whose it is before it is used: the name is random, so that no two are called the same. */
+static int make(struct daemon *d, struct root_made *ret, struct err *e)
 {
 	_close_ int key = memfd_create("osh-root", MFD_CLOEXEC | MFD_ALLOW_SEALING), out = -1, in = -1;
+	char name[24];
+	uint64_t id;
 	int both[2], r;
 
+	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+		return fail(e, EIO, "no random bytes");
 	if (key < 0 || pipe2(both, O_CLOEXEC) < 0)
 		return fail(e, errno, "a place for the sandbox's root: %s", strerror(errno));
 	in = both[0];
 	out = both[1];
-	r = spawn(d, name, uid, key, out, e);
+	snprintf(name, sizeof(name), "%016" PRIx64, id);
+	r = spawn(d, name, key, out, e);
 	if (r < 0)
 		return r;
-	*ret_key = take_fd(&key);
-	*ret_cert = take_fd(&in);
+	*ret = (struct root_made){ take_fd(&key), take_fd(&in), seconds(CLOCK_REALTIME), seconds(CLOCK_BOOTTIME),
+				   true };
 	return 0;
+}
+
+/* Not of yesterday, and of the same clock: one that was set meanwhile gave it another life than it should have. */
+static bool fresh(const struct root_made *m)
+{
+	int64_t age = seconds(CLOCK_BOOTTIME) - m->boot_s, drift = seconds(CLOCK_REALTIME) - m->wall_s - age;
+
+	return m->set && age < DAY && drift > -CLOCK_DRIFT && drift < CLOCK_DRIFT;
+}
+
+int root_start(struct daemon *d, int *ret_key, int *ret_cert, struct err *e)
+{
+	struct root_made m = d->next_root;
+	int r = 0;
+
+	if (!fresh(&m)) {
+		root_close(d);
+		r = make(d, &m, e);
+	}
+	d->next_root = (struct root_made){ 0 };
+	if (r < 0)
+		return r;
+	*ret_key = m.key;
+	*ret_cert = m.cert;
+	return 0;
+}
+
+void root_ahead(struct daemon *d)
+{
+	if (!d->next_root.set && !d->config.embedded)
+		(void)make(d, &d->next_root, &(struct err){ 0 });
+}
+
+void root_close(struct daemon *d)
+{
+	if (!d->next_root.set)
+		return;
+	close(d->next_root.key);
+	close(d->next_root.cert);
+	d->next_root = (struct root_made){ 0 };
 }
 
 /* From the file's start to its end. Too large, or unreadable: an error, never half of the roots. */

@@ -8,11 +8,15 @@
 #include "daemon.h"
 
 /*
- * Has key and certificate made by a child that has become `uid`: *ret_key is a memfd, sealed once it is
+ * Has key and certificate made by a child without privileges, or takes those that were made ahead: *ret_key is a memfd, sealed once it is
  * filled (struct osh_root), *ret_cert the end of a pipe from which the certificate comes as PEM. This
  * process never holds the key.
  */
-int root_start(struct daemon *d, const char *name, uint32_t uid, int *ret_key, int *ret_cert, struct err *e);
+int root_start(struct daemon *d, int *ret_key, int *ret_cert, struct err *e);
+
+/* Has the next one made while nobody waits: it is a third of a start. What fails is made in the start itself. */
+void root_ahead(struct daemon *d);
+void root_close(struct daemon *d);
 
 /*
  * A sealed memfd with the host's own roots, and behind them those of `extra` (-1 = none): copied as

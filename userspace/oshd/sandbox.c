@@ -185,10 +185,11 @@ static int make_root(struct sandbox *s, const struct run_request *r, int *ret_ce
 {
 	int x;
 
-	if (!r->lasting && !bundle_opens_tls(&s->bundle))
-		return 0;		/* it costs two fifths of a start */
+	/* A run without a resident oshd has no next policy, and no authority was made ahead for it. */
+	if (s->d->config.embedded && !bundle_opens_tls(&s->bundle))
+		return 0;
 	x = root_anchors(s->d, r->ca_fd >= 0 ? r->ca_fd : s->d->ca_fd, &s->anchors_fd, e);
-	return x ? x : root_start(s->d, s->name, OSH_UID_EGRESS + s->k.slot, &s->root_fd, ret_cert, e);
+	return x ? x : root_start(s->d, &s->root_fd, ret_cert, e);
 }
 
 static int ask_mounts(struct sandbox *s, const struct run_request *r, struct err *e)
@@ -212,6 +213,7 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_f
 				    .run_gid = s->run_gid, .off = s->d->config.off,
 				    .flags = (r->uid ? 0 : OSH_LAUNCH_IDMAP) |
 					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) |
+					     (r->lasting || bundle_opens_tls(&s->bundle) ? OSH_LAUNCH_JAVA : 0) |
 					     (kbpf_lsm(s->d->kernel) ? OSH_LAUNCH_LSM : 0) |
 					     (r->reopen ? OSH_LAUNCH_REOPEN : 0) };
 	int fds[OSH_LFD_MAX] = {
@@ -390,6 +392,7 @@ static void forget(struct sandbox *s)
 	free(s);
 	if (!d->config.embedded)
 		kbpf_steer_ahead(d->kernel);
+	root_ahead(d);
 	daemon_gone(d);
 }
 
