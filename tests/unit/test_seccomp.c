@@ -61,6 +61,8 @@ static const struct attempt {
 	{ "TIOCSTI, high bit", __NR_ioctl,  { 0, HIGH | TIOCSTI, 0 }, EPERM, EPERM },
 	{ "TIOCSETD",         __NR_ioctl,   { 0, TIOCSETD, 0 }, EPERM, EPERM },
 	{ "TIOCSETD, high bit", __NR_ioctl, { 0, HIGH | TIOCSETD, 0 }, EPERM, EPERM },
+	{ "BTRFS_IOC_SNAP_CREATE_V2", __NR_ioctl, { 0, 0x50009417, 0 }, EPERM, EPERM },
+	{ "BTRFS_IOC_SUBVOL_CREATE", __NR_ioctl, { 0, HIGH | 0x5000940e, 0 }, EPERM, EPERM },
 	{ "TIOCLINUX",        __NR_ioctl,   { 0, TIOCLINUX, 0 }, EPERM, EPERM },
 	{ "PR_SET_MM",        __NR_prctl,   { PR_SET_MM, 1, 0, 0, 0 }, EPERM, EPERM },
 	{ "PR_SET_MM, high bit", __NR_prctl, { HIGH | PR_SET_MM, 1, 0, 0, 0 }, EPERM, EPERM },
