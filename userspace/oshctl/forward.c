@@ -89,14 +89,22 @@ static void reset(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));	/* an end that nobody takes for a whole answer */
 }
 
+/* By hand: who sent us a descriptor may still hold its file, and then closing ours would not end the watch. */
+static void unwatch(struct forward *f, int *fd)
+{
+	if (*fd >= 0)
+		(void)epoll_ctl(f->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	own_close(fd);
+}
+
 static void end(struct forward *f, struct conn *c, bool badly)
 {
 	for (int i = 0; badly && i < 2; i++)
 		if (!c->asking || !i)
 			reset(c->pair.fd[i]);
 	asked(f, c);
-	own_close(&c->pair.fd[0]);
-	own_close(&c->pair.fd[1]);
+	unwatch(f, &c->pair.fd[0]);
+	unwatch(f, &c->pair.fd[1]);
 	c->over = true;			/* freed when no event of this turn can name it */
 	f->n--;
 }
@@ -154,7 +162,7 @@ static void on_dialled(struct forward *f, struct conn *c)
 		return;
 	}
 	asked(f, c);
-	own_close(&c->pair.fd[1]);
+	unwatch(f, &c->pair.fd[1]);
 	c->pair.fd[1] = fd;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	c->wants[0] = c->wants[1] = 0;
