@@ -141,11 +141,25 @@ int on_delete(const struct caller *who, sd_bus_message *m, struct err *e)
 	return ask(l, force ? LV_FORCE : LV_DELETE, m, e);
 }
 
+/* As many as a sandbox can have: more would be work on everybody's loop. The text is the message's. */
+static int read_removals(sd_bus_message *m, char *ret[OSH_LABELS], size_t *ret_n, struct err *e)
+{
+	const char *key;
+	int r = sd_bus_message_enter_container(m, 'a', "s");
+
+	while (r >= 0 && (r = sd_bus_message_read(m, "s", &key)) > 0) {
+		if (*ret_n == OSH_LABELS)
+			return fail(e, E2BIG, "more than %d labels to remove", OSH_LABELS);
+		ret[(*ret_n)++] = (char *)key;
+	}
+	return r < 0 || sd_bus_message_exit_container(m) < 0 ? fail(e, EINVAL, "malformed call") : 0;
+}
+
 int on_label(const struct caller *who, sd_bus_message *m, struct err *e)
 {
 	struct state_label *set = NULL;
 	size_t n_set = 0, n_remove = 0;
-	char **remove = NULL;
+	char *remove[OSH_LABELS];
 	const char *name;
 	struct life *l;
 	int r;
@@ -155,17 +169,12 @@ int on_label(const struct caller *who, sd_bus_message *m, struct err *e)
 	r = bus_find_life(who, name, &l, e);
 	if (!r)
 		r = bus_read_labels(m, &set, &n_set, e);
-	if (!r && sd_bus_message_read_strv(m, &remove) < 0)
-		r = fail(e, EINVAL, "malformed call");
-	while (remove && remove[n_remove])
-		n_remove++;
+	if (!r)
+		r = read_removals(m, remove, &n_remove, e);
 	if (!r)
 		r = state_label(who->d->state, l->key, set, n_set, remove, n_remove, e);
 	bus_labels_free(set, n_set);
-	for (size_t i = 0; i < n_remove; i++)
-		free(remove[i]);
-	free(remove);
-	return r                                       ? r
-	       : sd_bus_reply_method_return(m, "") < 0 ? fail(e, EIO, "the answer does not leave")
-						       : 0;
+	if (!r && sd_bus_reply_method_return(m, "") < 0)
+		r = fail(e, EIO, "the answer does not leave");
+	return r;
 }

@@ -32,7 +32,7 @@ int on_run(const struct caller *who, sd_bus_message *m, struct err *e)
 	x = read_run(m, who, &r, e);
 	if (!x)
 		x = sandbox_share(d, r.uid, OSH_STARTS_EACH, e);
-	if (!x && life_name_taken(d, r.name))
+	if (!x && r.name[0] && life_name_taken(d, r.name))
 		x = fail(e, EEXIST, "the name '%s' is taken; choose another", r.name);
 	r.session_flags = OSH_OPEN_ENDS | OSH_OPEN_TIED;
 	return x ? x : sandbox_run(d, &r, m, &s, e);

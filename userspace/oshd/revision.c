@@ -8,6 +8,7 @@
 #include "methods.h"
 #include "own.h"
 #include "reload.h"
+#include "share.h"
 #include "state/state.h"
 
 struct change {
@@ -104,6 +105,17 @@ static int set_stopped(struct change *c, struct err *e)
 	return r;
 }
 
+/* What a reload would be refused for is not kept either: the loop reads it, and the disk is everybody's. */
+static int check_size(uid_t uid, int bundle_fd, struct err *e)
+{
+	struct bundle b = { 0 };
+	int r = share_open(&b, uid, bundle_fd, e);
+
+	if (!r)
+		bundle_done(&b);
+	return r;
+}
+
 static int start(struct change *c, struct sandbox *s, struct err *e)
 {
 	struct reload_request q = { .bundle_fd = c->bundle_fd, .arg = c, .commit = write_revision, .done = on_done };
@@ -122,6 +134,8 @@ int revision_set(const struct caller *who, const struct revision_request *q, sd_
 	*c = (struct change){ .d = who->d, .call = sd_bus_message_ref(call), .by = who->uid, .from = q->from,
 			      .bundle_fd = -1, .source_fd = -1 };
 	r = find(who, q->name, c, &s, e);
+	if (!r && !s)
+		r = check_size(who->uid, q->bundle_fd, e);
 	if (!r)
 		r = dup_fd(q->bundle_fd, &c->bundle_fd, e);
 	if (!r)
