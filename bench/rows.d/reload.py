@@ -76,7 +76,7 @@ def main():
             if int(generation) > 3:
                 parts[int(n)].append(tuple(map(int, us)))
         for flip in parts[10000]:
-            print(f"a {flip[2]}\nb 1000")
+            print(f"A {flip[2]}\nB 1000")
         for n in SIZES:
             t, r, f, c = (statistics.median(x) for x in zip(*parts[n]))
             print(f"note {n} rules: p50 in us: caller's whole {statistics.median(whole[n]):.0f}, tables {t:.0f}, egress ready {r:.0f}, "
