@@ -227,13 +227,13 @@ class World:
 
     # -- sandboxes -------------------------------------------------------------------------------
     @staticmethod
-    def policy(rules, more=""):
+    def policy(rules, more="", deny=None):
         """Text of a policy: system directories read only, the working directory, `rules` by rule()."""
         ro = ", ".join(p for p in SYSTEM if os.path.exists(p))
         lines = rules.splitlines(keepends=True)
         short = "".join(ln for ln in lines if ln.startswith("  - "))
         named = "".join(ln for ln in lines if not ln.startswith("  - "))
-        return (f"version: 1\nfilesystem_policy:\n  include_workdir: true\n  read_only: [{ro}]\n  read_write: [/tmp, /dev/null]\n"
+        return (f"version: 1\nfilesystem_policy:\n  include_workdir: true\n  read_only: [{ro}]\n  read_write: [/tmp, /dev/null]\n" + (f"  deny: [{deny}]\n" if deny else "")
                 + ("network:\n" + short if short else "") + ("network_policies:\n" + named if named else "") + more)
 
     def run(self, policy, argv, timeout=60, options=(), env=None):

@@ -5,6 +5,7 @@
     POLICY=web            # key of POLICIES below; default web
     EXPECT='errno=EACCES' # extended regular expression on the attack's output, inside
     EVENT='connect DEST_UNKNOWN'  # kind and reason(s, A|B) on record; "none" where the thing is simply absent
+    DENY=guarded          # a row of filesystem_policy.deny
     NET=yes               # a network attack: repeated with every BPF program left out, and without egress
     control() { ...; }    # the same outside the sandbox: must succeed, else the attack proves nothing
     attack() { ...; }     # must fail
@@ -24,7 +25,7 @@ from lib import ROOT, run  # noqa: E402
 from world import rule  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS)=(.*)$", re.M)
+FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY)=(.*)$", re.M)
 
 POLICIES = {
     "web": rule("web", ["allowed.example", "v6.example"], ["/usr/bin/curl"]),
@@ -63,7 +64,7 @@ class Attack:
         return rc == 0, out + err
 
     def inside(self, w, **kw):
-        return w.run(w.policy(self.policy), ["sh", self.script(w, "attack")], **kw)
+        return w.run(w.policy(self.policy, deny=self.field.get("DENY")), ["sh", self.script(w, "attack")], **kw)
 
     def event_missing(self, r):
         """Empty when the record is as promised."""
@@ -76,7 +77,7 @@ class Attack:
 
 def vars_of(w):
     return {"ADDRESS": w.address, "PORT": w.canary.port, "TLS4": w.tls4.server_port, "TLS6": w.tls6.server_port,
-            "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt}
+            "BUS": w.daemon.bus if w.daemon else "", "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt}
 
 
 def all_attacks(only=()):
