@@ -56,8 +56,9 @@ def pids_of(name):
 
 
 def until(cond, seconds=5.0, step=0.02):
-    """Waits for cond(); gives its last value. An emulated processor may be ten times slower than this one."""
-    end = time.monotonic() + seconds * (4 if os.environ.get("OSH_VM") else 1)
+    """Waits for cond(); gives its last value. SECONDS are those of an idle machine: a busy one or an emulated processor
+    may be ten times slower."""
+    end = time.monotonic() + seconds * (1 if seconds < 1 else 10 if os.environ.get("OSH_VM") else 4)
     while True:
         value = cond()
         if value or time.monotonic() > end:
