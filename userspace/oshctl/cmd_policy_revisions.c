@@ -57,7 +57,7 @@ struct row {
 	const char *hash;
 };
 
-static int read_field(sd_bus_message *m, const char *key, struct row *w)
+static int read_field(sd_bus_message *m, const char *key, void *data)
 {
 	static const struct {
 		const char *key, *type;
@@ -70,23 +70,8 @@ static int read_field(sd_bus_message *m, const char *key, struct row *w)
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (!strcmp(key, fields[i].key))
-			return sd_bus_message_read(m, "v", fields[i].type, (char *)w + fields[i].at);
+			return sd_bus_message_read(m, "v", fields[i].type, (char *)data + fields[i].at);
 	return sd_bus_message_skip(m, "v");
-}
-
-static int read_row(sd_bus_message *m, struct row *w)
-{
-	const char *key;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		r = sd_bus_message_read(m, "s", &key);
-		if (r >= 0)
-			r = read_field(m, key, w);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static void print_row(const struct row *w)
@@ -111,7 +96,7 @@ static int print_table(sd_bus_message *m)
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct row w = { 0 };
 
-		r = read_row(m, &w);
+		r = manager_row(m, read_field, &w);
 		if (r >= 0)
 			print_row(&w);
 	}

@@ -62,8 +62,10 @@ static int read_labels(sd_bus_message *m, struct brief *b)
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-static int read_field(sd_bus_message *m, const char *key, struct brief *b)
+static int read_field(sd_bus_message *m, const char *key, void *data)
 {
+	struct brief *b = data;
+
 	if (!strcmp(key, "name"))
 		return sd_bus_message_read(m, "v", "s", &b->name);
 	if (!strcmp(key, "state"))
@@ -76,21 +78,6 @@ static int read_field(sd_bus_message *m, const char *key, struct brief *b)
 	if (!strcmp(key, "exit-status"))
 		return sd_bus_message_read(m, "v", "u", &b->exit);
 	return !strcmp(key, "labels") ? read_labels(m, b) : sd_bus_message_skip(m, "v");
-}
-
-static int read_brief(sd_bus_message *m, struct brief *b)
-{
-	const char *key;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		r = sd_bus_message_read(m, "s", &key);
-		if (r >= 0)
-			r = read_field(m, key, b);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static char *age(uint64_t us)
@@ -191,7 +178,7 @@ static int list_text(sd_bus_message *answer)
 	while ((r = sd_bus_message_at_end(answer, false)) == 0) {
 		struct brief b = { 0 };
 
-		r = read_brief(answer, &b);
+		r = manager_row(answer, read_field, &b);
 		if (r >= 0)
 			r = add_row(&t, &b);
 		if (r < 0)

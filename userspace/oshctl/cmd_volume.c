@@ -15,28 +15,15 @@ struct row {
 	uint32_t uid, users;
 };
 
-static int read_field(sd_bus_message *m, const char *key, struct row *w)
+static int read_field(sd_bus_message *m, const char *key, void *data)
 {
+	struct row *w = data;
+
 	if (!strcmp(key, "name"))
 		return sd_bus_message_read(m, "v", "s", &w->name);
 	if (!strcmp(key, "uid"))
 		return sd_bus_message_read(m, "v", "u", &w->uid);
 	return !strcmp(key, "sandboxes") ? sd_bus_message_read(m, "v", "u", &w->users) : sd_bus_message_skip(m, "v");
-}
-
-static int read_row(sd_bus_message *m, struct row *w)
-{
-	const char *key;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		r = sd_bus_message_read(m, "s", &key);
-		if (r >= 0)
-			r = read_field(m, key, w);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static void print_row(const struct row *w)
@@ -62,7 +49,7 @@ static int print_all(sd_bus_message *m, bool json)
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct row w = { 0 };
 
-		r = json ? manager_json(m, &j) : read_row(m, &w);
+		r = json ? manager_json(m, &j) : manager_row(m, read_field, &w);
 		if (r >= 0 && !json)
 			print_row(&w);
 	}

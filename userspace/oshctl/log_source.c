@@ -7,9 +7,9 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#include "bus_find.h"
 #include "log_line.h"
 #include "manager.h"
+#include "manager_call.h"
 #include "osh/msg.h"
 #include "own.h"
 
@@ -84,18 +84,10 @@ int log_source_fetch(struct log_source *s, struct err *e)
 {
 	sd_bus_message *answer = NULL;
 	sd_bus *bus = NULL;
-	int fd, r = bus_find_resident(s->socket, &fd, e);
+	int r = manager_open(&bus, s->socket, e);
 
-	if (r < 0)
-		return r;
-	r = sd_bus_new(&bus);
-	if (r >= 0)
-		r = sd_bus_set_fd(bus, fd, fd);
-	if (r < 0)
-		close(fd);
-	else
-		r = sd_bus_start(bus);
-	r = r < 0 ? fail(e, -r, "bus: %s", strerror(-r)) : ask(s, bus, &answer, e);
+	if (r == 0)
+		r = ask(s, bus, &answer, e);
 	if (r == 0)
 		r = read_answer(s, answer, e);
 	sd_bus_message_unref(answer);

@@ -155,23 +155,35 @@ int manager_json_value(sd_bus_message *m, struct json *j)
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-int manager_json(sd_bus_message *m, struct json *j)
+int manager_row(sd_bus_message *m, int (*field)(sd_bus_message *m, const char *key, void *data), void *data)
 {
 	const char *key;
 	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
-	json_obj(j);
 	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
 		r = sd_bus_message_read(m, "s", &key);
-		if (r >= 0) {
-			json_key(j, key);
-			r = manager_json_value(m, j);
-		}
+		if (r >= 0)
+			r = field(m, key, data);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(m);
 	}
-	json_end(j);
 	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int json_field(sd_bus_message *m, const char *key, void *data)
+{
+	json_key(data, key);
+	return manager_json_value(m, data);
+}
+
+int manager_json(sd_bus_message *m, struct json *j)
+{
+	int r;
+
+	json_obj(j);
+	r = manager_row(m, json_field, j);
+	json_end(j);
+	return r;
 }
 
 void manager_print(const char *text, FILE *out)

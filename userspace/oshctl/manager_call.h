@@ -22,6 +22,9 @@ int manager_filled(int filled, struct err *e);
 int manager_add_fd(sd_bus_message *m, const char *key, int fd); /* an option; -1 is left out */
 int manager_add_labels(sd_bus_message *m, char *const *labels); /* NULL terminated "K=V"; a{ss} */
 
+/* a{sv}: field() reads or skips each value, and gives what sd-bus gave. */
+int manager_row(sd_bus_message *m, int (*field)(sd_bus_message *m, const char *key, void *data), void *data);
+
 /* a{sv} of simple values, as an object with its keys in order. -EBADMSG for what no method gives.
  */
 int manager_json(sd_bus_message *m, struct json *j);

@@ -3,26 +3,15 @@
 
 #include <systemd/sd-bus.h>
 
-#include "bus_find.h"
 #include "chan.h"
 #include "manager.h"
+#include "manager_call.h"
 #include "own.h"
 
 int sessions_init(struct sessions *c, const char *socket, const char *name, struct err *e)
 {
-	int fd, r = bus_find_resident(socket, &fd, e);
-
 	*c = (struct sessions){ .name = name };
-	if (r < 0)
-		return r;
-	r = sd_bus_new(&c->bus);
-	if (r >= 0)
-		r = sd_bus_set_fd(c->bus, fd, fd);
-	if (r < 0)
-		close(fd);
-	else
-		r = sd_bus_start(c->bus);
-	return r < 0 ? fail(e, -r, "bus: %s", strerror(-r)) : 0;
+	return manager_open(&c->bus, socket, e);
 }
 
 void sessions_done(struct sessions *c)
