@@ -248,7 +248,8 @@ struct osh_msg_file {
 	uint32_t mode;			/* of a directory that is made, & 0777 */
 	char path[1024];		/* absolute, NUL terminated */
 };
-#define OSH_FILE_MAKE 1u		/* make the directory where there is none (its parent exists) */
+#define OSH_FILE_MAKE 1u		/* make the directory where there is none (its parent exists); as PLAIN */
+#define OSH_FILE_PLAIN 2u		/* no link on the way and none at its end: it is to be written to from outside */
 
 /* A directory of the host that oshd opened, to be mounted in the sandbox's view. */
 struct osh_msg_mount {

@@ -255,6 +255,10 @@ def hostile(t, w, d, uid):
     t.ok(rc == 1 and "/dev/zero: a device" in err and "fifo: a FIFO" in err, f"{who}: a device is not read", rc, err)
     rc, out, err = s.copy("download", "/sandbox/out/hostile/link", to)
     t.ok(rc == 0 and "sandbox:x:" in open(os.path.join(to, "link")).read(), f"{who}: a link that was named leads where the sandbox sees it", rc, err)
+    for place in ("/sandbox/out/hostile/in/up", "/sandbox/out/hostile/in/up/new/", "/sandbox/out/hostile/in/up/in/new"):
+        rc, out, err = s.copy("upload", "/etc/passwd", place)
+        t.ok(rc == 1 and "symbolic link" in err and "'up'" in err, f"{who}: nothing is uploaded through a link that it left: {place}", rc, err)
+    t.ok(not any(s.ask("has", "/sandbox/out/hostile/" + x) == "True" for x in ("passwd", "new", "in/new")), f"{who}: and nothing is made there")
     rc, out, err = s.copy("download", "/sandbox/out/huge", to)
     st = os.stat(os.path.join(to, "huge"))
     t.ok(rc == 0 and st.st_size == 1 << 40 and st.st_blocks * 512 < 10 << 20, f"{who}: a huge file with holes costs what is in it", rc, err)

@@ -482,9 +482,18 @@ def t_file():
         s.file(d, 1, 0o4751)
         fd = s.expect("INIT_FD")[2][0]
         assert os.fstat(fd).st_mode & 0o7777 == 0o751
+    os.symlink("/etc", d + "/link")
+    for path, flags, code in ((d + "/link/passwd", 0, 0), (d + "/link/passwd", 2, 40), (d + "/link", 2, 40), (d + "/link/", 1, 40),
+                              (d + "/link/new", 1, 40), (d + "/new/new", 1, 2), (d + "/../" + d[5:], 2, 0), ("/", 2, 0)):
+        s = Session(i)
+        s.file(path, flags)
+        assert s.expect("INIT_FD") if not code else s.error()[0] == code, (path, flags)
+    assert os.listdir(d) == ["link"] and not os.path.exists("/etc/new")
+    os.unlink(d + "/link")
     os.rmdir(d)
     for path, flags, code in (("/nowhere/x", 0, 2), ("/nowhere/x", 1, 2), ("etc", 0, 22), ("", 0, 22), ("/etc/passwd", 1, 20),
-                              ("/" + "x" * 1023, 0, 22), ("/etc", 2, 22)):
+                              ("/" + "x" * 1023, 0, 22), ("/etc", 4, 22),
+                              ("/" + "x" * 300, 2, 36)):
         s = Session(i)
         s.file(path, flags)
         got = s.error()

@@ -157,8 +157,8 @@ static int open_path(struct job *j, enum copy_side side, const char *path, int *
 {
 	int fd;
 
-	if (side == j->c.inside)
-		return ask_file(j, path, 0, ret_fd, e);
+	if (side == j->c.inside)	/* what is read may be named by a link; what is written is what was named */
+		return ask_file(j, path, side == COPY_TO ? OSH_FILE_PLAIN : 0, ret_fd, e);
 	fd = outside(path, O_PATH, e);
 	if (fd >= 0)
 		*ret_fd = fd;
