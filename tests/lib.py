@@ -8,10 +8,28 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# A test that is told to end does so the ordinary way: what it made is removed by `with`, `finally` and atexit.
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def told_to_end(signum, frame):
+    """The ordinary way: what the test made is removed by `with`, `finally` and atexit. Where it hung is said first."""
+    said = "".join(traceback.format_stack(frame)[-8:]).splitlines()
+    os.write(1, "".join(f"# {ln}\n" for ln in ["told to end, was in:", *said]).encode(errors="replace"))
+    sys.exit(128 + signum)
+
+
+def crashed(kind, value, tb):
+    """A test that ends by an exception is a failed test that says why, on a reader's first lines."""
+    print(f"not ok - ended by {kind.__name__}: " + (str(value).splitlines() or [""])[0][:300])
+    for ln in "".join(traceback.format_exception(kind, value, tb)).splitlines()[-18:]:
+        print("# " + ln)
+    sys.stdout.flush()
+
+
+signal.signal(signal.SIGTERM, told_to_end)
+sys.excepthook = crashed
 
 BUILD = os.path.join(ROOT, os.environ.get("OSH_BUILD", "build"))
 
@@ -82,7 +100,7 @@ def leftovers():
     return found
 
 
-def run(args, timeout=60, **kw):
+def run(args, timeout=200, **kw):
     """subprocess.run with output as text, never a traceback for a timeout: rc 124 then."""
     try:
         p = subprocess.run(args, timeout=timeout, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -56,9 +56,9 @@ def pids_of(name):
 
 
 def until(cond, seconds=5.0, step=0.02):
-    """Waits for cond(); gives its last value. SECONDS are those of an idle machine: a busy one or an emulated processor
-    may be ten times slower."""
-    end = time.monotonic() + seconds * (1 if seconds < 1 else 10 if os.environ.get("OSH_VM") else 4)
+    """Waits for cond(); gives its last value. What must come may be slow in coming, on a busy or an emulated processor;
+    less than a second is a look at what must not come."""
+    end = time.monotonic() + (seconds if seconds < 1 else max(60, 10 * seconds))
     while True:
         value = cond()
         if value or time.monotonic() > end:
@@ -154,7 +154,7 @@ class Daemon:
         if self.p and self.p.poll() is None:
             self.p.terminate()
             try:
-                self.p.wait(20)
+                self.p.wait(120)
             except subprocess.TimeoutExpired:
                 self.p.kill()
                 self.p.wait()

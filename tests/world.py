@@ -56,7 +56,7 @@ class Server(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def finish_request(self, request, client):
-        request.settimeout(30)
+        request.settimeout(120)
         if self.context:          # in the connection's own thread: a slow client stops nobody else
             request = self.context.wrap_socket(request, server_side=True)
         super().finish_request(request, client)
@@ -236,7 +236,7 @@ class World:
         return (f"version: 1\nfilesystem_policy:\n  include_workdir: true\n  read_only: [{ro}]\n  read_write: [/tmp, /dev/null]\n" + (f"  deny: [{deny}]\n" if deny else "")
                 + ("network:\n" + short if short else "") + ("network_policies:\n" + named if named else "") + more)
 
-    def run(self, policy, argv, timeout=60, options=(), env=None):
+    def run(self, policy, argv, timeout=200, options=(), env=None):
         self.n += 1
         if self.daemon:
             where = ["--socket", self.daemon.bus]

@@ -192,7 +192,7 @@ static void hear(struct running *r)
 	struct pollfd p = { .fd = r->out, .events = POLLIN };
 	char line[32] = "";
 
-	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(poll(&p, 1, 120000), 1);
 	assert_true(read(r->out, line, sizeof(line) - 1) > 0);
 	r->pid = atoi(line);
 	assert_true(r->pid > 0);
@@ -413,7 +413,7 @@ static void world_remove(void)
 		closedir(d);
 	rmdir(w.disk);
 	rmdir(w.dir);
-	for (int i = 0; i < 100 && rmdir(w.cgroup) < 0 && errno == EBUSY; i++)
+	for (int i = 0; i < 3000 && rmdir(w.cgroup) < 0 && errno == EBUSY; i++)
 		usleep(20000);
 }
 
@@ -440,7 +440,7 @@ static int world_main(int argc, char **argv, void (*prepare)(void), int (*tests)
 		world_view();
 		prepare();
 		world_seal();
-		alarm(120);
+		alarm(280);
 		status = tests();
 		exit(status ? 1 : 0);
 	}

@@ -60,7 +60,7 @@ class Attack:
 
     def control(self, w):
         """(worked, output); outside, as root."""
-        rc, out, err = run(["sh", self.script(w, "control")], 30, cwd=w.work)
+        rc, out, err = run(["sh", self.script(w, "control")], 200, cwd=w.work)
         return rc == 0, out + err
 
     def inside(self, w, **kw):

@@ -30,7 +30,7 @@
 #include <cmocka.h>
 
 #define RUN_UID 1900009999u
-#define WAIT_MS 20000
+#define WAIT_MS 120000
 
 struct rig {
 	pid_t pid;			/* osh-launch */

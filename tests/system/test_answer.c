@@ -134,13 +134,13 @@ static void test_taken(void **state)
 
 	(void)state;
 	assert_ptr_not_equal(q, MAP_FAILED);
-	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(poll(&p, 1, 120000), 1);
 	assert_int_equal(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, q), 0);
 	assert_int_equal(poll(&p, 1, 0), 0);	/* nobody else is told of it any more */
 	sit(&x, log);
 	assert_int_equal(watch(&x, listener, mem), 0);
 	for (int i = 0; i < 2; i++) {		/* the caller goes on, and asks twice more */
-		assert_int_equal(poll(&p, 1, 10000), 1);
+		assert_int_equal(poll(&p, 1, 120000), 1);
 		calls_round(x.epoll_fd, &x.a);
 	}
 	assert_int_equal(status(pid), 0);
@@ -287,7 +287,7 @@ static void test_cage(void **state)
 
 	(void)state;
 	assert_int_equal(dup2(zero, 0), 0);
-	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(poll(&p, 1, 120000), 1);
 	assert_int_equal(taken_over(listener, let_through), 100 + SIGSYS);
 	assert_int_equal(taken_over(listener, give_descriptor), 100 + SIGSYS);
 	assert_int_equal(taken_over(listener, overwrite), 0);

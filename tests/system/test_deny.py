@@ -71,7 +71,7 @@ def deny(*entries):
 
 def start(d, w, text, script):
     w.write("policy.yaml", text)
-    return run(d.command("sh", "-c", script), 60, cwd=w.work)
+    return run(d.command("sh", "-c", script), 200, cwd=w.work)
 
 
 def tries(t, d, text, lines, what):
@@ -137,7 +137,7 @@ def without_lsm(t, d):
         w.write("policy.yaml", deny(".git/hooks"))
         cmd = d.command("sh", "-c", "echo x > .git/hooks/pre-commit")
         cmd[cmd.index("--workdir") + 1] = link
-        rc, _, err = run(cmd, 60)
+        rc, _, err = run(cmd, 200)
         t.ok(rc not in (0, 125), "a working directory named by a link has its entries", rc, err)
 
 

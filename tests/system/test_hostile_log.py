@@ -53,7 +53,7 @@ def run(d, w, log):
     p = subprocess.Popen([OSHCTL, "run", "--socket", d.bus, "-p", w.policy, "--workdir", w.work, "--log", log, "--",
                           "/bin/true"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        return p.wait(20), p.stderr.read()
+        return p.wait(120), p.stderr.read()
     except subprocess.TimeoutExpired:
         p.kill()
         return "hangs", ""

@@ -147,7 +147,7 @@ def t_ends_with_command():
     os.close(w)
     i.expect("INIT_STARTED")
     assert ended(i.value("INIT_EXITED")) == 5
-    assert select.select([r], [], [], 10)[0] and os.read(r, 1) == b"", "a process lives on"
+    assert select.select([r], [], [], 120)[0] and os.read(r, 1) == b"", "a process lives on"
     os.close(r)
     i.close()
 
@@ -159,9 +159,9 @@ def t_ends_with_oshctl():
     os.close(w)
     i.expect("INIT_STARTED")
     i.sock.close()
-    assert select.select([r], [], [], 10)[0] and os.read(r, 1) == b"", "a process lives on"
+    assert select.select([r], [], [], 120)[0] and os.read(r, 1) == b"", "a process lives on"
     os.close(r)
-    i.proc.wait(20)
+    i.proc.wait(120)
 
 
 def t_agent_cannot_reach_pid1():
@@ -267,7 +267,7 @@ def pty_init(argv, flags=wire.TTY, **kw):
 
 def read_all(master):
     out = b""
-    while select.select([master], [], [], 20)[0]:
+    while select.select([master], [], [], 120)[0]:
         try:
             more = os.read(master, 65536)
         except OSError:
@@ -293,7 +293,7 @@ def read_line(fd):
     """A pty may hand out a line in pieces."""
     got = b""
     while not got.endswith(b"\n"):
-        assert select.select([fd], [], [], 10)[0], got
+        assert select.select([fd], [], [], 120)[0], got
         got += os.read(fd, 100)
     return got
 

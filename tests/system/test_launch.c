@@ -42,7 +42,7 @@ static void test_run(void **state)
 	prepared(&r, id, &p, &in);
 	go(&r, id);
 	snprintf(path, sizeof(path), "/proc/%u/environ", p.pid);
-	for (int i = 0; i < 200; i++) {	/* until it has executed: without an environment */
+	for (int i = 0; i < 6000; i++) {	/* until it has executed: without an environment */
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		got = read(fd, text, sizeof(text));
 		close(fd);
@@ -318,7 +318,7 @@ static void test_resident(void **state)
 	close(fds[OSH_SFD_MANAGER]);
 	own_close(&r.peer);
 	kill(r.pid, SIGCONT);
-	for (int i = 0; i < 200 && (r.peer = dial(r.socket)) < 0; i++)
+	for (int i = 0; i < 6000 && (r.peer = dial(r.socket)) < 0; i++)
 		usleep(10000);
 	assert_true(r.peer >= 0);
 	next(&r, &in);
@@ -335,7 +335,7 @@ static void test_resident(void **state)
 	close(pidfd);
 	assert_int_equal(rig_end(&r), 0);	/* nothing to keep: it leaves */
 	assert_int_not_equal(access(r.socket, F_OK), 0);
-	for (int i = 0; i < 200 && cgroup_remove(cgroups.box_fd, id) == -EBUSY; i++)
+	for (int i = 0; i < 6000 && cgroup_remove(cgroups.box_fd, id) == -EBUSY; i++)
 		usleep(10000);
 	assert_false(cgroup_there(id));
 }

@@ -59,7 +59,7 @@ def main():
         subprocess.run(["sleep", "2"])                   # multicast of the new device is over
         for a in ATTEMPTS:
             before = sent()
-            r = w.run(policy, [w.attempt, *a.split()], timeout=60)
+            r = w.run(policy, [w.attempt, *a.split()], timeout=200)
             t.ok(r.rc == 1 and sent() == before, f"{a}: refused, and no packet left ({sent() - before})", r)
         before = sent()
         r = w.run(policy, ["curl", "-sS", "--cacert", w.ca, "https://allowed.example/hello"])
@@ -67,10 +67,10 @@ def main():
         before = sent()
         # Nobody answers there: curl is told to end once a packet was seen, however long the egress takes to start.
         seen = os.path.join(w.work, "seen")
-        script = f"curl -sS -m 100 https://far.example/ & p=$!; while kill -0 $p && [ ! -e {seen} ]; do sleep 0.1; done; kill $p"
-        client = threading.Thread(target=w.run, args=(policy, ["sh", "-c", script]), kwargs={"timeout": 120})
+        script = f"curl -sS -m 300 https://far.example/ & p=$!; while kill -0 $p && [ ! -e {seen} ]; do sleep 0.1; done; kill $p"
+        client = threading.Thread(target=w.run, args=(policy, ["sh", "-c", script]), kwargs={"timeout": 400})
         client.start()
-        went = until(lambda: sent() > before, 20)
+        went = until(lambda: sent() > before, 60)
         open(seen, "w").close()
         client.join()
         t.ok(went, "an allowed host beyond the device: the egress' packets are counted")

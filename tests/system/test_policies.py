@@ -24,7 +24,7 @@ def main():
     t = Tap()
     with Work() as w:
         def sandbox(path, *cmd):
-            return run([OSHCTL, "run", "-p", path, "--workdir", w.work, "--", *cmd], timeout=60)
+            return run([OSHCTL, "run", "-p", path, "--workdir", w.work, "--", *cmd], timeout=200)
 
         for name, (text, *words) in BAD.items():
             path = w.write("bad.yaml", text)

@@ -40,7 +40,7 @@ def open_session(manager, fd, flags):
     send(manager, "INIT_OPEN", struct.pack("=II", flags, 0), [fd])
 
 
-def recv(sock, timeout=20):
+def recv(sock, timeout=120):
     """(name, payload, fds), or None when the peer closed. A timeout is an error."""
     if not select.select([sock], [], [], timeout)[0]:
         raise TimeoutError("no message")
@@ -131,7 +131,7 @@ class Init:
         """Ends the session; the exit status of osh-init."""
         self.sock.close()
         try:
-            return self.proc.wait(20)
+            return self.proc.wait(120)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             raise
