@@ -126,6 +126,7 @@ bench: ready ## ratios against peers, interleaved
 deps: ## install what is missing (apt-get)
 	$(Q)tests/deps
 install: all ## install into DESTDIR
+	$(if $(TEST)$(SAN),$(error a build for tests is never installed))
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/osh $(DESTDIR)$(PREFIX)/share/osh/presets
 	install -m755 $B/oshctl $(DESTDIR)$(PREFIX)/bin/
 	install -m755 $(filter-out $B/oshctl,$(programs:%=$B/%)) $(DESTDIR)$(PREFIX)/libexec/osh/

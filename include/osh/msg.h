@@ -135,13 +135,17 @@ struct osh_msg_launch {
 #define OSH_LAUNCH_LSM 8u		/* LSM programs keep filesystem_policy.deny: report the trees */
 #define OSH_LAUNCH_ALL 31u
 
-/* Layers that a test build can switch off; a release build refuses a non-zero mask. */
-#define OSH_OFF_VIEW 1u			/* mount view: the host's root, read as before */
-#define OSH_OFF_LANDLOCK 2u
-#define OSH_OFF_SECCOMP 4u
-#define OSH_OFF_NFT 8u
-#define OSH_OFF_NETNS 16u
-#define OSH_OFF_HOOK(h) (1ull << (16 + (h)))	/* enum osh_hook: a BPF program is not attached */
+/* Layers that a test build can leave out, OSH_OFF_VIEW etc.; a release build refuses a non-zero mask. */
+enum osh_layer {
+#define LAYER(id, name) OSH_LAYER_##id,
+#include "osh/layers.def"
+#undef LAYER
+};
+enum osh_off {
+#define LAYER(id, name) OSH_OFF_##id = 1u << OSH_LAYER_##id,
+#include "osh/layers.def"
+#undef LAYER
+};
 
 enum osh_prepared_fd {			/* of OSH_MSG_PREPARED */
 	OSH_PFD_PIDFD,			/* of the future osh-init */

@@ -6,6 +6,8 @@
     EXPECT='errno=EACCES' # extended regular expression on the attack's output, inside
     EVENT='connect DEST_UNKNOWN'  # kind and reason(s, A|B) on record; "none" where the thing is simply absent
     DENY=guarded          # a row of filesystem_policy.deny
+    ALONE='seccomp'       # layers each of which alone stops it: without one it succeeds (test_without.py); default none
+    LSM='kind REASON'     # with LSM programs it is stopped without those layers as well, and this is on record
     NET=yes               # a network attack: repeated with every BPF program left out, and without egress
     control() { ...; }    # the same outside the sandbox: must succeed, else the attack proves nothing
     attack() { ...; }     # must fail
@@ -25,7 +27,7 @@ from lib import ROOT, run  # noqa: E402
 from world import rule  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY)=(.*)$", re.M)
+FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY|ALONE|LSM)=(.*)$", re.M)
 
 POLICIES = {
     "web": rule("web", ["allowed.example", "v6.example"], ["/usr/bin/curl"]),

@@ -4,5 +4,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
+ALONE='seccomp'
 control() { attempt suid "$WORK"; }
 attack() { attempt suid "$WORK"; }

@@ -3,5 +3,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|EACCES|EAFNOSUPPORT|EPROTONOSUPPORT|ENOSYS)'
 EVENT='socket FAMILY'
+ALONE='seccomp'
 control() { attempt socket 16 3 9; }
 attack() { attempt socket 16 3 9; }

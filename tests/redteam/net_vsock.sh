@@ -3,6 +3,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|EACCES|EAFNOSUPPORT)'
 EVENT='socket FAMILY'
+ALONE='seccomp'
 NET=yes
 control() { attempt socket 40 1 0; }
 attack() { attempt socket 40 1 0; }

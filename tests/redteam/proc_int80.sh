@@ -3,5 +3,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='.'
 EVENT='none'
+ALONE='seccomp'
 control() { attempt int80; }
 attack() { attempt int80; }

@@ -3,5 +3,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|ENOSYS)'
 EVENT='syscall SYSCALL'
+ALONE='seccomp'
 control() { attempt keyctl; }
 attack() { attempt keyctl; }

@@ -3,5 +3,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|EACCES|ENOSYS)'
 EVENT='syscall SYSCALL'
+ALONE='seccomp'
 control() { attempt perf; }
 attack() { attempt perf; }

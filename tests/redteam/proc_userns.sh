@@ -3,5 +3,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|ENOSYS|ENOSPC)'
 EVENT='syscall SYSCALL'
+ALONE='seccomp'
 control() { attempt unshare user; }
 attack() { attempt unshare user; }

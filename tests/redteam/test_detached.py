@@ -4,7 +4,6 @@
 tracker among them; and with the egress killed whenever it appears. Every attack still fails and nothing
 arrives outside. Needs a test build (`make TEST=1`), which is made here."""
 import os
-import subprocess
 import sys
 import threading
 
@@ -12,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 os.environ["OSH_BUILD"] = "build/test"
 import attacks  # noqa: E402
-from lib import ROOT, Tap  # noqa: E402
+from lib import Tap, test_build  # noqa: E402
 from osh import kill, pids_of  # noqa: E402
 from world import World  # noqa: E402
 
@@ -33,10 +32,7 @@ def kill_egress(stop):
 
 def main():
     t = Tap()
-    p = subprocess.run(["make", "--no-print-directory", "-j2", "TEST=1", "all", "tools"], cwd=ROOT, text=True,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if not t.ok(p.returncode == 0, "a test build is made", p.stdout[-2000:]):
-        t.done()
+    test_build(t)
     with World() as w:
         net = [a for a in attacks.all_attacks() if a.net]
         for hook in attacks.hooks(("CGROUP", "EGRESS", "GLOBAL", "NETNS", "TC")):

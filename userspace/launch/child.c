@@ -20,6 +20,7 @@
 #include "chan.h"
 #include "cred.h"
 #include "landlock.h"
+#include "left_out.h"
 #include "netns.h"
 #include "own.h"
 #include "paths.h"
@@ -40,15 +41,11 @@ struct child {
 	int abi;
 };
 
-static bool off(const struct child *c, uint64_t layer)
+static bool off(const struct child *c, enum osh_off layer)
 {
-#ifdef OSH_TEST
-	return c->a->m->off & layer;
-#else
 	(void)c;
 	(void)layer;
-	return false;
-#endif
+	return LEFT_OUT(c->a->m->off, layer);
 }
 
 /* In the child, so that osh-launch does not wait for the kernel to build a network stack. */
@@ -204,14 +201,14 @@ static int programs(struct child *c, struct err *e)
 
 static int trees(struct child *c, struct err *e)
 {
-	if (off(c, OSH_OFF_VIEW) || !c->b.meta->deny || !(c->a->m->flags & OSH_LAUNCH_LSM))
+	if (!c->b.meta->deny || !(c->a->m->flags & OSH_LAUNCH_LSM))
 		return 0;
 	return trees_send(CHANNEL, c->a->m, &c->paths, &c->b, e);
 }
 
 static int credentials(struct child *c, struct err *e)
 {
-	return cred_drop(c->a->m->run_uid, c->a->m->run_gid, e);
+	return off(c, OSH_OFF_CAPS) ? 0 : cred_drop(c->a->m->run_uid, c->a->m->run_gid, e);
 }
 
 static int landlock(struct child *c, struct err *e)

@@ -50,7 +50,7 @@ static int listener_steer(const struct netns_args *a, int fd, int netns_fd, int 
 
 	if (bpf_map_update_elem(a->steer_map_fd, &zero, &value, BPF_ANY) < 0)
 		return fail(e, errno, "listener into the steering map: %s", strerror(errno));
-	if (LEFT_OUT_HOOK(a->off, STEER)) {	/* any descriptor: the link is only held and closed */
+	if (LEFT_OUT(a->off, OSH_OFF_STEER)) {	/* any descriptor: the link is only held and closed */
 		*ret_link = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
 		return *ret_link < 0 ? fail(e, errno, "dup: %s", strerror(errno)) : 0;
 	}

@@ -43,7 +43,7 @@ int netns_prepare(const struct netns_args *a, int *ret_fd, struct err *e)
 		err = nft_install(e);
 	if (!err) {
 		route_add_base(&r, a->net6);
-		if (!LEFT_OUT_HOOK(a->off, DNS))
+		if (!LEFT_OUT(a->off, OSH_OFF_DNS))
 			tc_add_dns(&r, a->dns_prog_fd);
 		err = rtnl_flush(&r, e);
 	}

@@ -139,7 +139,7 @@ static int load_kernel(struct daemon *d, struct err *e)
 			return r;
 	}
 	host_unlock(d);			/* what follows takes long, and is our own */
-	r = kbpf_load(&d->kernel, d->config.embedded, d->config.off, e);
+	r = kbpf_load(&d->kernel, d->config.embedded, &d->config.off.hooks, e);
 	if (!r)
 		r = kbpf_attach_global(d->kernel, e);
 	if (!r)

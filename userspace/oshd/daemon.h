@@ -11,6 +11,7 @@
 #include "err.h"
 #include "kernel/bpf.h"
 #include "kernel/cgroup.h"
+#include "off.h"
 #include "osh/limits.h"
 
 struct sandbox;
@@ -27,7 +28,7 @@ struct config {
 	const char *socket;		/* NULL = <run>/bus */
 	const char *upstream_hosts;	/* operator's own, NULL = none */
 	const char *upstream_ca;
-	uint64_t off;			/* test builds: OSH_OFF_* */
+	struct off off;			/* test builds: layers that are left out */
 };
 
 /* The host's trusted roots as they were copied last; see root.h. */

@@ -29,9 +29,5 @@ int denied_check(const struct sandbox *s, struct err *e)
 {
 	if (!s->bundle.meta->deny || !kbpf_lsm(s->d->kernel) || kbpf_deny_has(s->d->kernel, &s->k))
 		return 0;
-#ifdef OSH_TEST
-	if (s->d->config.off & OSH_OFF_VIEW)
-		return 0;
-#endif
 	return fail(e, EPROTO, "filesystem_policy.deny: osh-launch reported no tree");
 }

@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "oshd: must be started by root\n");
 		return 1;
 	}
-	d.config.off = off_from_env();
+	off_from_env(&d.config.off);
 	r = daemon_start(&d, &e);
 	if (r < 0) {
 		fprintf(stderr, "oshd: %s\n", e.text);

@@ -4,5 +4,22 @@
 
 #include <stdint.h>
 
-/* OSH_TEST_OFF="connect4,landlock,..." as a mask of OSH_OFF_*; always 0 in a release build. */
-uint64_t off_from_env(void);
+#include "kernel/bpf.h"
+
+struct off {
+	uint64_t layers;		/* OSH_OFF_*, of osh-launch */
+	struct kbpf_off hooks;
+};
+
+/*
+ * OSH_TEST_OFF="landlock,osh_connect4,..." by the names of layers.def and hooks.def. "LSM", "CGROUP" etc.
+ * are all programs of that place, "all" is everything; a "+" before a word puts it back.
+ */
+#ifdef OSH_TEST
+void off_from_env(struct off *ret);
+#else
+static inline void off_from_env(struct off *ret)
+{
+	*ret = (struct off){ 0 };
+}
+#endif

@@ -210,7 +210,7 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_f
 {
 	struct osh_msg_launch m = { .id = s->k.id, .uid = r->uid, .gid = r->gid,
 				    .n_groups = r->n_groups, .run_uid = s->run_uid,
-				    .run_gid = s->run_gid, .off = s->d->config.off,
+				    .run_gid = s->run_gid, .off = s->d->config.off.layers,
 				    .flags = (r->uid ? 0 : OSH_LAUNCH_IDMAP) |
 					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) |
 					     (r->lasting || bundle_opens_tls(&s->bundle) ? OSH_LAUNCH_JAVA : 0) |

@@ -14,7 +14,7 @@ int upgrade_adopt(struct daemon *d, struct err *e)
 	if (!kbpf_is_whole(d->pins))
 		return fail(e, ENOENT, "'%s' is not whole", d->pins);
 	d->adopted = true;
-	r = kbpf_adopt(&d->kernel, d->pins, d->config.off, e);
+	r = kbpf_adopt(&d->kernel, d->pins, &d->config.off.hooks, e);
 	if (!r && kbpf_replaces(d->kernel))
 		r = kbpf_replace(d->kernel, d->pins, d->cgroups.box_fd, d->cgroups.egress_fd, e);
 	if (r < 0 && !cgroup_busy(d->cgroups.instance_fd)) {

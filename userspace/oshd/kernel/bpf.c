@@ -57,7 +57,7 @@ const char *kbpf_hook_name(enum osh_hook hook)
 
 int kbpf_hook_off(const struct kbpf *k, enum osh_hook hook)
 {
-	return !!(k->off & OSH_OFF_HOOK(hook));
+	return (int)(k->off.w[hook / 64] >> hook % 64 & 1);
 }
 
 struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook)
@@ -65,14 +65,14 @@ struct bpf_program *kbpf_program(const struct kbpf *k, enum osh_hook hook)
 	return bpf_object__find_program_by_name(k->obj, kbpf_hook_name(hook));
 }
 
-static int check_off(uint64_t off, struct err *e)
+static int check_off(const struct kbpf_off *off, struct err *e)
 {
 #ifdef OSH_TEST
 	(void)off;
 	(void)e;
 	return 0;
 #else
-	return off ? fail(e, EINVAL, "layers can be left out in a test build only") : 0;
+	return off && (off->w[0] | off->w[1]) ? fail(e, EINVAL, "layers can be left out in a test build only") : 0;
 #endif
 }
 
@@ -323,7 +323,7 @@ static int load(struct kbpf **ret, int small, struct err *e)
 	return 0;
 }
 
-int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
+int kbpf_load(struct kbpf **ret, int small, const struct kbpf_off *off, struct err *e)
 {
 	int r = check_off(off, e);
 
@@ -337,8 +337,8 @@ int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e)
 		lsm_state = LSM_REFUSED;
 		r = load(ret, small, e);
 	}
-	if (!r)
-		(*ret)->off = off;
+	if (!r && off)
+		(*ret)->off = *off;
 	return r;
 }
 

@@ -20,21 +20,27 @@ enum osh_hook {
 	OSH_HOOK_MAX
 };
 
+/* Programs that are never attached, a bit each by enum osh_hook. None, unless built with OSH_TEST. */
+struct kbpf_off {
+	uint64_t w[2];
+};
+_Static_assert(OSH_HOOK_MAX <= 128, "struct kbpf_off has a bit for each hook");
+
 struct kbpf;				/* the loaded object */
 
 /*
- * Opens, sizes and loads. `small`: maps sized for one embedded run (faster load). `off`: OSH_OFF_HOOK
- * mask of programs that are never attached; must be 0 unless built with OSH_TEST.
+ * Opens, sizes and loads. `small`: maps sized for one embedded run (faster load). `off`: NULL = nothing
+ * is left out.
  * Every error names the kernel feature that is missing.
  */
-int kbpf_load(struct kbpf **ret, int small, uint64_t off, struct err *e);
+int kbpf_load(struct kbpf **ret, int small, const struct kbpf_off *off, struct err *e);
 
 /* Attach the GLOBAL programs (exec, fork). */
 int kbpf_attach_global(struct kbpf *k, struct err *e);
 
 /* Pin maps, GLOBAL links and programs below `dir` (a bpffs directory that exists); reuse them instead. */
 int kbpf_pin(struct kbpf *k, const char *dir, struct err *e);
-int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e);
+int kbpf_adopt(struct kbpf **ret, const char *dir, const struct kbpf_off *off, struct err *e);
 int kbpf_is_whole(const char *dir);	/* a pin that was completed; else nothing was ever enforced by it */
 void kbpf_unpin(const char *dir);
 

@@ -60,7 +60,7 @@ struct kbpf {
 	int own_progs;			/* prog[] are descriptors of pins, to be closed */
 	uint32_t adopted[OSH_SLOTS];	/* sandbox of a former daemon: its keys are not in a journal */
 	int steer_prog, steer_map;	/* a copy for the next sandbox; -1 = none */
-	uint64_t off;
+	struct kbpf_off off;
 	int lsm;			/* LSM programs load and are asked here */
 };
 

@@ -218,7 +218,7 @@ static int adopt_loaded(struct kbpf *k, const char *dir, struct err *e)
 	return r ? r : adopt_links(k, dir, e);
 }
 
-int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e)
+int kbpf_adopt(struct kbpf **ret, const char *dir, const struct kbpf_off *off, struct err *e)
 {
 	char build[KBUILD_MAX];
 	struct kbpf *k = NULL;
@@ -228,7 +228,8 @@ int kbpf_adopt(struct kbpf **ret, const char *dir, uint64_t off, struct err *e)
 		r = kbpf_open(&k, e);
 	if (r < 0)
 		return r;
-	k->off = off;
+	if (off)
+		k->off = *off;
 	k->replaces = !!strcmp(build, k->build);
 	r = adopt_maps(k, dir, e);
 	if (!r)

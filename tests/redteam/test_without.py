@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every attack of this directory again with one layer left out, for each layer in turn: the mount view, Landlock, the
+filter of system calls, nftables, the dropping of capabilities. It still fails; where one layer alone holds, the
+attack says so (ALONE), and then it must succeed without that layer, so that the word stays true, unless this kernel
+refuses it to every user. LSM programs, where they live, are a further layer: LSM says that they hold it then.
+Needs a test build (`make TEST=1`), which is made here.
+`test_without.py [LAYER=PATTERN...]` runs some; in the virtual machine only what LSM programs are to hold."""
+import fnmatch
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+os.environ["OSH_BUILD"] = "build/test"
+import attacks  # noqa: E402
+from lib import Tap, run, test_build  # noqa: E402
+from world import World  # noqa: E402
+
+# Which attacks a layer is about. Those that run as root, with capabilities, are the ones that touch nothing lasting.
+LAYERS = {
+    "view": "file_* engine_* proc_*",
+    "landlock": "*",
+    "seccomp": "file_* proc_* net_*",
+    "nft": "net_* dns_*",
+    "caps": "proc_[bfikpu]* net_[prv]*",
+}
+
+
+def lsm_lives(w):
+    """Only where they do, a pattern may be denied (tests/system/test_deny.py)."""
+    return w.run(w.policy("", deny="'**/*.never'"), ["true"]).rc == 0
+
+
+def stopped(a, w):
+    before = w.canary.counts()
+    r = a.inside(w)
+    return r.rc not in (0, 125) and "ok" not in r.out.split() and w.canary.counts() == before, r
+
+
+def kernel_refuses(a, w):
+    """Also to a user outside of any sandbox: a sysctl of this machine."""
+    rc, out, _ = run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--no-new-privs",
+                      "sh", a.script(w, "attack")], 30, cwd=w.work)
+    return rc != 0 and "ok" not in out.split()
+
+
+def one(t, w, a, layer, lsm):
+    a.control(w)        # some make here what the attack is about
+    good, r = stopped(a, w)
+    if layer not in alone(a):
+        t.ok(good, f"without {layer}: {a.name} is still denied", r)
+    elif lsm and "LSM" in a.field:
+        t.ok(good and r.has(*a.field["LSM"].split()), f"without {layer}: {a.name} is denied by LSM programs, {a.field['LSM']}", r)
+    elif good and kernel_refuses(a, w):
+        t.ok(True, f"without {layer}: {a.name} is refused by this kernel to every user")
+    else:
+        t.ok(not good and r.rc != 125, f"without {layer}: {a.name} succeeds, as it says", r)
+
+
+def alone(a):
+    return a.field.get("ALONE", "").split()
+
+
+def wanted(a, layer):
+    if os.environ.get("OSH_VM"):    # time there is dear: what LSM programs hold
+        return layer in alone(a) and "LSM" in a.field
+    return any(fnmatch.fnmatchcase(a.name, p) for p in LAYERS[layer].split())
+
+
+def main():
+    t = Tap()
+    only = [x.split("=", 1) for x in sys.argv[1:]]
+    test_build(t)
+    with World() as w:
+        for layer in LAYERS:
+            with w.resident(env={"OSH_TEST_OFF": layer}):
+                lsm = lsm_lives(w)
+                for a in attacks.all_attacks():
+                    if wanted(a, layer) if not only else any(o == layer and fnmatch.fnmatchcase(a.name, p) for o, p in only):
+                        one(t, w, a, layer, lsm)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
