@@ -57,6 +57,7 @@
  * Logs(a{sv} options) -> (a(uuuh))	files of logs that last: owner, kind (enum osh_journal_kind), number, for reading; oldest first.
  *						The caller's own; root and osh-admin: all, or those of option `user`
  * Backup(h to)					osh-admin: the database, written there
+ * Doctor() -> (a(uus) rows)			what the machine can do, tried by a child: id, state and note (osh/probe.h)
  */
 #define MANAGER_CREATE "Create"
 #define MANAGER_START "Start"
@@ -75,6 +76,7 @@
 #define MANAGER_POLICY_ROLLBACK "PolicyRollback"
 #define MANAGER_LOGS "Logs"
 #define MANAGER_BACKUP "Backup"
+#define MANAGER_DOCTOR "Doctor"
 
 #define MANAGER_OPT_USER "user"		/* u: of Logs */
 #define MANAGER_OPT_SOURCE "source"	/* h: text of the policy; kept for PolicyGet, never read by oshd */

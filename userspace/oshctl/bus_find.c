@@ -75,9 +75,8 @@ static char **daemon_env(void)
 	return envp;
 }
 
-static _Noreturn void become_oshd(const char *path, int bus, pid_t parent)
+static _Noreturn void become_oshd(const char *path, const char *const *args, int bus, pid_t parent)
 {
-	char *argv[] = { (char *)"oshd", (char *)MANAGER_EMBEDDED, (char *)MANAGER_BUS_FD, (char *)"3", NULL };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)setsid();
@@ -88,30 +87,39 @@ static _Noreturn void become_oshd(const char *path, int bus, pid_t parent)
 	    (bus == BUS_FD && fcntl(BUS_FD, F_SETFD, 0) < 0) ||
 	    syscall(SYS_close_range, BUS_FD + 1u, UINT_MAX, 0) < 0)
 		_exit(127);
-	execve(path, argv, daemon_env());
+	execve(path, (char *const *)args, daemon_env());
 	_exit(127);
+}
+
+int bus_start_oshd(const char *const *args, int fd, pid_t *ret_pid, struct err *e)
+{
+	char path[PATH_MAX];
+	pid_t self = getpid(), pid;
+	int r = oshd_path(path, e);
+
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid == 0)
+		become_oshd(path, args, fd, self);
+	*ret_pid = pid;
+	return pid < 0 ? fail(e, errno, "fork: %s", strerror(errno)) : 0;
 }
 
 static int embed(int *ret_fd, pid_t *ret_pid, struct err *e)
 {
-	char path[PATH_MAX];
-	pid_t self = getpid(), pid;
-	int pair[2], r = oshd_path(path, e);
+	static const char *const args[] = { "oshd", MANAGER_EMBEDDED, MANAGER_BUS_FD, "3", NULL };
+	int pair[2], r;
 
-	if (r < 0)
-		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(e, errno, "socketpair: %s", strerror(errno));
-	pid = fork();
-	if (pid == 0)
-		become_oshd(path, pair[1], self);
+	r = bus_start_oshd(args, pair[1], ret_pid, e);
 	close(pair[1]);
-	if (pid < 0) {
+	if (r < 0) {
 		close(pair[0]);
-		return fail(e, errno, "fork: %s", strerror(errno));
+		return r;
 	}
 	*ret_fd = pair[0];
-	*ret_pid = pid;
 	return 0;
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of docs/architecture.md, "Which layer keeps which promise", with a probe a row. A probe
- * reads /proc and /sys or asks for a version. A BPF LSM that is listed may still refuse programs, and
- * only loading one would tell, so it counts as unproved.
+ * Two ways to know of a row. A probe reads /proc and /sys or asks for a version: cheap, for `policy explain`. A BPF
+ * LSM that is listed may still refuse programs, and only loading one would tell, so there it counts as unproved.
+ * What was tried (osh/probes.def, hooks.def) is for `doctor`.
  */
 #include "layers.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -142,29 +143,59 @@ static enum layer_state requests(enum protocol p, char note[64])
 	return kept ? LAYER_LIVES : LAYER_MISSING;
 }
 
+static enum layer_state seccomp(char note[64])
+{
+	(void)note;
+	return prctl(PR_GET_SECCOMP) >= 0 ? LAYER_LIVES : LAYER_MISSING;
+}
+
+enum {
+#define HOOK(id, program, where) AT_##id,
+#include "osh/hooks.def"
+#undef HOOK
+};
+
 #define ON(kind) (1u << ASK_##kind)
-#define INSIDE(name, protocol) \
-	{ REACH, protocol, "only listed requests pass", name, NULL, 0, "" }
 #define REACH (ON(CONNECT) | ON(REQUEST))
+#define VIEW (ON(FILE) | ON(EXEC))
+#define T(id) OSH_PROBE_##id
+#define H(id) (OSH_PROBE_HOOK + AT_##id)
+#define ROW(kinds, promise, name, probe, ...) { kinds, PROTO_NONE, promise, name, probe, { __VA_ARGS__ }, 0, "" },
+#define INSIDE(name, protocol) \
+	{ REACH, protocol, "only the listed requests are sent", name, NULL, { T(STEER), H(STEER) }, 0, "" },
 
 /* clang-format off */
 static struct layer layers[] = {
-	{ ON(DNS), PROTO_NONE, "only listed names resolve", "tc program on lo", kernel_bpf, 0, "" },
-	{ ON(DNS), PROTO_NONE, "only listed names resolve", "no resolver is reachable", net_namespace, 0, "" },
-	{ REACH, PROTO_NONE, "only (host, port, program) connects", "cgroup connect4/connect6", cgroup_bpf, 0, "" },
-	{ REACH, PROTO_NONE, "only (host, port, program) connects", "nft default drop", netfilter, 0, "" },
-	{ REACH, PROTO_NONE, "only (host, port, program) connects", "bare lo, no route", net_namespace, 0, "" },
-	{ REACH, PROTO_NONE, "who a program is", "identity set at exec", kernel_bpf, 0, "" },
-	{ REACH, PROTO_NONE, "at which addresses", "egress, and its own cgroup hooks", egress, 0, "" },
-	{ ON(FILE) | ON(EXEC), PROTO_NONE, "files", "mount view of listed paths", mount_namespace, 0, "" },
-	{ ON(FILE) | ON(EXEC), PROTO_NONE, "files", "Landlock", landlock, 0, "" },
-	{ ON(FILE), PROTO_NONE, "files", "BPF LSM file hooks", bpf_lsm, 0, "" },
-	{ ON(EXEC), PROTO_NONE, "programs that may run", "BPF LSM bprm hook", bpf_lsm, 0, "" },
-	INSIDE("osh-egress, rest", PROTO_REST),
-	INSIDE("osh-egress, websocket", PROTO_WEBSOCKET),
-	INSIDE("osh-egress, graphql", PROTO_GRAPHQL),
-	INSIDE("osh-egress, json-rpc", PROTO_JSONRPC),
-	INSIDE("osh-egress, mcp", PROTO_MCP),
+	ROW(ON(DNS), "only listed names resolve", "tc program on lo", kernel_bpf, T(TC), H(DNS))
+	ROW(ON(DNS), "only listed names resolve", "no resolver is reachable", net_namespace, T(NETNS))
+	ROW(REACH, "only (host, port, program) connects", "cgroup connect4/connect6", cgroup_bpf,
+	    T(BPF), H(CONNECT4), H(CONNECT6))
+	ROW(REACH, "only (host, port, program) connects", "nft default drop", netfilter, T(NFT))
+	ROW(REACH, "only (host, port, program) connects", "bare lo, no route", net_namespace, T(NETNS))
+	ROW(REACH, "who a program is", "identity set at exec", kernel_bpf, T(BPF), H(EXEC), H(FORK), H(EXIT))
+	ROW(REACH, "at which addresses", "egress, and its own cgroup hooks", egress, T(BPF), H(ECONNECT4), H(ECONNECT6))
+	ROW(VIEW, "files", "mount view of listed paths", mount_namespace, T(SPACES), T(MOUNTS))
+	ROW(VIEW, "files", "Landlock", landlock, T(LANDLOCK))
+	ROW(ON(FILE), "files", "BPF LSM file hooks", bpf_lsm, T(LSM), H(FILE_OPEN))
+	ROW(0, "what `deny` names in writable trees", "BPF LSM file hooks", bpf_lsm, T(LSM), H(CREATE), H(RENAME), H(LINK))
+	ROW(0, "what `deny` names in writable trees", "directories that exist: read-only mounts", mount_namespace, T(MOUNTS))
+	ROW(ON(EXEC), "programs that may run", "Landlock", landlock, T(LANDLOCK))
+	ROW(ON(EXEC), "programs that may run", "mount view of listed paths", mount_namespace, T(SPACES), T(MOUNTS))
+	INSIDE("osh-egress, rest", PROTO_REST)
+	INSIDE("osh-egress, websocket", PROTO_WEBSOCKET)
+	INSIDE("osh-egress, graphql", PROTO_GRAPHQL)
+	INSIDE("osh-egress, json-rpc", PROTO_JSONRPC)
+	INSIDE("osh-egress, mcp", PROTO_MCP)
+	ROW(0, "no UDP, no other families", "cgroup sendmsg, bind, sock_create", cgroup_bpf, T(BPF), H(SENDMSG4), H(BIND4), H(SOCK))
+	ROW(0, "no UDP, no other families", "seccomp family list", seccomp, T(SECCOMP))
+	ROW(0, "no UDP, no other families", "bare lo, no route", net_namespace, T(NETNS))
+	ROW(0, "unix sockets outside", "cgroup connect_unix, sendmsg_unix", cgroup_bpf, T(BPF), H(CONNECTU), H(SENDMSGU))
+	ROW(0, "unix sockets outside", "mount view of listed paths", mount_namespace, T(SPACES), T(MOUNTS))
+	ROW(0, "unix sockets outside", "Landlock scopes", landlock, T(SCOPES))
+	ROW(0, "system calls", "seccomp allowlist, on record", seccomp, T(SECCOMP), T(NOTIFY))
+	ROW(0, "processes outside", "pid namespace", net_namespace, T(SPACES))
+	ROW(0, "processes outside", "seccomp allowlist", seccomp, T(SECCOMP))
+	ROW(0, "processes outside", "Landlock scopes", landlock, T(SCOPES))
 	{ 0 },
 };
 /* clang-format on */
@@ -174,6 +205,41 @@ const struct layer *layers_probe(void)
 	for (struct layer *l = layers; l->name; l++) {
 		l->note[0] = 0;
 		l->state = l->probe ? l->probe(l->note) : requests(l->inside, l->note);
+	}
+	return layers;
+}
+
+static const struct osh_probe_row *row_of(const struct osh_probe_row *rows, size_t n, uint16_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].id == id)
+			return &rows[i];
+	return NULL;
+}
+
+static void judge(struct layer *l, const struct osh_probe_row *rows, size_t n)
+{
+	l->note[0] = 0;
+	l->state = LAYER_LIVES;
+	for (size_t i = 0; i < LAYER_TRIED && l->tried[i]; i++) {
+		const struct osh_probe_row *r = row_of(rows, n, l->tried[i]);
+
+		if (r && r->state == OSH_PROBE_LACKS) {
+			l->state = LAYER_MISSING;
+			snprintf(l->note, sizeof(l->note), "%.63s", r->note);
+			return;
+		}
+		if (!r || r->state != OSH_PROBE_WORKS)
+			l->state = LAYER_UNPROVED;
+	}
+}
+
+const struct layer *layers_judge(const struct osh_probe_row *rows, size_t n)
+{
+	for (struct layer *l = layers; l->name; l++) {
+		judge(l, rows, n);
+		if (l->state == LAYER_LIVES && !l->probe)
+			l->state = requests(l->inside, l->note);
 	}
 	return layers;
 }

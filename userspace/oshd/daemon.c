@@ -29,7 +29,7 @@
 
 #define STOP_US 5000000			/* how long a stop waits for sandboxes to go */
 
-static int find_libexec(struct daemon *d, struct err *e)
+int daemon_find_libexec(struct daemon *d, struct err *e)
 {
 	char path[PATH_MAX], *slash;
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -249,7 +249,7 @@ static bool is_alive(void *data, uint32_t id)
 int daemon_start(struct daemon *d, struct err *e)
 {
 	static int (*const steps[])(struct daemon *, struct err *) = {
-		raise_limits, name_instance, lock_run, open_state, find_libexec, open_upstream, make_loop, home_sweep,
+		raise_limits, name_instance, lock_run, open_state, daemon_find_libexec, open_upstream, make_loop, home_sweep,
 		host_lock, host_pins,
 	};
 	int r = needs_check(e), swept;
@@ -295,6 +295,7 @@ void daemon_stop(struct daemon *d)
 	bool all = d->config.embedded || d->stopping || (d->fresh && !d->n_sandboxes);
 	struct err e = { 0 };
 
+	doctor_close(d);
 	if (d->event)
 		bus_close(d);
 	sysbus_close(d);

@@ -19,9 +19,11 @@ struct sysbus;
 struct launcher;
 struct life;
 struct auditor;
+struct doctor;
 struct state;
 
 struct config {
+	bool probe;			/* tries the machine (trials.h), and serves nobody */
 	bool embedded;			/* one run of oshctl, nothing pinned, ends with its bus */
 	int bus_fd;			/* embedded: the connected socket, else -1 */
 	const char *state;		/* NULL = /var/lib/osh and /run/osh */
@@ -67,6 +69,7 @@ struct daemon {
 	struct launcher *launcher;
 	struct auditor *auditor;
 	struct state *state;		/* created sandboxes; NULL when embedded */
+	struct doctor *doctor;		/* NULL = nobody has asked yet */
 	struct removal *removals;	/* directories on their way out */
 	struct life *lives;		/* created sandboxes, running or not */
 	struct sandbox *slots[OSH_SLOTS];
@@ -83,6 +86,7 @@ struct daemon {
 	struct root_made next_root;
 };
 
+int daemon_find_libexec(struct daemon *d, struct err *e);
 int daemon_start(struct daemon *d, struct err *e);
 void daemon_end(struct daemon *d);	/* ends every sandbox, then the loop */
 void daemon_gone(struct daemon *d);	/* a sandbox or a caller has gone: is that the end? */

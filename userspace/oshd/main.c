@@ -9,8 +9,9 @@
 #include "daemon.h"
 #include "manager.h"
 #include "off.h"
+#include "trials.h"
 
-enum { OPT_STATE = 256, OPT_SOCKET, OPT_EMBEDDED, OPT_BUS_FD, OPT_HOSTS, OPT_CA, OPT_HELP, OPT_VERSION };
+enum { OPT_STATE = 256, OPT_SOCKET, OPT_EMBEDDED, OPT_BUS_FD, OPT_HOSTS, OPT_CA, OPT_PROBE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -19,6 +20,7 @@ static const struct option options[] = {
 	{ "bus-fd", required_argument, NULL, OPT_BUS_FD },
 	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
 	{ "upstream-ca", required_argument, NULL, OPT_CA },
+	{ "probe", no_argument, NULL, OPT_PROBE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
@@ -43,6 +45,7 @@ static int read_options(int argc, char **argv, struct config *c)
 		case OPT_BUS_FD: c->bus_fd = atoi(optarg); break;
 		case OPT_HOSTS: c->upstream_hosts = optarg; break;
 		case OPT_CA: c->upstream_ca = optarg; break;
+		case OPT_PROBE: c->probe = true; break;
 		case OPT_HELP: fputs(usage, stdout); return 1;
 		case OPT_VERSION: puts("oshd " OSH_VERSION); return 1;
 		default: fputs(usage, stderr); return 2;
@@ -69,6 +72,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "oshd: must be started by root\n");
 		return 1;
 	}
+	if (d.config.probe)
+		return trials_run(&d);
 	off_from_env(&d.config.off);
 	r = daemon_start(&d, &e);
 	if (r < 0) {

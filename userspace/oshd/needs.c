@@ -23,7 +23,7 @@ static const struct {
 	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
 };
 
-static int check_caps(struct err *e)
+int needs_caps(struct err *e)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct have[2] = { 0 };
@@ -41,7 +41,7 @@ static int check_caps(struct err *e)
 }
 
 /* BPF programs, cgroups and the host's network belong to the machine's own root. */
-static int check_user_namespace(struct err *e)
+int needs_own_root(struct err *e)
 {
 	FILE *f = fopen("/proc/self/uid_map", "re");
 	unsigned inside = 1, outside = 1, n = 0;
@@ -59,6 +59,6 @@ int needs_check(struct err *e)
 	int r = kernel_check(e);
 
 	if (!r)
-		r = check_user_namespace(e);
-	return r ? r : check_caps(e);
+		r = needs_own_root(e);
+	return r ? r : needs_caps(e);
 }

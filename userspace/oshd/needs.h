@@ -4,4 +4,6 @@
 
 #include "err.h"
 
-int needs_check(struct err *e);
+int needs_check(struct err *e);		/* all of them: */
+int needs_own_root(struct err *e);
+int needs_caps(struct err *e);

@@ -20,6 +20,11 @@ enum kwhere kbpf_hook_where(enum osh_hook hook)
 	return hook_where[hook];
 }
 
+bool kbpf_hook_is_lsm(enum osh_hook hook)
+{
+	return hook_where[hook] == AT_LSM;
+}
+
 bool kbpf_hook_linked(const struct kbpf *k, enum osh_hook hook)
 {
 	return (hook_where[hook] == AT_GLOBAL || (hook_where[hook] == AT_LSM && k->lsm)) && !kbpf_hook_off(k, hook);

@@ -342,6 +342,32 @@ int kbpf_load(struct kbpf **ret, int small, const struct kbpf_off *off, struct e
 	return r;
 }
 
+int kbpf_try_hook(enum osh_hook hook, struct err *e)
+{
+	struct bpf_program *p;
+	struct kbpf *k = NULL;
+	int r = kbpf_open(&k, e);
+
+	if (r < 0)
+		return r;
+	bpf_object__for_each_program(p, k->obj)
+		bpf_program__set_autoload(p, p == kbpf_program(k, hook));
+	r = size_maps(k, e);
+	if (!r)
+		r = size_tasks(k, 1, e);
+	if (!r)
+		r = size_lanes(k, e);
+	if (!r)
+		r = kbpf_load_object(k, e);
+	if (r < 0 && complaint[0]) {	/* the kernel's reason alone: what it means is the reader's to say */
+		const char *why = strstr(complaint, "load failed");
+
+		(void)fail(e, -r, "%s", why ? why : complaint);
+	}
+	kbpf_free(k);
+	return r;
+}
+
 void kbpf_free(struct kbpf *k)
 {
 	if (!k)

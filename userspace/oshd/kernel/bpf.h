@@ -35,6 +35,12 @@ struct kbpf;				/* the loaded object */
  */
 int kbpf_load(struct kbpf **ret, int small, const struct kbpf_off *off, struct err *e);
 
+/* Loads this one program alone, to say what the kernel has against it; nothing stays. */
+int kbpf_try_hook(enum osh_hook hook, struct err *e);
+/* Is task storage there for every program of ours; are LSM programs asked (trial.c)? */
+int kbpf_has_task_storage(void);
+int kbpf_has_lsm(void);
+
 /* Attach the GLOBAL programs (exec, fork). */
 int kbpf_attach_global(struct kbpf *k, struct err *e);
 
@@ -66,6 +72,7 @@ int kbpf_map_fd(const struct kbpf *k, const char *name);	/* borrowed; -ENOENT */
 /* One that can only be looked up in, for the unprivileged roles; the caller's to close. */
 int kbpf_map_fd_ro(const struct kbpf *k, const char *name);
 int kbpf_prog_fd(const struct kbpf *k, enum osh_hook hook);	/* borrowed */
+bool kbpf_hook_is_lsm(enum osh_hook hook);
 
 /* A copy of the sk_lookup program with a sockmap of its own; both descriptors become the caller's. */
 int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e);

@@ -64,11 +64,6 @@ struct kbpf {
 	int lsm;			/* LSM programs load and are asked here */
 };
 
-/* May every program of ours use task storage here (trial.c)? */
-int kbpf_has_task_storage(void);
-/* Do LSM programs load here, and does the kernel ask them? */
-int kbpf_has_lsm(void);
-
 enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_ITER };
 enum kwhere kbpf_hook_where(enum osh_hook hook);
 
