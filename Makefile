@@ -64,7 +64,7 @@ $(foreach p,$(programs),$(eval $(call program,$p)))
 $B/userspace/egress/%.o $B/tests/unit/%.o $B/tests/differential/%.o $B/tests/tools/%.o: private CPPFLAGS += -Iuserspace/egress
 $B/userspace/init/%.o: private HARDEN := $(filter-out -fPIE,$(HARDEN)) -fno-pie
 
-$B/policy-compiler/embed.o $B/fuzz/obj/policy-compiler/embed.o: $(wildcard policy-compiler/*/*.yaml)
+$B/policy-compiler/embed.o $B/fuzz/obj/policy-compiler/embed.o: $(wildcard policy-compiler/*/*.yaml policy-compiler/*/*.json)
 $B/%.o: %.c
 	@mkdir -p $(@D); echo "  CC   $<"
 	$(Q)$(CC) $(ALLFL) $(CPPFLAGS) -c $< -o $@

@@ -29,9 +29,26 @@ EMBED(file_pip, "presets/pip.yaml");
 EMBED(file_cargo, "presets/cargo.yaml");
 EMBED(file_go, "presets/go.yaml");
 
-static const struct {
+EMBED(profile_anthropic, "profiles/anthropic.json");
+EMBED(profile_anthropic_token, "profiles/anthropic-token.json");
+EMBED(profile_openai, "profiles/openai.json");
+EMBED(profile_copilot, "profiles/copilot.json");
+EMBED(profile_cursor, "profiles/cursor.json");
+EMBED(profile_google, "profiles/google.json");
+EMBED(profile_github, "profiles/github.json");
+EMBED(profile_github_git, "profiles/github-git.json");
+EMBED(profile_gitlab, "profiles/gitlab.json");
+EMBED(profile_gitlab_git, "profiles/gitlab-git.json");
+EMBED(profile_npm, "profiles/npm.json");
+EMBED(profile_pypi, "profiles/pypi.json");
+EMBED(profile_aws, "profiles/aws.json");
+EMBED(profile_generic, "profiles/generic.json");
+
+struct file {
 	const char *name, *start, *end;
-} presets[] = {
+};
+
+static const struct file presets[] = {
 #define NAMED(text, name) { text, embed_file_##name, embed_file_##name##_end }
 #define PRESET(name) NAMED(#name, name)
 	PRESET(default),
@@ -47,6 +64,25 @@ static const struct {
 	PRESET(pip),
 	PRESET(cargo),
 	PRESET(go),
+};
+
+/* In the order in which discovery asks: an agent's first one with a variable that is set is taken. */
+static const struct file profiles[] = {
+#define PROFILE(text, name) { text, embed_profile_##name, embed_profile_##name##_end }
+	PROFILE("anthropic", anthropic),
+	PROFILE("anthropic-token", anthropic_token),
+	PROFILE("openai", openai),
+	PROFILE("copilot", copilot),
+	PROFILE("cursor", cursor),
+	PROFILE("google", google),
+	PROFILE("github", github),
+	PROFILE("github-git", github_git),
+	PROFILE("gitlab", gitlab),
+	PROFILE("gitlab-git", gitlab_git),
+	PROFILE("npm", npm),
+	PROFILE("pypi", pypi),
+	PROFILE("aws", aws),
+	PROFILE("generic", generic),
 };
 
 /* Two symbols of the assembler, not two C objects: the distance is taken of numbers. */
@@ -71,4 +107,17 @@ struct slice embed_preset(const char *name)
 const char *embed_preset_name(size_t i)
 {
 	return i < ARRAY_SIZE(presets) ? presets[i].name : NULL;
+}
+
+struct slice embed_profile(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++)
+		if (!strcmp(profiles[i].name, name))
+			return between(profiles[i].start, profiles[i].end);
+	return (struct slice){ 0 };
+}
+
+const char *embed_profile_name(size_t i)
+{
+	return i < ARRAY_SIZE(profiles) ? profiles[i].name : NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* YAML files of this tree that are part of the program, so that they cannot be missing at run time. */
+/* Files of this tree that are part of the program, so that they cannot be missing at run time. */
 #pragma once
 
 #include <stddef.h>
@@ -9,3 +9,5 @@
 struct slice embed_helpers(void);		/* registry/helpers.yaml */
 struct slice embed_preset(const char *name);	/* presets/NAME.yaml; {0} when there is none */
 const char *embed_preset_name(size_t i);	/* NULL past the last */
+struct slice embed_profile(const char *name);	/* profiles/NAME.json; {0} when there is none */
+const char *embed_profile_name(size_t i);	/* NULL past the last */

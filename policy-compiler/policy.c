@@ -10,6 +10,7 @@
 #include "lint.h"
 #include "merge.h"
 #include "osh/limits.h"
+#include "provide.h"
 #include "schema.h"
 
 static int by_name(const void *pa, const void *pb)
@@ -48,6 +49,7 @@ int policy_read(struct policy *p, struct slice text, struct diags *d)
 	if (root) {
 		check_version(&r, root);
 		(void)read_map(&r, root, policy_fields, "policy", p);
+		provide(&r);
 		if (p->rules.n)
 			qsort(p->rules.v, p->rules.n, sizeof(struct rule), by_name);
 		check_ambiguity(p, d);

@@ -23,12 +23,13 @@ static const char details[] =
 	"  -w, --workdir DIR       working directory, the current one without it\n"
 	"  -e, --env NAME[=VALUE]  set a variable, or pass the caller's\n"
 	"      --provider [NAME=]FILE  a credential that stays outside; see docs/providers.md\n"
+	"      --no-providers      leave a known agent's keys in your environment alone\n"
 	"      --log FILE          append every decision as a line of JSON\n"
 	"      --socket PATH       oshd's socket\n"
 	"      --upstream-hosts FILE  static upstream addresses, a proxy (docs/upstream.md)\n"
 	"      --upstream-ca FILE  an extra trust anchor for upstream TLS\n";
 
-enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_HELP, OPT_LATER };
+enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_HELP, OPT_LATER };
 
 static const struct option options[] = {
 	{ "policy", required_argument, NULL, 'p' },
@@ -40,6 +41,7 @@ static const struct option options[] = {
 	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
 	{ "upstream-ca", required_argument, NULL, OPT_CA },
 	{ "provider", required_argument, NULL, OPT_PROVIDER },
+	{ "no-providers", no_argument, NULL, OPT_NO_PROVIDERS },
 	{ "help", no_argument, NULL, OPT_HELP },
 	/* known by name so that nobody thinks they work */
 	{ "gpu", required_argument, NULL, OPT_LATER },
@@ -76,6 +78,8 @@ static int read_options(int argc, char **argv, struct run_opts *o)
 			o->env[n++] = optarg;
 		} else if (c == OPT_PROVIDER) {
 			o->providers[providers++] = optarg;
+		} else if (c == OPT_NO_PROVIDERS) {
+			o->no_providers = true;
 		} else if (c == OPT_HELP) {
 			printf("usage: oshctl run [OPTION]... -- COMMAND [ARGUMENT]...\n%s", details);
 			return 0;

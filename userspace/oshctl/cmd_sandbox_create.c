@@ -29,6 +29,7 @@ static const char details[] =
     "      --volume NAME:/PATH[:ro]  a directory that sandboxes of yours share, and where it "
     "appears\n"
     "      --provider [NAME=]FILE  a credential that stays outside; see docs/providers.md\n"
+    "      --no-providers      leave a known agent's keys in your environment alone\n"
     "      --log FILE          append every decision as a line of JSON\n"
     "      --json              print what was made as JSON\n"
     "      --socket PATH       oshd's socket\n"
@@ -36,7 +37,7 @@ static const char details[] =
     "      --upstream-ca FILE  an extra trust anchor for upstream TLS\n"
     "With a COMMAND the sandbox ends with it; without one it idles until it is stopped.\n";
 
-enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_VOLUME, OPT_JSON, OPT_HELP };
+enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_VOLUME, OPT_JSON, OPT_HELP };
 
 static const struct option options[] = {
 	{ "policy", required_argument, NULL, 'p' },
@@ -46,6 +47,7 @@ static const struct option options[] = {
 	{ "label", required_argument, NULL, 'l' },
 	{ "volume", required_argument, NULL, OPT_VOLUME },
 	{ "provider", required_argument, NULL, OPT_PROVIDER },
+	{ "no-providers", no_argument, NULL, OPT_NO_PROVIDERS },
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
@@ -114,6 +116,8 @@ static int read_options(int argc, char **argv, struct create *c)
 			*slot(&c->o, opt) = optarg;
 		} else if (list(c, opt)) {
 			args_add(list(c, opt), optarg);
+		} else if (opt == OPT_NO_PROVIDERS) {
+			c->o.no_providers = true;
 		} else if (opt == OPT_JSON) {
 			c->json = true;
 		} else if (opt == OPT_HELP) {

@@ -11,7 +11,7 @@
 
 #include "hash.h"
 #include "own.h"
-#include "provider.h"
+#include "profile.h"
 #include "say.h"
 
 #ifndef MFD_NOEXEC_SEAL			/* Linux 6.3; Debian 12's header is older */
@@ -158,10 +158,38 @@ static int read_record(struct provider_set *s, struct osh_creds_entry *en, const
 	return p->secret_file ? 0 : fail(e, EINVAL, "'%s': no 'secret_file'", file);
 }
 
-static int add(struct provider_set *s, const char *given, const char *sandbox, struct err *e)
+/* The head and room for every entry come first; what they point at lies behind. */
+static int want_fd(struct provider_set *s, struct err *e)
+{
+	if (s->n >= OSH_CREDS)
+		return fail(e, E2BIG, "more than %d providers", OSH_CREDS);
+	if (s->fd >= 0)
+		return 0;
+	s->fd = memfd_create("credentials", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (s->fd < 0 || ftruncate(s->fd, (off_t)(sizeof(struct osh_creds) + sizeof(s->entry))) < 0)
+		return fail(e, errno, "credentials: %s", strerror(errno));
+	return 0;
+}
+
+/* The entry s->entry[s->n] has its name, record and secret: it becomes one of the set. */
+static int enter(struct provider_set *s, const char *sandbox, struct err *e)
 {
 	struct osh_creds_entry *en = &s->entry[s->n];
-	struct provider p = { 0 };
+	struct provider *p = &s->record[s->n];
+	int r = make_placeholder(en, p, sandbox, e);
+
+	if (r == 0)
+		r = add_env(s, en, p, e);
+	s->n += r == 0;
+	if (r < 0)
+		provider_done(p);
+	return r;
+}
+
+static int add_file(struct provider_set *s, const char *given, const char *sandbox, struct err *e)
+{
+	struct osh_creds_entry *en = &s->entry[s->n];
+	struct provider *p = &s->record[s->n];
 	_free_ char *secret = NULL;
 	const char *file;
 	int r = split(given, en, &file, e);
@@ -169,27 +197,106 @@ static int add(struct provider_set *s, const char *given, const char *sandbox, s
 	if (r == 0 && provider_set_has(s, en->name))
 		r = fail(e, EEXIST, "provider '%s' is given twice", en->name);
 	if (r == 0)
-		r = read_record(s, en, file, &p, e);
-	if (r == 0)
-		secret = secret_path(file, p.secret_file);
-	if (r == 0 && !secret)
+		r = read_record(s, en, file, p, e);
+	if (r < 0)
+		return r;
+	secret = secret_path(file, p->secret_file);
+	if (!secret)
 		r = fail(e, ENOMEM, "out of memory");
 	if (r == 0)
 		r = copy_in(s, secret, OSH_CRED_SECRET_BYTES, &en->secret, &en->secret_len, e);
 	if (r == 0)
-		r = make_placeholder(en, &p, sandbox, e);
-	if (r == 0)
-		r = add_env(s, en, &p, e);
-	s->n += r == 0;
-	provider_done(&p);
+		return enter(s, sandbox, e);
+	provider_done(p);
 	return r;
 }
 
-static int finish(struct provider_set *s, struct err *e)
+int provider_set_files(struct provider_set *s, const char *const *given, const char *sandbox, struct err *e)
+{
+	int r = 0;
+
+	for (; given && *given && r == 0; given++) {
+		r = want_fd(s, e);
+		if (r == 0)
+			r = add_file(s, *given, sandbox, e);
+	}
+	return r;
+}
+
+static int put_in(struct provider_set *s, struct slice bytes, uint32_t *ret_at, uint32_t *ret_n, struct err *e)
+{
+	off_t at = lseek(s->fd, 0, SEEK_END);
+
+	if (at < 0 || write(s->fd, bytes.p, bytes.n) != (ssize_t)bytes.n)
+		return fail(e, errno, "credentials: %s", strerror(errno));
+	*ret_at = (uint32_t)at;
+	*ret_n = (uint32_t)bytes.n;
+	return 0;
+}
+
+/* The profile's record, with the one variable that the agent is to find. */
+static char *record_text(const struct provider_item *it)
+{
+	json_t *record = json_deep_copy(it->profile->record), *env = it->variable ? json_array() : NULL;
+	char *text = NULL;
+
+	if (record && (!it->variable || (json_array_append_new(env, json_string(it->variable)) == 0 &&
+					 json_object_set(record, "env", env) == 0)))
+		text = json_dumps(record, JSON_COMPACT);
+	json_decref(env);
+	json_decref(record);
+	return text;
+}
+
+/* For the compiler: this provider's hosts take its credential. */
+static void provision(struct provider_set *s, const struct provider_item *it)
+{
+	struct provider *p = &s->record[s->n - 1];
+
+	s->profiles[s->n - 1] = json_incref(it->profile->json);
+	memcpy(s->binaries[s->n - 1], it->profile->binaries, sizeof(s->binaries[0]));
+	s->provision[s->n_provisions++] = (struct provision){
+		.name = s->entry[s->n - 1].name, .hosts = p->hosts, .paths = p->paths, .ports = p->ports,
+		.n_ports = p->n_ports, .binaries = s->binaries[s->n - 1], .adds = it->adds,
+	};
+}
+
+int provider_set_add(struct provider_set *s, const struct provider_item *it, const char *sandbox, struct err *e)
+{
+	struct osh_creds_entry *en = &s->entry[s->n];
+	_free_ char *text = NULL;
+	int r = want_fd(s, e);
+
+	if (r == 0)
+		r = good_name(it->name, strlen(it->name), e);
+	if (r == 0 && it->secret.n > OSH_CRED_SECRET_BYTES)
+		r = fail(e, E2BIG, "provider '%s': a secret has at most %d bytes", it->name, OSH_CRED_SECRET_BYTES);
+	text = r == 0 ? record_text(it) : NULL;
+	if (r == 0 && !text)
+		r = fail(e, ENOMEM, "out of memory");
+	if (r < 0)
+		return r;
+	memcpy(en->name, it->name, strlen(it->name));
+	r = put_in(s, slice_of(text), &en->record, &en->record_len, e);
+	if (r == 0)
+		r = put_in(s, it->secret, &en->secret, &en->secret_len, e);
+	if (r == 0)
+		r = provider_read(&s->record[s->n], slice_of(text), e);
+	if (r == 0)
+		r = enter(s, sandbox, e);
+	if (r == 0)
+		provision(s, it);
+	return r;
+}
+
+int provider_set_seal(struct provider_set *s, struct err *e)
 {
 	struct osh_creds head = { OSH_CREDS_MAGIC, s->n };
 	ssize_t bytes = (ssize_t)(s->n * sizeof(s->entry[0]));
 
+	policy_provide(s->provision, s->n_provisions);
+	if (s->fd < 0)
+		return 0;
 	if (pwrite(s->fd, &head, sizeof(head), 0) != sizeof(head) ||
 	    pwrite(s->fd, s->entry, (size_t)bytes, sizeof(head)) != bytes ||
 	    fcntl(s->fd, F_ADD_SEALS, SEALS) < 0)
@@ -197,24 +304,17 @@ static int finish(struct provider_set *s, struct err *e)
 	return 0;
 }
 
-int provider_set_open(struct provider_set *s, const char *const *given, const char *sandbox, struct err *e)
+bool provider_set_near(const struct provider_set *s, const struct profile *p)
 {
-	size_t n = 0;
-	int r = 0;
+	json_t *hosts = json_object_get(p->record, "hosts"), *host;
+	size_t i;
 
-	*s = (struct provider_set){ .fd = -1 };
-	while (given && given[n])
-		n++;
-	if (!n)
-		return 0;
-	if (n > OSH_CREDS)
-		return fail(e, E2BIG, "more than %d providers", OSH_CREDS);
-	s->fd = memfd_create("credentials", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	if (s->fd < 0 || ftruncate(s->fd, (off_t)(sizeof(struct osh_creds) + n * sizeof(s->entry[0]))) < 0)
-		return fail(e, errno, "credentials: %s", strerror(errno));
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = add(s, given[i], sandbox, e);
-	return r < 0 ? r : finish(s, e);
+	json_array_foreach(hosts, i, host)
+		for (uint32_t k = 0; k < s->n; k++)
+			for (size_t h = 0; s->record[k].hosts[h]; h++)
+				if (!strcmp(s->record[k].hosts[h], json_string_value(host)))
+					return true;
+	return provider_set_has(s, p->type);
 }
 
 bool provider_set_has(const struct provider_set *s, const char *name)
@@ -228,6 +328,11 @@ bool provider_set_has(const struct provider_set *s, const char *name)
 void provider_set_done(struct provider_set *s)
 {
 	own_close(&s->fd);
+	policy_provide(NULL, 0);
+	for (uint32_t i = 0; i < s->n; i++) {
+		provider_done(&s->record[i]);
+		json_decref(s->profiles[i]);
+	}
 	for (size_t i = 0; s->env[i]; i++)
 		free(s->env[i]);
 	s->n = 0;

@@ -17,6 +17,7 @@ struct run_opts {
 	char **env;			/* NULL terminated -e values */
 	const char **providers;		/* NULL terminated [NAME=]FILE */
 	const char *placeholders;	/* name of the sandbox that theirs go by; NULL = random ones */
+	bool no_providers;		/* keys in the caller's environment are none of ours */
 	char **argv;			/* the command, NULL terminated */
 };
 

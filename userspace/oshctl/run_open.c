@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "discover.h"
 #include "own.h"
 #include "policy_source.h"
 #include "remote.h"
@@ -74,6 +75,15 @@ void run_files_init(struct run_files *f)
 				  .control = -1, .init_control = -1, .summary = -1, .summary_in = -1 };
 }
 
+static int open_providers(const struct run_opts *o, struct run_files *f, struct err *e)
+{
+	int r = provider_set_files(&f->creds, o->providers, o->placeholders, e);
+
+	if (r == 0 && o->argv && *o->argv && !o->no_providers)
+		r = discover(&f->creds, *o->argv, o->placeholders, !o->policy, e);
+	return r < 0 ? r : provider_set_seal(&f->creds, e);
+}
+
 int run_open_given(const struct run_opts *o, struct run_files *f, struct err *e)
 {
 	int r = open_regular("upstream hosts", o->hosts, O_RDONLY, &f->hosts, e);
@@ -81,7 +91,7 @@ int run_open_given(const struct run_opts *o, struct run_files *f, struct err *e)
 	if (r == 0)
 		r = open_regular("upstream CA", o->ca, O_RDONLY, &f->ca, e);
 	if (r == 0)
-		r = provider_set_open(&f->creds, o->providers, o->placeholders, e);
+		r = open_providers(o, f, e);
 	if (r == 0)
 		r = open_regular("log", o->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, &f->log, e);
 	return r;

@@ -4,6 +4,7 @@
 #include "own.h"
 #include "policy_source.h"
 #include "run.h"
+#include "say.h"
 
 int run_compile_start(const struct run_opts *o, struct run_files *f, struct policy_job *j,
 		      struct err *e)
@@ -43,6 +44,20 @@ static int check_providers(const struct bundle *b, const struct provider_set *s,
 	return 0;
 }
 
+/* A placeholder that nothing replaces puzzles an agent as much. */
+static void say_unused(const struct bundle *b, const struct provider_set *s)
+{
+	for (size_t k = 0; k < s->n_provisions; k++) {
+		uint32_t i = 0;
+
+		while (i < b->n_l7 && strcmp(bundle_str(b, b->l7[i].credential), s->provision[k].name))
+			i++;
+		if (i == b->n_l7)
+			say_error("the policy lets nothing through to a host of the provider '%s', so its "
+				  "placeholder stays one: list %s", s->provision[k].name, s->provision[k].hosts[0]);
+	}
+}
+
 int run_build_env(const struct run_opts *o, int bundle, const struct run_files *f, bool lasting, struct env *env,
 		  struct err *e)
 {
@@ -51,6 +66,8 @@ int run_build_env(const struct run_opts *o, int bundle, const struct run_files *
 
 	if (r == 0)
 		r = check_providers(&b, &f->creds, e);
+	if (r == 0)
+		say_unused(&b, &f->creds);
 	if (r == 0)
 		r = env_build(env, &b, lasting || bundle_opens_tls(&b), f->cwd, environ, o->env, e);
 	for (size_t i = 0; r == 0 && f->creds.env[i]; i++)
