@@ -43,7 +43,7 @@ units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/di
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
 tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 
-.PHONY: all demo test check test-vm fmt lint fuzz bench install deps ready help clean check-links tests units tools FORCE
+.PHONY: all demo test check test-vm fmt lint fuzz bench install uninstall deps ready help clean check-links tests units tools FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: $(programs:%=$B/%) ## build all programs into build/
@@ -125,13 +125,11 @@ bench: ready ## ratios against peers, interleaved
 	$(Q)$(MAKE) --no-print-directory all tools && bench/run
 deps: ## install what is missing (apt-get)
 	$(Q)tests/deps
-install: all ## install into DESTDIR
+install: all ## install into DESTDIR (PREFIX, BINDIR, ...: dist/install)
 	$(if $(TEST)$(SAN),$(error a build for tests is never installed))
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/osh $(DESTDIR)$(PREFIX)/share/osh/presets
-	install -m755 $B/oshctl $(DESTDIR)$(PREFIX)/bin/
-	install -m755 $(filter-out $B/oshctl,$(programs:%=$B/%)) $(DESTDIR)$(PREFIX)/libexec/osh/
-	install -D -m644 systemd/org.osh.Manager1.conf $(DESTDIR)$(PREFIX)/share/dbus-1/system.d/org.osh.Manager1.conf
-	install -m644 policy-compiler/presets/*.yaml $(DESTDIR)$(PREFIX)/share/osh/presets/
+	$(Q)PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) dist/install $B
+uninstall: ## take away what install put there
+	$(Q)PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) dist/install --remove $B
 clean: ## remove build/
 	rm -rf build
 help: ## this list

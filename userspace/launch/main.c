@@ -5,29 +5,56 @@
  *
  *   osh-launch --embedded        ends everything when oshd goes
  *   osh-launch --listen PATH     outlives oshd; the next one connects to PATH
+ *   osh-launch --dir DIR         the same, at DIR/launch-ABI, or with .new behind it where another listens there
  *   osh-launch --probe           tries what a start needs, and says so on descriptor 3 (osh/probe.h)
  */
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "hash.h"
+#include "osh/limits.h"
 #include "own.h"
 #include "server.h"
 #include "trials.h"
 
 #define PEER 3
 
+/*
+ * Who starts us for oshd cannot say which of the two it is to be; oshd asks for a second one only to replace
+ * the first (oshd/renew.c).
+ */
+static const char *place_in(const char *dir, char *place, size_t n)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	size_t len = (size_t)snprintf(place, n, "%.200s/launch-%d", dir, OSH_ABI);
+
+	if (fd < 0 || len >= sizeof(a.sun_path))
+		return place;		/* which cannot be listened at, and that is said there */
+	strcpy(a.sun_path, place);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		snprintf(place + len, n - len, ".new");
+	return place;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "embedded", no_argument, NULL, 'e' },
 		{ "listen", required_argument, NULL, 'l' },
+		{ "dir", required_argument, NULL, 'd' },
 		{ "probe", no_argument, NULL, 'p' },
 		{ 0 },
 	};
 	uint8_t digest[HASH_LEN];
+	char place[PATH_MAX];
 	const char *path = NULL;
 	struct err e = { 0 };
 	bool embedded = false, probe = false;
@@ -39,13 +66,15 @@ int main(int argc, char **argv)
 			embedded = true;
 		else if (c == 'l')
 			path = optarg;
+		else if (c == 'd')
+			path = place_in(optarg, place, sizeof(place));
 		else if (c == 'p')
 			probe = true;
 		else
 			return 2;
 	}
 	if (optind != argc || embedded + !!path + probe != 1) {
-		fprintf(stderr, "usage: osh-launch --embedded | --listen PATH | --probe   (started by oshd)\n");
+		fprintf(stderr, "usage: osh-launch --embedded | --listen PATH | --dir DIR | --probe   (started by oshd, or for it)\n");
 		return 2;
 	}
 	umask(022);

@@ -6,9 +6,11 @@
  */
 #include "bus.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "manager.h"
@@ -192,10 +194,26 @@ static int on_connect(sd_event_source *s, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-int bus_listen(struct daemon *d, struct err *e)
+/* By systemd, say (oshd.socket): 1 = yes. Anything else than that one socket would be served by nobody. */
+static int take_given(struct daemon *d, struct err *e)
+{
+	int n = sd_listen_fds(1);
+
+	if (!n)
+		return 0;
+	if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, d->bus_path, 0) <= 0)
+		return fail(e, EINVAL, "started with %d sockets; takes one, a stream socket that listens at '%s'", n,
+			    d->bus_path);
+	d->listen_fd = SD_LISTEN_FDS_START;
+	d->listen_given = true;
+	if (fcntl(d->listen_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return fail(e, errno, "socket '%s': %s", d->bus_path, strerror(errno));
+	return 1;
+}
+
+static int listen_here(struct daemon *d, struct err *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int r;
 
 	if (strlen(d->bus_path) >= sizeof(a.sun_path))
 		return fail(e, ENAMETOOLONG, "socket path '%s' is too long", d->bus_path);
@@ -205,6 +223,17 @@ int bus_listen(struct daemon *d, struct err *e)
 	if (d->listen_fd < 0 || bind(d->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    chmod(d->bus_path, 0666) < 0 || listen(d->listen_fd, 128) < 0)
 		return fail(e, errno, "listen on '%s': %s", d->bus_path, strerror(errno));
+	return 0;
+}
+
+int bus_listen(struct daemon *d, struct err *e)
+{
+	int r = take_given(d, e);
+
+	if (!r)
+		r = listen_here(d, e);
+	if (r < 0)
+		return r;
 	r = sd_event_add_io(d->event, &d->listen_source, d->listen_fd, EPOLLIN, on_connect, d);
 	return r < 0 ? fail(e, -r, "watch '%s': %s", d->bus_path, strerror(-r)) : 0;
 }
@@ -212,7 +241,7 @@ int bus_listen(struct daemon *d, struct err *e)
 void bus_close(struct daemon *d)
 {
 	d->listen_source = sd_event_source_disable_unref(d->listen_source);
-	if (d->listen_fd >= 0)
+	if (d->listen_fd >= 0 && !d->listen_given)
 		unlink(d->bus_path);
 	own_close(&d->listen_fd);
 	while (d->conns)

@@ -30,6 +30,7 @@ struct config {
 	const char *socket;		/* NULL = <run>/bus */
 	const char *upstream_hosts;	/* operator's own, NULL = none */
 	const char *upstream_ca;
+	const char *launcher;		/* socket that gives an osh-launch, NULL = fork one */
 	struct off off;			/* test builds: layers that are left out */
 };
 
@@ -77,6 +78,7 @@ struct daemon {
 	uint32_t next_id;
 	uint32_t next_net6[4];		/* of the next sandbox; 0 before the first */
 	int listen_fd;
+	bool listen_given;		/* by who started us, who listens on when we are gone */
 	sd_event_source *listen_source;
 	struct conn *conns;
 	struct sysbus *sysbus;		/* NULL = there is to be none */

@@ -27,6 +27,7 @@
 struct launcher {
 	int fd;
 	pid_t pid;			/* 0 when it is not our child */
+	bool fresh;			/* of this build, and it keeps nothing yet */
 	int pidfd;
 	char path[300];			/* where a resident one listens */
 	sd_event_source *io;
@@ -137,6 +138,9 @@ static int spawn(struct daemon *d, struct launcher *l, char *path, struct err *e
 	char *embedded[] = { "osh-launch", "--embedded", NULL };
 	int pair[2], r;
 
+	l->fresh = true;
+	if (d->config.launcher)
+		return renew_ask(d->config.launcher, path, &l->fd, e);
 	r = chan_pair(pair);
 	if (r < 0)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
@@ -228,7 +232,7 @@ void launcher_renew(struct daemon *d)
 	struct launcher *l = d->launcher, was = *l;
 	struct err e = { 0 };
 
-	if (d->config.embedded || was.pid || !renew_other(d->libexec_fd, was.fd))
+	if (d->config.embedded || was.fresh || !renew_other(d->libexec_fd, was.fd))
 		return;
 	l->fd = l->pidfd = -1;
 	l->io = NULL;

@@ -11,7 +11,7 @@
 #include "off.h"
 #include "trials.h"
 
-enum { OPT_STATE = 256, OPT_SOCKET, OPT_EMBEDDED, OPT_BUS_FD, OPT_HOSTS, OPT_CA, OPT_PROBE, OPT_HELP, OPT_VERSION };
+enum { OPT_STATE = 256, OPT_SOCKET, OPT_EMBEDDED, OPT_BUS_FD, OPT_HOSTS, OPT_CA, OPT_LAUNCHER, OPT_PROBE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -20,6 +20,7 @@ static const struct option options[] = {
 	{ "bus-fd", required_argument, NULL, OPT_BUS_FD },
 	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
 	{ "upstream-ca", required_argument, NULL, OPT_CA },
+	{ "launcher", required_argument, NULL, OPT_LAUNCHER },
 	{ "probe", no_argument, NULL, OPT_PROBE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -27,12 +28,13 @@ static const struct option options[] = {
 };
 
 static const char usage[] =
-	"usage: oshd [--state DIR] [--socket PATH] [--upstream-hosts FILE] [--upstream-ca FILE]\n"
+	"usage: oshd [--state DIR] [--socket PATH] [--upstream-hosts FILE] [--upstream-ca FILE] [--launcher PATH]\n"
 	"The daemon that holds sandboxes. It needs root and Linux 6.12 or newer.\n"
 	"  --state DIR            a private daemon beside the system's, all its files in DIR\n"
 	"  --socket PATH          where oshctl finds it (default " MANAGER_SOCKET ")\n"
 	"  --upstream-hosts FILE  static upstream addresses, a proxy (docs/upstream.md), for every sandbox\n"
-	"  --upstream-ca FILE     PEM, roots that upstreams may have besides the host's own\n";
+	"  --upstream-ca FILE     PEM, roots that upstreams may have besides the host's own\n"
+	"  --launcher PATH        whoever connects there gets an osh-launch (osh-launch.socket): none is forked here\n";
 
 /* 0 = go on, 1 = done, 2 = used wrongly. */
 static int read_options(int argc, char **argv, struct config *c)
@@ -45,13 +47,14 @@ static int read_options(int argc, char **argv, struct config *c)
 		case OPT_BUS_FD: c->bus_fd = atoi(optarg); break;
 		case OPT_HOSTS: c->upstream_hosts = optarg; break;
 		case OPT_CA: c->upstream_ca = optarg; break;
+		case OPT_LAUNCHER: c->launcher = optarg; break;
 		case OPT_PROBE: c->probe = true; break;
 		case OPT_HELP: fputs(usage, stdout); return 1;
 		case OPT_VERSION: puts("oshd " OSH_VERSION); return 1;
 		default: fputs(usage, stderr); return 2;
 		}
 	}
-	if (optind < argc || c->embedded != (c->bus_fd >= 0)) {
+	if (optind < argc || c->embedded != (c->bus_fd >= 0) || (c->embedded && c->launcher)) {
 		fputs(usage, stderr);
 		return 2;
 	}

@@ -2,6 +2,7 @@
 #include "renew.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #define OLD ".old"
 #define COME_US 1000			/* between two looks whether it listens yet */
 #define COME_TRIES 5000
+#define ASK_TRIES 20000			/* another process has to be started by somebody else first */
 
 static int connect_to(const char *path)
 {
@@ -70,6 +72,33 @@ int renew_connect(const char *path)
 		return fd;
 	}
 	return -ECONNREFUSED;
+}
+
+/*
+ * Not our child: it has none of what this process is confined by, as the sandboxes would have it too. It listens
+ * last of all, so whoever finds the socket finds it ready.
+ */
+int renew_ask(const char *launcher, const char *place, int *ret_fd, struct err *e)
+{
+	_close_ int fd = -1;
+
+	unlink(place);			/* nobody answered there */
+	fd = connect_to(launcher);
+	if (fd < 0)
+		return fail(e, -fd, "ask for an osh-launch at '%.80s': %s; see `systemctl status osh-launch.socket`",
+			    launcher, strerror(-fd));
+	for (int i = 0; access(place, F_OK) < 0; i++) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		if (poll(&p, 1, 0) > 0)
+			return fail(e, ECONNRESET, "the osh-launch of '%.80s' ended at once; see "
+				    "`journalctl -t osh-launch`", launcher);
+		if (i >= ASK_TRIES)
+			return fail(e, ETIMEDOUT, "the osh-launch of '%.80s' does not come", launcher);
+		usleep(COME_US);
+	}
+	*ret_fd = take_fd(&fd);
+	return 0;
 }
 
 pid_t renew_other(int libexec_fd, int fd)

@@ -11,6 +11,7 @@
 #include "err.h"
 
 int renew_connect(const char *path);			/* the connected socket, or -errno: none lives */
+int renew_ask(const char *launcher, const char *place, int *ret_fd, struct err *e);	/* a new one that listens at place */
 pid_t renew_other(int libexec_fd, int fd);		/* the peer, where it is not the program that we would start; else 0 */
 void renew_place(const char *path, char *ret, size_t n);	/* where the next one listens */
 int renew_take_over(const char *path, struct err *e);	/* it has been told everything */

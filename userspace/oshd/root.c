@@ -18,6 +18,7 @@
 #include "cert.h"
 #include "osh/root.h"
 #include "own.h"
+#include "spawn.h"
 #include "secret.h"
 
 #define DAY 86400
@@ -131,12 +132,11 @@ static int spawn(struct daemon *d, const char *name, int key_fd, int cert_fd, st
 {
 	_free_ struct maker *m = malloc(sizeof(*m));
 	_close_ int pidfd = -1;
-	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD };
 	sd_event_source *src = NULL;
 
 	if (!m)
 		return fail(e, ENOMEM, "out of memory");
-	m->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	m->pid = spawn_fork(&pidfd);
 	if (m->pid == 0)
 		child(name, key_fd, cert_fd);
 	if (m->pid < 0)

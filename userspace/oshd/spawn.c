@@ -45,17 +45,21 @@ _Noreturn static void child(int dir_fd, const char *program, char *const argv[],
 	_exit(127);
 }
 
+pid_t spawn_fork(int *ret_pidfd)
+{
+	/* Not clone3: a filter that looks at flags (RestrictNamespaces= of oshd.service) cannot see its. */
+	return (pid_t)syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd, NULL, NULL);
+}
+
 int spawn_role(int dir_fd, const char *program, char *const argv[], const int *fds, int n_fds,
 	       pid_t *ret_pid, int *ret_pidfd, struct err *e)
 {
 	int report[2], pidfd = -1, why = 0;
-	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd,
-				   .exit_signal = SIGCHLD };
 	pid_t pid;
 
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return fail(e, errno, "pipe: %s", strerror(errno));
-	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	pid = spawn_fork(&pidfd);
 	if (pid == 0)
 		child(dir_fd, program, argv, fds, n_fds, report[1]);
 	close(report[1]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "own.h"
+#include "spawn.h"
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452		/* Linux 6.6; newer than Debian 12's header */
@@ -280,9 +281,8 @@ static int on_exited(sd_event_source *src, int fd, uint32_t events, void *data)
 static int start(struct removal *x)
 {
 	int pidfd = -1, r;
-	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD };
 
-	x->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	x->pid = spawn_fork(&pidfd);
 	if (x->pid == 0)
 		child(x->parent_fd, x->name, x->as_root);
 	if (x->pid < 0) {

@@ -16,6 +16,7 @@
 
 #include "db.h"
 #include "own.h"
+#include "../spawn.h"
 
 #define CHECKPOINT_PAGES 1000		/* SQLite's own default */
 
@@ -67,7 +68,6 @@ _Noreturn static void child(int dir_fd, int to)
 int state_backup_start(struct state *st, int to_fd, pid_t *ret_pid, int *ret_pidfd, struct err *e)
 {
 	int pidfd = -1, rc;
-	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD };
 	pid_t pid;
 
 	if (st->backup)
@@ -77,7 +77,7 @@ int state_backup_start(struct state *st, int to_fd, pid_t *ret_pid, int *ret_pid
 		rc = sqlite3_wal_autocheckpoint(st->db, 0);
 	if (rc)
 		return db_fail(st, rc, e);
-	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	pid = spawn_fork(&pidfd);
 	if (pid == 0)
 		child(st->dir_fd, to_fd);
 	if (pid < 0) {
