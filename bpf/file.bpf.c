@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * `filesystem_policy.deny`, where the kernel loads LSM programs: what it names inside writable trees is
- * read and never written, made, removed, renamed, linked or changed in mode, owner, times or attributes.
+ * read and never written, made, removed, renamed, linked or changed in mode, owner, times, attributes or flags.
  * Landlock and the mount view say what may be written at all; this only takes away.
  *
  * Nothing may become a way around an entry either. Where a denied path leads through a name, only a
@@ -12,10 +12,15 @@
 
 #define EPERM 1
 #define FMODE_WRITE 2
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+#define S_IFLNK 0120000
 
 /* How a path is used. */
 #define USE_MAKE HIT_LITERAL		/* what is made, or comes there, is no directory */
 #define USE_MAKE_LINK (HIT_LITERAL | HIT_ANY)
+#define USE_CHANGE 4u			/* what is there is changed, by whatever name */
 
 static __always_inline int lsm_ret(__u32 verdict)
 {
@@ -105,6 +110,20 @@ __u32 deny_record(__u32 why)
 	return decide_named(&q, why, (const char *)w->name, OSH_PATH_MAX, len);
 }
 
+/* A file with several names, where not all of those that are denied are known by their inode. */
+static __always_inline int has_twins(const struct deny_walk *w)
+{
+	struct dentry *d = (void *)w->leaf;
+	struct inode *inode = BPF_CORE_READ(d, d_inode);
+	__u32 id = w->id;
+	struct osh_deny *t;
+
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || BPF_CORE_READ(inode, __i_nlink) < 2)
+		return 0;
+	t = bpf_map_lookup_elem(&denies, &id);
+	return !t || t->linked;
+}
+
 /* w->leaf: enum osh_verdict. `use`: what may not be there on the way to a denied path. */
 __u32 deny_judge(__u32 use)
 {
@@ -116,6 +135,8 @@ __u32 deny_judge(__u32 use)
 	why = deny_look(w->leaf);
 	if (!why && w->hit & use)
 		why = OSH_WHY_FILE_DENIED;
+	if (!why && use & USE_CHANGE && has_twins(w))
+		why = OSH_WHY_FILE_LINKED;
 	return why ? deny_record(why) : OSH_ALLOW;
 }
 
@@ -176,7 +197,7 @@ int BPF_PROG(osh_file_open, struct file *file, int ret)
 {
 	if (ret || !(file->f_mode & FMODE_WRITE))
 		return ret;		/* an earlier module refused already, or it is read */
-	return judge(file->f_path.dentry, 0);
+	return judge(file->f_path.dentry, USE_CHANGE);
 }
 
 SEC("lsm/inode_create")
@@ -215,9 +236,6 @@ int BPF_PROG(osh_rmdir, struct inode *dir, struct dentry *dentry, int ret)
 	return ret ? ret : judge(dentry, 0);
 }
 
-#define S_IFMT 0170000
-#define S_IFDIR 0040000
-#define S_IFLNK 0120000
 
 static __always_inline __u32 type_of(struct dentry *d)
 {
@@ -253,33 +271,86 @@ int BPF_PROG(osh_rename, struct inode *old_dir, struct dentry *old, struct inode
 SEC("lsm/inode_setattr")
 int BPF_PROG(osh_setattr, struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr, int ret)
 {
-	return ret ? ret : judge(dentry, 0);
+	return ret ? ret : judge(dentry, USE_CHANGE);
 }
 
 SEC("lsm/inode_setxattr")
 int BPF_PROG(osh_setxattr, struct mnt_idmap *idmap, struct dentry *dentry, const char *name,
 	     const void *value, size_t size, int flags, int ret)
 {
-	return ret ? ret : judge(dentry, 0);
+	return ret ? ret : judge(dentry, USE_CHANGE);
 }
 
 SEC("lsm/inode_removexattr")
 int BPF_PROG(osh_removexattr, struct mnt_idmap *idmap, struct dentry *dentry, const char *name, int ret)
 {
-	return ret ? ret : judge(dentry, 0);
+	return ret ? ret : judge(dentry, USE_CHANGE);
 }
 
 SEC("lsm/inode_set_acl")
 int BPF_PROG(osh_set_acl, struct mnt_idmap *idmap, struct dentry *dentry, const char *name,
 	     struct posix_acl *acl, int ret)
 {
-	return ret ? ret : judge(dentry, 0);
+	return ret ? ret : judge(dentry, USE_CHANGE);
 }
 
 SEC("lsm/inode_remove_acl")
 int BPF_PROG(osh_remove_acl, struct mnt_idmap *idmap, struct dentry *dentry, const char *name, int ret)
 {
-	return ret ? ret : judge(dentry, 0);
+	return ret ? ret : judge(dentry, USE_CHANGE);
+}
+
+/* What only asks, of the system calls that change what no other hook sees: flags, attributes, verity, encryption. */
+static __always_inline int ioctl_asks(__u32 cmd)
+{
+	switch (cmd) {
+	case 0x5401:			/* TCGETS: is it a terminal? */
+	case 0x541b:			/* FIONREAD */
+	case 0x5421: case 0x5450: case 0x5451: case 0x5452: case 0x5460:	/* FIONBIO, FIO*CLEX, FIOASYNC, FIOQSIZE */
+	case 0x0002: case 0xc020660b:	/* FIGETBSZ, FS_IOC_FIEMAP */
+	case 0x80086601: case 0x80046601: case 0x80087601: case 0x80047601:	/* FS_IOC_GETFLAGS, FS_IOC_GETVERSION */
+	case 0x801c581f:		/* FS_IOC_FSGETXATTR */
+	case 0xc0046686: case 0xc0286687:	/* FS_IOC_MEASURE_VERITY, FS_IOC_READ_VERITY_METADATA */
+	case 0x400c6615: case 0xc0096616:	/* FS_IOC_GET_ENCRYPTION_POLICY, _EX */
+	case 0xc0189436:		/* FIDEDUPERANGE: bytes that are the same already */
+		return 1;
+	}
+	return 0;
+}
+
+/* They make, copy and remove trees past the hooks that judge names: nowhere in a sandbox that has entries. */
+static __always_inline int ioctl_makes_trees(__u32 cmd)
+{
+	__u32 nr = cmd & 0xff;
+
+	return (cmd & 0xff00) == 0x9400 && (nr == 1 || nr == 14 || nr == 15 || nr == 23 || nr == 24 || nr == 63);
+}
+
+static __always_inline int judge_ioctl(struct file *file, __u32 cmd)
+{
+	struct dentry *d = file->f_path.dentry;
+	__u32 type = type_of(d);
+
+	if (type != S_IFREG && type != S_IFDIR)
+		return 0;
+	if (ioctl_makes_trees(cmd)) {
+		struct ask q = { .kind = OSH_EV_FILE };
+
+		return guarded(&q) ? lsm_ret(decide(&q, OSH_WHY_FILE_DENIED)) : 0;
+	}
+	return ioctl_asks(cmd) ? 0 : judge(d, USE_CHANGE);
+}
+
+SEC("lsm/file_ioctl")
+int BPF_PROG(osh_ioctl, struct file *file, unsigned int cmd, unsigned long arg, int ret)
+{
+	return ret ? ret : judge_ioctl(file, cmd);
+}
+
+SEC("lsm/file_ioctl_compat")
+int BPF_PROG(osh_ioctl_compat, struct file *file, unsigned int cmd, unsigned long arg, int ret)
+{
+	return ret ? ret : judge_ioctl(file, cmd);
 }
 
 /*

@@ -7,7 +7,20 @@
 #include "maps.bpf.h"
 
 #define FUSE_SUPER_MAGIC 0x65735546
+#define SMB_SUPER_MAGIC 0x517b
+#define CIFS_SUPER_MAGIC 0xff534d42
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#define OP_COMPARE 2			/* DCACHE_OP_COMPARE: the file system says which names are one */
 #define CHANGE_NS 0x7fffffff		/* i_ctime_nsec without the "was read" flag that 6.13 put above */
+
+/* Names are looked up by more than their bytes, here or at the server. */
+static __always_inline int folds(struct file *file)
+{
+	__u32 magic = file->f_inode->i_sb->s_magic;
+
+	return file->f_path.dentry->d_flags & OP_COMPARE || magic == SMB_SUPER_MAGIC ||
+	       magic == CIFS_SUPER_MAGIC || magic == SMB2_SUPER_MAGIC;
+}
 
 SEC("iter/task_file")
 int osh_inodes(struct bpf_iter__task_file *ctx)
@@ -30,6 +43,8 @@ int osh_inodes(struct bpf_iter__task_file *ctx)
 	f->writers = inode->i_writecount.counter > 0;
 	if (inode->i_sb->s_magic == FUSE_SUPER_MAGIC || inode->i_sb->s_user_ns->level)
 		f->flags |= OSH_FD_USERS;
+	if (folds(file))
+		f->flags |= OSH_FD_FOLDS;
 	f->inode = (__u64)inode;
 	return 0;
 }

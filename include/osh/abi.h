@@ -213,8 +213,8 @@ struct osh_inode {
  * set of them says what may still come below a directory (bpf/deny.bpf.h). Fixed for the sandbox's life.
  * HASH `denies`: key = sandbox id. HASH `deny_globs`: the text of a segment of kind OSH_SEG_GLOB.
  * HASH `deny_roots`: inode at the root of each writable mount of the view -> the set that holds there.
- * HASH `deny_inodes`: files that were denied by their full path when the sandbox began, whatever name
- * leads to them. Whoever enters an inode keeps it in memory for the sandbox's life.
+ * HASH `deny_inodes`: files that were denied by their full path, or denied and known by several names, when the
+ * sandbox began, whatever name leads to them. Whoever enters an inode keeps it in memory for the sandbox's life.
  */
 enum osh_seg_kind { OSH_SEG_LITERAL, OSH_SEG_GLOB, OSH_SEG_ANY, OSH_SEG_DEEP };
 struct osh_seg {
@@ -225,7 +225,8 @@ struct osh_seg {
 	__u32 row;			/* in the bundle's FS */
 };
 struct osh_deny {
-	__u32 n, pad;
+	__u32 n;
+	__u32 linked;			/* 1 = not all denied files with other names are in `deny_inodes` */
 	struct osh_seg seg[OSH_DENY_SEGS];
 };
 #define OSH_DENY_WORDS (OSH_DENY_SEGS / 64)
@@ -277,6 +278,7 @@ struct osh_fd_inode {
 	__u32 flags;			/* OSH_FD_* */
 };
 #define OSH_FD_USERS 1u			/* on a file system that a user runs: FUSE, or of a user namespace */
+#define OSH_FD_FOLDS 2u			/* its file system takes different names for one: case, trailing dots */
 
 /* HASH `globs`: key {id, generation, n} -> pattern among the binaries. `*` stays inside a segment. */
 struct osh_glob_key {

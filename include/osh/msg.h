@@ -181,10 +181,10 @@ struct osh_msg_programs {
 
 /*
  * Where filesystem_policy.deny is kept by LSM programs: a mount of the view that can be written (ROOT), the
- * working directory (DIR), a file that an entry denies by its full path (FILE). osh-launch keeps the last two
- * open until FORGET; a mount keeps itself.
+ * working directory (DIR), a file that an entry denies by its full path or that has another name besides (FILE).
+ * osh-launch keeps the last two open until FORGET; a mount keeps itself. TWINS: not all such files were found.
  */
-enum osh_tree_kind { OSH_TREE_ROOT, OSH_TREE_DIR, OSH_TREE_FILE };
+enum osh_tree_kind { OSH_TREE_ROOT, OSH_TREE_DIR, OSH_TREE_FILE, OSH_TREE_TWINS };
 struct osh_msg_tree {
 	struct osh_msg_head h;
 	uint32_t id;

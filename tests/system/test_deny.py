@@ -51,6 +51,20 @@ yes mkdir -p made/later; echo x > made/later/x.c
 yes mv made moved
 yes cat .git/config
 yes mkdir -p /tmp/other; echo x > /tmp/other/f
+no echo x > twin
+no chmod 600 twin
+no truncate -s 0 src/twin-of-hook
+yes cat twin
+yes ln plain other-name; echo x > other-name
+"""
+# Where there are too many denied files with other names to know each.
+TWINS = """
+no echo x > free-a
+no chmod 600 free-b
+yes rm free-b
+yes mv free-a free-c
+yes echo x > plain
+yes rm free-b; echo x > free-a
 """
 
 
@@ -60,6 +74,23 @@ def fill(work):
     for f in (".git/hooks/pre-commit", ".git/config", "plain", "src/deep/main.c"):
         with open(os.path.join(work, f), "w") as out:
             out.write("was\n")
+    with open(os.path.join(work, "src/deep/old.key"), "w") as out:
+        out.write("was\n")
+    os.link(os.path.join(work, "src/deep/old.key"), os.path.join(work, "twin"))
+    os.link(os.path.join(work, ".git/hooks/pre-commit"), os.path.join(work, "src/twin-of-hook"))
+
+
+def fill_twins(work):
+    """More names of denied files than are remembered one by one, and a file with two names that nothing denies."""
+    fill(work)
+    os.mkdir(os.path.join(work, "many"))
+    with open(os.path.join(work, "many/0.key"), "w") as out:
+        out.write("was\n")
+    for i in range(1, 520):
+        os.link(os.path.join(work, "many/0.key"), os.path.join(work, f"many/{i}.key"))
+    with open(os.path.join(work, "free-a"), "w") as out:
+        out.write("was\n")
+    os.link(os.path.join(work, "free-a"), os.path.join(work, "free-b"))
 
 
 def deny(*entries):
@@ -74,13 +105,13 @@ def start(d, w, text, script):
     return run(d.command("sh", "-c", script), 200, cwd=w.work)
 
 
-def tries(t, d, text, lines, what):
+def tries(t, d, text, lines, what, make=fill):
     """Each line in one sandbox over a fresh tree: the tree then says what was done."""
     for line in filter(None, lines.splitlines()):
         want, cmd = line.split(" ", 1)
         with Work() as w:
             d.work = w
-            fill(w.work)
+            make(w.work)
             rc, out, err = start(d, w, text, f"({cmd}) 2>/tmp/err; rc=$?; cat /tmp/err >&2; exit $rc")
             t.ok((rc == 0) == (want == "yes") and rc < 125, f"{what}: {'works' if want == 'yes' else 'refused'}: {cmd}", rc, out, err)
             yield w, want, cmd
@@ -100,6 +131,10 @@ def with_lsm(t, d):
         if want == "no" and not cmd.startswith("rm -r"):
             e = denial(w)
             t.ok(e and e["osh"]["reason"] == "FILE_DENIED", f"LSM: on record: {cmd}", w.lines())
+    for w, want, cmd in tries(t, d, text, TWINS, "many names", fill_twins):
+        if want == "no":
+            e = denial(w)
+            t.ok(e and e["osh"]["reason"] == "FILE_LINKED", f"many names: on record: {cmd}", w.lines())
     with Work() as w:
         d.work = w
         fill(w.work)

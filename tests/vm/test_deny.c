@@ -10,10 +10,12 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -177,6 +179,54 @@ static int try_chown(const char *a, const char *b) { (void)b; return chown(a, 1,
 static int try_times(const char *a, const char *b) { (void)b; return utimensat(AT_FDCWD, a, NULL, 0); }
 static int try_xattr(const char *a, const char *b) { (void)b; return setxattr(a, "trusted.x", "y", 1, 0); }
 
+static int try_ioctl(const char *a, unsigned long cmd, void *arg)
+{
+	_close_ int fd = open(a, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : ioctl(fd, cmd, arg);
+}
+
+static int try_flags(const char *a, const char *b)
+{
+	int flags = FS_NODUMP_FL;
+
+	(void)b;
+	return try_ioctl(a, FS_IOC_SETFLAGS, &flags);
+}
+
+static int try_xflags(const char *a, const char *b)
+{
+	struct fsxattr x = { .fsx_xflags = FS_XFLAG_NODUMP };
+
+	(void)b;
+	return try_ioctl(a, FS_IOC_FSSETXATTR, &x);
+}
+
+static int try_see_flags(const char *a, const char *b)
+{
+	int flags;
+
+	(void)b;
+	return try_ioctl(a, FS_IOC_GETFLAGS, &flags);
+}
+
+/* Through the other entry of the kernel, as a 32-bit program asks. */
+static int try_flags_compat(const char *a, const char *b)
+{
+	static int *flags;
+	_close_ int fd = open(a, O_RDONLY | O_CLOEXEC);
+	long r;
+
+	(void)b;
+	flags = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if (fd < 0 || flags == MAP_FAILED)
+		return -1;
+	*flags = FS_NODUMP_FL;
+	__asm__ volatile("int $0x80" : "=a"(r) : "a"(54), "b"(fd), "c"(FS_IOC32_SETFLAGS), "d"(flags) : "memory", "r8", "r9", "r10", "r11");
+	errno = r < 0 ? (int)-r : 0;
+	return r < 0 ? -1 : 0;
+}
+
 static int try_exchange(const char *a, const char *b)
 {
 	return (int)syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
@@ -243,6 +293,14 @@ static const struct row {
 	{ "its owner stays",                           try_chown,    ".git/config", NULL, true, 0 },
 	{ "its times stay",                            try_times,    ".git/config", NULL, true, 0 },
 	{ "its attributes stay",                       try_xattr,    ".git/config", NULL, true, 0 },
+	{ "its flags stay",                            try_flags,    ".git/config", NULL, true, 0 },
+	{ "by the other call too",                     try_xflags,   ".git/config", NULL, true, 0 },
+	{ "and for a 32-bit program",                  try_flags_compat, ".git/config", NULL, true, 0 },
+	{ "they are read",                             try_see_flags, ".git/config", NULL, false, 0 },
+	{ "a directory's flags stay",                  try_flags,    ".git/hooks", NULL, true, 0 },
+	{ "those of what is in it too",                try_xflags,   ".git/hooks/pre-commit", NULL, true, 0 },
+	{ "beside it flags are set",                   try_flags,    ".git/HEAD", NULL, false, 0 },
+	{ "a link's other name has the rule",          try_flags,    "alias", NULL, true, 0 },
 	{ "beside it is written",                      try_write,    ".git/HEAD", NULL, false, 0 },
 	{ "below a denied directory nothing is made",  try_create,   ".git/hooks/post-commit", NULL, true, 0 },
 	{ "no directory either",                       try_mkdir,    ".git/hooks/d", NULL, true, 0 },
@@ -369,6 +427,31 @@ static void row_run(void **state)
 		assert_non_null(strstr(seen.name, r->a));
 }
 
+/* Names are bytes to the entries; to such a file system "TLS.KEY" is tls.key. */
+static void names_of_any_case_refuse(void **state)
+{
+	const char *image = "/tmp/osh-test-deny.img", *at = "/tmp/osh-test-fold";
+	char make[512];
+	struct err e = { 0 };
+	_close_ int fd = -1;
+	int r;
+
+	(void)state;
+	(void)mkdir(at, 0755);
+	snprintf(make, sizeof(make), "truncate -s 16M %s && mkfs.ext4 -q -O casefold %s && mount -o loop -t ext4 %s %s", image, image,
+		 image, at);
+	assert_int_equal(system(make), 0);
+	fd = open(at, O_PATH | O_CLOEXEC);
+	r = kbpf_deny_root(k, sb, &bundle, at, at, fd, &e);
+	own_close(&fd);
+	assert_int_equal(umount2(at, MNT_DETACH), 0);
+	(void)unlink(image);
+	(void)rmdir(at);
+	assert_int_equal(r, -EOPNOTSUPP);
+	assert_non_null(strstr(e.text, "names of different case"));
+	assert_non_null(strstr(e.text, at));
+}
+
 /* Many renames beside it, and the denied file is never open for writing, not once. */
 static void race_of_renames(void **state)
 {
@@ -465,7 +548,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rows) + 2] = { 0 };
+	struct CMUnitTest tests[ARRAY_SIZE(rows) + 3] = { 0 };
 	size_t n = 0;
 
 	if (!kbpf_has_lsm()) {
@@ -475,6 +558,7 @@ int main(void)
 	for (; n < ARRAY_SIZE(rows); n++)
 		tests[n] = (struct CMUnitTest){ .name = rows[n].what, .test_func = row_run,
 						.initial_state = (void *)&rows[n] };
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(names_of_any_case_refuse);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(race_of_renames);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(works_without);
 	return cmocka_run_group_tests_name("deny", tests, setup, teardown);

@@ -12,16 +12,19 @@
 #include "chan.h"
 #include "own.h"
 #include "resolve.h"
+#include "twins.h"
 #include "windows.h"
 
-static int send_tree(int channel, struct osh_msg_tree *t, const char *path, int fd, struct err *e)
+int trees_report(int channel, struct osh_msg_tree *t, const char *path, int fd, struct err *e)
 {
 	int r;
 
 	if (strlen(path) >= sizeof(t->path))
 		return fail(e, ENAMETOOLONG, "filesystem_policy.deny: '%.100s...' is too long a path", path);
-	memset(t->path, 0, sizeof(t->path));
-	strcpy(t->path, path);
+	if (path != t->path) {
+		memset(t->path, 0, sizeof(t->path));
+		strcpy(t->path, path);
+	}
 	r = chan_send(channel, OSH_MSG_TREE, t, sizeof(*t), &fd, 1);
 	return r < 0 ? fail(e, -r, "report trees: %s", strerror(-r)) : 0;
 }
@@ -32,9 +35,10 @@ static bool is_apart(const char *path)
 	return paths_within(path, "/proc") || (paths_within(path, "/dev") && !paths_within(path, "/dev/shm"));
 }
 
-static int send_mount(int channel, struct osh_msg_tree *t, const char *path, struct err *e)
+static int send_mount(struct twins *x, struct osh_msg_tree *t, const char *path, struct err *e)
 {
 	_close_ int fd = -1;
+	int r;
 
 	if (is_apart(path))
 		return 0;
@@ -42,22 +46,27 @@ static int send_mount(int channel, struct osh_msg_tree *t, const char *path, str
 	if (fd < 0)
 		return fail(e, -fd, "filesystem_policy.deny: mount '%s': %s", path, strerror(-fd));
 	t->kind = OSH_TREE_ROOT;
-	return send_tree(channel, t, path, fd, e);
+	r = trees_report(x->channel, t, path, fd, e);
+	return r ? r : twins_below(x, t, path, e);
 }
 
 /* It may be a mount of its own, lie in another tree, or not be in the view at all. */
-static int send_workdir(int channel, struct osh_msg_tree *t, struct err *e)
+static int send_workdir(struct twins *x, struct osh_msg_tree *t, struct err *e)
 {
 	_close_ int fd = open_at(AT_FDCWD, t->workdir, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	int r;
 
 	if (fd == -ELOOP)
 		return fail(e, ELOOP, "filesystem_policy.deny: '%s' leads through a symbolic link", t->workdir);
+	if (fd < 0)
+		return 0;
 	t->kind = OSH_TREE_DIR;
-	return fd < 0 ? 0 : send_tree(channel, t, t->workdir, fd, e);
+	r = trees_report(x->channel, t, t->workdir, fd, e);
+	return r ? r : twins_below(x, t, t->workdir, e);
 }
 
 /* "id parent major:minor root MOUNTPOINT OPTIONS ..." Those that are read-only need no rule. */
-static int send_line(int channel, struct osh_msg_tree *t, char *line, struct err *e)
+static int send_line(struct twins *x, struct osh_msg_tree *t, char *line, struct err *e)
 {
 	char *save, *word = strtok_r(line, " ", &save), *path = NULL;
 
@@ -69,10 +78,10 @@ static int send_line(int channel, struct osh_msg_tree *t, char *line, struct err
 	if (!strncmp(word, "ro", 2) && (!word[2] || word[2] == ','))
 		return 0;
 	mountinfo_unescape(path);
-	return send_mount(channel, t, path, e);
+	return send_mount(x, t, path, e);
 }
 
-static int send_mounts(int channel, struct osh_msg_tree *t, struct err *e)
+static int send_mounts(struct twins *x, struct osh_msg_tree *t, struct err *e)
 {
 	_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
 	_free_ char *line = NULL;
@@ -82,7 +91,7 @@ static int send_mounts(int channel, struct osh_msg_tree *t, struct err *e)
 	if (!f)
 		return fail(e, errno, "/proc/self/mountinfo: %s", strerror(errno));
 	while (!r && getline(&line, &room, f) > 0)
-		r = send_line(channel, t, line, e);
+		r = send_line(x, t, line, e);
 	return r;
 }
 
@@ -128,7 +137,7 @@ static int check_entry(int channel, struct osh_msg_tree *t, const char *listed, 
 		if (!whole || path[at] || !S_ISREG(st.st_mode))
 			continue;
 		t->kind = OSH_TREE_FILE;
-		return send_tree(channel, t, path, fd, e);
+		return trees_report(channel, t, path, fd, e);
 	}
 	return 0;
 }
@@ -137,12 +146,17 @@ int trees_send(int channel, const struct osh_msg_launch *m, const struct paths *
 	       struct err *e)
 {
 	struct osh_msg_tree t = { .id = m->id };
+	_free_ struct twins *x = calloc(1, sizeof(*x));
 	const char *workdir = paths_workdir(p, m);
-	int r = 0;
+	int r;
 
+	if (!x)
+		return fail(e, ENOMEM, "filesystem_policy.deny: out of memory");
 	if (strlen(workdir) >= sizeof(t.workdir))
 		return fail(e, ENAMETOOLONG, "the working directory's path is too long");
 	strcpy(t.workdir, workdir);
+	x->channel = channel;
+	r = deny_segs_of(&x->segs, b, e);
 	for (uint32_t i = 0; !r && i < b->n_fs; i++) {
 		t.row = i;
 		if (b->fs[i].mode == OSH_FS_DENY)
@@ -150,6 +164,6 @@ int trees_send(int channel, const struct osh_msg_launch *m, const struct paths *
 	}
 	t.row = 0;
 	if (!r)
-		r = send_workdir(channel, &t, e);
-	return r ? r : send_mounts(channel, &t, e);
+		r = send_workdir(x, &t, e);
+	return r ? r : send_mounts(x, &t, e);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "paths.h"
+#include "osh/msg.h"
 
 /*
  * Run inside the finished view, as root, /proc mounted. Refuses an entry whose path leads through a symbolic
@@ -14,3 +15,6 @@
  */
 int trees_send(int channel, const struct osh_msg_launch *m, const struct paths *p, const struct bundle *b,
 	       struct err *e);
+
+/* One tree, file or kind of them, to oshd. */
+int trees_report(int channel, struct osh_msg_tree *t, const char *path, int fd, struct err *e);

@@ -15,9 +15,11 @@ int denied_tree(struct sandbox *s, const struct osh_msg_tree *t, struct chan_in 
 	int r;
 
 	if (!kbpf_lsm(k) || !s->bundle.meta->deny || !ends(t->path, sizeof(t->path)) ||
-	    !ends(t->workdir, sizeof(t->workdir)) || t->kind > OSH_TREE_FILE ||
+	    !ends(t->workdir, sizeof(t->workdir)) || t->kind > OSH_TREE_TWINS ||
 	    (t->kind == OSH_TREE_FILE && (t->row >= s->bundle.n_fs || s->bundle.fs[t->row].mode != OSH_FS_DENY)))
 		return fail(e, EPROTO, "osh-launch reported a tree that was not asked for");
+	if (t->kind == OSH_TREE_TWINS)
+		return kbpf_deny_twins(k, &s->k, e);
 	r = t->kind == OSH_TREE_FILE ? kbpf_deny_file(k, &s->k, t->row, t->path, in->fds[0], e)
 				     : kbpf_deny_root(k, &s->k, &s->bundle, t->workdir, t->path, in->fds[0], e);
 	if (r || t->kind == OSH_TREE_ROOT)

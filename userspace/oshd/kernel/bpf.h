@@ -147,7 +147,7 @@ int kbpf_rejudge(struct kbpf *k, const struct kbpf_sandbox *s, const struct bund
 
 /*
  * `filesystem_policy.deny`, where LSM programs live (kbpf_lsm). A tree that the sandbox can write and where it
- * is in its view, or a file that an entry denies by its full path; `fd` is open at it. What is entered must
+ * is in its view, or a file that an entry denies; `fd` is open at it. What is entered must
  * stay in memory for the sandbox's life: a root by its mount, a file by a descriptor. `workdir`: where
  * relative entries begin, as the view has it.
  */
@@ -156,6 +156,7 @@ int kbpf_deny_root(struct kbpf *k, const struct kbpf_sandbox *s, const struct bu
 		   const char *path, int fd, struct err *e);
 int kbpf_deny_file(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t row, const char *path, int fd,
 		   struct err *e);
+int kbpf_deny_twins(struct kbpf *k, const struct kbpf_sandbox *s, struct err *e);	/* not all such files are entered */
 bool kbpf_deny_has(const struct kbpf *k, const struct kbpf_sandbox *s);	/* was any root entered? */
 
 /* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */

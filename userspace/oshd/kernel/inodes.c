@@ -143,34 +143,34 @@ int kbpf_register_inodes(struct kbpf *k, const struct kbpf_sandbox *s, const str
 	return r;
 }
 
-int kbpf_inode_of(struct kbpf *k, int fd, const char *what, __u64 *ret, struct err *e)
+static int look(struct kbpf *k, int fd, struct osh_fd_inode *ret, struct err *e)
 {
 	int map = kbpf_map_fd(k, "fd_inodes"), r;
-	struct osh_fd_inode f = { 0 };
 
-	if (bpf_map_update_elem(map, &fd, &f, BPF_ANY))
+	*ret = (struct osh_fd_inode){ 0 };
+	if (bpf_map_update_elem(map, &fd, ret, BPF_ANY))
 		return fail(e, errno, "map 'fd_inodes': %s", strerror(errno));
 	r = visit(k, e);
-	(void)bpf_map_lookup_elem(map, &fd, &f);
+	(void)bpf_map_lookup_elem(map, &fd, ret);	/* absent = not visited */
 	forget(map, &fd, 1);
-	if (!r && !f.inode)
-		r = fail(e, ENOENT, "'%s': its descriptor was not visited", what);
-	*ret = f.inode;
 	return r;
+}
+
+int kbpf_inode_of(struct kbpf *k, int fd, const char *what, struct osh_fd_inode *ret, struct err *e)
+{
+	int r = look(k, fd, ret, e);
+
+	return !r && !ret->inode ? fail(e, ENOENT, "'%s': its descriptor was not visited", what) : r;
 }
 
 int kbpf_fd_check(struct kbpf *k, int fd, const char *what, struct err *e)
 {
-	int map = kbpf_map_fd(k, "fd_inodes"), r;
-	struct osh_fd_inode f = { 0 };
+	struct osh_fd_inode f;
+	int r;
 
 	if (fd < 0 || fcntl(fd, F_GETPIPE_SZ) > 0)
 		return 0;
-	if (bpf_map_update_elem(map, &fd, &f, BPF_ANY))
-		return fail(e, errno, "map 'fd_inodes': %s", strerror(errno));
-	r = visit(k, e);
-	(void)bpf_map_lookup_elem(map, &fd, &f);	/* absent = not visited */
-	forget(map, &fd, 1);
+	r = look(k, fd, &f, e);
 	if (!r && (!f.inode || (f.flags & OSH_FD_USERS)))
 		r = fail(e, EPERM, "%s lies on a file system that a user runs (FUSE): whoever writes there "
 			 "may have to wait for ever", what);

@@ -109,8 +109,8 @@ void kbpf_names_only(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild
 uint32_t kbpf_names_used(struct kbpf *k, uint32_t id);	/* listed ones; they stay for the sandbox's life */
 void kbpf_names_clear(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t wild_used);
 
-/* The address of the inode behind a descriptor of ours (inodes.c). */
-int kbpf_inode_of(struct kbpf *k, int fd, const char *what, __u64 *ret, struct err *e);
+/* The inode behind a descriptor of ours (inodes.c). */
+int kbpf_inode_of(struct kbpf *k, int fd, const char *what, struct osh_fd_inode *ret, struct err *e);
 
 /* Which groups list a program (idents.c). `path`: of a file, or the pattern that found it. */
 void kbpf_group_set(__u64 *groups, uint32_t group);
