@@ -43,7 +43,7 @@ units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/di
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
 tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 
-.PHONY: all demo test check test-vm fmt lint fuzz bench install uninstall deps ready help clean check-links tests units tools FORCE
+.PHONY: all demo test check test-vm budget fmt lint fuzz bench install uninstall deps ready help clean check-links tests units tools FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: $(programs:%=$B/%) ## build all programs into build/
@@ -111,8 +111,10 @@ test: ready ## every test; ends with "N passed, N failed, N skipped"
 	$(Q)tests/run all
 check: tests ## quick tests: unit, golden, differential
 	$(Q)tests/run quick
-test-vm: ready ## LSM and system tests under a stock Debian kernel in QEMU
+test-vm: ready ## LSM and system tests under stock Debian kernels in QEMU
 	$(Q)tests/run vm
+budget: tests ## measure what the verifier does for each BPF program, write tests/vm/budget
+	$(Q)tests/vm/measure
 check-links: all ## no program links a library that its row does not list
 	$(Q)tests/links $B
 fmt: ## format the C sources in place

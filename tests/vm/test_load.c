@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each BPF program loads alone on this kernel. In the virtual machine that is the oldest kernel that
+ * Each BPF program loads alone on this kernel. In the virtual machine one is the oldest kernel that
  * osh supports: a helper that came later shows here, by the name of the program that uses it.
+ *
+ * What the verifier does for it and how often it asks maps is held against tests/vm/budget, so that neither
+ * grows unseen: every start loads all programs, and a hook is on the way of every system call of its kind.
  */
 #include <bpf/libbpf.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 
 #include "../../userspace/oshd/kernel/kbpf.h"
 
@@ -28,20 +32,89 @@ static int on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-/*
- * Every embedded run loads all LSM programs: what the verifier looks at in each is bounded here, so that no
- * loop in a loop makes a start slow unseen.
- */
-#define LSM_BUDGET 20000
+enum { INSNS, STATES, LOOKUPS, COSTS };
 
-static bool within_budget(const struct bpf_program *p)
+static const char *const cost_names[COSTS] = { "instructions", "states", "lookups" };
+static const unsigned spare[COSTS] = { 8, 4, 0 };	/* a tenth of a small number is nothing */
+
+struct cost {
+	char program[64], kernel[16];
+	unsigned n[COSTS];
+};
+
+#define BUDGET "tests/vm/budget"
+static struct cost budget[512];
+static size_t n_budget;
+static char kernel[16];			/* "6.12" */
+static bool kernel_known;
+
+static void budget_read(void)
 {
-	const char *said = strstr(stats, "processed ");
+	FILE *f = fopen(BUDGET, "r");
+	struct utsname u;
+	char line[256];
+	int major, minor;
+
+	uname(&u);
+	if (sscanf(u.release, "%d.%d", &major, &minor) == 2)
+		snprintf(kernel, sizeof(kernel), "%d.%d", major, minor);
+	while (f && n_budget < sizeof(budget) / sizeof(*budget) && fgets(line, sizeof(line), f)) {
+		struct cost *c = &budget[n_budget];
+
+		if (line[0] == '#' || sscanf(line, "%63s %15s %u %u %u", c->program, c->kernel, &c->n[INSNS],
+					     &c->n[STATES], &c->n[LOOKUPS]) != 5)
+			continue;
+		kernel_known |= !strcmp(c->kernel, kernel);
+		n_budget++;
+	}
+	if (f)
+		fclose(f);
+}
+
+/* Calls of lookups in the program and in the functions that came with it. */
+static unsigned lookups(const struct bpf_program *p)
+{
+	const struct bpf_insn *insn = bpf_program__insns(p);
 	unsigned n = 0;
 
-	if (strncmp(bpf_program__section_name(p), "lsm", 3))
-		return true;
-	return said && sscanf(said, "processed %u insns", &n) == 1 && n <= LSM_BUDGET;
+	for (size_t i = 0; i < bpf_program__insn_cnt(p); i++)
+		n += insn[i].code == (BPF_JMP | BPF_CALL) && !insn[i].src_reg &&
+		     (insn[i].imm == BPF_FUNC_map_lookup_elem || insn[i].imm == BPF_FUNC_task_storage_get);
+	return n;
+}
+
+static struct cost cost_now;
+
+static void cost_take(const struct bpf_program *p)
+{
+	const char *insns = strstr(stats, "processed "), *states = strstr(stats, "total_states ");
+
+	memset(&cost_now, 0, sizeof(cost_now));
+	snprintf(cost_now.program, sizeof(cost_now.program), "%s", bpf_program__name(p));
+	snprintf(cost_now.kernel, sizeof(cost_now.kernel), "%s", kernel);
+	cost_now.n[INSNS] = insns ? (unsigned)atoi(insns + strlen("processed ")) : 0;
+	cost_now.n[STATES] = states ? (unsigned)atoi(states + strlen("total_states ")) : 0;
+	cost_now.n[LOOKUPS] = lookups(p);
+}
+
+static bool within_budget(void)
+{
+	const struct cost *c = NULL;
+	bool good = cost_now.n[INSNS] > 0;
+
+	for (size_t i = 0; i < n_budget; i++)
+		if (!strcmp(budget[i].program, cost_now.program) && !strcmp(budget[i].kernel, kernel))
+			c = &budget[i];
+	if (!c) {
+		printf("# no row in " BUDGET ": make budget\n");
+		return false;
+	}
+	for (int i = 0; i < COSTS; i++)
+		if (cost_now.n[i] > c->n[i] + (c->n[i] / 10 > spare[i] ? c->n[i] / 10 : spare[i])) {
+			printf("# %s: %u, and its budget is %u; where that is meant: make budget\n", cost_names[i], cost_now.n[i], c->n[i]);
+			good = false;
+		}
+	return good;
 }
 
 /* LSM programs load only where the kernel lets them; in the virtual machine they must. */
@@ -73,30 +146,43 @@ static bool loads(const char *name)
 	bpf_program__set_log_buf(p, stats, sizeof(stats));
 	stats[0] = 0;
 	good = !bpf_object__load(k->obj);
+	cost_take(p);
 	kbpf_free(k);
 	return good;
+}
+
+static int n_tests, n_bad;
+
+static void result(bool good, const char *name, const char *what)
+{
+	printf("%sok %d - %s %s\n", good ? "" : "not ", ++n_tests, name, what);
+	fflush(stdout);
+	n_bad += !good;
 }
 
 int main(void)
 {
 	struct kbpf *k;
 	struct bpf_program *p;
-	int n = 0, bad = 0;
 
 	if (kbpf_open(&k, NULL) < 0)
 		return 1;
+	budget_read();
 	bpf_object__for_each_program(p, k->obj) {
 		const char *name = bpf_program__name(p);
-		bool good = !wanted(p) || (loads(name) && within_budget(p));
 
-		printf("%sok %d - %s loads%s\n", good ? "" : "not ", ++n, name,
-		       wanted(p) ? "" : " # SKIP LSM programs are tested in the virtual machine");
-		if (wanted(p) && strstr(stats, "processed"))
-			printf("# %s: %.*s\n", name, (int)strcspn(strstr(stats, "processed"), "(\n"), strstr(stats, "processed"));
-		fflush(stdout);
-		bad += !good;
+		if (!wanted(p)) {
+			result(true, name, "loads # SKIP LSM programs are tested in the virtual machine");
+			continue;
+		}
+		result(loads(name), name, "loads");
+		printf("# cost %s %s %u %u %u\n", name, kernel, cost_now.n[INSNS], cost_now.n[STATES], cost_now.n[LOOKUPS]);
+		if (kernel_known)
+			result(within_budget(), name, "is within its budget");
 	}
-	printf("1..%d\n", n);
+	if (!kernel_known)
+		result(true, "all programs", "# SKIP " BUDGET " has no rows for this kernel: make budget");
+	printf("1..%d\n", n_tests);
 	kbpf_free(k);
-	return bad > 0;
+	return n_bad > 0;
 }
