@@ -33,16 +33,30 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def say(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def do_GET(self):
         self.server.seen.append((self.headers.get("Host", ""), self.path))
-        if self.path == "/hello":
-            body = b"hello from outside\n"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+        method = self.headers.get("X-HTTP-Method-Override", self.command)
+        if method != "GET":
+            self.say(f"done {method}\n".encode())
+        elif self.path == "/hello":
+            self.say(b"hello from outside\n")
+        elif self.path.startswith("/echo"):     # as a server's error page repeats what it was sent
+            self.say(f"key {self.headers.get('x-api-key')} path {self.path}\n".encode())
         else:
             super().do_GET()
+
+    def do_other(self):
+        self.server.seen.append((self.headers.get("Host", ""), self.path))
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.say(f"done {self.command}\n".encode())
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_PROPFIND = do_other
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -98,6 +112,42 @@ class Canary:
         return self.tcp, self.udp
 
 
+class Resolver:
+    """A DNS server of the host that answers every question, over UDP and TCP. None inside may reach it."""
+
+    def __init__(self):
+        self.t = socket.create_server(("0.0.0.0", 0))
+        self.port = self.t.getsockname()[1]
+        self.u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.u.bind(("0.0.0.0", self.port))
+        for f in (self._tcp, self._udp):
+            threading.Thread(target=f, daemon=True).start()
+
+    @staticmethod
+    def answer(q):
+        """One record of the type asked for, which says nothing."""
+        return q[:2] + b"\x84\0\0\0\0\1\0\0\0\0" + b"\0" + q[-4:-2] + b"\0\1\0\0\0\0\0\4\x7f\0\0\1"
+
+    def _tcp(self):
+        while True:
+            try:
+                with self.t.accept()[0] as s:
+                    a = self.answer(s.recv(4096)[2:])
+                    s.sendall(len(a).to_bytes(2, "big") + a)
+            except OSError:
+                if self.t.fileno() < 0:
+                    return
+
+    def _udp(self):
+        while True:
+            try:
+                q, who = self.u.recvfrom(4096)
+                self.u.sendto(self.answer(q), who)
+            except OSError:
+                if self.u.fileno() < 0:
+                    return
+
+
 def host_address():
     """An IPv4 address of this machine that is not loopback, else 127.0.0.1. Sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -142,8 +192,11 @@ class World:
         os.chmod(self.dir, 0o755)
         self.work = os.path.join(self.dir, "work")
         self.www = os.path.join(self.dir, "www")
-        for d in (self.work, self.www, os.path.join(self.dir, "home", ".ssh")):
+        for d in (self.work, os.path.join(self.www, "pub", "private"), os.path.join(self.dir, "home", ".ssh")):
             os.makedirs(d)
+        for name, text in (("pub/page", "the public page\n"), ("pub/private/page", "the private page\n")):
+            with open(os.path.join(self.www, name), "w") as f:
+                f.write(text)
         self.secret = os.path.join(self.dir, "home", ".ssh", "id_ed25519")
         with open(self.secret, "w") as f:
             f.write("not a real key\n")
@@ -153,7 +206,7 @@ class World:
         self.daemon = None
         self._certificates()
         self._servers()
-        self.canary = Canary()
+        self.canary, self.dns = Canary(), Resolver()
         self.address = host_address()
         self.outsider = self.spawn(["sleep", "1000"]).pid
         self.n = 0
@@ -273,8 +326,9 @@ class World:
         for s in (self.tls4, self.tls6, self.plain):
             s.shutdown()
             s.server_close()
-        self.canary.t.close()
-        self.canary.u.close()
+        for s in (self.canary, self.dns):
+            s.t.close()
+            s.u.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):

@@ -4,18 +4,22 @@
     # SPDX line, then the technique and its number in the catalogue
     POLICY=web            # key of POLICIES below; default web
     EXPECT='errno=EACCES' # extended regular expression on the attack's output, inside
-    EVENT='connect DEST_UNKNOWN'  # kind and reason(s, A|B) on record; "none" where the thing is simply absent
+    EVENT='connect DEST_UNKNOWN'  # kind and reason(s, A|B, or A|kind B) on record; "none" where the thing is simply absent
     DENY=guarded          # a row of filesystem_policy.deny
     ALONE='seccomp'       # layers each of which alone stops it: without one it succeeds (test_without.py); default none
     LSM='kind REASON'     # with LSM programs it is stopped without those layers as well, and this is on record
+    MORE='process: {exec: strict}'   # more of the policy's text
+    CRED=yes              # run with the provider `acme`, whose secret is $KEY
     NET=yes               # a network attack: repeated with every BPF program left out, and without egress
     control() { ...; }    # the same outside the sandbox: must succeed, else the attack proves nothing
     attack() { ...; }     # must fail
 
-Variables of vars() below are set in both. `attempt` is tests/tools/attempt.c.
+Variables of vars_of() below are set in both; `attempt` and `call` are tests/tools/*.c, `probe` is probe.py. A control may
+make what its attack needs: it runs first.
 """
 import fnmatch
 import glob
+import json
 import os
 import re
 import shlex
@@ -23,17 +27,24 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import ROOT, run  # noqa: E402
+from lib import BUILD, ROOT, run  # noqa: E402
 from world import rule  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY|ALONE|LSM)=(.*)$", re.M)
+KEY = "redteam-key-0123456789abcdef"
+TOOLS = {"call": os.path.join(BUILD, "tests/tools/call"), "attempt": os.path.join(BUILD, "tests/tools/attempt"),
+         "probe.py": os.path.join(HERE, "probe.py")}
+FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY|MORE|CRED|ALONE|LSM)=(.*)$", re.M)
 
 POLICIES = {
     "web": rule("web", ["allowed.example", "v6.example"], ["/usr/bin/curl"]),
     "any": rule("web", ["allowed.example", "v6.example"]),
     "requests": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, rules: [{allow: {method: GET, path: /hello}}]}]\n"
                  "    binaries: [{path: /usr/bin/curl}]\n"),
+    "tree": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, rules: [{allow: {method: GET, path: /pub/**}}],"
+             " deny_rules: [{method: GET, path: /pub/private/**}]}]\n    binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]\n"),
+    "cred": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, access: full, credential: acme},"
+             " {host: git.example, port: 443, protocol: rest, access: full}]\n    binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]\n"),
     "wild": rule("web", ["allowed.example", "*.wild.example"], ["/usr/bin/curl"]),
 }
 
@@ -54,32 +65,65 @@ class Attack:
         shutil.copy(self.path, os.path.join(w.work, self.name + ".sh"))
         path = os.path.join(w.work, f"{self.name}-{which}.run")
         with open(path, "w") as f:
-            for k, v in vars_of(w).items():
+            for k, v in vars_of(w, which).items():
                 f.write(f"{k}={shlex.quote(str(v))}\n")
-            f.write(f"attempt() {{ {shlex.quote(w.attempt)} \"$@\"; }}\n. {shlex.quote(os.path.join(w.work, self.name + '.sh'))}\n"
+            up = ("allowed.example", 443) if which == "attack" else ("127.0.0.1", w.tls4.server_port)
+            f.write("UP={} UPPORT={}\n".format(*up))
+            for tool in TOOLS:
+                f.write(f"{tool.split('.')[0]}() {{ {shlex.quote(os.path.join(w.work, tool))} \"$@\"; }}\n")
+            f.write(f". {shlex.quote(os.path.join(w.work, self.name + '.sh'))}\n"
                     f"{which}\n")
         return path
 
     def control(self, w):
         """(worked, output); outside, as root."""
+        tools(w)
         rc, out, err = run(["sh", self.script(w, "control")], 200, cwd=w.work)
         return rc == 0, out + err
 
     def inside(self, w, **kw):
-        return w.run(w.policy(self.policy, deny=self.field.get("DENY")), ["sh", self.script(w, "attack")], **kw)
+        tools(w)
+        more = self.field.get("MORE", "")
+        if self.field.get("CRED"):
+            kw["options"] = [*kw.get("options", ()), "--provider", "acme=" + provider(w)]
+        return w.run(w.policy(self.policy, more + "\n" if more else "", deny=self.field.get("DENY")), ["sh", self.script(w, "attack")], **kw)
 
     def event_missing(self, r):
         """Empty when the record is as promised."""
         want = self.field["EVENT"]
         if want == "none":
             return ""
-        kind, whys = want.split()
-        return "" if any(r.has(kind, y) for y in whys.split("|")) else f"no event {want}"
+        kind, seen = "", False
+        for one in want.split("|"):         # a kind holds for the reasons after it
+            *new, why = one.split()
+            kind = new[0] if new else kind
+            seen = seen or r.has(kind, why)
+        return "" if seen else f"no event {want}"
 
 
-def vars_of(w):
+def tools(w):
+    """What attacks call, beside `attempt`, in the working directory."""
+    for name, path in TOOLS.items():
+        if not os.path.exists(os.path.join(w.work, name)):
+            shutil.copy(path, os.path.join(w.work, name))
+
+
+def provider(w):
+    """The record of `acme`, out of the sandbox's sight."""
+    d = os.path.join(w.dir, "keys")
+    os.makedirs(d, 0o700, exist_ok=True)
+    for name, text in (("key", KEY), ("acme.json", json.dumps({
+            "hosts": ["allowed.example"], "placement": {"header": "x-api-key"}, "env": ["ACME_KEY"],
+            "secret_file": os.path.join(d, "key")}))):
+        with open(os.open(os.path.join(d, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+            f.write(text)
+    return os.path.join(d, "acme.json")
+
+
+def vars_of(w, which):
     return {"ADDRESS": w.address, "PORT": w.canary.port, "TLS4": w.tls4.server_port, "TLS6": w.tls6.server_port,
-            "BUS": w.daemon.bus if w.daemon else "", "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt}
+            "BUS": w.daemon.bus if w.daemon else "", "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt,
+            "KEY": "" if which == "attack" else KEY, "DNS": w.dns.port}
 
 
 def all_attacks(only=()):

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# D14: the placeholder sent to another listed host.
+# shellcheck shell=sh disable=SC2034,SC2154
+POLICY=cred
+CRED=yes
+EXPECT='credential_endpoint_mismatch|policy_denied'
+EVENT='http PLACEHOLDER|CREDENTIAL'
+control() { curl -sS -m 20 --fail --cacert "$CA" --connect-to "::127.0.0.1:$TLS4" -H "x-api-key: $KEY" https://git.example/echo; }
+attack() { curl -sS -m 20 --fail-with-body -H "x-api-key: $ACME_KEY" https://git.example/echo; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# C: another class of names.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='rcode=[0-9]+ answers=0|error='
+EVENT='dns NAME_TYPE'
+control() { probe dns 127.0.0.1 "$DNS" allowed.example TXT class=3; }
+attack() { probe dns 127.0.0.1 53 allowed.example TXT class=3; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# C10: the same, another protocol.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno='
+EVENT='sendmsg UDP'
+control() { attempt udp "$ADDRESS" "$PORT"; }
+attack() { attempt udp 224.0.0.252 5355; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# F1: the policy that it runs under.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno='
+EVENT='none'
+control() { attempt write "$WORLD/policy-own.yaml"; }
+attack() { ls "$WORLD"/policy* 2>/dev/null | grep -q . && exit 0; attempt write "$WORLD/policy.yaml"; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# E9: a program that the kernel starts for a kind of file.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
+EVENT='none'
+control() { attempt openw /proc/sys/fs/binfmt_misc/register || { echo SKIP this machine has no such file for root; false; }; }
+attack() { attempt openw /proc/sys/fs/binfmt_misc/register; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# E12: a job for the clock.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
+EVENT='none'
+control() { [ -w /var/spool ]; }
+attack() { attempt write /var/spool/cron/crontabs/root; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A10: the supervisor's environment.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(EACCES|EPERM|ENOENT)'
+EVENT='none'
+control() { attempt open "/proc/$HOSTPID/environ"; }
+attack() { attempt open /proc/1/environ; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A6: a second name, writable, for a file of a read-only tree.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(EROFS|EACCES|EPERM|EXDEV)'
+EVENT='none'
+control() { echo x >"$WORLD/f" && rm -f mine && call link "=$WORLD/f" =mine && rm -f mine; }
+attack() { rm -f mine; call link =/usr/bin/true =mine; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A8: the working directory of the first process.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(EACCES|EPERM|ENOENT)'
+EVENT='none'
+control() { attempt list "/proc/$HOSTPID/cwd"; }
+attack() { attempt list /proc/1/cwd; }

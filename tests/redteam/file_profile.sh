@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A21: what every login shell reads.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
+EVENT='none'
+control() { [ -w /etc/profile.d ]; }
+attack() { attempt write /etc/profile.d/evil.sh; }

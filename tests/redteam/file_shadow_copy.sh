@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A: the copies that are made of /etc/shadow.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
+EVENT='none'
+control() { [ -e /etc/shadow- ] || : ; attempt open /etc/shadow; }
+attack() { attempt open /etc/shadow-; }

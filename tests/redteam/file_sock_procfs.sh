@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# A8: another process's root through its task directory.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES|EPERM)'
+EVENT='none'
+control() { attempt open "/proc/$HOSTPID/task/$HOSTPID/root$SECRET"; }
+attack() { attempt open "/proc/1/task/1/root$SECRET"; }

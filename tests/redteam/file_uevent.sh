@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# E9: a program that the kernel starts for a device.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
+EVENT='none'
+control() { [ -w /sys/kernel ]; }
+attack() { attempt write /sys/kernel/uevent_helper; }

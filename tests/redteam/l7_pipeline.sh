@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# D: a second request behind an allowed one, sent before the answer.
+# shellcheck shell=sh disable=SC2034,SC2154
+POLICY=tree
+EXPECT='policy_denied'
+EVENT='http REQUEST_DENIED'
+control() { probe tls 'the private page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\n\r\nGET /pub/private/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }
+attack() { probe tls 'the private page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\n\r\nGET /pub/private/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }

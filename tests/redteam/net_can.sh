@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# B12: the CAN bus.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno='
+EVENT='socket FAMILY|SYSCALL'
+control() { attempt socket 29 3 0 || { echo SKIP this machine has none; false; }; }
+attack() { attempt socket 29 3 0; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# B1: a listed name with an address of the caller's.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='ermission|Could ?n.t connect|Failed to connect'
+EVENT='connect DEST_UNKNOWN'
+control() { attempt connect "$ADDRESS" "$PORT"; }
+attack() { curl -sS -m 20 --fail --resolve "allowed.example:443:$ADDRESS" https://allowed.example/; }

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# B9: a container engine's socket: root on the host.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES)'
+EVENT='unix UNIX_PATH'
+control() { attempt unix "$BUS"; }
+attack() { attempt unix /var/run/docker.sock; }

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# B: an address of IPv4 inside 6to4.
+# shellcheck shell=sh disable=SC2034,SC2154
+NET=yes
+EXPECT='errno='
+EVENT='connect DEST_UNKNOWN'
+control() { attempt connect "$ADDRESS" "$PORT"; }
+attack() { attempt connect 2002:a00:1::1 80; }

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# B7: a private network of IPv6.
+# shellcheck shell=sh disable=SC2034,SC2154
+NET=yes
+EXPECT='errno='
+EVENT='connect DEST_UNKNOWN'
+control() { attempt connect "$ADDRESS" "$PORT"; }
+attack() { attempt connect fd12:3456:789a::1 80; }
