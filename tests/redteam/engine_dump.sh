@@ -4,4 +4,4 @@
 EXPECT='errno='
 EVENT='none'
 control() { sleep 5 & kill -SEGV $!; }
-attack() { kill -SEGV 1; kill -ABRT 1; ls core* /tmp/core* 2>/dev/null | grep -q . && exit 0; attempt openw /proc/1/mem; }
+attack() { kill -SEGV 1; kill -ABRT 1; ls core core.* 2>/dev/null | grep -q . && exit 0; attempt openw /proc/1/mem; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A: watching what happens in a directory outside.
 # shellcheck shell=sh disable=SC2034,SC2154
+ALONE=view
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
 control() { python3 -c "import ctypes,sys; l=ctypes.CDLL(None); f=l.inotify_init(); sys.exit(l.inotify_add_watch(f, sys.argv[1].encode(), 256) < 0)" "$WORLD/home"; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # B: SO_PRIORITY above what users may.
 # shellcheck shell=sh disable=SC2034,SC2154
+ALONE=caps
 EXPECT='ermission|not permitted|EPERM'
 EVENT='none'
 control() { python3 -c 'import socket; s=socket.socket(2, 1); s.setsockopt(1, 12, 7)'; }

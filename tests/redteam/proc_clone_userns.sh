@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A12: a user namespace by clone, not by unshare. Outside the child ends at once.
 # shellcheck shell=sh disable=SC2034,SC2154
+ALONE=seccomp
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
 control() { unshare -U true; }

@@ -20,10 +20,10 @@ from world import World  # noqa: E402
 # Which attacks a layer is about. Those that run as root, with capabilities, are the ones that touch nothing lasting.
 LAYERS = {
     "view": "file_* engine_* proc_*",
-    "landlock": "*",
+    "landlock": "file_* proc_* net_* engine_*",
     "seccomp": "file_* proc_* net_*",
     "nft": "net_* dns_*",
-    "caps": "proc_[bfikpu]* net_[prv]*",
+    "caps": "proc_[bfikpu]* net_[ilmprtv]*",
 }
 
 
