@@ -66,6 +66,29 @@ def until(cond, seconds=5.0, step=0.02):
         time.sleep(step)
 
 
+def held(pid):
+    """{number: target} of a process' descriptors, without what is closed and who ends meanwhile."""
+    found = {}
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                found[fd] = os.readlink(f"/proc/{pid}/fd/{fd}")
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return found
+
+
+def proc(pid, name):
+    """Text of a file in /proc of a process; empty where it has ended."""
+    try:
+        with open(f"/proc/{pid}/{name}", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
 def kill(pids):
     for pid in pids:
         try:

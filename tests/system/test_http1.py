@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
 from lib import BUILD, ROOT, Tap  # noqa: E402
-from osh import OSHCTL, Daemon, Work, pids_of  # noqa: E402
+from osh import OSHCTL, Daemon, Work, held, pids_of, proc  # noqa: E402
 
 HOST = "raw.example"
 SAN = "san" in os.path.relpath(BUILD, ROOT).split(os.sep)       # its memory is no measure
@@ -217,8 +217,8 @@ CASES = [
 
 
 def private_kib(pid):
-    with open(f"/proc/{pid}/smaps_rollup") as f:
-        return int(re.search(r"Private_Dirty:\s+(\d+)", f.read())[1])
+    got = re.search(r"Private_Dirty:\s+(\d+)", proc(pid, "smaps_rollup"))
+    return int(got[1]) if got else 0
 
 
 def peak_kib(pid):
@@ -308,7 +308,7 @@ def measure_idle(t, w, d, mode):
                          stdout=subprocess.PIPE, text=True, cwd=w.work)
     line = p.stdout.readline()
     mine = set(pids_of("osh-egress")) - before
-    kib, conns = max(((private_kib(pid), len(os.listdir(f"/proc/{pid}/fd")) - 12) for pid in mine), default=(0, 0))
+    kib, conns = max(((private_kib(pid), len(held(pid)) - 12) for pid in mine), default=(0, 0))
     t.ok("idle" in line and conns >= 200 and (SAN or 0 < kib < 4096 + conns * 40),
          f"{mode}: idle connections, both legs counted, take at most 40 KiB each, and 4 MiB", f"{line} {kib} KiB, {conns}")
     print(f"# {kib} KiB private with {conns} idle connections")

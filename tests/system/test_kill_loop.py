@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, cgroup2, run  # noqa: E402
-from osh import OSHCTL, Daemon, Work, exe, kill, pids_of, policy, until  # noqa: E402
+from osh import OSHCTL, Daemon, Work, exe, held, kill, pids_of, policy, proc, until  # noqa: E402
 from test_death import Echo  # noqa: E402
 
 KILLS = int(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 12
@@ -163,9 +163,9 @@ def facts(d):
     launch = pids_of("osh-launch")
     box = os.path.join(cgroup2(), "osh.slice", d.cgroup(), "box")
     pid = launch[0] if launch else 0
-    return {"launches": len(launch), "fds of oshd": len(os.listdir(f"/proc/{d.p.pid}/fd")),
-            "fds of osh-launch": len(os.listdir(f"/proc/{pid}/fd")) if pid else 0,
-            "rss of osh-launch": int(open(f"/proc/{pid}/statm").read().split()[1]) * 4 if pid else 0,
+    return {"launches": len(launch), "fds of oshd": len(held(d.p.pid)),
+            "fds of osh-launch": len(held(pid)),
+            "rss of osh-launch": int((proc(pid, "statm").split() + ["0", "0"])[1]) * 4,
             "boxes": sum(os.path.isdir(os.path.join(box, x)) for x in os.listdir(box)),
             "audits": len(pids_of("osh-audit")), "inits": len(pids_of("osh-init"))}
 

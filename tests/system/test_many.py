@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, cgroup2, run  # noqa: E402
+import osh  # noqa: E402
 from osh import BASE_POLICY, OSHCTL, Daemon, Work, pids_of, until  # noqa: E402
 
 POLICY = BASE_POLICY.replace("read_only:", "read_write: [/sandbox]\n  read_only:")
@@ -47,16 +48,14 @@ def held(d):
     count = collections.Counter()
     for role in ("oshd", "osh-launch", "osh-audit"):
         for pid in pids_of(role):
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                try:
-                    kind = re.sub(r"[0-9a-f]{6,}|\d+", "N", os.readlink(f"/proc/{pid}/fd/{fd}"))
-                    count[f"{role} fd {kind}"] += 1
-                except OSError:
-                    pass
+            for target in osh.held(pid).values():
+                kind = re.sub(r"[0-9a-f]{6,}|\d+", "N", target)
+                count[f"{role} fd {kind}"] += 1
     maps = "osh-launch fd user:[N]"       # id maps are kept for the next sandbox of that identity, 64 at most
     count[maps] = max(count[maps] - 64, 0)
     for pid in tree(d.p.pid):
-        count["process " + os.path.basename(os.readlink(f"/proc/{pid}/exe"))] += 1
+        path = osh.exe(pid)[0]      # empty: it has ended
+        count["process " + os.path.basename(path)] += bool(path)
     for at, _, _ in os.walk(cgroup2()):
         count["cgroups"] += d.instance() in at
     count["mounts"] = len([m for m in open("/proc/self/mountinfo") if d.state in m])
@@ -77,7 +76,7 @@ def abi():
 
 
 def rss(role):
-    return sum(int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{p}/status").read())[1]) for p in pids_of(role))
+    return sum(int((re.findall(r"VmRSS:\s+(\d+)", osh.proc(p, "status")) or [0])[0]) for p in pids_of(role))
 
 
 def differs(before, after):

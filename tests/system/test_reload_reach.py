@@ -13,7 +13,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, run  # noqa: E402
-from osh import BASE_POLICY, OSHCTL, Daemon, Work, pids_of  # noqa: E402
+from osh import BASE_POLICY, OSHCTL, Daemon, Work, kill, pids_of, proc  # noqa: E402
 
 if os.environ.get("REACH_NET") != "own":    # addresses of its own, on a loopback of its own
     if os.getuid():
@@ -181,8 +181,8 @@ def deaths(t, w, d):
     d.start()
     t.ok(s.ask("tool", "kept", BOTH) == "ok", "kill -9 of oshd: the program is still known", d.errors())
     for pid in pids_of("osh-launch"):
-        if os.stat(f"/proc/{pid}").st_uid == 0 and d.state in open(f"/proc/{pid}/cmdline").read():
-            os.kill(pid, 9)
+        if d.state in proc(pid, "cmdline") and "Uid:\t0\t" in proc(pid, "status"):
+            kill([pid])
     ok = False
     for _ in range(50):     # another osh-launch is being started
         rc, err = s.set([BOTH, NEXT], ["kept", "tool"])

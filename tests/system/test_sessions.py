@@ -504,16 +504,18 @@ PROBE = r'''
 import ctypes, os, socket, stat
 libc = ctypes.CDLL(None, use_errno=True)
 for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-    comm = open("/proc/%d/comm" % pid).read().strip()
     if pid == os.getpid():
         continue
     try:
+        comm = open("/proc/%d/comm" % pid).read().strip()
         for fd in os.listdir("/proc/%d/fd" % pid):
             target = os.readlink("/proc/%d/fd/%s" % (pid, fd))
             if target.startswith("socket:") or "ptmx" in target:
                 print("OPEN", pid, comm, fd, target)
     except PermissionError:
         print("shut", pid)
+    except (FileNotFoundError, ProcessLookupError):
+        continue                # it has ended
     if os.path.exists("/proc/%d/exe" % pid) and os.access("/proc/%d/mem" % pid, os.R_OK):
         continue
     fd = os.pidfd_open(pid)
