@@ -46,7 +46,10 @@ tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 .PHONY: all demo test check test-vm budget fmt lint fuzz bench install uninstall deps ready help clean check-links tests units tools FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
-all: $(programs:%=$B/%) ## build all programs into build/
+all: $(programs:%=$B/%) $B/oshctl.1 ## build all programs into build/
+
+$B/oshctl.1: $B/oshctl
+	$(Q)$< help --man >$@
 
 $B/libbase.a: $(base.o)
 $B/libpolicy.a: $(policy.o)

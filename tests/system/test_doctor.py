@@ -92,6 +92,8 @@ def t_here(t, w):
 
 def t_table(t, _):
     """One table: the promises of docs/architecture.md are those that are tried."""
+    if os.environ.get("OSH_VM"):        # no documents there
+        return
     text = open(os.path.join(ROOT, "docs/architecture.md")).read().split("## Which layer keeps which promise")[1]
     told = {m.strip() for m in re.findall(r"^\| ([^|]+) \|", text.split("\n## ")[0], re.M)} - {"promise"}
     _, found, err = doctor()

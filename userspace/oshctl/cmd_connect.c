@@ -21,12 +21,6 @@
 #define VERB_NAME "sandbox connect"
 #define TRIES 3				/* somebody else opens or ends the terminal in between */
 
-static const char details[] =
-	"      --watch             look only: what is typed is dropped\n"
-	"      --no-replay         without the recent output\n"
-	"      --detach-keys KEYS  leave the terminal running; " DETACH_DEFAULT " without it, \"\" = none\n"
-	"      --socket PATH       oshd's socket\n";
-
 struct connect_opts {
 	const char *name, *socket;
 	bool watch, no_replay;
@@ -66,7 +60,7 @@ static int read_options(int argc, char **argv, struct connect_opts *o)
 				return help_usage(VERB_NAME);
 			}
 		} else if (c == OPT_HELP) {
-			printf("usage: oshctl " VERB_NAME " [OPTION]... NAME [-- COMMAND [ARGUMENT]...]\n%s", details);
+			help_verb(stdout, VERB_NAME);
 			return 0;
 		} else {
 			return help_usage(VERB_NAME);

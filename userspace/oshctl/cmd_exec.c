@@ -14,15 +14,6 @@
 
 #define VERB_NAME "sandbox exec"
 
-static const char details[] =
-	"  -t                      insist on a terminal\n"
-	"  -T                      no terminal: pipes\n"
-	"  -i                      pass standard input on, which is so without it too\n"
-	"  -w, --workdir DIR       working directory, as the sandbox names it; that of its first command\n"
-	"  -e, --env NAME[=VALUE]  set a variable, or pass the caller's\n"
-	"      --timeout TIME      end the command after 90s, 1500ms, 2m or 1h, with status 124\n"
-	"      --socket PATH       oshd's socket\n";
-
 struct exec_opts {
 	const char *name, *workdir, *socket;
 	bool terminal, pipes;
@@ -104,7 +95,7 @@ static int read_options(int argc, char **argv, struct exec_opts *o)
 			if (!o->limit_ms)
 				return usage("--timeout wants a time such as 90s, 1500ms, 2m or 1h");
 		} else if (c == OPT_HELP) {
-			printf("usage: oshctl " VERB_NAME " [OPTION]... NAME -- COMMAND [ARGUMENT]...\n%s", details);
+			help_verb(stdout, VERB_NAME);
 			return 0;
 		} else if (c != 'i') {
 			return help_usage(VERB_NAME);

@@ -2,6 +2,8 @@
 /* Usage and help, from the table of verbs. */
 #include <string.h>
 
+#include "man.h"
+#include "options.h"
 #include "schema.h"
 #include "verbs.h"
 
@@ -25,6 +27,22 @@ int help_usage(const char *verb)
 		if (!strcmp(v->name, verb))
 			fprintf(stderr, "usage: oshctl %s %s\n", v->name, v->args);
 	return EXIT_USAGE;
+}
+
+void help_verb(FILE *out, const char *verb)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!strcmp(v->name, verb))
+			fprintf(out, "usage: oshctl %s %s\n%s\n", v->name, v->args, v->help);
+	options_list(verb, out);
+}
+
+static const struct verb *find(const char *name)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
 }
 
 /* Verbs of one word group: prints them and says whether there were any. */
@@ -71,6 +89,14 @@ int cmd_help(int argc, char **argv)
 		help_list(stdout);
 		return EXIT_DONE;
 	}
+	if (argc == 2 && !strcmp(argv[1], "--man")) {
+		man_page(stdout);
+		return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
+	}
 	snprintf(said, sizeof(said), "%s%s%s", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+	if (find(said)) {
+		help_verb(stdout, said);
+		return EXIT_DONE;
+	}
 	return list_group(stdout, said) ? EXIT_DONE : help_unknown(argc - 1, argv + 1);
 }

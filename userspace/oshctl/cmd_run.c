@@ -17,18 +17,6 @@
 
 #define SUMMARY_MS 2000			/* for the auditor to drain and to write */
 
-static const char details[] =
-	"  -p, --policy FILE       the policy, or preset:NAME; the default preset without it\n"
-	"  -n, --name NAME         name of the sandbox\n"
-	"  -w, --workdir DIR       working directory, the current one without it\n"
-	"  -e, --env NAME[=VALUE]  set a variable, or pass the caller's\n"
-	"      --provider [NAME=]FILE  a credential that stays outside; see docs/providers.md\n"
-	"      --no-providers      leave a known agent's keys in your environment alone\n"
-	"      --log FILE          append every decision as a line of JSON\n"
-	"      --socket PATH       oshd's socket\n"
-	"      --upstream-hosts FILE  static upstream addresses, a proxy (docs/upstream.md)\n"
-	"      --upstream-ca FILE  an extra trust anchor for upstream TLS\n";
-
 enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_HELP, OPT_LATER };
 
 static const struct option options[] = {
@@ -81,7 +69,7 @@ static int read_options(int argc, char **argv, struct run_opts *o)
 		} else if (c == OPT_NO_PROVIDERS) {
 			o->no_providers = true;
 		} else if (c == OPT_HELP) {
-			printf("usage: oshctl run [OPTION]... -- COMMAND [ARGUMENT]...\n%s", details);
+			help_verb(stdout, "run");
 			return 0;
 		} else {
 			if (c == OPT_LATER)

@@ -20,23 +20,6 @@
 #include "spec.h"
 #include "verbs.h"
 
-static const char details[] =
-    "  -p, --policy FILE       the policy, or preset:NAME; the default preset without it\n"
-    "  -n, --name NAME         name of the sandbox, on this host nobody else's\n"
-    "  -w, --workdir DIR       working directory, the current one without it\n"
-    "  -e, --env NAME[=VALUE]  set a variable for the command, or pass the caller's; it is stored\n"
-    "  -l, --label K=V         a label to select it by\n"
-    "      --volume NAME:/PATH[:ro]  a directory that sandboxes of yours share, and where it "
-    "appears\n"
-    "      --provider [NAME=]FILE  a credential that stays outside; see docs/providers.md\n"
-    "      --no-providers      leave a known agent's keys in your environment alone\n"
-    "      --log FILE          append every decision as a line of JSON\n"
-    "      --json              print what was made as JSON\n"
-    "      --socket PATH       oshd's socket\n"
-    "      --upstream-hosts FILE  static upstream addresses, a proxy (docs/upstream.md)\n"
-    "      --upstream-ca FILE  an extra trust anchor for upstream TLS\n"
-    "With a COMMAND the sandbox ends with it; without one it idles until it is stopped.\n";
-
 enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_VOLUME, OPT_JSON, OPT_HELP };
 
 static const struct option options[] = {
@@ -121,9 +104,7 @@ static int read_options(int argc, char **argv, struct create *c)
 		} else if (opt == OPT_JSON) {
 			c->json = true;
 		} else if (opt == OPT_HELP) {
-			printf("usage: oshctl sandbox create [OPTION]... [-- COMMAND "
-			       "[ARGUMENT]...]\n%s",
-			       details);
+			help_verb(stdout, "sandbox create");
 			return EXIT_DONE;
 		} else {
 			return help_usage("sandbox create");

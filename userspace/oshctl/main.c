@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oshctl: finds the verb's row and runs it. Runs as the user; what it reads is the user's own. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,19 +28,28 @@ static int matches(const struct verb *v, int argc, char **argv)
 	return argc >= 2 && !strcmp(argv[1], space + 1) ? 2 : 0;
 }
 
+static bool asks_help(const char *word)
+{
+	return !strcmp(word, "-h") || !strcmp(word, "--help");
+}
+
 static int dispatch(int argc, char **argv)
 {
 	if (argc < 1) {
 		help_list(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[0], "-h") || !strcmp(argv[0], "--help")) {
+	if (asks_help(argv[0])) {
 		help_list(stdout);
 		return EXIT_DONE;
 	}
 	for (const struct verb *v = verbs; v->name; v++) {
 		int words = matches(v, argc, argv);
 
+		if (words && argc == words + 1 && asks_help(argv[words])) {
+			help_verb(stdout, v->name);
+			return EXIT_DONE;
+		}
 		if (words)
 			return v->run(argc - words + 1, argv + words - 1);
 	}

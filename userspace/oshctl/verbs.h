@@ -24,4 +24,5 @@ extern const struct verb verbs[];	/* ends in a row without name */
 
 void help_list(FILE *out);		/* every verb, a line each */
 int help_usage(const char *verb);	/* usage of one verb on stderr; gives EXIT_USAGE */
+void help_verb(FILE *out, const char *verb);	/* usage, what it does, its options */
 int help_unknown(int argc, char **argv);	/* "did you mean", on stderr; gives EXIT_USAGE */
