@@ -16,7 +16,7 @@ LDFLAGS  += $(if $(SAN),$(SANFL),-pie -Wl,-z,relro,-z,now,-z,noexecstack) -Wl,--
 PREFIX ?= /usr
 
 # One row a program: what it may link. `make check-links` holds the built files against these rows.
-programs      := oshctl oshd osh-launch osh-init osh-egress osh-audit
+programs      := oshctl oshd osh-front osh-launch osh-init osh-egress osh-audit
 dir_oshctl    := oshctl
 # oshctl starts once a run: small archives instead of shared objects halve that (no relocations, and
 # of libcrypto nothing but SHA-256).
@@ -24,6 +24,8 @@ libs_oshctl   := -Wl,-Bstatic -lyaml -ljansson -lcrypto -Wl,-Bdynamic -lsystemd
 dir_oshd      := oshd
 # Every embedded run starts oshd too; SQLite as an archive costs it half of what the shared object does.
 libs_oshd     := -lsystemd -lbpf -lelf -lz -lcrypto -Wl,-Bstatic -lsqlite3 -Wl,-Bdynamic -lm
+dir_osh-front   := front
+libs_osh-front  := -lseccomp
 dir_osh-launch  := launch
 libs_osh-launch := -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcrypto
 dir_osh-init    := init
@@ -37,7 +39,7 @@ src   = $(wildcard userspace/$1/*.c userspace/$1/*/*.c)
 obj   = $(patsubst %.c,$B/%.o,$1)
 base.o   := $(call obj,$(call src,base) $(call src,ipc))
 policy.o := $(call obj,$(wildcard policy-compiler/*.c))
-comps    := oshctl oshd launch init egress audit
+comps    := oshctl oshd front launch init egress audit
 bpf.o    := $(patsubst %.bpf.c,$B/%.bpf.o,$(wildcard bpf/*.bpf.c))
 units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/differential/*.c tests/system/*.c tests/vm/*.c))
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))

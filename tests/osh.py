@@ -162,9 +162,11 @@ class Daemon:
         if self.p.poll() is not None:
             raise RuntimeError("oshd ended: " + self.errors())
         s = socket.socket(socket.AF_UNIX)
-        try:
+        s.settimeout(20)
+        try:                # to connect is not enough: the osh-front of one that was killed takes a moment to go
             s.connect(self.bus)
-            return True
+            s.sendall(b"\0AUTH EXTERNAL\r\n")
+            return bool(s.recv(64))
         except OSError:
             return False
         finally:

@@ -10,7 +10,7 @@ import struct
 
 from lib import BUILD
 
-ROLES = ("oshctl", "oshd", "osh-launch", "osh-init", "osh-egress", "osh-audit")
+ROLES = ("oshctl", "oshd", "osh-front", "osh-launch", "osh-init", "osh-egress", "osh-audit")
 MOV64, MOV32, LD_IMM64 = 0xb7, 0xb4, 0x18
 
 

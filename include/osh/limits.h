@@ -16,7 +16,10 @@
 #define OSH_SLOTS 4096			/* sandboxes alive at once on one host */
 #define OSH_SLOTS_EACH 64		/* of one caller who is not root: shared tables last for several */
 #define OSH_STARTS_EACH 16		/* of them being built at once */
-#define OSH_CALLS_EACH 64		/* connections of such a caller to oshd */
+#define OSH_CALLS_EACH 64		/* connections of such a caller to oshd, each with one call under way */
+#define OSH_CALLS 1024			/* connections of all callers */
+#define OSH_CALL_BYTES (128u << 10)	/* one call */
+#define OSH_CALL_FDS 16			/* descriptors that come with it */
 #define OSH_SANDBOX_NPROC 8192		/* tasks of a sandbox that has a uid of its own */
 #define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once, at least; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
@@ -110,3 +113,4 @@
 #define OSH_UID_AUDIT 1900020000u
 #define OSH_UID_PARSE 1900020001u	/* one-shot readers of operator text */
 #define OSH_UID_ROOT 1900020002u	/* one-shot makers of a sandbox's certificate authority */
+#define OSH_UID_FRONT 1900020003u	/* osh-front, which reads what callers send */

@@ -73,6 +73,8 @@ enum osh_msg_type {
 	 */
 	OSH_MSG_RECORD,			/* struct osh_msg_record */
 	OSH_MSG_REQUEST,		/* struct osh_msg_request: of a connection that is looked into */
+	/* osh-front -> oshd */
+	OSH_MSG_CALLER,			/* struct osh_msg_caller; fds: its calls, pidfd of who connected */
 	OSH_MSG_MAX
 };
 
@@ -98,6 +100,14 @@ struct osh_msg_failed {
 	uint32_t id;
 	int32_t code;			/* positive errno */
 	char text[240];			/* one line for a person */
+};
+
+/* Who connected, as the kernel recorded it then; on the socket come that caller's calls. */
+struct osh_msg_caller {
+	struct osh_msg_head h;
+	uint32_t uid, gid, pid;
+	uint32_t n_groups;
+	uint32_t groups[OSH_GROUPS_CALLER];
 };
 
 enum osh_launch_fd {			/* of OSH_MSG_LAUNCH */

@@ -16,7 +16,7 @@ from lib import BUILD, ROOT, Tap, run  # noqa: E402
 
 BOUND = {"oshd.service": 6.0}       # exposure, at most
 UNITS = ["oshd.service", "oshd.socket", "osh-launch.socket", "osh-launch@.service", "osh.slice"]
-EXECUTABLE = ["bin/oshctl"] + ["libexec/osh/" + p for p in ("oshd", "osh-launch", "osh-init", "osh-egress", "osh-audit")]
+EXECUTABLE = ["bin/oshctl"] + ["libexec/osh/" + p for p in ("oshd", "osh-front", "osh-launch", "osh-init", "osh-egress", "osh-audit")]
 PLAIN = ["lib/systemd/system/" + u for u in UNITS] + [
     "lib/sysusers.d/osh.conf", "lib/tmpfiles.d/osh.conf", "share/dbus-1/system.d/org.osh.Manager1.conf",
     "share/dbus-1/system-services/org.osh.Manager1.service", "share/doc/osh/README.md", "share/doc/osh/service.md"]

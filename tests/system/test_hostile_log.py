@@ -23,10 +23,10 @@ def attributes(node):
     return struct.pack("<QQQQQQIIIIIIIIII", node, 0, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
 
-def serve(at):
-    """FUSE with one file `log`: it opens, and that is all."""
+def serve(at, never=(), options=""):
+    """FUSE with one file `log`: it opens, and that is all. never: what else is not answered."""
     fd = os.open("/dev/fuse", os.O_RDWR)
-    options = f"fd={fd},rootmode=40000,user_id=0,group_id=0".encode()
+    options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,{options}".rstrip(",").encode()
     if ctypes.CDLL(None).mount(b"osh-test", at.encode(), b"fuse", 6, options):
         return print("cannot mount", flush=True)
     print("mounted", flush=True)
@@ -43,7 +43,7 @@ def serve(at):
         except OSError:
             return None
         _, op, unique, node = struct.unpack_from("<IIQQ", b)
-        if op in (WRITE, POLL, FORGET, FORGET_MANY):
+        if op in (WRITE, POLL, FORGET, FORGET_MANY, *never):
             continue
         data = answers.get(op, lambda *_: None)(node, b[40:])
         os.write(fd, struct.pack("<IiQ", 16 + len(data or b""), 0 if data is not None else -2, unique) + (data or b""))

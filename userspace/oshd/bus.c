@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections and their peers. Peers are known by the credentials that the kernel recorded at
- * connect(); one that lives in an osh cgroup is refused before it may say anything. A call is
- * looked up by its member in the one table of methods, which sd-bus has checked the arguments by.
+ * Connections and their peers, who are known by what the kernel recorded at connect(). A call is looked up by its
+ * member in the one table of methods, which sd-bus has checked the arguments by. What comes with it osh-front has
+ * looked at (callers.c); an embedded oshd has one caller, which started it.
  */
 #include "bus.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "manager.h"
@@ -18,12 +13,11 @@
 #include "own.h"
 #include "utf8.h"
 
-#define MAX_CONNS 256
-
 struct conn {
 	struct conn *next, **prev;
 	sd_bus *bus;
 	struct caller who;
+	unsigned rank;			/* among this user's connections when it came */
 };
 
 static unsigned n_conns(const struct daemon *d, uid_t uid)
@@ -31,7 +25,7 @@ static unsigned n_conns(const struct daemon *d, uid_t uid)
 	unsigned n = 0;
 
 	for (const struct conn *c = d->conns; c; c = c->next)
-		n += uid == (uid_t)-1 || c->who.uid == uid;
+		n += c->who.uid == uid;
 	return n;
 }
 
@@ -121,6 +115,7 @@ static int on_disconnected(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 0;
 }
 
+/* A user's second connection waits for everybody's first: whoever calls without end waits for himself. */
 static int conn_start(struct conn *c, int fd)
 {
 	sd_id128_t id;
@@ -147,28 +142,22 @@ static int conn_start(struct conn *c, int fd)
 					      "org.freedesktop.DBus.Local", "Disconnected",
 					      on_disconnected, NULL, c);
 	if (r >= 0)
-		r = sd_bus_attach_event(c->bus, c->who.d->event, SD_EVENT_PRIORITY_NORMAL);
+		r = sd_bus_attach_event(c->bus, c->who.d->event, BUS_PRIORITY + c->rank);
 	return r;
 }
 
-int bus_serve(struct daemon *d, int fd, struct err *e)
+int bus_serve_caller(int fd, const struct caller *who, struct err *e)
 {
-	struct conn *c = n_conns(d, (uid_t)-1) < MAX_CONNS ? calloc(1, sizeof(*c)) : NULL;
+	struct conn *c = calloc(1, sizeof(*c));
+	struct daemon *d = who->d;
 	int r;
 
 	if (!c) {
 		close(fd);
-		return fail(e, EBUSY, "too many callers at once");
+		return fail(e, ENOMEM, "out of memory");
 	}
-	c->who.d = d;
-	r = caller_of_socket(&c->who, fd, e);
-	if (!r && c->who.uid && n_conns(d, c->who.uid) >= OSH_CALLS_EACH)
-		r = fail(e, EBUSY, "uid %u calls too often at once", c->who.uid);
-	if (r < 0) {
-		close(fd);
-		free(c);
-		return r;
-	}
+	c->who = *who;
+	c->rank = n_conns(d, who->uid);
 	c->next = d->conns;
 	c->prev = &d->conns;
 	if (c->next)
@@ -182,68 +171,20 @@ int bus_serve(struct daemon *d, int fd, struct err *e)
 	return 0;
 }
 
-static int on_connect(sd_event_source *s, int fd, uint32_t events, void *data)
+int bus_serve(struct daemon *d, int fd, struct err *e)
 {
-	int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct err e = { 0 };
+	struct caller who = { .d = d };
+	int r = caller_of_socket(&who, fd, e);
 
-	(void)s;
-	(void)events;
-	if (c >= 0 && bus_serve(data, c, &e) < 0)
-		fprintf(stderr, "oshd: caller refused: %s\n", e.text);
-	return 0;
-}
-
-/* By systemd, say (oshd.socket): 1 = yes. Anything else than that one socket would be served by nobody. */
-static int take_given(struct daemon *d, struct err *e)
-{
-	int n = sd_listen_fds(1);
-
-	if (!n)
-		return 0;
-	if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, d->bus_path, 0) <= 0)
-		return fail(e, EINVAL, "started with %d sockets; takes one, a stream socket that listens at '%s'", n,
-			    d->bus_path);
-	d->listen_fd = SD_LISTEN_FDS_START;
-	d->listen_given = true;
-	if (fcntl(d->listen_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-		return fail(e, errno, "socket '%s': %s", d->bus_path, strerror(errno));
-	return 1;
-}
-
-static int listen_here(struct daemon *d, struct err *e)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-
-	if (strlen(d->bus_path) >= sizeof(a.sun_path))
-		return fail(e, ENAMETOOLONG, "socket path '%s' is too long", d->bus_path);
-	strcpy(a.sun_path, d->bus_path);
-	unlink(d->bus_path); /* ours: the lock on the run directory is held */
-	d->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (d->listen_fd < 0 || bind(d->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    chmod(d->bus_path, 0666) < 0 || listen(d->listen_fd, 128) < 0)
-		return fail(e, errno, "listen on '%s': %s", d->bus_path, strerror(errno));
-	return 0;
-}
-
-int bus_listen(struct daemon *d, struct err *e)
-{
-	int r = take_given(d, e);
-
-	if (!r)
-		r = listen_here(d, e);
-	if (r < 0)
+	if (r < 0) {
+		close(fd);
 		return r;
-	r = sd_event_add_io(d->event, &d->listen_source, d->listen_fd, EPOLLIN, on_connect, d);
-	return r < 0 ? fail(e, -r, "watch '%s': %s", d->bus_path, strerror(-r)) : 0;
+	}
+	return bus_serve_caller(fd, &who, e);
 }
 
 void bus_close(struct daemon *d)
 {
-	d->listen_source = sd_event_source_disable_unref(d->listen_source);
-	if (d->listen_fd >= 0 && !d->listen_given)
-		unlink(d->bus_path);
-	own_close(&d->listen_fd);
 	while (d->conns)
 		conn_free(d->conns);
 }

@@ -4,8 +4,13 @@
 
 #include "daemon.h"
 
-int bus_listen(struct daemon *d, struct err *e);		/* resident: <run>/bus */
-int bus_serve(struct daemon *d, int fd, struct err *e);	/* one connected peer; takes fd */
+struct caller;
+
+/* Of calls among what oshd does: after what its own processes say. sd-event's numbers. */
+#define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 1)
+
+int bus_serve(struct daemon *d, int fd, struct err *e);	/* embedded: one connected peer; takes fd */
+int bus_serve_caller(int fd, const struct caller *who, struct err *e);	/* the same of one who is known */
 void bus_close(struct daemon *d);
 
 void doctor_close(struct daemon *d);			/* a probing under way ends, and nobody is answered */

@@ -39,19 +39,11 @@ int caller_process(pid_t pid, struct err *e)
 	return 0;
 }
 
-/* The number is the peer's as long as the peer lives, which its pidfd says after all was read by
- * number. */
-static int check_process(int fd, pid_t pid, struct err *e)
+int caller_check(pid_t pid, int pidfd, struct err *e)
 {
-	_close_ int pidfd = -1;
-	struct pollfd p = { .events = POLLIN };
-	socklen_t n = sizeof(pidfd);
-	int r;
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int r = caller_process(pid, e);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n) < 0)
-		return fail(e, EPERM, "the caller has gone");
-	r = caller_process(pid, e);
-	p.fd = pidfd;
 	if (!r && poll(&p, 1, 0) != 0)
 		r = fail(e, EPERM, "the caller has gone");
 	return r;
@@ -59,8 +51,9 @@ static int check_process(int fd, pid_t pid, struct err *e)
 
 int caller_of_socket(struct caller *c, int fd, struct err *e)
 {
+	socklen_t n = sizeof(struct ucred), len = sizeof(c->groups), one = sizeof(int);
+	_close_ int pidfd = -1;
 	struct ucred cred;
-	socklen_t n = sizeof(cred), len = sizeof(c->groups);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
 		return fail(e, errno, "who calls: %s", strerror(errno));
@@ -70,7 +63,9 @@ int caller_of_socket(struct caller *c, int fd, struct err *e)
 	c->n_groups = len / sizeof(gid_t);
 	c->uid = cred.uid;
 	c->gid = cred.gid;
-	return check_process(fd, cred.pid, e);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &one) < 0)
+		return fail(e, EPERM, "the caller has gone");
+	return caller_check(cred.pid, pidfd, e);
 }
 
 /* -1 = there is no such group. */

@@ -22,6 +22,9 @@ struct caller {
 /* A connected peer; one of another pid namespace or inside a sandbox is refused. */
 int caller_of_socket(struct caller *c, int fd, struct err *e);
 
+/* The number is the caller's as long as the caller lives, which its pidfd says after all was read by number. */
+int caller_check(pid_t pid, int pidfd, struct err *e);
+
 /* A process that may call at all: not inside a sandbox, not of another pid namespace. */
 int caller_process(pid_t pid, struct err *e);
 

@@ -13,6 +13,7 @@
 
 #include "auditor.h"
 #include "bus.h"
+#include "callers.h"
 #include "host.h"
 #include "home.h"
 #include "launcher.h"
@@ -281,7 +282,7 @@ int daemon_start(struct daemon *d, struct err *e)
 	if (!r && d->state)
 		r = life_resume(d, e);
 	if (!r)
-		r = d->config.embedded ? bus_serve(d, d->config.bus_fd, e) : bus_listen(d, e);
+		r = d->config.embedded ? bus_serve(d, d->config.bus_fd, e) : callers_open(d, e);
 	if (r)
 		return r;
 	sysbus_open(d);
@@ -296,8 +297,8 @@ void daemon_stop(struct daemon *d)
 	struct err e = { 0 };
 
 	doctor_close(d);
-	if (d->event)
-		bus_close(d);
+	callers_close(d);
+	bus_close(d);
 	sysbus_close(d);
 	launcher_stop(d, all);
 	auditor_stop(d);

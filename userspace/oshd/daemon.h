@@ -16,6 +16,7 @@
 
 struct sandbox;
 struct sysbus;
+struct callers;
 struct launcher;
 struct life;
 struct auditor;
@@ -77,9 +78,7 @@ struct daemon {
 	unsigned n_sandboxes;
 	uint32_t next_id;
 	uint32_t next_net6[4];		/* of the next sandbox; 0 before the first */
-	int listen_fd;
-	bool listen_given;		/* by who started us, who listens on when we are gone */
-	sd_event_source *listen_source;
+	struct callers *callers;	/* osh-front; NULL when embedded */
 	struct conn *conns;
 	struct sysbus *sysbus;		/* NULL = there is to be none */
 	int hosts_fd;			/* operator's --upstream-hosts, or -1 */

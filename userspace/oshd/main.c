@@ -63,7 +63,7 @@ static int read_options(int argc, char **argv, struct config *c)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { .config = { .bus_fd = -1 }, .listen_fd = -1, .lock_fd = -1, .host_fd = -1,
+	struct daemon d = { .config = { .bus_fd = -1 }, .lock_fd = -1, .host_fd = -1,
 			    .libexec_fd = -1, .hosts_fd = -1, .ca_fd = -1,
 			    .cgroups = { -1, -1, -1, -1, "", "" } };
 	struct err e = { 0 };

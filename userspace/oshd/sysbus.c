@@ -176,7 +176,7 @@ static int join(struct daemon *d)
 					      "org.freedesktop.DBus.Local", "Disconnected",
 					      on_disconnected, NULL, d);
 	if (r >= 0)
-		r = sd_bus_attach_event(bus, d->event, SD_EVENT_PRIORITY_IDLE);
+		r = sd_bus_attach_event(bus, d->event, BUS_PRIORITY);
 	if (r >= 0)
 		r = sd_bus_request_name_async(bus, NULL, NAME, 0, on_name, d);
 	if (r < 0)
