@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The credentials of one sandbox, in one sealed memfd: what oshctl (or later the daemon's store) writes
- * and only that sandbox's egress reads. The secrets are copied into it from descriptor to descriptor,
- * so they pass through no other process' memory. A head, `n` entries, then the records and secrets that
+ * The credentials of one sandbox, in one sealed memfd: what oshctl writes, or the vault where stored ones are in it
+ * (userspace/oshd/vault.h), and only that sandbox's egress reads. Of what lies between them a secret passes through nobody's memory. A head, `n` entries, then the records and secrets that
  * the entries point at.
  */
 #pragma once
@@ -18,7 +17,9 @@
 #define OSH_CRED_PLACEHOLDER 160
 
 struct osh_creds {
-	uint32_t magic, n;
+	uint32_t magic;
+	uint16_t n;
+	uint16_t stored;		/* bit i: entry i is a stored provider's, which a rotation replaces */
 };
 
 struct osh_creds_entry {

@@ -63,6 +63,8 @@
 #define OSH_REVISIONS 32		/* policies kept of a created sandbox, the one in force included */
 #define OSH_SANDBOXES_EACH 256		/* created sandboxes of one caller who is not root, running or not */
 #define OSH_VOLUMES_EACH 64
+#define OSH_PROVIDERS_EACH 64		/* stored credentials of one caller who is not root */
+#define OSH_PROVIDER_TYPE 32		/* bytes of a type's name, NUL included */
 #define OSH_LABELS 32			/* of one sandbox */
 #define OSH_LABEL_KEY 64		/* bytes, NUL included */
 #define OSH_LABEL_VALUE 256
@@ -114,3 +116,4 @@
 #define OSH_UID_PARSE 1900020001u	/* one-shot readers of operator text */
 #define OSH_UID_ROOT 1900020002u	/* one-shot makers of a sandbox's certificate authority */
 #define OSH_UID_FRONT 1900020003u	/* osh-front, which reads what callers send */
+#define OSH_UID_VAULT 1900020004u	/* one-shot: seals and opens stored credentials */

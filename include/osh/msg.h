@@ -75,6 +75,9 @@ enum osh_msg_type {
 	OSH_MSG_REQUEST,		/* struct osh_msg_request: of a connection that is looked into */
 	/* osh-front -> oshd */
 	OSH_MSG_CALLER,			/* struct osh_msg_caller; fds: its calls, pidfd of who connected */
+	/* oshd <-> osh-egress again; what is added comes last, since a number outlives a daemon */
+	OSH_MSG_EGRESS_CREDS,		/* struct osh_msg_reload; fds: set of credentials (osh/creds.h), or an empty memfd */
+	OSH_MSG_EGRESS_TAKEN,		/* struct osh_msg_reloaded: requests go by it; or code, and the former one stays */
 	OSH_MSG_MAX
 };
 

@@ -601,33 +601,39 @@ static void a_backup_is_a_database(void **data)
 	remove_all(&copy);
 }
 
+#define HEAD(n) "PRAGMA application_id = 1869834289; PRAGMA user_version = " #n ";"
+#define SCHEMA_1 \
+	"CREATE TABLE sandbox (key INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, uid INTEGER NOT NULL," \
+	" gid INTEGER NOT NULL, groups BLOB NOT NULL, workdir TEXT NOT NULL, created INTEGER NOT NULL," \
+	" wanted INTEGER NOT NULL, exit_status INTEGER NOT NULL DEFAULT -1, reason TEXT, revision INTEGER NOT NULL) STRICT;" \
+	"CREATE TABLE command (sandbox INTEGER PRIMARY KEY REFERENCES sandbox ON DELETE CASCADE, head BLOB NOT NULL," \
+	" spec BLOB NOT NULL) STRICT;" \
+	"CREATE TABLE label (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, name TEXT NOT NULL," \
+	" value TEXT NOT NULL, PRIMARY KEY (sandbox, name)) STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE blob (key INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;" \
+	"CREATE TABLE revision (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, revision INTEGER NOT NULL," \
+	" time INTEGER NOT NULL, uid INTEGER NOT NULL, origin INTEGER NOT NULL, hash TEXT NOT NULL," \
+	" bundle INTEGER NOT NULL REFERENCES blob, source INTEGER REFERENCES blob, PRIMARY KEY (sandbox, revision))" \
+	" STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE volume (key INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL, name TEXT NOT NULL," \
+	" UNIQUE (uid, name)) STRICT;" \
+	"CREATE TABLE volume_use (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, n INTEGER NOT NULL," \
+	" volume INTEGER NOT NULL REFERENCES volume, path TEXT NOT NULL, read_only INTEGER NOT NULL," \
+	" PRIMARY KEY (sandbox, n)) STRICT, WITHOUT ROWID;"
+#define ROWS \
+	"INSERT INTO sandbox VALUES (41, 'old', 1000, 1000, x'', '/w', 1, 0, -1, NULL, 1);" \
+	"INSERT INTO blob VALUES (1, x'00', x'00');" \
+	"INSERT INTO revision VALUES (41, 1, 1, 1000, 0, 'h', 1, NULL)"
+
 /* As an older osh left it: its schema and rows, told as SQL. A row a schema. */
 static const struct {
 	int schema;
 	const char *sql;
 } older[] = {
 	{ 0, "PRAGMA journal_mode = WAL" },
-	{ 1, "PRAGMA application_id = 1869834289; PRAGMA user_version = 1;"
-	     "CREATE TABLE sandbox (key INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, uid INTEGER NOT NULL,"
-	     " gid INTEGER NOT NULL, groups BLOB NOT NULL, workdir TEXT NOT NULL, created INTEGER NOT NULL,"
-	     " wanted INTEGER NOT NULL, exit_status INTEGER NOT NULL DEFAULT -1, reason TEXT, revision INTEGER NOT NULL) STRICT;"
-	     "CREATE TABLE command (sandbox INTEGER PRIMARY KEY REFERENCES sandbox ON DELETE CASCADE, head BLOB NOT NULL,"
-	     " spec BLOB NOT NULL) STRICT;"
-	     "CREATE TABLE label (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, name TEXT NOT NULL,"
-	     " value TEXT NOT NULL, PRIMARY KEY (sandbox, name)) STRICT, WITHOUT ROWID;"
-	     "CREATE TABLE blob (key INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;"
-	     "CREATE TABLE revision (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, revision INTEGER NOT NULL,"
-	     " time INTEGER NOT NULL, uid INTEGER NOT NULL, origin INTEGER NOT NULL, hash TEXT NOT NULL,"
-	     " bundle INTEGER NOT NULL REFERENCES blob, source INTEGER REFERENCES blob, PRIMARY KEY (sandbox, revision))"
-	     " STRICT, WITHOUT ROWID;"
-	     "CREATE TABLE volume (key INTEGER PRIMARY KEY AUTOINCREMENT, uid INTEGER NOT NULL, name TEXT NOT NULL,"
-	     " UNIQUE (uid, name)) STRICT;"
-	     "CREATE TABLE volume_use (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, n INTEGER NOT NULL,"
-	     " volume INTEGER NOT NULL REFERENCES volume, path TEXT NOT NULL, read_only INTEGER NOT NULL,"
-	     " PRIMARY KEY (sandbox, n)) STRICT, WITHOUT ROWID;"
-	     "INSERT INTO sandbox VALUES (41, 'old', 1000, 1000, x'', '/w', 1, 0, -1, NULL, 1);"
-	     "INSERT INTO blob VALUES (1, x'00', x'00');"
-	     "INSERT INTO revision VALUES (41, 1, 1, 1000, 0, 'h', 1, NULL)" },
+	{ 1, HEAD(1) SCHEMA_1 ROWS },
+	{ 2, HEAD(2) SCHEMA_1 "CREATE TABLE trash (kind INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (kind, key))"
+	     " STRICT, WITHOUT ROWID;" ROWS },
 };
 
 _Static_assert(ARRAY_SIZE(older) == STATE_SCHEMA, "every schema before this one");

@@ -319,6 +319,11 @@ int provider_read(struct provider *p, struct slice json, struct err *e)
 	return r;
 }
 
+bool provider_same(const struct provider *a, const struct provider *b)
+{
+	return json_equal(a->json, b->json);
+}
+
 void provider_done(struct provider *p)
 {
 	json_decref(p->json);

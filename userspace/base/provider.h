@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -50,4 +51,5 @@ struct provider {
 };
 
 int provider_read(struct provider *p, struct slice json, struct err *e);
+bool provider_same(const struct provider *a, const struct provider *b);	/* as they were written */
 void provider_done(struct provider *p);

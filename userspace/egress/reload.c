@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cred/cred.h"
 #include "flow.h"
 #include "osh/msg.h"
 #include "own.h"
@@ -117,6 +118,21 @@ static void on_drop(struct reload *r, const struct word *w)
 	drop_next(r->fs);
 }
 
+/* A request that is judged from here on goes by it; one that was sent finishes with what it was sent with. */
+static void on_creds(struct reload *r, const struct word *w)
+{
+	struct err e = { 0 };
+	int x = creds_next(&r->fs->creds, w->fd, &e);
+
+	if (x == -ENOTRECOVERABLE)	/* the next egress begins with the new set */
+		_exit(1);
+	if (x < 0 && !e.code)
+		e.code = EIO;
+	if (!e.code)			/* whoever waits for a token: it may be another's now, or nobody's */
+		loop_arm(r->fs->loop, &r->fs->token_timer, TIMER_NOW);
+	answer(r, &w->m, OSH_MSG_EGRESS_TAKEN, &e);
+}
+
 static const struct {
 	unsigned type;
 	bool has_fd;
@@ -125,6 +141,7 @@ static const struct {
 	{ OSH_MSG_EGRESS_NEXT, true, on_next },
 	{ OSH_MSG_EGRESS_FLIP, false, on_flip },
 	{ OSH_MSG_EGRESS_DROP, false, on_drop },
+	{ OSH_MSG_EGRESS_CREDS, true, on_creds },
 };
 
 /* 1 = a message, 0 = none, -1 = the other end is gone. One descriptor has room: the kernel closes what more there is. */

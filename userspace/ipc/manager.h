@@ -25,6 +25,7 @@
 #define MANAGER_OPT_HOSTS "upstream-hosts"	/* h: read only */
 #define MANAGER_OPT_CA "upstream-ca"	/* h: read only */
 #define MANAGER_OPT_CREDS "credentials"	/* h: sealed memfd, see osh/creds.h */
+#define MANAGER_OPT_PROVIDERS "providers"	/* a(ss): stored ones, each with its placeholder */
 
 /*
  * PolicySet(s name, h bundle, a{sv} options) -> (u generation, u revision)	options: source
@@ -59,6 +60,27 @@
  * Backup(h to)					osh-admin: the database, written there
  * Doctor() -> (a(uus) rows)			what the machine can do, tried by a child: id, state and note (osh/probe.h)
  */
+/*
+ * Stored credentials. A name is one of each user's; uid MANAGER_SELF is the caller, another one root's and osh-admin's to name.
+ *
+ * ProviderCreate(s name, s type, s record, h secret)	secret: sealed memfd
+ * ProviderRotate(s name, s type, s record, h secret)	type and record "": as they are. Answered when no request goes
+ *						with the former one any more
+ * ProviderDelete(s name, u uid)
+ * Providers() -> (aa{sv})			name s, uid u, type s, created t, rotated t, sandboxes u
+ * ProviderGet(s name, u uid) -> (a{sv})	and record s
+ * ProviderAttach(s sandbox, s name, s placeholder)	the sandbox's owner's; answered when its requests have it
+ * ProviderDetach(s sandbox, s name)
+ */
+#define MANAGER_PROVIDER_CREATE "ProviderCreate"
+#define MANAGER_PROVIDER_ROTATE "ProviderRotate"
+#define MANAGER_PROVIDER_DELETE "ProviderDelete"
+#define MANAGER_PROVIDERS "Providers"
+#define MANAGER_PROVIDER_GET "ProviderGet"
+#define MANAGER_PROVIDER_ATTACH "ProviderAttach"
+#define MANAGER_PROVIDER_DETACH "ProviderDetach"
+#define MANAGER_SELF UINT32_MAX
+
 #define MANAGER_CREATE "Create"
 #define MANAGER_START "Start"
 #define MANAGER_STOP "Stop"

@@ -8,6 +8,7 @@
 #include "bus_find.h"
 #include "manager.h"
 #include "own.h"
+#include "sandbox_args.h"
 
 #define ANSWER_USEC (60 * 1000000ull)	/* a cold start loads every BPF program first */
 
@@ -76,6 +77,8 @@ static int add_options(sd_bus_message *m, const struct run_files *f)
 		r = add_fd(m, MANAGER_OPT_CA, f->ca);
 	if (r >= 0)
 		r = add_fd(m, MANAGER_OPT_CREDS, f->creds.fd);
+	if (r >= 0)
+		r = sandbox_add_stored(m, &f->creds);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

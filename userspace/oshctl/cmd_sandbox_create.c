@@ -227,6 +227,8 @@ static int fill(sd_bus_message *m, struct create *c, int bundle)
 	if (r >= 0)
 		r = sandbox_add_given(m, f->creds.fd, f->hosts, f->ca, f->log);
 	if (r >= 0)
+		r = sandbox_add_stored(m, &f->creds);
+	if (r >= 0)
 		r = add_lists(m, c);
 	if (r >= 0)
 		r = add_command(m, c);

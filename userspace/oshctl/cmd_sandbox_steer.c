@@ -56,6 +56,8 @@ static int add_given(sd_bus_message *m, struct steer *s, const char *name, struc
 	if (r >= 0)
 		r = sandbox_add_given(m, f->creds.fd, f->hosts, f->ca, f->log);
 	if (r >= 0)
+		r = sandbox_add_stored(m, &f->creds);
+	if (r >= 0)
 		r = sd_bus_message_close_container(m);
 	return manager_filled(r, e);
 }

@@ -106,6 +106,14 @@ static void offer_kind(struct ask *a, enum word_kind kind)
 		if (!a->remote)
 			live_sandboxes(a->socket, offer_name, a);
 		break;
+	case KIND_PROFILE:
+		for (size_t i = 0; embed_profile_name(i); i++)
+			offer(a, "", embed_profile_name(i), "type");
+		break;
+	case KIND_PROVIDER:
+		if (!a->remote)
+			live_providers(a->socket, offer_name, a);
+		break;
 	case KIND_VOLUME:
 		if (!a->remote)
 			live_volumes(a->socket, offer_name, a);

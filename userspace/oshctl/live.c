@@ -16,6 +16,8 @@ static int read_field(sd_bus_message *m, const char *key, void *data)
 
 	if (!strcmp(key, "name"))
 		return sd_bus_message_read(m, "v", "s", &w->name);
+	if (!strcmp(key, "type"))	/* of a provider */
+		return sd_bus_message_read(m, "v", "s", &w->state);
 	return !strcmp(key, "state") ? sd_bus_message_read(m, "v", "s", &w->state) : sd_bus_message_skip(m, "v");
 }
 
@@ -61,4 +63,9 @@ void live_sandboxes(const char *socket, live_name *each, void *data)
 void live_volumes(const char *socket, live_name *each, void *data)
 {
 	names(socket, MANAGER_VOLUMES, false, each, data);
+}
+
+void live_providers(const char *socket, live_name *each, void *data)
+{
+	names(socket, MANAGER_PROVIDERS, false, each, data);
 }

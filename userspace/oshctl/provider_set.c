@@ -172,6 +172,22 @@ static int want_fd(struct provider_set *s, struct err *e)
 }
 
 /* The entry s->entry[s->n] has its name, record and secret: it becomes one of the set. */
+static void provision(struct provider_set *s, const char *name, const struct provider *p, const struct profile *of,
+		      bool adds)
+{
+	size_t n = s->n_provisions;
+
+	if (n == OSH_CREDS)
+		return;
+	s->profiles[n] = json_incref(of->json);
+	memcpy(s->binaries[n], of->binaries, sizeof(s->binaries[0]));
+	s->provision[n] = (struct provision){
+		.name = name, .hosts = p->hosts, .paths = p->paths, .ports = p->ports, .n_ports = p->n_ports,
+		.binaries = s->binaries[n], .adds = adds,
+	};
+	s->n_provisions++;
+}
+
 static int enter(struct provider_set *s, const char *sandbox, struct err *e)
 {
 	struct osh_creds_entry *en = &s->entry[s->n];
@@ -216,6 +232,8 @@ int provider_set_files(struct provider_set *s, const char *const *given, const c
 	int r = 0;
 
 	for (; given && *given && r == 0; given++) {
+		if (provider_set_is_stored(*given))
+			continue;
 		r = want_fd(s, e);
 		if (r == 0)
 			r = add_file(s, *given, sandbox, e);
@@ -248,17 +266,39 @@ static char *record_text(const struct provider_item *it)
 	return text;
 }
 
-/* For the compiler: this provider's hosts take its credential. */
-static void provision(struct provider_set *s, const struct provider_item *it)
+/* A type that this oshctl does not know binds as one without programs of its own. */
+int provider_set_stored(struct provider_set *s, const char *name, const char *type, const char *record, const char *sandbox,
+			struct err *e)
 {
-	struct provider *p = &s->record[s->n - 1];
+	struct osh_creds_entry *en = &s->stored[s->n_stored];
+	struct provider *p = &s->stored_record[s->n_stored];
+	struct profile of = { 0 };
+	int r = s->n_stored + s->n >= OSH_CREDS ? fail(e, E2BIG, "more than %d providers", OSH_CREDS)
+						: good_name(name, strlen(name), e);
 
-	s->profiles[s->n - 1] = json_incref(it->profile->json);
-	memcpy(s->binaries[s->n - 1], it->profile->binaries, sizeof(s->binaries[0]));
-	s->provision[s->n_provisions++] = (struct provision){
-		.name = s->entry[s->n - 1].name, .hosts = p->hosts, .paths = p->paths, .ports = p->ports,
-		.n_ports = p->n_ports, .binaries = s->binaries[s->n - 1], .adds = it->adds,
-	};
+	if (r == 0 && provider_set_has(s, name))
+		r = fail(e, EEXIST, "provider '%s' is given twice", name);
+	if (r == 0)
+		r = provider_read(p, slice_of(record), e);
+	if (r < 0)
+		return r;
+	strcpy(en->name, name);
+	s->n_stored++;
+	r = make_placeholder(en, p, sandbox, e);
+	if (r == 0)
+		r = add_env(s, en, p, e);
+	if (r == 0 && profile_open(&of, type, &(struct err){ 0 }) == 0) {
+		provision(s, en->name, p, &of, true);
+		profile_done(&of);
+	}
+	return r;
+}
+
+bool provider_set_is_stored(const char *given)
+{
+	size_t n = strlen(given);
+
+	return n && !strpbrk(given, "/=") && (n < 5 || strcmp(given + n - 5, ".json") != 0);
 }
 
 int provider_set_add(struct provider_set *s, const struct provider_item *it, const char *sandbox, struct err *e)
@@ -285,7 +325,7 @@ int provider_set_add(struct provider_set *s, const struct provider_item *it, con
 	if (r == 0)
 		r = enter(s, sandbox, e);
 	if (r == 0)
-		provision(s, it);
+		provision(s, s->entry[s->n - 1].name, &s->record[s->n - 1], it->profile, it->adds);
 	return r;
 }
 
@@ -304,16 +344,28 @@ int provider_set_seal(struct provider_set *s, struct err *e)
 	return 0;
 }
 
+static bool is_for(const struct provider *p, const char *host)
+{
+	for (size_t h = 0; p->hosts[h]; h++)
+		if (!strcmp(p->hosts[h], host))
+			return true;
+	return false;
+}
+
 bool provider_set_near(const struct provider_set *s, const struct profile *p)
 {
-	json_t *hosts = json_object_get(p->record, "hosts"), *host;
-	size_t i;
+	json_t *hosts = json_object_get(p->record, "hosts");
 
-	json_array_foreach(hosts, i, host)
+	for (size_t i = 0; i < json_array_size(hosts); i++) {
+		const char *host = json_string_value(json_array_get(hosts, i));
+
 		for (uint32_t k = 0; k < s->n; k++)
-			for (size_t h = 0; s->record[k].hosts[h]; h++)
-				if (!strcmp(s->record[k].hosts[h], json_string_value(host)))
-					return true;
+			if (is_for(&s->record[k], host))
+				return true;
+		for (uint32_t k = 0; k < s->n_stored; k++)
+			if (is_for(&s->stored_record[k], host))
+				return true;
+	}
 	return provider_set_has(s, p->type);
 }
 
@@ -322,6 +374,9 @@ bool provider_set_has(const struct provider_set *s, const char *name)
 	for (uint32_t i = 0; i < s->n; i++)
 		if (!strcmp(s->entry[i].name, name))
 			return true;
+	for (uint32_t i = 0; i < s->n_stored; i++)
+		if (!strcmp(s->stored[i].name, name))
+			return true;
 	return false;
 }
 
@@ -329,10 +384,12 @@ void provider_set_done(struct provider_set *s)
 {
 	own_close(&s->fd);
 	policy_provide(NULL, 0);
-	for (uint32_t i = 0; i < s->n; i++) {
+	for (uint32_t i = 0; i < s->n; i++)
 		provider_done(&s->record[i]);
+	for (uint32_t i = 0; i < s->n_stored; i++)
+		provider_done(&s->stored_record[i]);
+	for (size_t i = 0; i < s->n_provisions; i++)
 		json_decref(s->profiles[i]);
-	}
 	for (size_t i = 0; s->env[i]; i++)
 		free(s->env[i]);
 	s->n = 0;

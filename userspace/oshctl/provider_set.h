@@ -19,7 +19,10 @@ struct provider_set {
 	uint32_t n;
 	struct osh_creds_entry entry[OSH_CREDS];
 	struct provider record[OSH_CREDS];
-	struct json_t *profiles[OSH_CREDS];	/* what binaries[] lie in; NULL = of no type */
+	struct osh_creds_entry stored[OSH_CREDS];	/* name and placeholder alone: oshd has the rest */
+	struct provider stored_record[OSH_CREDS];
+	uint32_t n_stored;
+	struct json_t *profiles[OSH_CREDS];	/* what binaries[] lie in */
 	const char *binaries[OSH_CREDS][33];
 	struct provision provision[OSH_CREDS];	/* of those that have a type, for the compiler */
 	size_t n_provisions;
@@ -41,6 +44,11 @@ struct provider_item {
  * they are the same at its next start: its command and its files hold them. NULL = random ones.
  */
 int provider_set_files(struct provider_set *s, const char *const *given, const char *sandbox, struct err *e);
+/* One that oshd has stored: `record` and `type` as it told them. */
+int provider_set_stored(struct provider_set *s, const char *name, const char *type, const char *record, const char *sandbox,
+			struct err *e);
+/* Not a file: a name and nothing else, of which a file would have a '/', a '=' or ".json". */
+bool provider_set_is_stored(const char *given);
 int provider_set_add(struct provider_set *s, const struct provider_item *it, const char *sandbox, struct err *e);
 int provider_set_seal(struct provider_set *s, struct err *e);	/* it is whole; and the compiler is told */
 

@@ -4,14 +4,18 @@
  * here on only descriptors travel. Directories and files are refused by kind, not by name.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "chan.h"
 #include "discover.h"
+#include "manager.h"
+#include "manager_call.h"
 #include "own.h"
 #include "policy_source.h"
+#include "provider_call.h"
 #include "remote.h"
 #include "run.h"
 
@@ -75,10 +79,35 @@ void run_files_init(struct run_files *f)
 				  .control = -1, .init_control = -1, .summary = -1, .summary_in = -1 };
 }
 
+/* What is stored is asked for before the policy is compiled: its hosts take the credential. */
+static int open_stored(const struct run_opts *o, struct run_files *f, struct err *e)
+{
+	sd_bus *bus = NULL;
+	int r = 0;
+
+	for (const char **given = o->providers; r == 0 && given && *given; given++) {
+		struct provider_row w = { 0 };
+
+		if (!provider_set_is_stored(*given))
+			continue;
+		if (!bus)
+			r = manager_open(&bus, o->socket, e);
+		if (r == 0)
+			r = provider_get(bus, *given, MANAGER_SELF, &w, e);
+		if (r == 0)
+			r = provider_set_stored(&f->creds, *given, w.type, w.record, o->placeholders, e);
+		free(w.record);
+	}
+	sd_bus_close_unref(bus);
+	return r;
+}
+
 static int open_providers(const struct run_opts *o, struct run_files *f, struct err *e)
 {
 	int r = provider_set_files(&f->creds, o->providers, o->placeholders, e);
 
+	if (r == 0)
+		r = open_stored(o, f, e);
 	if (r == 0 && o->argv && *o->argv && !o->no_providers)
 		r = discover(&f->creds, *o->argv, o->placeholders, !o->policy, e);
 	return r < 0 ? r : provider_set_seal(&f->creds, e);

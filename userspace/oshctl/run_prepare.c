@@ -38,8 +38,8 @@ static int check_providers(const struct bundle *b, const struct provider_set *s,
 		if (*name && !provider_set_has(s, name))
 			return fail(
 			    e, ENOENT,
-			    "the policy uses the provider '%s': give it with --provider %s=RECORD",
-			    name, name);
+			    "the policy uses the provider '%s': give it with --provider %s=RECORD, or --provider %s where it is stored",
+			    name, name, name);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "manager.h"
 #include "manager_call.h"
+#include "provider_set.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -54,4 +55,23 @@ int sandbox_add_given(sd_bus_message *m, int creds, int hosts, int ca, int log)
 	if (r >= 0)
 		r = manager_add_fd(m, MANAGER_OPT_CA, ca);
 	return r < 0 ? r : manager_add_fd(m, MANAGER_OPT_LOG, log);
+}
+
+int sandbox_add_stored(sd_bus_message *m, const struct provider_set *s)
+{
+	int r = s->n_stored ? sd_bus_message_open_container(m, 'e', "sv") : 0;
+
+	if (!s->n_stored)
+		return 0;
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", MANAGER_OPT_PROVIDERS);
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "a(ss)");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "(ss)");
+	for (uint32_t i = 0; r >= 0 && i < s->n_stored; i++)
+		r = sd_bus_message_append(m, "(ss)", s->stored[i].name, s->stored[i].placeholder);
+	for (int i = 0; r >= 0 && i < 3; i++)
+		r = sd_bus_message_close_container(m);
+	return r;
 }

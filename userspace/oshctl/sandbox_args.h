@@ -20,3 +20,6 @@ void args_done(struct args *a);
 
 /* Options of Create, Start and Restart; -1 = not given. */
 int sandbox_add_given(sd_bus_message *m, int creds, int hosts, int ca, int log);
+
+struct provider_set;
+int sandbox_add_stored(sd_bus_message *m, const struct provider_set *s);	/* option `providers`; none is left out */

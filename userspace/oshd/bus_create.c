@@ -268,6 +268,9 @@ static void fill_row(const struct caller *who, struct create_request *c)
 	c->row.n_groups = who->n_groups;
 	memcpy(c->row.groups, who->groups, sizeof(c->row.groups));
 	memcpy(c->row.workdir, c->q.workdir, sizeof(c->row.workdir));
+	if (c->q.n_uses)
+		memcpy(c->row.providers, c->q.uses, c->q.n_uses * sizeof(*c->q.uses));
+	c->row.n_providers = c->q.n_uses;
 	c->row.wanted = true;
 	c->row.exit_status = -1;
 }
@@ -332,5 +335,6 @@ int on_create(const struct caller *who, sd_bus_message *m, struct err *e)
 	if (!r)
 		r = create(who, m, &c, e);
 	state_sandbox_done(&c.row);
+	request_done(&c.q);
 	return r;
 }

@@ -74,9 +74,12 @@ static int start(const struct caller *who, sd_bus_message *m, struct life *l, en
 	r = request_options(m, who, &q, NULL, NULL, e);
 	if (!r && (q.summary_fd >= 0 || q.workdir[0]))
 		r = fail(e, EINVAL,
-			 "a start takes credentials, upstream-hosts, upstream-ca and log alone");
+			 "a start takes credentials, providers, upstream-hosts, upstream-ca and log alone");
+	for (size_t i = 0; !r && i < q.n_uses; i++)
+		r = state_provider_use(who->d->state, l->key, l->uid, &q.uses[i], e);
 	if (!r)
 		r = bus_keep_given(&l->given, &q, e);
+	request_done(&q);
 	return r ? r : ask(l, ev, m, e);
 }
 

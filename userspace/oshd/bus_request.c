@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus_request.h"
 
+#include <stdlib.h>
+
 #include "manager.h"
 #include "own.h"
+#include "state/state.h"
 
 void request_init(struct run_request *r, const struct caller *who)
 {
@@ -28,6 +31,37 @@ int request_name(const char *name, struct err *e)
 		return fail(e, EINVAL, "a sandbox name is 1 to %d of a-z, 0-9 and '-'",
 			    OSH_SANDBOX_NAME - 1);
 	return 0;
+}
+
+/* As a policy names it. */
+int request_provider(const char *name, struct err *e)
+{
+	size_t n = strlen(name);
+
+	if (!n || n >= OSH_CRED_NAME ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != n)
+		return fail(e, EINVAL, "a provider's name is 1 to %d of letters, digits, '_' and '-'", OSH_CRED_NAME - 1);
+	return 0;
+}
+
+/* It is searched for in all that the sandbox sends, so a short one would refuse what has nothing to do with it. */
+int request_placeholder(const char *text, struct err *e)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return fail(e, EINVAL, "a placeholder is visible ASCII");
+	if (n < 16 || n >= OSH_CRED_PLACEHOLDER)
+		return fail(e, EINVAL, "a placeholder has 16 to %d bytes", OSH_CRED_PLACEHOLDER - 1);
+	return 0;
+}
+
+void request_done(struct run_request *r)
+{
+	free(r->uses);
+	r->uses = NULL;
+	r->n_uses = 0;
 }
 
 static const struct fd_option {
@@ -67,6 +101,43 @@ static int read_workdir(sd_bus_message *m, struct run_request *r, struct err *e)
 	return 0;
 }
 
+static int read_use(struct run_request *r, const char *name, const char *placeholder, struct err *e)
+{
+	struct state_provider_use *u = &r->uses[r->n_uses];
+	int x = request_provider(name, e);
+
+	if (!x)
+		x = request_placeholder(placeholder, e);
+	for (size_t i = 0; !x && i < r->n_uses; i++)
+		if (!strcmp(r->uses[i].name, name))
+			x = fail(e, EINVAL, "provider '%s' is given twice", name);
+	if (x < 0)
+		return x;
+	strcpy(u->name, name);
+	strcpy(u->placeholder, placeholder);
+	r->n_uses++;
+	return 0;
+}
+
+static int read_uses(sd_bus_message *m, struct run_request *r, struct err *e)
+{
+	const char *name, *placeholder;
+	int x = 0;
+
+	if (r->uses || sd_bus_message_enter_container(m, 'v', "a(ss)") < 0 ||
+	    sd_bus_message_enter_container(m, 'a', "(ss)") < 0)
+		return fail(e, EINVAL, "option 'providers' wants names and placeholders, once");
+	r->uses = calloc(OSH_CREDS, sizeof(*r->uses));
+	if (!r->uses)
+		return fail(e, ENOMEM, "out of memory");
+	while (!x && sd_bus_message_read(m, "(ss)", &name, &placeholder) > 0)
+		x = r->n_uses == OSH_CREDS ? fail(e, E2BIG, "more than %d providers", OSH_CREDS)
+					   : read_use(r, name, placeholder, e);
+	if (!x && (sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0))
+		x = fail(e, EINVAL, "malformed providers");
+	return x;
+}
+
 static int read_option(sd_bus_message *m, const char *key, const struct caller *who,
 		       struct run_request *r, request_option *more, void *data, struct err *e)
 {
@@ -75,6 +146,8 @@ static int read_option(sd_bus_message *m, const char *key, const struct caller *
 			return read_fd(m, &fd_options[i], who, r, e);
 	if (!strcmp(key, MANAGER_OPT_WORKDIR))
 		return read_workdir(m, r, e);
+	if (!strcmp(key, MANAGER_OPT_PROVIDERS))
+		return read_uses(m, r, e);
 	return more ? more(m, key, data, e) : fail(e, EINVAL, "unknown option '%s'", key);
 }
 

@@ -6,9 +6,12 @@
 #include "sandbox.h"
 
 void request_init(struct run_request *r, const struct caller *who);
+void request_done(struct run_request *r);
 
 /* Names go into file names, host names and logs. */
 int request_name(const char *name, struct err *e);
+int request_provider(const char *name, struct err *e);
+int request_placeholder(const char *text, struct err *e);
 
 /* An option of the method's own: its key is read, its variant is not. -EINVAL for one that it does
  * not know. */

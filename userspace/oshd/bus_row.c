@@ -51,6 +51,23 @@ static int put_volumes(sd_bus_message *m, const struct state_sandbox *row)
 	return r;
 }
 
+static int put_providers(sd_bus_message *m, const struct state_sandbox *row)
+{
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", "providers");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "as");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "s");
+	for (size_t i = 0; r >= 0 && i < row->n_providers; i++)
+		r = sd_bus_message_append(m, "s", row->providers[i].name);
+	for (int i = 0; r >= 0 && i < 3; i++)
+		r = sd_bus_message_close_container(m);
+	return r;
+}
+
 /* As a shell has it: 128 and the number of the signal. */
 static uint32_t exit_status(int status)
 {
@@ -70,6 +87,8 @@ static int put_created(sd_bus_message *m, const struct row *x)
 		r = put_labels(m, row);
 	if (r >= 0)
 		r = put_volumes(m, row);
+	if (r >= 0)
+		r = put_providers(m, row);
 	if (r >= 0 && row->exit_status >= 0)
 		r = sd_bus_message_append(m, "{sv}", "exit-status", "u",
 					  exit_status(row->exit_status));

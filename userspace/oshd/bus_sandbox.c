@@ -4,6 +4,8 @@
 #include "life.h"
 #include "manager.h"
 #include "methods.h"
+#include "own.h"
+#include "provider.h"
 
 static int read_run(sd_bus_message *m, const struct caller *who, struct run_request *r,
 		    struct err *e)
@@ -25,6 +27,7 @@ int on_run(const struct caller *who, sd_bus_message *m, struct err *e)
 {
 	struct daemon *d = who->d;
 	struct run_request r;
+	_close_ int set = -1;
 	struct sandbox *s;
 	int x;
 
@@ -35,7 +38,14 @@ int on_run(const struct caller *who, sd_bus_message *m, struct err *e)
 	if (!x && r.name[0] && life_name_taken(d, r.name))
 		x = fail(e, EEXIST, "the name '%s' is taken; choose another", r.name);
 	r.session_flags = OSH_OPEN_ENDS | OSH_OPEN_TIED;
-	return x ? x : sandbox_run(d, &r, m, &s, e);
+	if (!x && r.n_uses) {
+		x = provider_compose(d, r.uid, r.creds_fd, r.uses, r.n_uses, &set, e);
+		r.creds_fd = set;
+	}
+	if (!x)
+		x = sandbox_run(d, &r, m, &s, e);
+	request_done(&r);
+	return x;
 }
 
 int bus_find_running(const struct caller *who, const char *name, struct sandbox **ret,

@@ -7,6 +7,7 @@
 
 #include "chan.h"
 #include "own.h"
+#include "provider.h"
 #include "reload.h"
 
 int control_open(struct sandbox *s, int *ret_theirs, struct err *e)
@@ -48,6 +49,8 @@ static int on_control(sd_event_source *src, int fd, uint32_t events, void *data)
 		m = chan_is(&in, OSH_MSG_EGRESS_FLIPPED, sizeof(*m), 0);
 	if (m) {
 		reload_answered(s, m);
+	} else if ((m = chan_is(&in, OSH_MSG_EGRESS_TAKEN, sizeof(*m), 0))) {
+		provider_answered(s, m);
 	} else {
 		fprintf(stderr, "oshd: sandbox %s: its egress sent an unknown message; it is ended\n", s->name);
 		cgroup_kill_members(s->egress_cgroup_fd);

@@ -8,6 +8,7 @@
 #include "control.h"
 #include "launcher.h"
 #include "own.h"
+#include "provider.h"
 #include "reload.h"
 #include "root.h"
 #include "sandbox.h"
@@ -166,6 +167,7 @@ static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
 	s->egress.exit = sd_event_source_disable_unref(s->egress.exit);
 	own_close(&s->egress.pidfd);
 	control_close(s);
+	provider_egress_gone(s);
 	if (s->state == SB_RUNNING && s->egress.held)
 		gone_while_held(s);
 	else if (s->state == SB_RUNNING)
@@ -224,6 +226,7 @@ void egress_up(struct sandbox *s, int pidfd)
 	g->pidfd = pidfd;
 	if (sd_event_add_io(s->d->event, &g->exit, pidfd, EPOLLIN, on_gone, s) < 0)
 		fprintf(stderr, "oshd: sandbox %s: cannot watch its egress\n", s->name);
+	provider_egress_up(s);
 	if (g->held)			/* asked for before it was held */
 		reload_egress_up(s);
 }
@@ -232,6 +235,7 @@ void egress_failed(struct sandbox *s, const char *why)
 {
 	fprintf(stderr, "oshd: sandbox %s: egress: %s\n", s->name, why);
 	control_close(s);
+	provider_egress_gone(s);
 	if (s->egress.held)
 		gone_while_held(s);
 	else
@@ -247,6 +251,7 @@ void egress_end(struct sandbox *s)
 	g->rest = sd_event_source_disable_unref(g->rest);
 	own_close(&g->pidfd);
 	control_close(s);
+	provider_egress_gone(s);
 	g->held = false;
 	if (s->egress_cgroup_fd >= 0)
 		cgroup_kill(s->egress_cgroup_fd);

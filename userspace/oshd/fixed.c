@@ -3,6 +3,7 @@
 #include "fixed.h"
 
 #include "own.h"
+#include "provider.h"
 
 #define START_ANEW "start a new sandbox for that"
 
@@ -104,16 +105,20 @@ static int check_tls(const struct sandbox *s, const struct bundle *b, struct err
 		    "programs trust no certificate of osh; " START_ANEW);
 }
 
+/* What it was given, or was attached since: no policy puts a credential there. */
 static int check_credentials(const struct sandbox *s, const struct bundle *b, struct err *e)
 {
+	const char *last = "";
+
 	for (uint32_t i = 0; i < b->n_l7; i++) {
 		const char *name = bundle_str(b, b->l7[i].credential);
-		bool known = !*name;
 
-		for (uint32_t j = 0; !known && j < s->bundle.n_l7; j++)
-			known = !strcmp(name, bundle_str(&s->bundle, s->bundle.l7[j].credential));
-		if (!known)
-			return fail(e, EPERM, "the sandbox was not given the provider '%.100s'; " START_ANEW, name);
+		if (!*name || !strcmp(name, last))
+			continue;
+		if (!provider_in_set(s->creds_fd, name, false))
+			return fail(e, EPERM, "the sandbox has no provider '%.60s': `oshctl provider attach %s %.60s` gives it "
+				    "one that is stored", name, s->name, name);
+		last = name;
 	}
 	return 0;
 }

@@ -10,25 +10,24 @@
 #include "init.h"
 #include "life.h"
 #include "own.h"
+#include "provider.h"
 
 #define HOME "/sandbox"
 
-/* oshd reads nothing of credentials but whether there are any: which ones is the egress' to find.
- */
-static int check_creds(const struct life *l, int bundle_fd, struct err *e)
+/* oshd reads nothing of credentials but their names. */
+static int check_creds(const struct life *l, int bundle_fd, int set_fd, struct err *e)
 {
 	struct bundle b = { 0 };
-	const char *name = "";
 	int r = bundle_open_fd(&b, bundle_fd, e);
 
-	for (uint32_t i = 0; !r && i < b.n_l7 && !*name; i++)
-		name = bundle_str(&b, b.l7[i].credential);
-	if (!r && *name && l->given.creds < 0)
-		r = fail(e, ENOKEY,
-			 "its policy uses the provider '%.60s', and secrets are never stored: "
-			 "start it with "
-			 "`oshctl sandbox start %s --provider %.60s=RECORD`",
-			 name, l->name, name);
+	for (uint32_t i = 0; !r && i < b.n_l7; i++) {
+		const char *name = bundle_str(&b, b.l7[i].credential);
+
+		if (*name && !provider_in_set(set_fd, name, false))
+			r = fail(e, ENOKEY, "its policy uses the provider '%.60s', which is not stored: start it with "
+				 "`oshctl sandbox start %s --provider %.60s=RECORD`, or create the provider and attach it",
+				 name, l->name, name);
+	}
 	bundle_done(&b);
 	return r;
 }
@@ -167,7 +166,7 @@ static void fill_request(struct life *l, const struct state_sandbox *row, struct
 static int build(struct life *l, const struct state_sandbox *row,
 		 struct sandbox_mount m[OSH_MOUNTS], struct err *e)
 {
-	_close_ int bundle = -1, far = -1;
+	_close_ int bundle = -1, far = -1, set = -1;
 	struct run_request q;
 	int r = sandbox_share(l->d, l->uid, OSH_SLOTS, e);
 
@@ -175,7 +174,10 @@ static int build(struct life *l, const struct state_sandbox *row,
 	if (!r)
 		r = state_policy_open(l->d->state, row->key, row->revision, &bundle, NULL, e);
 	if (!r)
-		r = check_creds(l, bundle, e);
+		r = provider_compose(l->d, l->uid, l->given.creds, row->providers, row->n_providers, &set, e);
+	if (!r)
+		r = check_creds(l, bundle, set, e);
+	q.creds_fd = set;
 	if (!r)
 		r = open_mounts(l, row, &q, m, e);
 	if (!r)

@@ -10,6 +10,8 @@
 #include "daemon.h"
 #include "egress.h"
 
+struct state_provider_use;
+
 enum sandbox_state {
 	SB_NEW,
 	SB_PREPARING,			/* osh-launch builds it; the tables are being filled */
@@ -49,6 +51,8 @@ struct run_request {
 	bool lasting;			/* its policy will change: it has what any later one may need */
 	bool reopen;			/* the work directory is opened by its name; workdir_fd is nothing */
 	int log_fd, summary_fd, hosts_fd, creds_fd, ca_fd;	/* -1 = none */
+	struct state_provider_use *uses;	/* stored providers of the caller's; heap */
+	size_t n_uses;
 };
 
 struct sandbox {
@@ -61,7 +65,10 @@ struct sandbox {
 	gid_t run_gid;
 	struct bundle bundle;
 	int bundle_fd, log_fd, summary_fd, hosts_fd;
-	int creds_fd;			/* passed on to the egress; nobody else maps or reads it */
+	int creds_fd;			/* passed on to the egress; of what is secret in it nobody else reads */
+	uint64_t creds_serial;		/* of the set that was given last; see provider.h */
+	struct provider_wait *creds_waits;
+	sd_event_source *creds_timer;
 	int root_fd, anchors_fd;	/* its certificate authority, roots of upstreams; -1 = TLS stays closed */
 	int slot_fd;			/* the slot's lock */
 	int box_fd, egress_cgroup_fd;

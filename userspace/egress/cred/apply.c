@@ -33,6 +33,9 @@ bool creds_near(const struct creds *cs, const char *host)
 	for (uint32_t i = 0; cs && i < cs->n; i++)
 		if (cred_host(&cs->cred[i], host))
 			return true;
+	for (uint32_t i = 0; cs && i < cs->n_gone; i++)
+		if (cred_host(&cs->gone[i], host))
+			return true;
 	return false;
 }
 

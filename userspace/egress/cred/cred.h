@@ -18,6 +18,13 @@ struct creds;				/* the set of one sandbox */
 int creds_load(struct creds **ret, int fd, struct err *e);	/* an empty file: *ret is NULL, which every call takes */
 void creds_free(struct creds *c);
 
+/*
+ * Another set for the same sandbox, in place of *io. What is the same in both goes on as it is, tokens included; what
+ * the former one had and this one has not is still searched for in answers. On failure *io is as it was; but
+ * after -ENOTRECOVERABLE nothing is guarded any more.
+ */
+int creds_next(struct creds **io, int fd, struct err *e);
+
 /* A request that was judged and allowed. */
 struct cred_ask {
 	const char *credential;		/* provider that the endpoint names; NULL = none */
@@ -32,7 +39,7 @@ struct cred_ask {
 	struct slice body;		/* whole, where creds_wants_body() said so; p NULL = it streams */
 };
 
-uint32_t creds_number(const struct creds *c, const char *name);	/* from 1; 0 = not there */
+uint32_t creds_number(const struct creds *c, const char *name);	/* of this very credential, until it is rotated; 0 = not there */
 
 /* Bytes of body that must be held before creds_apply(): it is signed, or the secret goes into it. */
 size_t creds_wants_body(const struct creds *c, const struct cred_ask *q);

@@ -9,6 +9,8 @@
 #include "own.h"
 #include "secret.h"
 
+static uint32_t numbers;		/* given out so far */
+
 static int read_at(int fd, void *p, size_t n, size_t at, struct err *e)
 {
 	for (size_t done = 0; done < n;) {
@@ -106,6 +108,7 @@ static int read_entry(struct cred *c, const struct osh_creds_entry *en, int fd, 
 	struct err why = { 0 };
 	int r;
 
+	c->number = ++numbers;
 	memcpy(c->name, en->name, sizeof(c->name));
 	memcpy(c->placeholder, en->placeholder, sizeof(c->placeholder));
 	if (!memchr(c->name, 0, sizeof(c->name)) || !memchr(c->placeholder, 0, sizeof(c->placeholder)) ||
@@ -140,25 +143,30 @@ static size_t secrets_of(const struct cred *c, struct slice out[SECRETS])
 	return n;
 }
 
+static const struct cred *nth(const struct creds *c, uint32_t i)
+{
+	return i < c->n ? &c->cred[i] : &c->gone[i - c->n];
+}
+
 static int build_secrets(const struct creds *c, struct scanner **ret)
 {
 	struct slice s[SECRETS];
 	uint32_t room = 0;
 	int r;
 
-	for (uint32_t i = 0; i < c->n; i++)
-		for (size_t k = secrets_of(&c->cred[i], s); k-- > 0;)
+	for (uint32_t i = 0; i < c->n + c->n_gone; i++)
+		for (size_t k = secrets_of(nth(c, i), s); k-- > 0;)
 			room += scanner_forms_size(s[k].n);
-	r = scanner_new(ret, room);
-	for (uint32_t i = 0; r == 0 && i < c->n; i++)
-		for (size_t k = secrets_of(&c->cred[i], s); k-- > 0;)
+	r = scanner_new(ret, room + 1);
+	for (uint32_t i = 0; r == 0 && i < c->n + c->n_gone; i++)
+		for (size_t k = secrets_of(nth(c, i), s); k-- > 0;)
 			scanner_add_forms(*ret, s[k], (uint16_t)(i + 1));
 	return r < 0 ? r : scanner_ready(*ret);
 }
 
-static int build_scanners(struct creds *c, struct err *e)
+int creds_scanners(struct creds *c, struct err *e)
 {
-	uint32_t room = 0;
+	uint32_t room = 1;
 	int r;
 
 	for (uint32_t i = 0; i < c->n; i++)
@@ -237,7 +245,7 @@ static int read_all(struct creds *c, int fd, size_t size, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return build_scanners(c, e);
+	return creds_scanners(c, e);
 }
 
 int creds_load(struct creds **ret, int fd, struct err *e)
@@ -264,17 +272,24 @@ int creds_load(struct creds **ret, int fd, struct err *e)
 	return r;
 }
 
+void cred_done(struct cred *c)
+{
+	secret_free(c->parts, c->parts_len);
+	secret_free(c->access, OSH_CRED_SECRET_BYTES);
+	secret_free(c->past, OSH_CRED_SECRET_BYTES);
+	secret_free(c->rotated, OSH_CRED_SECRET_BYTES);
+	provider_done(&c->provider);
+	*c = (struct cred){ 0 };
+}
+
 void creds_free(struct creds *c)
 {
 	if (!c)
 		return;
-	for (uint32_t i = 0; i < c->n; i++) {
-		secret_free(c->cred[i].parts, c->cred[i].parts_len);
-		secret_free(c->cred[i].access, OSH_CRED_SECRET_BYTES);
-		secret_free(c->cred[i].past, OSH_CRED_SECRET_BYTES);
-		secret_free(c->cred[i].rotated, OSH_CRED_SECRET_BYTES);
-		provider_done(&c->cred[i].provider);
-	}
+	for (uint32_t i = 0; i < c->n; i++)
+		cred_done(&c->cred[i]);
+	for (uint32_t i = 0; i < c->n_gone; i++)
+		cred_done(&c->gone[i]);
 	scanner_drop(c->secrets);
 	scanner_drop(c->placeholders);
 	free(c);
@@ -284,7 +299,7 @@ uint32_t creds_number(const struct creds *c, const char *name)
 {
 	const struct cred *found = creds_find(c, name);
 
-	return found ? (uint32_t)(found - c->cred) + 1 : 0;
+	return found ? found->number : 0;
 }
 
 struct cred *creds_get(struct creds *c, const char *name)

@@ -7,6 +7,7 @@
 #include "provider.h"
 
 struct cred {
+	uint32_t number;		/* in this process no other credential's, and another one's after a rotation */
 	char name[OSH_CRED_NAME];
 	char placeholder[OSH_CRED_PLACEHOLDER];
 	struct provider provider;
@@ -23,9 +24,12 @@ struct cred {
 	size_t parts_len;
 };
 
+/* `gone` is what a former set had and this one has not: never sent, and searched for in what its hosts answer. */
+#define CREDS_GONE 16
+
 struct creds {
-	struct cred cred[OSH_CREDS];
-	uint32_t n;
+	struct cred cred[OSH_CREDS], gone[CREDS_GONE];	/* gone: the oldest first */
+	uint32_t n, n_gone;
 	struct scanner *placeholders, *secrets;	/* tag = index + 1 */
 };
 
@@ -37,6 +41,10 @@ struct slice member(struct slice json, const char *key);
 bool cred_covers(const struct cred *c, const struct cred_ask *q);
 /* A token came: from now on it is the secret, and searched for. 0 or -errno; the old one stays on failure. */
 int cred_renew(struct creds *c, struct cred *of, struct slice access, struct slice refresh);
+
+/* Of all of `c`, which has none yet, or -errno. */
+int creds_scanners(struct creds *c, struct err *e);
+void cred_done(struct cred *c);		/* wipes and zeroes it */
 
 bool cred_host(const struct cred *c, const char *host);
 bool creds_near(const struct creds *cs, const char *host);	/* any of them */

@@ -21,7 +21,8 @@ struct job {
 	struct side side;
 	struct conn conn;		/* has no stream: only what an exchange looks at */
 	struct flows *fs;
-	struct cred *cred;
+	char name[OSH_CRED_NAME];	/* of the credential, and which of that name: sets change meanwhile */
+	uint32_t number;
 	struct timer timer;		/* an endpoint that says nothing does not hold up its requests for an hour */
 	uint16_t status;
 	size_t n;
@@ -34,6 +35,14 @@ static void forget(struct job *j)
 	secret_free(j->body, ANSWER_MOST);
 	grant_put(j->conn.grant);
 	free(j);
+}
+
+/* NULL where the sandbox has it no more, or another secret under its name. */
+static struct cred *cred_of(const struct job *j)
+{
+	struct cred *c = creds_get(j->fs->creds, j->name);
+
+	return c && c->number == j->number ? c : NULL;
 }
 
 static unsigned seconds(struct slice json)
@@ -50,17 +59,17 @@ static unsigned seconds(struct slice json)
 	return v < GOOD_MOST_S ? v : GOOD_MOST_S;
 }
 
-static bool took(struct job *j)
+static bool took(struct job *j, struct cred *c)
 {
 	struct slice json = { j->body, j->n };
-	uint64_t good = 1000ull * seconds(json), before = 1000ull * j->cred->provider.before_s;
+	uint64_t good = 1000ull * seconds(json), before = 1000ull * c->provider.before_s;
 
-	if (j->status != 200 || cred_renew(j->fs->creds, j->cred, member(json, "access_token"),
+	if (j->status != 200 || cred_renew(j->fs->creds, c, member(json, "access_token"),
 					   member(json, "refresh_token")) < 0)
 		return false;
 	/* A token of a minute that is renewed a minute before is used for half of its life. */
 	good = good > 2 * before ? good - before : good / 2;
-	j->cred->good_until_ms = j->fs->loop->now_ms + (good > GOOD_LEAST_MS ? good : GOOD_LEAST_MS);
+	c->good_until_ms = j->fs->loop->now_ms + (good > GOOD_LEAST_MS ? good : GOOD_LEAST_MS);
 	return true;
 }
 
@@ -68,12 +77,12 @@ static bool took(struct job *j)
 static void finish(struct job *j, bool whole)
 {
 	struct flows *fs = j->fs;
+	struct cred *c = cred_of(j);
 
-	j->cred->asked = false;
-	if (!whole || !took(j))
-		j->cred->failed_ms = fs->loop->now_ms;
-	else
-		j->cred->failed_ms = 0;
+	if (c) {
+		c->asked = false;
+		c->failed_ms = whole && took(j, c) ? 0 : fs->loop->now_ms;
+	}
 	forget(j);
 	loop_arm(fs->loop, &fs->token_timer, TIMER_NOW);	/* not from inside of a judgement */
 }
@@ -204,9 +213,8 @@ static bool head_of(const struct cred *c, struct head *h)
 	return !h->too_big;
 }
 
-static bool fill(struct job *j, struct exchange *x)
+static bool fill(const struct cred *c, struct exchange *x)
 {
-	const struct cred *c = j->cred;
 	struct buf form = { 0 };
 	char length[24];
 	bool ok = head_of(c, &x->head);
@@ -242,7 +250,8 @@ static bool ask(struct flows *fs, struct cred *c)
 		free(j);
 		return false;
 	}
-	*j = (struct job){ .side.ops = &ops, .fs = fs, .cred = c, .body = secret_alloc(ANSWER_MOST) };
+	*j = (struct job){ .side.ops = &ops, .fs = fs, .number = c->number, .body = secret_alloc(ANSWER_MOST) };
+	memcpy(j->name, c->name, sizeof(j->name));
 	j->conn.fs = fs;
 	j->conn.tls = true;
 	j->conn.grant = grant_own(generation_now(&fs->policies), &t);
@@ -256,7 +265,7 @@ static bool ask(struct flows *fs, struct cred *c)
 	loop_arm(fs->loop, &j->timer, TIMER_HEAD);
 	x->client_ended = true;
 	x->shown = 0;
-	if (!fill(j, x)) {
+	if (!fill(c, x)) {
 		exchange_cut(x, GONE_RESET);	/* on_abort() forgets the job */
 		return true;
 	}
@@ -269,7 +278,7 @@ bool token_wanted(const struct exchange *x, const struct bundle *b)
 	const struct job *j = container_of(x->c, struct job, conn);
 
 	for (uint32_t i = 0; i < b->n_l7; i++)
-		if (!strcmp(bundle_str(b, b->l7[i].credential), j->cred->name))
+		if (!strcmp(bundle_str(b, b->l7[i].credential), j->name))
 			return true;
 	return false;
 }

@@ -12,6 +12,9 @@ int policy_add(struct state *st, uint64_t key, uint32_t revision, int bundle_fd,
 	       uint32_t from, struct err *e);
 int volume_need(struct state *st, uid_t uid, const char *name, uint64_t *ret_key, struct err *e);
 
+int provider_use(struct state *st, uint64_t sandbox, uid_t uid, const struct state_provider_use *u, struct err *e);
+int provider_uses(struct state *st, struct state_sandbox *s, struct err *e);
+
 /* Bundles and texts by their content. */
 int blob_put(struct state *st, const void *p, size_t n, int64_t *ret_key, struct err *e);
 int blob_open(struct state *st, int64_t key, const char *name, int *ret_fd, struct err *e);

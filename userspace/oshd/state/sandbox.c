@@ -49,8 +49,9 @@ static int check_limits(const struct state_sandbox *s, struct err *e)
 		return fail(e, EINVAL, "a sandbox name is 1 to %d bytes", OSH_SANDBOX_NAME - 1);
 	if (strnlen(s->workdir, sizeof(s->workdir)) == sizeof(s->workdir))
 		return fail(e, ENAMETOOLONG, "the working directory's path has %zu bytes or more", sizeof(s->workdir));
-	if (s->n_groups > OSH_GROUPS_CALLER || s->n_volumes > ARRAY_SIZE(s->volumes))
-		return fail(e, E2BIG, "sandbox '%s': too many groups or volumes", s->name);
+	if (s->n_groups > OSH_GROUPS_CALLER || s->n_volumes > ARRAY_SIZE(s->volumes) ||
+	    s->n_providers > ARRAY_SIZE(s->providers))
+		return fail(e, E2BIG, "sandbox '%s': too many groups, volumes or providers", s->name);
 	if (s->spec_len > OSH_SPEC_BYTES)
 		return fail(e, E2BIG, "the command of '%s' has %zu bytes, no more than %u", s->name, s->spec_len,
 			    OSH_SPEC_BYTES);
@@ -170,6 +171,8 @@ static int create(struct state *st, struct state_sandbox *s, int bundle_fd, int 
 		r = change_labels(st, s->key, s->labels, s->n_labels, NULL, 0, e);
 	for (size_t i = 0; !r && i < s->n_volumes; i++)
 		r = add_use(st, s, i, e);
+	for (size_t i = 0; !r && i < s->n_providers; i++)
+		r = provider_use(st, s->key, s->uid, &s->providers[i], e);
 	s->revision = 1;
 	return r ? r : policy_add(st, s->key, 1, bundle_fd, source_fd, s->uid, 0, e);
 }
@@ -276,6 +279,8 @@ static int get(struct state *st, uint64_t key, struct state_sandbox *s, struct e
 		r = get_labels(st, s, e);
 	if (!r)
 		r = get_uses(st, s, e);
+	if (!r)
+		r = provider_uses(st, s, e);
 	if (!r)
 		r = get_command(st, s, e);
 	if (r < 0)

@@ -73,7 +73,25 @@ static const char step_2[] =
 	"	PRIMARY KEY (kind, key)"
 	") STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = { step_1, step_2 };
+/* Credentials as ciphertext: the key is no part of the database (vault.h). */
+static const char step_3[] =
+	"CREATE TABLE provider ("
+	"	key INTEGER PRIMARY KEY,"
+	"	uid INTEGER NOT NULL, name TEXT NOT NULL,"
+	"	type TEXT NOT NULL, record TEXT NOT NULL,"	/* osh reads neither here */
+	"	created INTEGER NOT NULL, rotated INTEGER NOT NULL,"
+	"	box BLOB NOT NULL,"				/* struct vault_box */
+	"	UNIQUE (uid, name)"
+	") STRICT;"
+	"CREATE TABLE provider_use ("
+	"	sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE,"
+	"	provider INTEGER NOT NULL REFERENCES provider,"
+	"	placeholder TEXT NOT NULL,"
+	"	PRIMARY KEY (sandbox, provider)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX provider_use_provider ON provider_use (provider);";
+
+static const char *const steps[] = { step_1, step_2, step_3 };
 
 _Static_assert(ARRAY_SIZE(steps) == STATE_SCHEMA, "one step a schema");
 

@@ -14,10 +14,11 @@
 #include <sys/types.h>
 
 #include "err.h"
+#include "osh/creds.h"
 #include "osh/limits.h"
 #include "osh/msg.h"
 
-#define STATE_SCHEMA 2			/* of this program; an older one is migrated, a newer one refused */
+#define STATE_SCHEMA 3			/* of this program; an older one is migrated, a newer one refused */
 
 struct state;
 
@@ -48,6 +49,12 @@ struct state_label {
 	char *key, *value;
 };
 
+/* A stored provider that a sandbox has, and what stands for its credential inside. */
+struct state_provider_use {
+	char name[OSH_CRED_NAME];
+	char placeholder[OSH_CRED_PLACEHOLDER];
+};
+
 /* A created sandbox. `uid` owns it. */
 struct state_sandbox {
 	uint64_t key;			/* never reused; names its home directory */
@@ -69,6 +76,8 @@ struct state_sandbox {
 	size_t n_labels;
 	struct state_volume_use volumes[OSH_MOUNTS - 1];
 	size_t n_volumes;
+	struct state_provider_use providers[OSH_CREDS];	/* its owner's */
+	size_t n_providers;
 };
 
 struct state_revision {
@@ -126,3 +135,25 @@ int state_trash_each(struct state *st, int (*fn)(void *data, enum state_tree kin
 int state_trash_done(struct state *st, enum state_tree kind, uint64_t key, struct err *e);
 /* Keys up to this one have directories already: the next is a higher one. */
 int state_keys_above(struct state *st, enum state_tree kind, uint64_t key, struct err *e);
+
+/* Providers belong to a user, as volumes do. What is secret of one is in `box`, which only vault.h can open. */
+struct state_provider {
+	char name[OSH_CRED_NAME];
+	uid_t uid;
+	char type[OSH_PROVIDER_TYPE];
+	char *record;			/* JSON, for the egress and for oshctl */
+	uint64_t created_us, rotated_us;	/* CLOCK_REALTIME; 0 = now */
+	void *box;
+	size_t box_len;
+	unsigned sandboxes;		/* created ones that have it */
+};
+
+void state_provider_done(struct state_provider *p);
+int state_provider_add(struct state *st, const struct state_provider *p, struct err *e);	/* -EEXIST */
+int state_provider_set(struct state *st, const struct state_provider *p, struct err *e);	/* type, record, box; -ENOENT */
+int state_provider_find(struct state *st, uid_t uid, const char *name, struct state_provider *ret, struct err *e);
+int state_provider_each(struct state *st, int (*fn)(void *data, const struct state_provider *p), void *data, struct err *e);
+int state_provider_delete(struct state *st, uid_t uid, const char *name, struct err *e);	/* -EBUSY: a sandbox has it */
+/* Of a created sandbox and its owner: given, or with another placeholder; and taken away. -ENOENT */
+int state_provider_use(struct state *st, uint64_t sandbox, uid_t uid, const struct state_provider_use *u, struct err *e);
+int state_provider_drop(struct state *st, uint64_t sandbox, uid_t uid, const char *name, struct err *e);
