@@ -45,7 +45,7 @@ units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/di
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
 tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 
-.PHONY: all demo test check test-vm budget fmt lint fuzz bench install uninstall deps ready help clean check-links tests units tools FORCE
+.PHONY: all demo test check test-vm budget fmt lint fuzz bench install uninstall deb deps ready help clean check-links tests units tools FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: $(programs:%=$B/%) $B/oshctl.1 ## build all programs into build/
@@ -137,9 +137,12 @@ install: all ## install into DESTDIR (PREFIX, BINDIR, ...: dist/install)
 	$(Q)PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) dist/install $B
 uninstall: ## take away what install put there
 	$(Q)PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) dist/install --remove $B
+deb: all ## a Debian package, build/osh_VERSION_amd64.deb
+	$(if $(TEST)$(SAN),$(error a build for tests is never packed))
+	$(Q)dist/deb
 clean: ## remove build/
 	rm -rf build
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -name '*.d' -type f 2>/dev/null)
