@@ -17,7 +17,6 @@
 #define CHANGE_NS 0x7fffffff		/* i_ctime_nsec without the "was read" flag that 6.13 put above */
 #define UNLISTED_IDENTS (OSH_IDENTS / 4 * 3)	/* so that unlisted programs cannot use up all idents */
 #define EEXIST 17
-#define PID_LEVELS 32			/* pid namespaces below each other, as the kernel bounds them */
 
 /* One exec in work. Per CPU: the kernel never runs this program twice at once on a CPU. */
 struct exec {
@@ -43,28 +42,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct exec);
 } execs SEC(".maps");
-
-/* By slot: id << 32 | inode number of its mount namespace, that of its first exec, osh-init's. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, OSH_SLOTS);
-	__type(key, __u32);
-	__type(value, __u64);
-} views SEC(".maps");
-
-/* Process 1 of a pid namespace below the host's. */
-static __always_inline int is_ns_init(struct task_struct *task)
-{
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	struct upid *in = &pid->numbers[0];
-	int nr = 0;
-
-	if (!level || level > PID_LEVELS)
-		return 0;
-	in = (void *)in + level * bpf_core_type_size(struct upid);
-	return !bpf_core_read(&nr, sizeof(nr), &in->nr) && nr == 1;
-}
 
 /*
  * The sandbox's own mount namespace, if the task is in it; a nested one could hold any path. The
@@ -400,9 +377,10 @@ int BPF_PROG(osh_exec, struct task_struct *task, int old_pid, struct linux_binpr
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(osh_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct osh_task *t = task_get(parent);
+	struct osh_task *t = task_get(parent), *fresh = t ? task_new(child, t) : NULL;
+	struct osh_sandbox *sb = fresh ? sandbox_get(fresh->slot) : NULL;
 
-	if (t)
-		task_new(child, t);
+	if (sb && sb->id == fresh->id)
+		mapped_fork(parent, child, sb, fresh);
 	return 0;
 }

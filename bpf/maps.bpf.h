@@ -58,6 +58,14 @@ struct {
 	__type(value, struct osh_task);
 } task_data __weak SEC(".maps");
 
+/* By slot: id << 32 | inode number of its mount namespace, that of its first exec, osh-init's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OSH_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} views __weak SEC(".maps");
+
 MAP_HASH(tasks, __u32, struct osh_task, OSH_TASKS, BPF_F_NO_PREALLOC);
 MAP_HASH(by_cgroup, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);
 MAP_HASH(by_netns, __u64, __u32, OSH_SLOTS, BPF_F_NO_PREALLOC);
@@ -86,6 +94,8 @@ MAP_HASH(env_exempt, struct osh_env_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(unix_allow, struct osh_unix_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(egress_ports, struct osh_eport_key, __u32, 1 << 18, BPF_F_NO_PREALLOC);
 MAP_LPM(egress_allow, struct osh_upstream_key, __u32, 1 << 18);
+MAP_HASH(run_inodes, struct osh_run_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
+MAP_HASH(mapped, struct osh_mapped_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(denials, struct osh_denial_key, struct osh_denial, OSH_DENIALS, BPF_F_NO_PREALLOC);
 
 struct {

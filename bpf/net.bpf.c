@@ -144,11 +144,13 @@ static __always_inline __u32 judge_program(const struct ask *q, const struct osh
 		return OSH_WHY_NO_IDENTITY;
 	if (!groups_meet(groups, ep->groups))
 		return unlisted_why(task);
-	if (!task->tainted)
+	if (!q->tainted)
 		return OSH_WHY_ALLOWED;
 	for (int i = 0; i < OSH_GROUP_WORDS; i++)
 		ok[i] = ep->groups[i] & ep->taint_ok[i];
-	return groups_meet(groups, ok) ? OSH_WHY_ALLOWED : OSH_WHY_TAINTED;
+	if (groups_meet(groups, ok))
+		return OSH_WHY_ALLOWED;
+	return q->tainted == OSH_TAINT_MAPPED ? OSH_WHY_MAPPED : OSH_WHY_TAINTED;
 }
 
 /* What the egress reads from the accepted socket: who asks, judged under which policy. */
@@ -156,7 +158,7 @@ static __always_inline __u32 mark_of(const struct ask *q)
 {
 	__u32 mark = OSH_MARK_JUDGED | OSH_MARK_IDENT(q->ident) | (q->generation & 0x3fff) << 17;
 
-	return q->task && q->task->tainted ? mark | OSH_MARK_TAINT : mark;
+	return q->tainted ? mark | OSH_MARK_TAINT : mark;
 }
 
 /*
@@ -266,6 +268,7 @@ static __always_inline int hook_connect(struct bpf_sock_addr *ctx, struct ask *q
 	q->host = 0;
 	q->rule = 0;
 	ask_subject(q);
+	ask_taint(q);
 	if (protocol == IPPROTO_UDP && is_sorting(q))
 		return 1;
 	if (protocol != IPPROTO_TCP)
@@ -408,6 +411,7 @@ int osh_sock_create(struct bpf_sock *ctx)
 		return 1;
 	if (type == SOCK_STREAM && protocol == IPPROTO_TCP) {
 		ask_subject(&q);
+		ask_taint(&q);
 		if (q.sb && has_connect(q.t))
 			ctx->mark = mark_of(&q);
 		return 1;

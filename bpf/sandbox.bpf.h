@@ -20,6 +20,7 @@ struct ask {
 	__u32 port;			/* host order */
 	__u32 addr_be[4];
 	__u32 uid;
+	__u32 tainted;			/* see ask_taint() */
 };
 
 /*
@@ -37,6 +38,22 @@ static __always_inline struct osh_sandbox *sandbox_get(__u32 slot)
 	struct osh_sandbox *sb = bpf_map_lookup_elem(&sandboxes, &slot);
 
 	return sb && sb->id ? sb : NULL;
+}
+
+#define PID_LEVELS 32			/* pid namespaces below each other, as the kernel bounds them */
+
+/* Process 1 of a pid namespace below the host's. */
+static __always_inline int is_ns_init(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct upid *in = &pid->numbers[0];
+	int nr = 0;
+
+	if (!level || level > PID_LEVELS)
+		return 0;
+	in = (void *)in + level * bpf_core_type_size(struct upid);
+	return !bpf_core_read(&nr, sizeof(nr), &in->nr) && nr == 1;
 }
 
 /* For programs that run per netns (tc): the cookie is that of the packet's namespace. */
@@ -129,4 +146,51 @@ static __always_inline void ask_subject(struct ask *q)
 	if (!q->task)
 		q->sb = sandbox_by_cgroup(&by_cgroup, bpf_get_current_cgroup_id());
 	q->generation = q->sb ? *(volatile __u32 *)&q->sb->generation : 0;
+}
+
+/* verifier: global, so that it is looked at once and gives one number. */
+__weak __noinline __u32 soft_code_of(__u32 id)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct osh_mapped_key key = { .mm = (__u64)BPF_CORE_READ(t, mm), .id = id };
+
+	return bpf_map_lookup_elem(&mapped, &key) ? OSH_TAINT_MAPPED : 0;
+}
+
+/* Was code of a file that the sandbox can write mapped into the running address space (bpf/run.bpf.c)? */
+static __always_inline __u32 has_soft_code(const struct osh_sandbox *sb)
+{
+	return *(volatile __u32 *)&sb->mapped ? soft_code_of(sb->id) : 0;
+}
+
+/* As osh_task.tainted; for hooks that judge programs, after ask_subject(). */
+static __always_inline void ask_taint(struct ask *q)
+{
+	q->tainted = q->task ? q->task->tainted : 0;
+	if (q->task && q->sb && !q->tainted)
+		q->tainted = has_soft_code(q->sb);
+}
+
+/* An address space that is new, where one that had the same place may have been. */
+static __always_inline void mapped_forget(__u64 mm, struct osh_sandbox *sb)
+{
+	struct osh_mapped_key key = { .mm = mm, .id = sb->id };
+
+	if (*(volatile __u32 *)&sb->mapped && !bpf_map_delete_elem(&mapped, &key))
+		__sync_fetch_and_add(&sb->mapped, -1);
+}
+
+/* By the parent. A child with a copy of the address space has what was mapped there; one that shares it is found by it. */
+static __always_inline void mapped_fork(struct task_struct *parent, struct task_struct *child,
+					struct osh_sandbox *sb, struct osh_task *t)
+{
+	__u64 mm = (__u64)BPF_CORE_READ(child, mm);
+	__u32 was;
+
+	if (!*(volatile __u32 *)&sb->mapped || mm == (__u64)BPF_CORE_READ(parent, mm))
+		return;
+	was = has_soft_code(sb);
+	mapped_forget(mm, sb);
+	if (was && !t->tainted)
+		t->tainted = was;
 }

@@ -105,6 +105,7 @@ static void put_meta(struct out *o, const struct policy *p, const struct tables 
 		.uid = p->user.id,
 		.gid = p->group.id,
 		.wildcard_names = p->wildcard_names,
+		.exec_mode = p->exec.mode,
 		.n_groups = t->n_groups,
 	};
 
@@ -130,6 +131,9 @@ static void put_static(struct out *o, const struct policy *p)
 		put_fs(o, f);
 	for EACH (struct env_entry, v, &p->env)
 		out_put(o, OSH_SEC_ENV, &(struct osh_b_env){ out_str(o, v->text), v->kind });
+	if (p->exec.mode == OSH_EXEC_STRICT)
+		for EACH (struct program, prog, &p->exec.allow)
+			out_put(o, OSH_SEC_EXEC, &(struct osh_b_exec){ out_str(o, prog->path), 0 });
 }
 
 static void put_upstream(struct out *o, const struct table_host *h, const struct claim *c)

@@ -250,11 +250,16 @@ static void read_exec_mode(struct reader *r, const struct node *n, void *obj)
 	struct exec_policy *to = obj;
 	unsigned v;
 
-	if (!read_word(r, n, words, &v))
-		return;
-	to->mode = (enum osh_b_execmode)v;
-	if (v == OSH_EXEC_STRICT)
-		unkept(r, n->key->at, "exec mode strict");
+	if (read_word(r, n, words, &v))
+		to->mode = (enum osh_b_execmode)v;
+}
+
+/* What is entered in the kernel is a file, or a directory with all that is below. */
+static bool is_kept(const struct program *p)
+{
+	size_t n = strlen(p->path);
+
+	return !p->glob || (n > 3 && !strcmp(p->path + n - 3, "/**") && strcspn(p->path, "*?") == n - 2);
 }
 
 static void read_exec_allow(struct reader *r, const struct node *n, void *obj)
@@ -266,17 +271,26 @@ static void read_exec_allow(struct reader *r, const struct node *n, void *obj)
 	for (const struct node *v = n->first; v; v = v->next)
 		program_add(r, &(struct program_in){ .path = v }, &to->allow);
 	programs_sort(&to->allow);
+	for EACH (struct program, p, &to->allow)
+		if (!is_kept(p))
+			unkept(r, n->key->at, "a pattern in process.exec.allow that is not DIR/**");
+	if (to->allow.n > OSH_LIST_MAX)
+		unkept(r, n->key->at, "so many entries of process.exec.allow");
 }
 
 const struct field exec_fields[] = {
 	{ "mode", read_exec_mode, FIELD_KEPT, 0, "open | strict", "strict: only what `allow` lists runs" },
-	{ "allow", read_exec_allow, FIELD_JUDGED, 0, "[path | glob]", "programs that may run" },
+	{ "allow", read_exec_allow, FIELD_KEPT, 0, "[path | DIR/**]", "programs that may run" },
 	{ 0 },
 };
 
 void read_exec(struct reader *r, const struct node *n, void *obj)
 {
+	struct exec_policy *e = &r->p->exec;
+
 	(void)obj;
-	r->p->exec.at = n->at;
-	(void)read_map(r, n, exec_fields, "process.exec", &r->p->exec);
+	e->at = n->at;
+	(void)read_map(r, n, exec_fields, "process.exec", e);
+	if (e->mode == OSH_EXEC_STRICT && !e->allow.n)
+		unkept(r, n->at, "process.exec.mode: strict without `allow`, under which nothing runs");
 }

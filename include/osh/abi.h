@@ -64,6 +64,8 @@ struct osh_sandbox {
 	__u32 flags;			/* OSH_SB_* */
 	__u64 allow_drops;		/* atomic; allow records that found no room */
 	__u64 deny_overflow;		/* atomic; denials counted but with no entry of their own */
+	__u32 mapped;			/* atomic; entries of the sandbox in `mapped` */
+	__u32 pad;
 };
 #define OSH_SB_USERNS 1u		/* policy allows nested user namespaces */
 #define OSH_SB_STRICT 2u		/* process.exec.mode: strict */
@@ -89,6 +91,26 @@ struct osh_task {
 };
 
 #define OSH_TAINT_UNREAD 255		/* environment unreadable, or beyond OSH_ENV_VARS, OSH_ENV_LEN */
+#define OSH_TAINT_MAPPED 254		/* runs code of a file that the sandbox can write */
+
+/*
+ * HASH `mapped`, where LSM programs live: address spaces in which such code was mapped while several tasks
+ * shared them; -> 1. Where one task has it alone, its osh_task says so.
+ */
+struct osh_mapped_key {
+	__u64 mm;			/* address of struct mm_struct */
+	__u32 id, pad;
+};
+
+/*
+ * HASH `run_inodes`, where LSM programs live: what `process.exec: strict` lets run, by inode. A file has an entry
+ * of its own, or one is above it; the nearest decides, none denies. Whoever enters an inode keeps it in memory.
+ */
+struct osh_run_key {
+	__u64 inode;
+	__u32 id, pad;
+};
+enum osh_run { OSH_RUN_NOT, OSH_RUN_ALLOWED };	/* NOT: the root of a writable mount */
 
 /* HASH `names`: exact names, and names allocated under a wildcard. */
 struct osh_name_key {
@@ -445,7 +467,7 @@ struct osh_host {
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
 _Static_assert(sizeof(struct osh_lane_slot) == 96, "osh_lane_slot is ABI");
 _Static_assert(sizeof(struct osh_task) == 64, "osh_task is ABI");
-_Static_assert(sizeof(struct osh_sandbox) == 80, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_sandbox) == 88, "osh_sandbox is ABI");
 _Static_assert(sizeof(struct osh_seg) == 16, "osh_seg is ABI");
 _Static_assert(sizeof(struct osh_deny_root) == 296, "osh_deny_root is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");

@@ -8,7 +8,7 @@
  * A change of any of them is another ABI. Pins lie under /sys/fs/bpf/osh/<OSH_ABI>, osh-launch listens at
  * <run>/launch-<OSH_ABI>; two ABIs live side by side and leave each other alone (docs/upgrade.md).
  */
-#define OSH_ABI 4
+#define OSH_ABI 5
 #define OSH_STRING(x) #x
 #define OSH_STRING_OF(x) OSH_STRING(x)
 #define OSH_ABI_TEXT OSH_STRING_OF(OSH_ABI)
@@ -45,6 +45,7 @@
 #define OSH_WILD_MAX 4096
 #define OSH_FS_PATHS 256		/* filesystem_policy entries (OpenShell's limit) */
 #define OSH_FS_PATH_LEN 4096
+#define OSH_MAPPED_EACH 4096		/* address spaces of a sandbox in which several tasks run code that it can write */
 #define OSH_DENY_SEGS 256		/* path segments of all `deny` entries of a policy, braces expanded */
 #define OSH_DENY_DEPTH 128		/* directories between a file and the tree that it lies in; deeper = no write */
 #define OSH_DENY_NAMES (1 << 20)	/* looked at, when a sandbox starts, for denied files that have other names */

@@ -197,7 +197,10 @@ struct osh_msg_programs {
  * working directory (DIR), a file that an entry denies by its full path or that has another name besides (FILE).
  * osh-launch keeps the last two open until FORGET; a mount keeps itself. TWINS: not all such files were found.
  */
-enum osh_tree_kind { OSH_TREE_ROOT, OSH_TREE_DIR, OSH_TREE_FILE, OSH_TREE_TWINS };
+enum osh_tree_kind {
+	OSH_TREE_ROOT, OSH_TREE_DIR, OSH_TREE_FILE, OSH_TREE_TWINS,	/* of filesystem_policy.deny */
+	OSH_TREE_RUN, OSH_TREE_RUN_NOT,		/* of process.exec: what is listed; the root of a writable mount */
+};
 struct osh_msg_tree {
 	struct osh_msg_head h;
 	uint32_t id;

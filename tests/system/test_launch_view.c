@@ -560,7 +560,7 @@ static void test_exec(void **state)
 	good(&(struct box){ .policy = USUAL, .strict = true, .allow = { "/usr/bin/true" },
 			    .inside = see_allow });
 	refused_box((struct box){ .policy = USUAL, .strict = true, .allow = { "/usr/bin/t*" } },
-		    EOPNOTSUPP, "LSM");
+		    EOPNOTSUPP, "whole trees");
 }
 
 static int see_race(void)

@@ -26,6 +26,7 @@
 #include "paths.h"
 #include "programs.h"
 #include "resolve.h"
+#include "runs.h"
 #include "trees.h"
 #include "view.h"
 
@@ -153,6 +154,7 @@ static int view(struct child *c, struct err *e)
 	const struct view_args v = { .run_uid = c->a->m->run_uid, .run_gid = c->a->m->run_gid,
 				     .name = c->a->m->name,
 				     .strict = c->b.meta->exec_mode == OSH_EXEC_STRICT,
+				     .lax = off(c, OSH_OFF_NOEXEC),
 				     .idmap = c->a->m->flags & OSH_LAUNCH_IDMAP,
 				     .nested = c->b.meta->userns, .bundle = &c->b,
 				     .java = c->a->m->flags & OSH_LAUNCH_JAVA,
@@ -201,9 +203,17 @@ static int programs(struct child *c, struct err *e)
 
 static int trees(struct child *c, struct err *e)
 {
-	if (!c->b.meta->deny || !(c->a->m->flags & OSH_LAUNCH_LSM))
+	int r = 0;
+
+	if (!(c->a->m->flags & OSH_LAUNCH_LSM)) {
+		if (c->b.n_exec)
+			paths_warn(&c->paths, "process.exec.allow", "without the BPF LSM layer a loader that is started by name "
+				   "('ld.so PROGRAM') runs what is not listed, if it can be read");
 		return 0;
-	return trees_send(CHANNEL, c->a->m, &c->paths, &c->b, e);
+	}
+	if (c->b.n_exec)
+		r = runs_send(CHANNEL, c->a->m, &c->b, e);
+	return r || !c->b.meta->deny ? r : trees_send(CHANNEL, c->a->m, &c->paths, &c->b, e);
 }
 
 static int credentials(struct child *c, struct err *e)

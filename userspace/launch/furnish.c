@@ -176,7 +176,7 @@ static int scratch_on(struct view *v, int scratch, const char *name, const char 
  */
 static int scratch(struct view *v, const struct paths *p, const struct view_args *a, struct err *e)
 {
-	uint64_t attr = MNT_BASE | (a->strict ? MOUNT_ATTR_NOEXEC : 0);
+	uint64_t attr = MNT_BASE | (a->strict && !a->lax ? MOUNT_ATTR_NOEXEC : 0);
 	_close_ int fd = -1, on = -1;
 	int r = mnt_new("tmpfs", scratch_options, MNT_BASE, &fd, e);
 
@@ -316,7 +316,7 @@ static int proc(struct view *v, const struct view_args *a, struct err *e)
 		r = furnish_dir(v->root_fd, "/proc", 0555, &on, e);
 	if (!r && (r = mnt_move(fd, on)) < 0)
 		r = fail(e, -r, "mount /proc: %s", strerror(-r));
-	if (!r && a->strict && (r = put(fd, "sys/vm/memfd_noexec", "2")) < 0)
+	if (!r && a->strict && !a->lax && (r = put(fd, "sys/vm/memfd_noexec", "2")) < 0)
 		r = fail(e, -r, "vm.memfd_noexec=2 (exec mode strict): %s", strerror(-r));
 	if (r < 0)
 		return r;

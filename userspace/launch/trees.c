@@ -65,20 +65,14 @@ static int send_workdir(struct twins *x, struct osh_msg_tree *t, struct err *e)
 	return r ? r : twins_below(x, t, t->workdir, e);
 }
 
-/* "id parent major:minor root MOUNTPOINT OPTIONS ..." Those that are read-only need no rule. */
+/* Those that are read-only need no rule. */
 static int send_line(struct twins *x, struct osh_msg_tree *t, char *line, struct err *e)
 {
-	char *save, *word = strtok_r(line, " ", &save), *path = NULL;
+	bool read_only;
+	char *path;
+	int r = mountinfo_line(line, &path, &read_only, e);
 
-	for (int i = 0; word && i < 5; i++, word = strtok_r(NULL, " ", &save))
-		if (i == 4)
-			path = word;
-	if (!word || !path)
-		return fail(e, EPROTO, "/proc/self/mountinfo: a line is cut short");
-	if (!strncmp(word, "ro", 2) && (!word[2] || word[2] == ','))
-		return 0;
-	mountinfo_unescape(path);
-	return send_mount(x, t, path, e);
+	return r || read_only ? r : send_mount(x, t, path, e);
 }
 
 static int send_mounts(struct twins *x, struct osh_msg_tree *t, struct err *e)

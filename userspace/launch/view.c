@@ -35,7 +35,7 @@ static uint64_t attr_of(const struct entry *en, const struct view_args *a)
 	uint64_t attr = MNT_BASE | (en->write ? 0 : MOUNT_ATTR_RDONLY);
 
 	/* Strict: a volume may be read-only here and writable elsewhere. */
-	return attr | (a->strict && (en->write || en->from) ? MOUNT_ATTR_NOEXEC : 0);
+	return attr | (a->strict && !a->lax && (en->write || en->from) ? MOUNT_ATTR_NOEXEC : 0);
 }
 
 static int refuse_idmap(const struct entry *en, int code, struct err *e)
@@ -332,16 +332,23 @@ static int allow_exec(struct view *v, struct paths *p, const char *listed, bool 
 {
 	char path[PATH_MAX];
 	size_t n = (size_t)snprintf(path, sizeof(path), "%s", listed);
+	bool tree = n > 2 && !strcmp(path + n - 3, "/**");
+	struct stat st;
 	int fd;
 
 	if (n >= sizeof(path))
 		return fail(e, ENAMETOOLONG, "exec.allow '%s': too long", listed);
-	if (n > 3 && !strcmp(path + n - 3, "/**"))
+	if (tree)
 		path[n - 3] = 0;
 	if (strpbrk(path, "*?["))
-		return fail(e, EOPNOTSUPP, "exec.allow '%s': without the BPF LSM layer only paths and "
-			    "whole trees ('DIR/**') can be kept", listed);
+		return fail(e, EOPNOTSUPP, "exec.allow '%s': only paths and whole trees ('DIR/**') can be kept", listed);
 	fd = open_at(v->root_fd, *path ? path : "/", O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd >= 0 && fstat(fd, &st) < 0)
+		own_close(&fd);
+	if (fd >= 0 && tree != S_ISDIR(st.st_mode)) {	/* a rule for a directory would hold for all below it */
+		own_close(&fd);
+		fd = tree ? -ENOTDIR : -EISDIR;
+	}
 	if (fd >= 0)
 		return add_rule(v, fd, LANDLOCK_EXEC, e);
 	if (hard)

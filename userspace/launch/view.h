@@ -21,6 +21,7 @@ struct view_args {
 	gid_t run_gid;
 	const char *name;		/* host name inside; letters, digits, '.', '_', '-' */
 	bool strict;			/* process.exec.mode: nothing writable is executable */
+	bool lax;			/* tests: not by noexec mounts and vm.memfd_noexec */
 	bool idmap;			/* writable trees: their owner <-> run_uid */
 	bool nested;			/* user namespaces inside: /proc must be writable */
 	const struct bundle *bundle;	/* process.exec.allow */

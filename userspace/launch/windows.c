@@ -42,6 +42,22 @@ static bool is_window(const char *type)
 	return false;
 }
 
+/* "id parent major:minor root MOUNTPOINT OPTIONS ..." */
+int mountinfo_line(char *line, char **ret_path, bool *ret_read_only, struct err *e)
+{
+	char *save, *word = strtok_r(line, " ", &save), *path = NULL;
+
+	for (int i = 0; word && i < 5; i++, word = strtok_r(NULL, " ", &save))
+		if (i == 4)
+			path = word;
+	if (!word || !path)
+		return fail(e, EPROTO, "/proc/self/mountinfo: a line is cut short");
+	*ret_read_only = !strncmp(word, "ro", 2) && (!word[2] || word[2] == ',');
+	mountinfo_unescape(path);
+	*ret_path = path;
+	return 0;
+}
+
 /* mountinfo writes space, tab, newline and backslash as \ooo. */
 void mountinfo_unescape(char *s)
 {

@@ -24,3 +24,6 @@ int windows_refresh(struct windows *w, struct err *e);
 const char *windows_below(const struct windows *w, const char *tree);	/* NULL = none */
 
 void mountinfo_unescape(char *s);	/* a path of mountinfo, in place */
+
+/* One line, which is cut up: where it is mounted, and whether nobody writes there. */
+int mountinfo_line(char *line, char **ret_path, bool *ret_read_only, struct err *e);

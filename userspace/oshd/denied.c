@@ -9,11 +9,25 @@ static bool ends(const char *text, size_t room)
 	return text[0] == '/' && strnlen(text, room) < room;
 }
 
+/* process.exec: strict. The roots of mounts stay in memory by themselves. */
+static int may_run(struct sandbox *s, const struct osh_msg_tree *t, struct chan_in *in, struct err *e)
+{
+	enum osh_run what = t->kind == OSH_TREE_RUN ? OSH_RUN_ALLOWED : OSH_RUN_NOT;
+	int r;
+
+	if (!kbpf_lsm(s->d->kernel) || !s->bundle.n_exec || !ends(t->path, sizeof(t->path)))
+		return fail(e, EPROTO, "osh-launch reported a program that was not asked for");
+	r = kbpf_run_enter(s->d->kernel, &s->k, what, t->path, in->fds[0], e);
+	return r || what == OSH_RUN_NOT ? r : programs_keep(s, in, e);
+}
+
 int denied_tree(struct sandbox *s, const struct osh_msg_tree *t, struct chan_in *in, struct err *e)
 {
 	struct kbpf *k = s->d->kernel;
 	int r;
 
+	if (t->kind == OSH_TREE_RUN || t->kind == OSH_TREE_RUN_NOT)
+		return may_run(s, t, in, e);
 	if (!kbpf_lsm(k) || !s->bundle.meta->deny || !ends(t->path, sizeof(t->path)) ||
 	    !ends(t->workdir, sizeof(t->workdir)) || t->kind > OSH_TREE_TWINS ||
 	    (t->kind == OSH_TREE_FILE && (t->row >= s->bundle.n_fs || s->bundle.fs[t->row].mode != OSH_FS_DENY)))

@@ -159,6 +159,13 @@ int kbpf_deny_file(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t row, c
 int kbpf_deny_twins(struct kbpf *k, const struct kbpf_sandbox *s, struct err *e);	/* not all such files are entered */
 bool kbpf_deny_has(const struct kbpf *k, const struct kbpf_sandbox *s);	/* was any root entered? */
 
+/*
+ * `process.exec: strict`, where LSM programs live: a listed file, or a directory below which everything is
+ * listed, or the root of a writable mount. Whoever enters one keeps it in memory.
+ */
+int kbpf_run_enter(struct kbpf *k, const struct kbpf_sandbox *s, enum osh_run what, const char *path, int fd,
+		   struct err *e);
+
 /* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */
 int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *text, struct err *e);
 
