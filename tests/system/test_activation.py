@@ -21,6 +21,12 @@ def parent(pid):
     return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
 
 
+def listens(path):
+    """The file alone is there a moment earlier, and refuses."""
+    with open("/proc/net/unix") as f:
+        return any(ln.split()[-1] == path and ln.split()[3] == "00010000" for ln in f)
+
+
 class Activated(Daemon):
     """Started by its first caller, and again by the next one after it has ended."""
 
@@ -30,7 +36,7 @@ class Activated(Daemon):
         self.p = subprocess.Popen(["systemd-socket-activate", "-l", self.bus, OSHD, "--state", self.state],
                                   stdin=subprocess.DEVNULL, stdout=err, stderr=err)
         err.close()
-        until(lambda: os.path.exists(self.bus), 20)
+        until(lambda: listens(self.bus), 20)
         return self
 
 
@@ -84,7 +90,7 @@ def refused():
             p = subprocess.Popen(["systemd-socket-activate", *listen, OSHD, "--state", state], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             at = listen[-1]
-            until(lambda: os.path.exists(at), 20)
+            until(lambda: os.path.exists(at) if "-d" in listen else listens(at), 20)
             s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if "-d" in listen else socket.SOCK_STREAM)
             s.connect(at)
             if "-d" in listen:
