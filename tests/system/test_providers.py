@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from keys_world import OURS, KeysWorld, holders, memory  # noqa: E402
 from lib import Tap, run  # noqa: E402
-from osh import OSHCTL, kill, pids_of, until  # noqa: E402
+from osh import BASE_POLICY, OSHCTL, kill, pids_of, until  # noqa: E402
 
 t = Tap()
 KEY, KEY2, KEY3 = "acme-live-4eC39HqLyjWDarjtT1zdp7dc", "acme-live-Zx81kLmNoPqRsTuVwXyZ0123", "acme-live-third-9876543210abcdef"
@@ -139,6 +139,16 @@ def users(w, d):
     t.ok(rc == 0 and json.loads(out)["uid"] == 1801, "and names whose", out)
     t.ok(root("provider", "delete", "acme", "--user", "1801")[0] == 0 and ann("provider", "list", "--json")[1] == "[]\n" and
          root("provider", "get", "acme")[0] == 0, "and deletes that one alone")
+    rc, _, err = ann("sandbox", "create", "-n", "anns", "-w", "/var/tmp", "-p", w.write("ann.yaml", BASE_POLICY))
+    mine = bob("provider", "create", "own", *ACME, "--from-file", key)
+    t.ok(rc == 0 and mine[0] == 0, "ann has a sandbox, and bob a provider", err, mine)
+    for what in (("attach", "anns", "own"), ("detach", "anns", "own")):
+        rc, _, err = bob("provider", *what)
+        t.ok(rc == 1 and "no sandbox of yours" in err, f"bob's is not {what[0]}ed to ann's", err)
+    rc, _, err = root("provider", "attach", "anns", "own")
+    t.ok(rc == 1 and "no provider of yours" in err, "nor by root: a sandbox has its owner's alone", err)
+    ann("sandbox", "delete", "-f", "anns")
+    bob("provider", "delete", "own")
     rcs = [bob("provider", "create", f"p{i}", *ACME, "--from-file", key)[0] for i in range(65)]
     rc, _, err = bob("provider", "create", "more", *ACME, "--from-file", key)
     t.ok(rcs.count(0) == 64 and rc == 1 and "no more than 64" in err, "a user has at most 64", rcs, err)
@@ -216,16 +226,20 @@ def live(w, c):
 
 def attach(w, c):
     plain, named = w.write("plain.yaml", w.policy(PLAIN)), w.write("named.yaml", w.policy(NAMED))
-    rc, _, err = c("provider", "detach", "stays", "acme")
-    t.ok(rc == 1 and "policy" in err, "what the policy uses is not detached", err)
-    t.ok(c("policy", "set", "stays", "-p", plain)[0] == 0 and asks(w, c, "stays", "/u")[0] == ["mine"], "a policy without it: requests go without")
+    other = w.write("other.yaml", w.policy("  api:\n    endpoints: [{host: other.acme.example, port: 443}]\n    binaries: [{path: /usr/bin/curl}]\n"))
+    t.ok(c("policy", "set", "stays", "-p", other)[0] == 0 and asks(w, c, "stays", "/u")[0] == [], "a policy without it")
     rc, _, err = c("policy", "set", "stays", "-p", named)
     t.ok(rc == 0 and asks(w, c, "stays", "/v")[0] == [KEY2], "and it comes back with the next one", err)
-    c("policy", "set", "stays", "-p", plain)
+    c("policy", "set", "stays", "-p", other)
+    rc, _, err = c("policy", "set", "stays", "-p", plain)
+    t.ok(rc == 0 and asks(w, c, "stays", "/vv")[0] == [KEY2], "or with one that lists its host, as at a start", err)
     rc, _, err = c("provider", "detach", "stays", "acme")
-    t.ok(rc == 0 and c.row("stays").get("providers") == [], "detached", err, c.row("stays"))
+    t.ok(rc == 0 and c.row("stays").get("providers") == [], "detached, whatever the policy says", err, c.row("stays"))
+    got, text = asks(w, c, "stays", "/vvv")
+    t.ok(got == [] and "credential_endpoint_mismatch" in text, "requests that want it are refused", got, text)
+    t.ok(c("policy", "set", "stays", "-p", plain)[0] == 0 and asks(w, c, "stays", "/vvvv")[0] == ["mine"], "the next policy lets them go without")
     rc, _, err = c("policy", "set", "stays", "-p", named)
-    t.ok(rc == 1 and "provider attach stays acme" in err, "then a policy that wants it says what to do", err)
+    t.ok(rc == 1 and "provider attach stays acme" in err, "one that names it says what to do", err)
     rc, out, err = c("provider", "attach", "stays", "acme")
     t.ok(rc == 0 and out.startswith("ACME_KEY=osh-acme-"), "attached while it runs; the placeholder is told", out, err)
     rc, _, err = c("policy", "set", "stays", "-p", named)

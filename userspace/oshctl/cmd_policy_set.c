@@ -8,6 +8,8 @@
 #include "own.h"
 #include "policy.h"
 #include "policy_source.h"
+#include "provider_call.h"
+#include "provider_set.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -61,12 +63,18 @@ static int set(const char *name, const char *file, const char *socket)
 {
 	_close_ int bundle = -1, source = -1;
 	uint32_t generation = 0, revision = 0;
+	struct provider_set providers = { .fd = -1 };
 	struct err e = { 0 };
 	sd_bus *bus = NULL;
-	int r = compile(file, &source, &bundle, &e);
+	int r = manager_open(&bus, socket, &e);
 
+	if (!r)				/* its hosts take what the sandbox has, as at its start */
+		r = provider_fill_set(bus, name, &providers, &e);
 	if (!r)
-		r = manager_open(&bus, socket, &e);
+		r = provider_set_seal(&providers, &e);
+	if (!r)
+		r = compile(file, &source, &bundle, &e);
+	provider_set_done(&providers);
 	if (!r)
 		r = ask(bus, name, bundle, source, &generation, &revision, &e);
 	sd_bus_close_unref(bus);

@@ -6,8 +6,9 @@
 
 #include "manager.h"
 #include "manager_call.h"
+#include "provider_set.h"
 
-static int read_text(sd_bus_message *m, char *to, size_t size)
+static int take_text(sd_bus_message *m, char *to, size_t size)
 {
 	const char *text;
 	int r = sd_bus_message_read(m, "v", "s", &text);
@@ -30,12 +31,14 @@ static int read_record(sd_bus_message *m, struct provider_row *w)
 	return w->record ? r : -ENOMEM;
 }
 
-static int read_field(sd_bus_message *m, const char *key, struct provider_row *w)
+static int read_field(sd_bus_message *m, const char *key, void *data)
 {
+	struct provider_row *w = data;
+
 	if (!strcmp(key, "name"))
-		return read_text(m, w->name, sizeof(w->name));
+		return take_text(m, w->name, sizeof(w->name));
 	if (!strcmp(key, "type"))
-		return read_text(m, w->type, sizeof(w->type));
+		return take_text(m, w->type, sizeof(w->type));
 	if (!strcmp(key, "uid"))
 		return sd_bus_message_read(m, "v", "u", &w->uid);
 	if (!strcmp(key, "sandboxes"))
@@ -47,26 +50,10 @@ static int read_field(sd_bus_message *m, const char *key, struct provider_row *w
 	return !strcmp(key, "record") ? read_record(m, w) : sd_bus_message_skip(m, "v");
 }
 
-static int each_field(sd_bus_message *m, int (*fn)(sd_bus_message *m, const char *key, struct provider_row *w),
-		      struct provider_row *w)
-{
-	const char *key;
-	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-		r = sd_bus_message_read(m, "s", &key);
-		if (r >= 0)
-			r = fn(m, key, w);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
 int provider_read_row(sd_bus_message *m, struct provider_row *ret)
 {
 	*ret = (struct provider_row){ 0 };
-	return each_field(m, read_field, ret);
+	return manager_row(m, read_field, ret);
 }
 
 int provider_get(sd_bus *bus, const char *name, uint32_t uid, struct provider_row *ret, struct err *e)
@@ -89,25 +76,76 @@ int provider_get(sd_bus *bus, const char *name, uint32_t uid, struct provider_ro
 	return r;
 }
 
-static int read_uid(sd_bus_message *m, const char *key, struct provider_row *w)
+struct holder {				/* of a sandbox' row */
+	uint32_t uid;
+	unsigned n;
+	char names[OSH_CREDS][OSH_CRED_NAME];
+};
+
+static int read_names(sd_bus_message *m, struct holder *h)
 {
-	return !strcmp(key, "uid") ? sd_bus_message_read(m, "v", "u", &w->uid) : sd_bus_message_skip(m, "v");
+	const char *name;
+	int r = sd_bus_message_enter_container(m, 'v', "as");
+
+	if (r >= 0)
+		r = sd_bus_message_enter_container(m, 'a', "s");
+	while (r >= 0 && (r = sd_bus_message_read(m, "s", &name)) > 0) {
+		if (h->n == OSH_CREDS || strlen(name) >= OSH_CRED_NAME)
+			return -EBADMSG;
+		strcpy(h->names[h->n++], name);
+	}
+	if (r >= 0)
+		r = sd_bus_message_exit_container(m);
+	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-int provider_owner_of(sd_bus *bus, const char *sandbox, uint32_t *ret_uid, struct err *e)
+static int read_holder(sd_bus_message *m, const char *key, void *data)
+{
+	struct holder *h = data;
+
+	if (!strcmp(key, "uid"))
+		return sd_bus_message_read(m, "v", "u", &h->uid);
+	return !strcmp(key, "providers") ? read_names(m, h) : sd_bus_message_skip(m, "v");
+}
+
+static int get_holder(sd_bus *bus, const char *sandbox, struct holder *h, struct err *e)
 {
 	sd_bus_message *m = NULL, *answer = NULL;
-	struct provider_row w = { 0 };
 	int r = manager_new(bus, MANAGER_GET, &m, e);
 
+	*h = (struct holder){ 0 };
 	if (!r)
 		r = manager_filled(sd_bus_message_append(m, "s", sandbox), e);
 	if (!r)
 		r = manager_call(bus, m, &answer, e);
-	if (!r && each_field(answer, read_uid, &w) < 0)
+	if (!r && manager_row(answer, read_holder, h) < 0)
 		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
-	*ret_uid = w.uid;
 	sd_bus_message_unref(m);
 	sd_bus_message_unref(answer);
+	return r;
+}
+
+int provider_owner_of(sd_bus *bus, const char *sandbox, uint32_t *ret_uid, struct err *e)
+{
+	struct holder h;
+	int r = get_holder(bus, sandbox, &h, e);
+
+	*ret_uid = h.uid;
+	return r;
+}
+
+int provider_fill_set(sd_bus *bus, const char *sandbox, struct provider_set *s, struct err *e)
+{
+	struct holder h;
+	int r = get_holder(bus, sandbox, &h, e);
+
+	for (unsigned i = 0; r == 0 && i < h.n; i++) {
+		struct provider_row w;
+
+		r = provider_get(bus, h.names[i], h.uid, &w, e);
+		if (r == 0)
+			r = provider_set_stored(s, w.name, w.type, w.record, sandbox, e);
+		free(w.record);
+	}
 	return r;
 }

@@ -19,4 +19,8 @@ struct provider_row {
 /* uid: MANAGER_SELF, or whose it is. record is the caller's to free. */
 int provider_get(sd_bus *bus, const char *name, uint32_t uid, struct provider_row *ret, struct err *e);
 int provider_read_row(sd_bus_message *m, struct provider_row *ret);	/* a{sv} */
+
+/* What a sandbox has of them, into a set: by it the compiler knows their hosts. */
+struct provider_set;
+int provider_fill_set(sd_bus *bus, const char *sandbox, struct provider_set *s, struct err *e);
 int provider_owner_of(sd_bus *bus, const char *sandbox, uint32_t *ret_uid, struct err *e);

@@ -91,20 +91,7 @@ int on_provider_attach(const struct caller *who, sd_bus_message *m, struct err *
 	return tell(&t, set, m, e);
 }
 
-/* Does the policy in force put it into requests? Then those would be refused from now on. */
-static int check_unused(const struct target *t, const char *name, struct err *e)
-{
-	const struct bundle *b = t->s ? &t->s->bundle : NULL;
-
-	if (t->s && t->s->reload)
-		return fail(e, EBUSY, "a policy of '%s' is being loaded", t->s->name);
-	for (uint32_t i = 0; b && i < b->n_l7; i++)
-		if (!strcmp(bundle_str(b, b->l7[i].credential), name))
-			return fail(e, EBUSY, "the policy of '%s' uses the provider '%s': set one that does not first",
-				    t->s->name, name);
-	return 0;
-}
-
+/* A policy that wants it is no obstacle: what it wants it for is refused from then on, and a leaked key is gone at once. */
 static int without(const char *name, int *fd, struct err *e)
 {
 	int next = -1, r;
@@ -130,8 +117,8 @@ int on_provider_detach(const struct caller *who, sd_bus_message *m, struct err *
 	r = request_provider(name, e);
 	if (!r)
 		r = find(who, sandbox, &t, e);
-	if (!r)
-		r = check_unused(&t, name, e);
+	if (!r && t.s && t.s->reload)	/* that was found to have it */
+		r = fail(e, EBUSY, "a policy of '%s' is being loaded; ask again in a moment", t.s->name);
 	if (!r && t.s && !provider_in_set(t.s->creds_fd, name, false))
 		r = fail(e, ENOENT, "sandbox '%s' has no provider '%s'", t.s->name, name);
 	if (!r && t.s)

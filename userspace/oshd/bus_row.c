@@ -4,6 +4,7 @@
 
 #include "bus_life.h"
 #include "methods.h"
+#include "provider.h"
 
 struct row { /* of a created sandbox both, of a run `s` alone */
 	const struct state_sandbox *row;
@@ -51,8 +52,11 @@ static int put_volumes(sd_bus_message *m, const struct state_sandbox *row)
 	return r;
 }
 
-static int put_providers(sd_bus_message *m, const struct state_sandbox *row)
+/* Of a created one the row says it, of a run what it was given. */
+static int put_providers(sd_bus_message *m, const struct row *x)
 {
+	char names[OSH_CREDS][OSH_CRED_NAME];
+	unsigned n = x->row ? (unsigned)x->row->n_providers : provider_names(x->s->creds_fd, names);
 	int r = sd_bus_message_open_container(m, 'e', "sv");
 
 	if (r >= 0)
@@ -61,8 +65,8 @@ static int put_providers(sd_bus_message *m, const struct state_sandbox *row)
 		r = sd_bus_message_open_container(m, 'v', "as");
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "s");
-	for (size_t i = 0; r >= 0 && i < row->n_providers; i++)
-		r = sd_bus_message_append(m, "s", row->providers[i].name);
+	for (unsigned i = 0; r >= 0 && i < n; i++)
+		r = sd_bus_message_append(m, "s", x->row ? x->row->providers[i].name : names[i]);
 	for (int i = 0; r >= 0 && i < 3; i++)
 		r = sd_bus_message_close_container(m);
 	return r;
@@ -87,8 +91,6 @@ static int put_created(sd_bus_message *m, const struct row *x)
 		r = put_labels(m, row);
 	if (r >= 0)
 		r = put_volumes(m, row);
-	if (r >= 0)
-		r = put_providers(m, row);
 	if (r >= 0 && row->exit_status >= 0)
 		r = sd_bus_message_append(m, "{sv}", "exit-status", "u",
 					  exit_status(row->exit_status));
@@ -116,6 +118,8 @@ static int put_row(sd_bus_message *m, const struct row *x)
 	if (r >= 0)
 		r = x->row ? put_created(m, x)
 			   : sd_bus_message_append(m, "{sv}", "state", "s", states[x->s->state]);
+	if (r >= 0)
+		r = put_providers(m, x);
 	if (r >= 0 && x->s)
 		r = sd_bus_message_append(m, "{sv}{sv}", "id", "u", x->s->k.id, "generation", "u",
 					  x->s->k.generation);

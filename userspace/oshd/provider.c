@@ -128,3 +128,17 @@ bool provider_in_set(int set_fd, const char *name, bool stored)
 			return !stored || (head.stored & 1u << i);
 	return false;
 }
+
+unsigned provider_names(int set_fd, char ret[OSH_CREDS][OSH_CRED_NAME])
+{
+	struct osh_creds_entry en[OSH_CREDS];
+	struct osh_creds head;
+	unsigned n = 0;
+
+	if (set_fd < 0 || vault_entries(set_fd, &head, en, &(struct err){ 0 }) < 0)
+		return 0;
+	for (unsigned i = 0; i < head.n; i++)
+		if (head.stored & 1u << i)
+			memcpy(ret[n++], en[i].name, OSH_CRED_NAME);
+	return n;
+}

@@ -17,6 +17,9 @@ int provider_compose(struct daemon *d, uid_t owner, int base_fd, const struct st
 
 bool provider_in_set(int set_fd, const char *name, bool stored);	/* stored: only such a one counts */
 
+/* Those that are stored ones; how many. */
+unsigned provider_names(int set_fd, char ret[OSH_CREDS][OSH_CRED_NAME]);
+
 /* error NULL: whatever the sandbox sends from now on goes by the set that was given, or by a later one. */
 typedef void provider_done(void *data, const char *error);
 
