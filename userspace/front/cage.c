@@ -67,7 +67,7 @@ static int compile(bool door, struct sock_fprog *ret)
 	_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
 	scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	struct stat st;
-	int r = fd < 0 || !c ? -ENOMEM : fill(c, door);
+	int r = fd < 0 ? -errno : !c ? -ENOMEM : fill(c, door);
 
 	if (!r)
 		r = seccomp_export_bpf(c, fd);

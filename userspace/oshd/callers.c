@@ -23,7 +23,7 @@
 #include "spawn.h"
 
 #define REST_US 500000			/* between two starts: one that cannot live is no reason to spin */
-#define BACKLOG 128
+#define BACKLOG 4096		/* as many as a few hostile users can have waiting; taking one is a matter of microseconds */
 #define STOP_MS 1000
 
 struct callers {
