@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -132,6 +133,8 @@ static int take_identity(struct job *j, struct err *e)
 		return r;
 	if (fstat(home, &st) < 0 || !st.st_uid || !st.st_gid)
 		return fail(e, EPERM, "the sandbox's own identity is unknown");
+	if (setgroups(0, NULL) < 0)	/* root's own groups reach nothing inside, and outside root needs none */
+		return fail(e, errno, "leave root's groups: %s", strerror(errno));
 	j->c.as_other = true;
 	j->c.uid = st.st_uid;
 	j->c.gid = st.st_gid;
