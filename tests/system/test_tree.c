@@ -25,6 +25,7 @@ struct fixture {
 	char dir[64];
 	int fd, tree;			/* DIR, DIR/tree */
 	int results, last;
+	int before;			/* results when another user's went */
 };
 
 static int setup(void **data)
@@ -277,6 +278,44 @@ static void many_at_once(void **data)
 	assert_int_equal(f->results, 31);
 }
 
+static void on_other(void *data, int result)
+{
+	struct fixture *f = data;
+
+	assert_int_equal(result, 0);
+	f->before = f->results;
+}
+
+/* One user has more on its way out than there are turns; another's goes at once. */
+static void users_do_not_wait_for_each_other(void **data)
+{
+	struct fixture *f = *data;
+	struct err e = { 0 };
+	char name[16];
+	int fd;
+
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		assert_int_equal(tree_make(f->fd, name, OWNER, OWNER, &fd, &e), 0);
+		for (int k = 0; k < 5000; k++) {
+			snprintf(name, sizeof(name), "f%d", k);
+			file(fd, name);
+		}
+		close(fd);
+		snprintf(name, sizeof(name), "t%d", i);
+		assert_int_equal(tree_remove(&f->d, f->fd, name, on_done, f, &e), 0);
+	}
+	assert_int_equal(tree_make(f->fd, "other", OWNER + 1, OWNER + 1, &fd, &e), 0);
+	close(fd);
+	f->before = -1;
+	assert_int_equal(tree_remove(&f->d, f->fd, "other", on_other, f, &e), 0);
+	while (f->d.removals)
+		assert_true(sd_event_run(f->d.event, UINT64_MAX) >= 0);
+	assert_int_equal(f->results, 8);
+	assert_in_range(f->before, 0, 4);
+	assert_false(there(f, "other"));
+}
+
 static void made_once_and_of_its_owner(void **data)
 {
 	struct fixture *f = *data;
@@ -306,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(hostile_names), T(links_lead_nowhere), T(no_rights_to_its_own), T(deeper_than_paths_and_descriptors),
 		T(wide), T(what_is_not_its_owners_goes_too), T(a_link_in_its_place_is_not_followed), T(many_at_once),
+		T(users_do_not_wait_for_each_other),
 		T(made_once_and_of_its_owner),
 	};
 

@@ -23,13 +23,15 @@
 #define SYS_fchmodat2 452		/* Linux 6.6; newer than Debian 12's header */
 #endif
 #define DEPTH 32			/* deeper directories are moved up first, so that none is too deep */
-#define AT_ONCE 4			/* children; the others wait */
+#define AT_ONCE 32			/* children; the others wait */
+#define EACH 4				/* for directories of one user: whoever has many waits for himself */
 
 struct removal {
 	struct removal *next;
 	struct daemon *d;
 	sd_event_source *source;
 	pid_t pid;			/* 0 = waits for its turn */
+	uid_t uid;			/* whose it is */
 	bool as_root;			/* the second try */
 	int parent_fd;
 	char name[64];
@@ -219,16 +221,26 @@ static int start(struct removal *x);
 
 static void next(struct daemon *d)
 {
-	unsigned running = 0;
+	uid_t running[AT_ONCE];
+	size_t n = 0;
 
-	for (struct removal *x = d->removals, *after; x && running < AT_ONCE; x = after) {
-		int r = x->pid ? 0 : start(x);
+	for (const struct removal *x = d->removals; x; x = x->next)
+		if (x->pid)
+			running[n++] = x->uid;
+	for (struct removal *x = d->removals, *after; x && n < AT_ONCE; x = after) {
+		unsigned own = 0;
+		int r;
 
 		after = x->next;
+		for (size_t i = 0; i < n; i++)
+			own += running[i] == x->uid;
+		if (x->pid || own >= EACH)
+			continue;
+		r = start(x);
 		if (r < 0)
 			finish(x, r);
 		else
-			running++;
+			running[n++] = x->uid;
 	}
 }
 
@@ -313,6 +325,7 @@ int tree_remove(struct daemon *d, int parent_fd, const char *name, void (*done)(
 {
 	struct removal *x = calloc(1, sizeof(*x)), **at = &d->removals;
 	sd_event_source *turn;
+	struct stat st;
 	int r;
 
 	if (!x || strlen(name) >= sizeof(x->name)) {
@@ -321,6 +334,7 @@ int tree_remove(struct daemon *d, int parent_fd, const char *name, void (*done)(
 	}
 	*x = (struct removal){ .d = d, .done = done, .data = data, .parent_fd = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3) };
 	strcpy(x->name, name);
+	x->uid = fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_uid;
 	/* From the loop: done() is never called before this has returned. */
 	r = x->parent_fd < 0 ? -errno : sd_event_add_defer(d->event, &turn, on_turn, d);
 	if (r < 0) {
