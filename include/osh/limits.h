@@ -64,6 +64,7 @@
 #define OSH_REVISIONS 32		/* policies kept of a created sandbox, the one in force included */
 #define OSH_SANDBOXES_EACH 256		/* created sandboxes of one caller who is not root, running or not */
 #define OSH_VOLUMES_EACH 64
+#define OSH_POLICIES_EACH (96u << 20)	/* bytes of policies and commands kept for such a caller, of all his sandboxes */
 #define OSH_PROVIDERS_EACH 64		/* stored credentials of one caller who is not root */
 #define OSH_PROVIDER_TYPE 32		/* bytes of a type's name, NUL included */
 #define OSH_LABELS 32			/* of one sandbox */

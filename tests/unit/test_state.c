@@ -341,6 +341,40 @@ static uint32_t add(struct fixture *f, uint64_t key, unsigned n)
 	return revision;
 }
 
+static int add_large(struct fixture *f, uint64_t key, unsigned n)
+{
+	_close_ int bundle = -1, source = -1, big = -1;
+	char *text = malloc(OSH_POLICY_BYTES);
+	struct err e = { 0 };
+	uint32_t revision;
+
+	assert_non_null(text);
+	memset(text, (int)n, OSH_POLICY_BYTES);
+	big = sealed_fd(text, OSH_POLICY_BYTES);
+	free(text);
+	policy_fds(1, &bundle, &source);
+	return state_policy_add(f->st, key, bundle, big, 1000, 0, &revision, &e);
+}
+
+static void what_a_user_keeps_is_bounded(void **data)
+{
+	const unsigned most = OSH_POLICIES_EACH / OSH_POLICY_BYTES - 1;
+	struct fixture *f = *data;
+	uint64_t one = created(f, "one", 1000), two = created(f, "two", 1000);
+	struct state_sandbox s = some("three", 1000);
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < most; i++)
+		assert_int_equal(add_large(f, i % 2 ? one : two, i), 0);
+	assert_int_equal(add_large(f, one, most - 1), 0);	/* has it already */
+	assert_int_equal(add_large(f, one, most), -EDQUOT);
+	assert_int_equal(create(f, &s, 2, &e), 0);		/* a small one fits */
+	assert_int_equal(add_large(f, created(f, "other", 1001), most), 0);
+	assert_int_equal(add_large(f, created(f, "root", 0), most + 1), 0);
+	assert_int_equal(state_delete(f->st, two, &e), 0);
+	assert_int_equal(add_large(f, one, most), 0);
+}
+
 static int collect(void *data, const struct state_revision *r)
 {
 	uint32_t *seen = data;
@@ -778,6 +812,7 @@ int main(void)
 		T(a_name_is_taken_once_and_a_key_never_again),
 		T(limits_hold_and_leave_nothing),
 		T(a_share_is_of_each_user),
+		T(what_a_user_keeps_is_bounded),
 		T(labels_are_set_and_removed_in_one),
 		T(revisions_are_kept_as_given),
 		T(the_newest_revisions_stay),

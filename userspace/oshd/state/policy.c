@@ -87,6 +87,21 @@ int policy_add(struct state *st, uint64_t key, uint32_t revision, int bundle_fd,
 	return r ? r : add_row(st, key, revision, &b, bundle, source, by, from, e);
 }
 
+/* The disk is everybody's. A policy that several of an owner's sandboxes have is kept, and counted, once. */
+int policy_check_bytes(struct state *st, uint64_t key, struct err *e)
+{
+	_query_ struct query q = query(st, SQL_POLICY_BYTES);
+	int64_t n = 0;
+	int r;
+
+	q_int(&q, (int64_t)key);
+	r = q_one(&q, &n, e);
+	if (r < 0 || n <= (int64_t)OSH_POLICIES_EACH)
+		return r;
+	return fail(e, EDQUOT, "the policies and commands of this user's sandboxes would take %lld MiB, no more than %u: "
+		    "delete a sandbox first", (long long)n >> 20, OSH_POLICIES_EACH >> 20);
+}
+
 static int next_number(struct state *st, uint64_t key, uint32_t *ret, struct err *e)
 {
 	_query_ struct query q = query(st, SQL_POLICY_NEXT);
@@ -134,7 +149,9 @@ static int add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid
 		r = policy_add(st, key, *ret_revision, bundle_fd, source_fd, by, from, e);
 	if (!r)
 		r = set_in_force(st, key, *ret_revision, e);
-	return r ? r : prune(st, key, e);
+	if (!r)
+		r = prune(st, key, e);
+	return r ? r : policy_check_bytes(st, key, e);
 }
 
 int state_policy_add(struct state *st, uint64_t key, int bundle_fd, int source_fd, uid_t by, uint32_t from,

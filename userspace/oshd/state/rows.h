@@ -10,6 +10,7 @@ int row_share(struct state *st, enum stmt count, uid_t uid, int most, const char
 
 int policy_add(struct state *st, uint64_t key, uint32_t revision, int bundle_fd, int source_fd, uid_t by,
 	       uint32_t from, struct err *e);
+int policy_check_bytes(struct state *st, uint64_t key, struct err *e);	/* once all is written */
 int volume_need(struct state *st, uid_t uid, const char *name, uint64_t *ret_key, struct err *e);
 
 int provider_use(struct state *st, uint64_t sandbox, uid_t uid, const struct state_provider_use *u, struct err *e);

@@ -174,7 +174,9 @@ static int create(struct state *st, struct state_sandbox *s, int bundle_fd, int 
 	for (size_t i = 0; !r && i < s->n_providers; i++)
 		r = provider_use(st, s->key, s->uid, &s->providers[i], e);
 	s->revision = 1;
-	return r ? r : policy_add(st, s->key, 1, bundle_fd, source_fd, s->uid, 0, e);
+	if (!r)
+		r = policy_add(st, s->key, 1, bundle_fd, source_fd, s->uid, 0, e);
+	return r ? r : policy_check_bytes(st, s->key, e);
 }
 
 int state_create(struct state *st, struct state_sandbox *s, int bundle_fd, int source_fd, struct err *e)
