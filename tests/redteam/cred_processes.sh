@@ -6,4 +6,4 @@ CRED=yes
 EXPECT='not there'
 EVENT='none'
 control() { KEY=$KEY cat /proc/self/environ | grep -aq redteam-key; }
-attack() { cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep -aq redteam-key && exit 0; echo not there; false; }
+attack() { cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep -aq 'redteam-ke[y]' && exit 0; echo not there; false; }

@@ -5,6 +5,7 @@ runs and created sandboxes, also after a reboot; rotated, attached and detached 
 """
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def main():
             used(w, c)
             users(w, d)
             lasting(w, d, c)
-            live(w, c)
+            live(w, d, c)
             delete(w, c)
         credential(w)
 
@@ -197,7 +198,7 @@ def stdin_rotate(w, secret):
     return subprocess.run([OSHCTL, "provider", "rotate", "acme", "--stdin", "--socket", w.daemon.bus], input=secret, capture_output=True, text=True, timeout=60)
 
 
-def live(w, c):
+def live(w, d, c):
     log = w.write("rotate.log", "")
     p = subprocess.Popen([OSHCTL, "run", "--socket", w.daemon.bus, "-p", w.write("live.yaml", w.policy(PLAIN)), "-w", w.work, "--provider", "acme", "-n", "arun",
                           "--", "sh", "-c", f"while [ ! -e stop ]; do {ASK}/loop >/dev/null; sleep 0.1; done"], stdin=subprocess.DEVNULL, stderr=open(log, "w"))
@@ -221,7 +222,33 @@ def live(w, c):
             p.send_signal(signal.SIGTERM)
             p.wait(60)
     t.ok(p.returncode == 0, "and the run went on to its end", open(log).read())
+    crashes(w, d, c)
     attach(w, c)
+
+
+def crashes(w, d, c):
+    """An egress that says nothing, and an oshd that ended between its database and those it had to tell."""
+    asks(w, c, "stays", "/z1")
+    egress = pids_of("osh-egress")
+    for pid in egress:
+        os.kill(pid, signal.SIGSTOP)
+    r = stdin_rotate(w, KEY)
+    t.ok(egress and r.returncode == 0, "an egress that does not answer is ended, and the rotation goes on", r.stderr)
+    t.ok(asks(w, c, "stays", "/z2")[0] == [KEY], "the next one has the new secret")
+    kept = os.path.join(w.dir, "kept.db")
+    c("backup", kept)
+    t.ok(stdin_rotate(w, KEY2).returncode == 0 and asks(w, c, "stays", "/z3")[0] == [KEY2], "rotated again")
+    kill([d.p.pid])
+    d.p.wait()
+    for name in ("osh.db", "osh.db-wal", "osh.db-shm"):
+        if os.path.exists(os.path.join(d.state, name)):
+            os.unlink(os.path.join(d.state, name))
+    shutil.copy(kept, os.path.join(d.state, "osh.db"))
+    os.chmod(os.path.join(d.state, "osh.db"), 0o600)
+    d.start()
+    until(lambda: c.row("stays").get("state") == "running", 60)
+    t.ok(until(lambda: asks(w, c, "stays", "/z4")[0] == [KEY], 60), "the next oshd tells what is stored to those that live", d.errors()[-400:])
+    t.ok(stdin_rotate(w, KEY2).returncode == 0, "and goes on")
 
 
 def attach(w, c):

@@ -31,3 +31,5 @@ int provider_live(struct sandbox *s, int set_fd, provider_done *done, void *data
 void provider_answered(struct sandbox *s, const struct osh_msg_reloaded *m);
 void provider_egress_up(struct sandbox *s);	/* it was started with what there was when it was asked for */
 void provider_egress_gone(struct sandbox *s);	/* the next one starts with the last set */
+/* Adoption: what the former oshd wrote down and did not come to tell. */
+void provider_resumed(struct sandbox *s);

@@ -112,3 +112,28 @@ void provider_egress_gone(struct sandbox *s)
 {
 	tell(s, UINT64_MAX, NULL);
 }
+
+static void on_resumed(void *data, const char *error)
+{
+	(void)data;
+	if (error)
+		fprintf(stderr, "oshd: a sandbox goes on with the credentials that it had: %s\n", error);
+}
+
+/* A rotation is on disk before the first sandbox hears of it, so what is stored is what was answered for. */
+void provider_resumed(struct sandbox *s)
+{
+	struct state_provider_use uses[OSH_CREDS] = { 0 };
+	char names[OSH_CREDS][OSH_CRED_NAME];
+	unsigned n = provider_names(s->creds_fd, names);
+	struct err e = { 0 };
+	int set = -1, r;
+
+	for (unsigned i = 0; i < n; i++)
+		memcpy(uses[i].name, names[i], sizeof(names[i]));
+	r = n ? provider_compose(s->d, s->uid, s->creds_fd, uses, n, &set, &e) : 0;
+	if (!r && n)
+		r = provider_live(s, set, on_resumed, NULL, &e);
+	if (r < 0)
+		on_resumed(NULL, e.text);
+}

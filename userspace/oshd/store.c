@@ -9,6 +9,7 @@
 #include "launcher.h"
 #include "life.h"
 #include "own.h"
+#include "provider.h"
 #include "reload.h"
 #include "revision.h"
 
@@ -128,6 +129,7 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 		sandbox_kill(s);
 		return r;
 	}
+	provider_resumed(s);
 	life_adopt(s);
 	revision_adopt(s);
 	return 0;

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# F13: stored credentials where the daemon keeps them, and the key that they are sealed with.
+# shellcheck shell=sh disable=SC2034,SC2154
+EXPECT='errno=(ENOENT|EACCES)'
+EVENT='none'
+control() { attempt open "$(dirname "$BUS")/osh.db"; }
+attack() { attempt open "$(dirname "$BUS")/provider.key" || attempt open "$(dirname "$BUS")/osh.db"; }
