@@ -465,6 +465,9 @@ def system_bus(t, w):
             t.ok(rc and "NotFound" in err, "and is told that there is none", err)
             rc, out, err = call("Stop", "string:onbus", "uint32:0")
             t.ok(rc and "UnknownMethod" in err and c.state("onbus") == "running", "nothing there changes anything", err)
+            rc, out, err = run(["busctl", f"--address={address}", "call", "org.osh.Manager1", "/org/osh/Manager1",
+                                "org.osh.Manager1", "Get", "h", "0"], 20)
+            t.ok(rc and "descriptor" in err.lower(), "the bus gives oshd no descriptor of a caller's", out, err)
             bus.kill()
             bus.wait()
             t.ok(c.state("onbus") == "running", "a bus that ends is no matter", d.errors())

@@ -14,18 +14,46 @@
 #define NAME      MANAGER_INTERFACE
 #define AGAIN_US  10000000 /* between two looks for a bus */
 #define CREDS_US  5000000  /* for the bus daemon to say who calls */
-#define ASKED_MAX 64       /* calls whose sender is being asked for */
+#define ASKED_MAX 4096     /* calls whose sender is being asked for; a bus gives a user 256 connections */
+#define ASKED_EACH 8       /* of one sender */
+#define SYSTEM_BUS "unix:path=/run/dbus/system_bus_socket"
+
+struct question {
+	struct question *next;
+	struct daemon *d;
+	sd_bus_message *call;
+};
 
 struct sysbus {
 	sd_bus *bus;
 	sd_event_source *again;
-	unsigned asked;
+	struct question *asked;
 };
 
-struct question {
-	struct daemon *d;
-	sd_bus_message *call;
-};
+static void question_free(struct question *q)
+{
+	struct sysbus *s = q->d->sysbus;
+
+	for (struct question **at = &s->asked; *at; at = &(*at)->next)
+		if (*at == q) {
+			*at = q->next;
+			break;
+		}
+	sd_bus_message_unref(q->call);
+	free(q);
+}
+
+/* Nobody's calls take the place of everybody's. */
+static bool may_ask(const struct sysbus *s, const char *sender)
+{
+	unsigned all = 0, own = 0;
+
+	for (const struct question *q = s->asked; q; q = q->next) {
+		all++;
+		own += !strcmp(sd_bus_message_get_sender(q->call), sender);
+	}
+	return all < ASKED_MAX && own < ASKED_EACH;
+}
 
 static void look_again(struct daemon *d);
 
@@ -79,8 +107,6 @@ static int on_creds(sd_bus_message *m, void *data, sd_bus_error *error)
 	int r;
 
 	(void)error;
-	if (q->d->sysbus)
-		q->d->sysbus->asked--;
 	if (sd_bus_message_is_method_error(m, NULL) || read_creds(m, &who, &pid) < 0 ||
 	    who.uid == (uid_t)-1 || !pid)
 		r = sd_bus_error_set(&bad, MANAGER_ERROR "Denied",
@@ -92,35 +118,33 @@ static int on_creds(sd_bus_message *m, void *data, sd_bus_error *error)
 	if (r < 0)
 		(void)sd_bus_reply_method_error(q->call, &bad);
 	sd_bus_error_free(&bad);
-	sd_bus_message_unref(q->call);
-	free(q);
+	question_free(q);
 	return 1;
 }
 
 static int on_call(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct daemon *d = data;
-	struct question *q = d->sysbus->asked < ASKED_MAX ? calloc(1, sizeof(*q)) : NULL;
+	const char *sender = sd_bus_message_get_sender(m);
+	struct question *q = sender && may_ask(d->sysbus, sender) ? calloc(1, sizeof(*q)) : NULL;
 	sd_bus_message *ask = NULL;
 	int r;
 
 	if (!q)
 		return sd_bus_error_set(error, MANAGER_ERROR "Limit", "too many calls at once");
-	*q = (struct question){ .d = d, .call = sd_bus_message_ref(m) };
+	*q = (struct question){ .next = d->sysbus->asked, .d = d, .call = sd_bus_message_ref(m) };
+	d->sysbus->asked = q;
 	r = sd_bus_message_new_method_call(d->sysbus->bus, &ask, "org.freedesktop.DBus",
 					   "/org/freedesktop/DBus", "org.freedesktop.DBus",
 					   "GetConnectionCredentials");
 	if (r >= 0)
-		r = sd_bus_message_append(ask, "s", sd_bus_message_get_sender(m));
+		r = sd_bus_message_append(ask, "s", sender);
 	if (r >= 0)
 		r = sd_bus_call_async(d->sysbus->bus, NULL, ask, on_creds, q, CREDS_US);
 	sd_bus_message_unref(ask);
-	if (r >= 0) {
-		d->sysbus->asked++;
+	if (r >= 0)
 		return 1;
-	}
-	sd_bus_message_unref(q->call);
-	free(q);
+	question_free(q);
 	return r;
 }
 
@@ -138,8 +162,12 @@ static const sd_bus_vtable vtable[] = {
 
 static void drop_bus(struct daemon *d)
 {
-	d->sysbus->bus = sd_bus_close_unref(d->sysbus->bus);
-	d->sysbus->asked = 0;
+	sd_bus *bus = d->sysbus->bus;
+
+	while (d->sysbus->asked) /* no answer comes any more */
+		question_free(d->sysbus->asked);
+	d->sysbus->bus = NULL;
+	sd_bus_close_unref(bus);
 }
 
 static int on_disconnected(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -162,10 +190,32 @@ static int on_name(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 0;
 }
 
+/* The bus daemon then refuses to send us a descriptor: whatever closing it would wait for is none of ours. */
+static int open_bus(sd_bus **ret)
+{
+	const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
+	sd_bus *bus = NULL;
+	int r = sd_bus_new(&bus);
+
+	if (r >= 0)
+		r = sd_bus_set_address(bus, address ? address : SYSTEM_BUS);
+	if (r >= 0)
+		r = sd_bus_set_bus_client(bus, 1);
+	if (r >= 0)
+		r = sd_bus_negotiate_fds(bus, 0);
+	if (r >= 0)
+		r = sd_bus_start(bus);
+	if (r < 0)
+		sd_bus_unref(bus);
+	else
+		*ret = bus;
+	return r;
+}
+
 static int join(struct daemon *d)
 {
 	sd_bus *bus = NULL;
-	int r = sd_bus_open_system(&bus);
+	int r = open_bus(&bus);
 
 	if (r < 0)
 		return r;
