@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every attack of this directory again with one layer left out, for each layer in turn: the mount view, Landlock, the
-filter of system calls, nftables, the dropping of capabilities. It still fails; where one layer alone holds, the
+"""Every attack of this directory again with one layer left out, for each layer in turn: the mount view, Landlock, noexec mounts, the
+filter of system calls, nftables, the dropping of capabilities, noexec under strict. It still fails; where one layer alone holds, the
 attack says so (ALONE), and then it must succeed without that layer, so that the word stays true, unless this kernel
 refuses it to every user. LSM programs, where they live, are a further layer: LSM says that they hold it then.
 Needs a test build (`make TEST=1`), which is made here.
@@ -20,7 +20,8 @@ from world import World  # noqa: E402
 # Which attacks a layer is about. Those that run as root, with capabilities, are the ones that touch nothing lasting.
 LAYERS = {
     "view": "file_* engine_* proc_*",
-    "landlock": "file_* proc_* net_* engine_*",
+    "landlock": "file_* proc_* net_* engine_* exec_*",
+    "noexec": "exec_*",
     "seccomp": "file_* proc_* net_*",
     "nft": "net_* dns_*",
     "caps": "proc_[bfikpu]* net_[ilmprtv]*",

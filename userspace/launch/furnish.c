@@ -147,7 +147,7 @@ static int home_on(struct view *v, const struct entry *home, const struct view_a
 
 /* A directory of the scratch file system, mounted on `path` of the root. */
 static int scratch_on(struct view *v, int scratch, const char *name, const char *path, uint64_t attr,
-		      bool ro, struct err *e)
+		      enum landlock_kind kind, struct err *e)
 {
 	_close_ int dir = open_at(scratch, name, O_PATH | O_DIRECTORY, INSIDE), target = -1, tree = -1;
 	int r = dir < 0 ? fail(e, -dir, "open own %s: %s", path, strerror(-dir)) : 0;
@@ -158,13 +158,12 @@ static int scratch_on(struct view *v, int scratch, const char *name, const char 
 		r = mnt_copy(dir, false, &tree, e);
 	if (r < 0)
 		return r;
-	r = mnt_attr(tree, attr | (ro ? MOUNT_ATTR_RDONLY : 0), false, -1);
+	r = mnt_attr(tree, attr | (kind == LANDLOCK_READ ? MOUNT_ATTR_RDONLY : 0), false, -1);
 	if (!r)
 		r = mnt_move(tree, target);
 	if (r < 0)
 		return fail(e, -r, "mount own %s: %s", path, strerror(-r));
-	r = add_rule(v, tree, ro ? LANDLOCK_READ : attr & MOUNT_ATTR_NOEXEC ? LANDLOCK_WRITE
-								     : LANDLOCK_ALL, e);
+	r = add_rule(v, tree, kind, e);
 	if (!r)
 		tree = -1;		/* the rule's now */
 	return r;
@@ -177,6 +176,7 @@ static int scratch_on(struct view *v, int scratch, const char *name, const char 
 static int scratch(struct view *v, const struct paths *p, const struct view_args *a, struct err *e)
 {
 	uint64_t attr = MNT_BASE | (a->strict && !a->lax ? MOUNT_ATTR_NOEXEC : 0);
+	const enum landlock_kind kind = a->strict ? LANDLOCK_WRITE : LANDLOCK_ALL;
 	_close_ int fd = -1, on = -1;
 	int r = mnt_new("tmpfs", scratch_options, MNT_BASE, &fd, e);
 
@@ -190,11 +190,11 @@ static int scratch(struct view *v, const struct paths *p, const struct view_args
 		r = fail(e, -r, "mount own file system: %s", strerror(-r));
 	if (!r)
 		r = p->home ? home_on(v, p->home, a, e)
-			    : scratch_on(v, fd, "home", "/sandbox", attr, p->home_ro, e);
+			    : scratch_on(v, fd, "home", "/sandbox", attr, p->home_ro ? LANDLOCK_READ : kind, e);
 	if (!r)
-		r = scratch_on(v, fd, "shm", "/dev/shm", attr | MOUNT_ATTR_NOEXEC, false, e);
+		r = scratch_on(v, fd, "shm", "/dev/shm", attr | MOUNT_ATTR_NOEXEC, LANDLOCK_WRITE, e);
 	if (!r)
-		r = scratch_on(v, fd, "tmp", "/tmp", attr, p->tmp_ro, e);
+		r = scratch_on(v, fd, "tmp", "/tmp", attr, p->tmp_ro ? LANDLOCK_READ : kind, e);
 	return r;
 }
 

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exec strict: a copy of a listed program in the working directory.
+# shellcheck shell=sh disable=SC2034,SC2154
+MORE='process: {exec: {mode: strict, allow: [/bin/sh, /usr/bin/cp, /usr/bin/chmod, /usr/bin/env, /usr/bin/python3]}}'
+EXPECT='Permission denied|Errno 13'
+EVENT='none'
+control() { cp /usr/bin/env "$WORK/copied" && "$WORK/copied" echo ok && rm "$WORK/copied"; }
+attack() { cp /usr/bin/env "$WORK/copied2"; "$WORK/copied2" sh -c "echo ok"; }
