@@ -45,7 +45,7 @@ units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/di
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
 tools    := $(patsubst %.c,$B/%,$(wildcard bench/*.c tests/tools/*.c))
 
-.PHONY: all demo test check test-vm budget fmt lint fuzz bench install uninstall deb deps ready help clean check-links tests units tools FORCE
+.PHONY: all demo test check test-vm budget fmt lint fuzz bench redteam-full install uninstall deb deps ready help clean check-links tests units tools FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: $(programs:%=$B/%) $B/oshctl.1 ## build all programs into build/
@@ -130,6 +130,8 @@ fuzz: $(fuzzers) ## libFuzzer targets, FUZZ_SECONDS each (default 60)
 	$(Q)tests/fuzz/run $B/fuzz $(or $(FUZZ_SECONDS),60)
 bench: ready ## ratios against peers, interleaved
 	$(Q)$(MAKE) --no-print-directory all tools && bench/run
+redteam-full: ready ## every attack without each layer; writes docs/redteam.md
+	$(Q)$(MAKE) --no-print-directory all tools && tests/redteam/full.py
 deps: ## install what is missing (apt-get)
 	$(Q)tests/deps
 install: all ## install into DESTDIR (PREFIX, BINDIR, ...: dist/install)

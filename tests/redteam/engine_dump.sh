@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # F13: a supervisor that crashes leaves no memory behind.
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2034,SC2154,SC2010
 EXPECT='errno='
 EVENT='none'
 control() { sleep 5 & kill -SEGV $!; }

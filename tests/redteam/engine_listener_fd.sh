@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # F: the descriptor by which refused calls are answered.
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2034,SC2154,SC2010
 EXPECT='errno=ENOENT'
 EVENT='none'
 control() { ls -l /proc/self/fd | grep -q /; }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # F: the record of what it did.
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2034,SC2154,SC2010
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
 control() { ls "$WORLD" | grep -q log; }

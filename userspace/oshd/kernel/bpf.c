@@ -350,8 +350,9 @@ int kbpf_try_hook(enum osh_hook hook, struct err *e)
 
 	if (r < 0)
 		return r;
-	bpf_object__for_each_program(p, k->obj)
+	bpf_object__for_each_program(p, k->obj) {
 		bpf_program__set_autoload(p, p == kbpf_program(k, hook));
+	}
 	r = size_maps(k, e);
 	if (!r)
 		r = size_tasks(k, 1, e);
