@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # B5: the metadata service as IPv4 mapped into IPv6.
 # shellcheck shell=sh disable=SC2034,SC2154
-NET=yes
 EXPECT='errno='
 EVENT='connect DEST_UNKNOWN'
 control() { attempt connect "$ADDRESS" "$PORT"; }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # B7: the private network of whoever runs it.
 # shellcheck shell=sh disable=SC2034,SC2154
-NET=yes
 EXPECT='errno=(EACCES|EPERM)'
 EVENT='connect DEST_UNKNOWN'
 control() { attempt connect "$ADDRESS" "$PORT"; }
