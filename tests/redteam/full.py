@@ -46,8 +46,8 @@ class Row:
             return
         good, r = stopped(self.attack, w)
         wanted_event = self.attack.field["EVENT"]
-        events = [str(e) for e in r.events if e.denied]
-        self.seen = "" if wanted_event == "none" else next((e for e in events if e.split("/")[1] in wanted_event), "MISSING")
+        events = [str(e) for e in sorted(r.events, key=lambda e: not e.denied)]
+        self.seen = "" if wanted_event == "none" else next((e for e in events if re.search(rf"\b{e.split('/')[1]}\b", wanted_event)), "MISSING")
         m = re.search(r"errno=\w+|eai=\w+|rcode=\d+|\"error\":\"(\w+)\"", r.out + r.err)
         self.errno = (m.group(1) or m.group(0)) if m else ""
         self.without["none"] = good
@@ -55,7 +55,9 @@ class Row:
     def again(self, w, layer, lsm):
         """Without one layer: True where it is stopped all the same."""
         self.attack.control(w)
-        good, _ = stopped(self.attack, w)
+        good, r = stopped(self.attack, w)
+        if r.rc == 125:
+            raise RuntimeError(f"{self.attack.name}, without {layer}: no sandbox: {r.err}")
         if good and layer in alone(self.attack) and not (lsm and "LSM" in self.attack.field) and kernel_refuses(self.attack, w):
             return      # this kernel refuses it to every user: says nothing of the layer
         self.without[layer] = good
