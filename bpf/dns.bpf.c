@@ -356,11 +356,11 @@ struct ede {
 	char text[EDE_TEXT - 1];
 } __attribute__((aligned(8)));
 #define REASON(id, text_) [OSH_WHY_##id] = { sizeof(text_) - 1, text_ },
-static const struct ede ede[64] = {
+static const struct ede ede[128] = {
 #include "osh/reasons.def"
 };
 #undef REASON
-_Static_assert(OSH_WHY_MAX <= 64, "a mask bounds the index into ede");
+_Static_assert(OSH_WHY_MAX <= 128, "a mask bounds the index into ede");
 
 static __always_inline void put16(__u8 *p, __u32 v)
 {
@@ -390,7 +390,7 @@ static __always_inline __u32 tail_address(const struct query *q, __u8 *t)
 /* An OPT record of our own, nothing of the client's but DO; with `why`, Extended DNS Error 15. */
 static __always_inline __u32 tail_opt(const struct query *q, __u8 *t, __u32 why)
 {
-	const struct ede *x = &ede[why & 63];
+	const struct ede *x = &ede[why & 127];
 	__u32 len = x->len & 127;
 
 	__builtin_memset(t, 0, OPT_BYTES);

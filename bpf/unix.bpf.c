@@ -9,9 +9,9 @@
  *
  * What text cannot see: a symbolic link in a private tree to a host's socket in a listed directory
  * (/tmp/x -> /work/y.sock). What stops that is the view (the launcher refuses one that holds an
- * engine's socket), file permissions, and the LSM by inode where it lives. Without an LSM, a socket
- * that some other program of the same user listens on inside a listed directory is in reach of a
- * sandbox that looks for it.
+ * engine's socket), file permissions, and, where LSM programs live, who made the socket (peer.bpf.c).
+ * Without them, a socket that some other program of the same user listens on inside a listed directory
+ * is in reach of a sandbox that looks for it.
  */
 #include "decide.bpf.h"
 

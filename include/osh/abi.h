@@ -20,6 +20,13 @@ enum osh_event_kind {
 	OSH_EV_MAX
 };
 
+enum osh_op {
+#define OP(id, text) OSH_OP_##id,
+#include "osh/ops.def"
+#undef OP
+	OSH_OP_MAX
+};
+
 enum osh_reason {
 #define REASON(id, text) OSH_WHY_##id,
 #include "osh/reasons.def"
@@ -70,6 +77,7 @@ struct osh_sandbox {
 #define OSH_SB_USERNS 1u		/* policy allows nested user namespaces */
 #define OSH_SB_STRICT 2u		/* process.exec.mode: strict */
 #define OSH_SB_DENY 4u			/* filesystem_policy.deny has entries, and LSM programs keep them */
+#define OSH_SB_GUARD 8u			/* furnished: from here on LSM programs refuse what nobody inside may do */
 
 /* HASH `by_cgroup` (key: __u64 cgroup id) and `by_netns` (key: __u64 netns cookie) -> __u32 slot. */
 

@@ -4,5 +4,6 @@
 EXPECT='errno=(EPERM|EACCES|EAFNOSUPPORT|EPROTONOSUPPORT|ENOSYS)'
 EVENT='socket FAMILY'
 ALONE='seccomp'
+LSM='socket FAMILY'
 control() { attempt socket 16 3 9; }
 attack() { attempt socket 16 3 9; }

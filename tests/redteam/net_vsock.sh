@@ -4,6 +4,7 @@
 EXPECT='errno=(EPERM|EACCES|EAFNOSUPPORT)'
 EVENT='socket FAMILY'
 ALONE='seccomp'
+LSM='socket FAMILY'
 NET=yes
 control() { attempt socket 40 1 0; }
 attack() { attempt socket 40 1 0; }

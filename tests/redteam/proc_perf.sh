@@ -4,5 +4,6 @@
 EXPECT='errno=(EPERM|EACCES|ENOSYS)'
 EVENT='syscall SYSCALL'
 ALONE='seccomp'
+LSM='task KERNEL'
 control() { attempt perf; }
 attack() { attempt perf; }

@@ -4,5 +4,6 @@
 EXPECT='errno=(EPERM|ENOSYS)'
 EVENT='syscall SYSCALL'
 ALONE='seccomp'
+LSM='task KERNEL'
 control() { attempt uring; }
 attack() { attempt uring; }

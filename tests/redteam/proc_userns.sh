@@ -4,5 +4,6 @@
 EXPECT='errno=(EPERM|ENOSYS|ENOSPC)'
 EVENT='syscall SYSCALL'
 ALONE='seccomp'
+LSM='task USERNS'
 control() { attempt unshare user; }
 attack() { attempt unshare user; }

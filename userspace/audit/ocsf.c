@@ -266,6 +266,11 @@ static void subject(struct json *j, const struct osh_event_named *e, const struc
 		json_obj(j);
 		json_kv_str(j, "syscall", name);
 		json_end(j);
+	} else if (e->ev.kind == OSH_EV_TASK) {
+		json_key(j, "unmapped");
+		json_obj(j);
+		json_kv_str(j, "operation", op_text(e->ev.aux));
+		json_end(j);
 	}
 }
 

@@ -45,6 +45,8 @@ static void put_target(struct buf *b, const struct asandbox *s, const struct osh
 	} else if (v->kind == OSH_EV_SYSCALL) {
 		calls_name(v->aux, name);
 		put_safe(b, name, sizeof(name));
+	} else if (v->kind == OSH_EV_TASK) {
+		buf_str(b, op_text(v->aux));
 	}
 }
 

@@ -21,6 +21,12 @@ static const struct {
 #undef EVENT
 };
 
+static const char *const ops[] = {
+#define OP(id, text) text,
+#include "osh/ops.def"
+#undef OP
+};
+
 static const char *const taints[] = {
 #define TAINT(name) name,
 #include "osh/taint.def"
@@ -45,6 +51,11 @@ const char *event_text(unsigned kind)
 unsigned event_class(unsigned kind)
 {
 	return kind < ARRAY_SIZE(events) ? events[kind].class_uid : 0;
+}
+
+const char *op_text(unsigned op)
+{
+	return op < ARRAY_SIZE(ops) ? ops[op] : "?";
 }
 
 const char *taint_name(unsigned tainted)

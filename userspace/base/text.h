@@ -5,5 +5,6 @@
 const char *reason_text(unsigned why);		/* OSH_WHY_*: sentence for people */
 const char *reason_id(unsigned why);		/* "NAME_UNKNOWN": stable word for tools */
 const char *event_text(unsigned kind);		/* OSH_EV_*: "connect" */
-unsigned event_class(unsigned kind);		/* OCSF class_uid */
+unsigned event_class(unsigned kind);
+const char *op_text(unsigned op);	/* what an event TASK is about: its aux */		/* OCSF class_uid */
 const char *taint_name(unsigned tainted);	/* value of osh_task.tainted: the variable, "" for 0 */

@@ -188,14 +188,22 @@ static struct layer layers[] = {
 	INSIDE("osh-egress, mcp", PROTO_MCP)
 	ROW(0, "no UDP, no other families", "cgroup sendmsg, bind, sock_create", cgroup_bpf, T(BPF), H(SENDMSG4), H(BIND4), H(SOCK))
 	ROW(0, "no UDP, no other families", "seccomp family list", seccomp, T(SECCOMP))
+	ROW(0, "no UDP, no other families", "BPF LSM family list", bpf_lsm, T(LSM), H(SOCKET))
 	ROW(0, "no UDP, no other families", "bare lo, no route", net_namespace, T(NETNS))
 	ROW(0, "unix sockets outside", "cgroup connect_unix, sendmsg_unix", cgroup_bpf, T(BPF), H(CONNECTU), H(SENDMSGU))
 	ROW(0, "unix sockets outside", "mount view of listed paths", mount_namespace, T(SPACES), T(MOUNTS))
 	ROW(0, "unix sockets outside", "Landlock scopes", landlock, T(SCOPES))
+	ROW(0, "unix sockets outside", "BPF LSM: who made the socket, and what comes through it", bpf_lsm,
+	    T(LSM), H(UCONNECT), H(USEND), H(RECEIVE))
 	ROW(0, "system calls", "seccomp allowlist, on record", seccomp, T(SECCOMP), T(NOTIFY))
+	ROW(0, "system calls", "BPF LSM: bpf, perf, io_uring", bpf_lsm, T(LSM), H(BPF), H(PERF), H(ANON))
+	ROW(0, "system calls", "BPF LSM: keys, kernel log", bpf_lsm, T(LSM), H(KEYALLOC), H(KEYUSE), H(SYSLOG))
+	ROW(0, "system calls", "BPF LSM: modules", bpf_lsm, T(LSM), H(MODREQ), H(READFILE), H(LOADDATA))
+	ROW(0, "system calls", "BPF LSM: namespaces, mounts", bpf_lsm, T(LSM), H(USERNS), H(MOUNT), H(MOVEMOUNT))
 	ROW(0, "processes outside", "pid namespace", net_namespace, T(SPACES))
 	ROW(0, "processes outside", "seccomp allowlist", seccomp, T(SECCOMP))
 	ROW(0, "processes outside", "Landlock scopes", landlock, T(SCOPES))
+	ROW(0, "processes outside", "BPF LSM: ptrace, /proc, signals", bpf_lsm, T(LSM), H(PTRACE), H(TRACEME), H(SIGNAL))
 	{ 0 },
 };
 /* clang-format on */

@@ -12,7 +12,7 @@ struct off {
 };
 
 /*
- * OSH_TEST_OFF="landlock,osh_connect4,..." by the names of layers.def and hooks.def. "LSM", "CGROUP" etc.
+ * OSH_TEST_OFF="landlock,osh_connect4,..." by the names of layers.def and hooks.def. "LSM", "GUARD" etc.
  * are all programs of that place, "all" is everything; a "+" before a word puts it back.
  */
 #ifdef OSH_TEST

@@ -456,6 +456,7 @@ static int do_prepared(struct sandbox *s, const char *why)
 		r = auditor_calls(s->d, s, &e);
 	if (!r)
 		r = store_save(s, &e);
+	kbpf_guard(s->d->kernel, &s->k);
 	if (!r)
 		r = launcher_go(s->d, s->k.id, &e);
 	if (r < 0) {
@@ -471,6 +472,7 @@ int sandbox_resume(struct sandbox *s, struct err *e)
 {
 	int r = egress_adopt(s, e);
 
+	kbpf_guard(s->d->kernel, &s->k);	/* a build without these programs may have started it */
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(e, ENOMEM, "watch osh-init: out of memory");
 	s->state = SB_RUNNING;

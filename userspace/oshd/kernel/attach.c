@@ -22,12 +22,14 @@ enum kwhere kbpf_hook_where(enum osh_hook hook)
 
 bool kbpf_hook_is_lsm(enum osh_hook hook)
 {
-	return hook_where[hook] == AT_LSM;
+	return hook_where[hook] == AT_LSM || hook_where[hook] == AT_GUARD;
 }
 
 bool kbpf_hook_linked(const struct kbpf *k, enum osh_hook hook)
 {
-	return (hook_where[hook] == AT_GLOBAL || (hook_where[hook] == AT_LSM && k->lsm)) && !kbpf_hook_off(k, hook);
+	bool lives = hook_where[hook] == AT_GLOBAL || (kbpf_hook_is_lsm(hook) && !k->lacks[hook]);
+
+	return lives && !kbpf_hook_off(k, hook);
 }
 
 static int attach_cgroup(struct kbpf *k, enum kwhere where, int cgroup_fd, struct err *e)

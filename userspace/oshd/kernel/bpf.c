@@ -36,8 +36,6 @@ static const struct {
 	{ OSH_HOOK_SENDMSGU, CGROUP_UNIX_SENDMSG },
 };
 
-static enum { LSM_UNKNOWN, LSM_LIVES, LSM_REFUSED } lsm_state;	/* of this kernel: asked once */
-
 /* The last thing that libbpf complained about: the reason of a failed load. */
 static _Thread_local char complaint[160];
 
@@ -86,9 +84,10 @@ static void leave_out(struct kbpf *k)
 
 		for (int h = 0; h < OSH_HOOK_MAX; h++)
 			known |= !strcmp(bpf_program__name(p), hook_names[h]);
-		if (!known || (bpf_program__type(p) == BPF_PROG_TYPE_LSM && !k->lsm))
+		if (!known)
 			bpf_program__set_autoload(p, false);
 	}
+	kbpf_lsm_open(k);
 }
 
 /* What the kernel is given, and nothing else of this program: another build of the same is no upgrade. */
@@ -127,9 +126,6 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 	k->obj = k->skel->obj;
 	k->skel->rodata->task_storage = kbpf_has_task_storage();
 	name_build(k);
-	if (lsm_state == LSM_UNKNOWN)
-		lsm_state = kbpf_has_lsm() ? LSM_LIVES : LSM_REFUSED;
-	k->lsm = lsm_state == LSM_LIVES;
 	leave_out(k);
 	for (size_t i = 0; i < ARRAY_SIZE(unix_hooks); i++) {
 		struct bpf_program *p = kbpf_program(k, unix_hooks[i].hook);
@@ -332,11 +328,8 @@ int kbpf_load(struct kbpf **ret, int small, const struct kbpf_off *off, struct e
 	if (r < 0)
 		return r;
 	r = load(ret, small, e);
-	if (r < 0 && lsm_state == LSM_LIVES) {	/* a hook of a later kernel: without them everything else holds */
-		fprintf(stderr, "oshd: LSM programs do not load and are left out: %s\n", e->text);
-		lsm_state = LSM_REFUSED;
+	while (r < 0 && kbpf_lsm_narrow(e->text))	/* a hook of a later kernel: without it everything else holds */
 		r = load(ret, small, e);
-	}
 	if (!r && off)
 		(*ret)->off = *off;
 	return r;

@@ -117,6 +117,12 @@ int kbpf_in_writable(const struct bundle *b, const char *path);
 int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct err *e);
 int kbpf_set_netns(struct kbpf *k, struct kbpf_sandbox *s, uint64_t cookie, struct err *e);
 
+/*
+ * It is furnished and nothing of the agent's runs yet: from here on LSM programs keep what no process inside
+ * may do to others or to the kernel, osh-launch's own child included. For the sandbox's life; idempotent.
+ */
+void kbpf_guard(struct kbpf *k, const struct kbpf_sandbox *s);
+
 /* Removes every entry of the sandbox from every map and frees the slot. Idempotent. */
 void kbpf_clear(struct kbpf *k, const struct kbpf_sandbox *s);
 /* Removes entries of generations other than s->generation; of one that is no longer in force. */

@@ -62,9 +62,14 @@ struct kbpf {
 	int steer_prog, steer_map;	/* a copy for the next sandbox; -1 = none */
 	struct kbpf_off off;
 	int lsm;			/* LSM programs load and are asked here */
+	bool lacks[OSH_HOOK_MAX];	/* LSM programs that this kernel does not take */
 };
 
-enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_ITER };
+/* Leaves LSM programs out that this kernel does not take; after a load that failed: finds more of them (lsm.c). */
+void kbpf_lsm_open(struct kbpf *k);
+bool kbpf_lsm_narrow(const char *why);
+
+enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_GUARD, AT_ITER };
 enum kwhere kbpf_hook_where(enum osh_hook hook);
 
 /* Fills map, prog and sandboxes from the loaded object (bpf.c). */

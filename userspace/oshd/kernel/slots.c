@@ -58,7 +58,7 @@ int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 	store32(&sb->wild_budget, b->meta->wildcard_names);
 	store32(&sb->flags, (b->meta->userns ? OSH_SB_USERNS : 0) |
 			    (b->meta->exec_mode == OSH_EXEC_STRICT ? OSH_SB_STRICT : 0) |
-			    (b->meta->deny && k->lsm ? OSH_SB_DENY : 0) | (sb->flags & OSH_SB_DENY));
+			    (b->meta->deny && k->lsm ? OSH_SB_DENY : 0) | (sb->flags & (OSH_SB_DENY | OSH_SB_GUARD)));
 	store32(&sb->n_globs, count_globs(k, s));
 	store32(&sb->generation, s->generation);
 	if (first)
@@ -66,6 +66,14 @@ int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 	/* Programs first executed since the fill; one that is missed has no identity until it execs. */
 	(void)kbpf_rejudge(k, s, b, NULL);
 	return 0;
+}
+
+void kbpf_guard(struct kbpf *k, const struct kbpf_sandbox *s)
+{
+	struct osh_sandbox *sb = &k->sandboxes[s->slot % OSH_SLOTS];
+
+	if (sb->id == s->id)
+		store32(&sb->flags, sb->flags | OSH_SB_GUARD);
 }
 
 int kbpf_set_netns(struct kbpf *k, struct kbpf_sandbox *s, uint64_t cookie, struct err *e)
