@@ -108,19 +108,10 @@ static int check_tls(const struct sandbox *s, const struct bundle *b, struct err
 /* What it was given, or was attached since: no policy puts a credential there. */
 static int check_credentials(const struct sandbox *s, const struct bundle *b, struct err *e)
 {
-	const char *last = "";
+	const char *name = provider_missing(b, s->creds_fd);
 
-	for (uint32_t i = 0; i < b->n_l7; i++) {
-		const char *name = bundle_str(b, b->l7[i].credential);
-
-		if (!*name || !strcmp(name, last))
-			continue;
-		if (!provider_in_set(s->creds_fd, name, false))
-			return fail(e, EPERM, "the sandbox has no provider '%.60s': `oshctl provider attach %s %.60s` gives it "
-				    "one that is stored", name, s->name, name);
-		last = name;
-	}
-	return 0;
+	return name ? fail(e, EPERM, "the sandbox has no provider '%.60s': `oshctl provider attach %s %.60s` gives it "
+			   "one that is stored", name, s->name, name) : 0;
 }
 
 int fixed_check(const struct sandbox *s, const struct bundle *next, struct err *e)

@@ -19,15 +19,12 @@ static int check_creds(const struct life *l, int bundle_fd, int set_fd, struct e
 {
 	struct bundle b = { 0 };
 	int r = bundle_open_fd(&b, bundle_fd, e);
+	const char *name = r ? NULL : provider_missing(&b, set_fd);
 
-	for (uint32_t i = 0; !r && i < b.n_l7; i++) {
-		const char *name = bundle_str(&b, b.l7[i].credential);
-
-		if (*name && !provider_in_set(set_fd, name, false))
-			r = fail(e, ENOKEY, "its policy uses the provider '%.60s', which is not stored: start it with "
-				 "`oshctl sandbox start %s --provider %.60s=RECORD`, or create the provider and attach it",
-				 name, l->name, name);
-	}
+	if (name)
+		r = fail(e, ENOKEY, "its policy uses the provider '%.60s', which is not stored: start it with "
+			 "`oshctl sandbox start %s --provider %.60s=RECORD`, or create the provider and attach it",
+			 name, l->name, name);
 	bundle_done(&b);
 	return r;
 }

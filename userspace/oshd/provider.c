@@ -129,6 +129,29 @@ bool provider_in_set(int set_fd, const char *name, bool stored)
 	return false;
 }
 
+const char *provider_missing(const struct bundle *b, int set_fd)
+{
+	struct osh_creds_entry en[OSH_CREDS];
+	struct osh_creds head = { 0 };
+	const char *last = "";
+
+	if (set_fd < 0 || vault_entries(set_fd, &head, en, &(struct err){ 0 }) < 0)
+		head.n = 0;
+	for (uint32_t i = 0; i < b->n_l7; i++) {
+		const char *name = bundle_str(b, b->l7[i].credential);
+		unsigned k = 0;
+
+		if (!*name || name == last)
+			continue;
+		while (k < head.n && strcmp(en[k].name, name) != 0)
+			k++;
+		if (k == head.n)
+			return name;
+		last = name;
+	}
+	return NULL;
+}
+
 unsigned provider_names(int set_fd, char ret[OSH_CREDS][OSH_CRED_NAME])
 {
 	struct osh_creds_entry en[OSH_CREDS];

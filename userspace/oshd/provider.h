@@ -17,6 +17,10 @@ int provider_compose(struct daemon *d, uid_t owner, int base_fd, const struct st
 
 bool provider_in_set(int set_fd, const char *name, bool stored);	/* stored: only such a one counts */
 
+struct bundle;
+/* The first credential that the policy names and the set has not, or NULL. A policy may name one very often. */
+const char *provider_missing(const struct bundle *b, int set_fd);
+
 /* Those that are stored ones; how many. */
 unsigned provider_names(int set_fd, char ret[OSH_CREDS][OSH_CRED_NAME]);
 
