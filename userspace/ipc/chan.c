@@ -11,6 +11,15 @@ int chan_pair(int ret_fds[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
 }
 
+#ifndef SO_PASSRIGHTS			/* Linux 6.16 */
+#define SO_PASSRIGHTS 83
+#endif
+
+bool chan_refuse_fds(int fd)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){ 0 }, sizeof(int)) == 0;
+}
+
 static int send_one(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds, int flags)
 {
 	struct osh_msg_head *h = msg;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "osh/msg.h"
@@ -21,6 +22,12 @@ struct chan_in {
 };
 
 int chan_pair(int ret_fds[2]);	/* SOCK_SEQPACKET | SOCK_CLOEXEC */
+
+/*
+ * Nothing that is sent to this end may carry a descriptor: closing one, also unread, can take for ever, and the far end
+ * may be taken over. false = the kernel cannot (before Linux 6.16).
+ */
+bool chan_refuse_fds(int fd);
 
 /* Sets h->type and h->size itself. 0 or -errno; never blocks longer than the socket's own timeout. */
 int chan_send(int fd, unsigned type, void *msg, size_t size, const int *fds, int n_fds);

@@ -24,6 +24,7 @@ int control_open(struct sandbox *s, int *ret_theirs, struct err *e)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	*ret_theirs = pair[1];
 	s->egress.control_fd = pair[0];
+	(void)chan_refuse_fds(pair[0]);
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0)
 		return fail(e, errno, "socketpair: %s", strerror(errno));
 	return 0;

@@ -14,6 +14,7 @@ int init_pair(struct sandbox *s, int *ret_far, struct err *e)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	s->manager_fd = pair[0];
 	*ret_far = pair[1];
+	(void)chan_refuse_fds(s->manager_fd);
 	if (fcntl(s->manager_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		return fail(e, errno, "manager socket: %s", strerror(errno));
 	return 0;

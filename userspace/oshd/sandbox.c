@@ -177,6 +177,7 @@ static int make_records(struct sandbox *s, struct err *e)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	s->records_out_fd = pair[0];
 	s->records_in_fd = pair[1];
+	(void)chan_refuse_fds(pair[1]);
 	return 0;
 }
 
