@@ -60,19 +60,15 @@ def held(d):
         count["cgroups"] += d.instance() in at
     count["mounts"] = len([m for m in open("/proc/self/mountinfo") if d.state in m])
     count["network links"] = len(os.listdir("/sys/class/net"))
-    pins = f"/sys/fs/bpf/osh/{abi()}/{d.instance()}"
+    pins = f"/sys/fs/bpf/osh/{d.cgroup().rsplit('.abi', 1)[1]}/{d.instance()}"
     for at, _, files in os.walk(pins):
         for f in files:
-            rc, out, _ = run(["bpftool", "-j", "map", "dump", "pinned", os.path.join(at, f)], 20)
+            rc, out, _ = run(["bpftool", "-j", "map", "dump", "pinned", os.path.join(at, f)], 200)
             if rc == 0 and out.startswith("["):
                 count["map " + f] = len(json.loads(out))
     for at, dirs, files in os.walk(os.path.join(d.state, "sandboxes")):
         count["files of homes"] += len(dirs) + len(files)
     return count
-
-
-def abi():
-    return max(os.listdir("/sys/fs/bpf/osh"), key=lambda n: os.path.isdir(f"/sys/fs/bpf/osh/{n}"))
 
 
 def rss(role):
