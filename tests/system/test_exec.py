@@ -47,12 +47,13 @@ def fill(w):
     os.chmod(path, 0o755)
 
 
-def tries(t, w, lsm, how):
+def tries(t, w, lsm, how, alone=False):
+    """What Landlock or a mount refuses first is not on record: LSM programs are not asked then."""
     for want, record, cmd in TRIES:
         r = w.run(w.policy("", STRICT), ["sh", "-c", cmd + "; exit $?"])
         runs = want == "yes" or (want == "lsm" and not lsm)
         t.ok((r.rc == 0) == runs and r.rc != 125, f"{how}: {'runs' if runs else 'does not run'}: {cmd[:70]}", r)
-        if lsm and not runs:
+        if lsm and not runs and (alone or want == "lsm"):
             t.ok(r.has(*record.split()), f"{how}: on record as {record}: {cmd[:50]}", r)
 
 
@@ -87,11 +88,12 @@ def main():
                 t.ok(r.rc == 125 and why in r.err, f"a list that cannot be kept refuses to start: [{bad}]", r)
             if lsm:
                 taint(t, w)
-        with w.resident(env={"OSH_TEST_OFF": "LSM"}):
-            tries(t, w, False, "without LSM programs")
+        if not os.environ.get("OSH_VM"):    # time there is dear, and this is the same everywhere
+            with w.resident(env={"OSH_TEST_OFF": "LSM"}):
+                tries(t, w, False, "without LSM programs")
         if lsm:
             with w.resident(env={"OSH_TEST_OFF": "landlock,seccomp,noexec"}):
-                tries(t, w, True, "LSM programs alone")
+                tries(t, w, True, "LSM programs alone", True)
     t.done()
 
 
