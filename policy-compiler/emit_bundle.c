@@ -30,6 +30,7 @@ static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_PATTERNS] = sizeof(uint32_t),
 	[OSH_SEC_PERSISTED] = sizeof(struct osh_b_persisted),
 	[OSH_SEC_FIELDS] = sizeof(uint32_t),
+	[OSH_SEC_LIMITS] = sizeof(struct osh_b_limits),
 };
 
 void out_put(struct out *o, enum osh_section sec, const void *entry)
@@ -127,6 +128,8 @@ static void put_fs(struct out *o, const struct fs_entry *f)
 
 static void put_static(struct out *o, const struct policy *p)
 {
+	const struct resources *r = &p->resources;
+
 	for EACH (struct fs_entry, f, &p->fs)
 		put_fs(o, f);
 	for EACH (struct env_entry, v, &p->env)
@@ -134,6 +137,8 @@ static void put_static(struct out *o, const struct policy *p)
 	if (p->exec.mode == OSH_EXEC_STRICT)
 		for EACH (struct program, prog, &p->exec.allow)
 			out_put(o, OSH_SEC_EXEC, &(struct osh_b_exec){ out_str(o, prog->path), 0 });
+	if (r->cpu_milli || r->memory || r->pids)
+		out_put(o, OSH_SEC_LIMITS, &(struct osh_b_limits){ r->memory, r->cpu_milli, r->pids });
 }
 
 static void put_upstream(struct out *o, const struct table_host *h, const struct claim *c)

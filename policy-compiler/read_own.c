@@ -109,9 +109,9 @@ static void read_wall(struct reader *r, const struct node *n, void *obj)
 
 /* clang-format off */
 const struct field resource_fields[] = {
-	{ "cpu",    read_cpu,    FIELD_PARSED, 0, "amount",                    "processors: 2, 0.5 or 250m" },
-	{ "memory", read_memory, FIELD_PARSED, 0, "amount",                 "bytes: 4Gi, 512Mi" },
-	{ "pids",   read_pids,   FIELD_PARSED, 0, "number",                 "tasks" },
+	{ "cpu",    read_cpu,    FIELD_KEPT,   0, "amount",                    "processors: 2, 0.5 or 250m" },
+	{ "memory", read_memory, FIELD_KEPT,   0, "amount",                 "bytes: 4Gi, 512Mi" },
+	{ "pids",   read_pids,   FIELD_KEPT,   0, "number",                 "tasks" },
 	{ "files",  read_files,  FIELD_PARSED, 0, "number",                 "open files of one process" },
 	{ "wall",   read_wall,   FIELD_PARSED, 0, "amount",                 "time until the sandbox ends: 2h, 30m, 90s" },
 	{ 0 }

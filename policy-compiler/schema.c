@@ -24,7 +24,7 @@ const struct field policy_fields[] = {
 	{ "network_middlewares", read_middlewares,      FIELD_KEPT,   0,         "name -> middleware", "request filters: refused", middleware_fields },
 	{ "network",             read_network,          FIELD_KEPT,   FIELD_OWN, "[entry]", "short form of network_policies", short_fields },
 	{ "dns",                 read_dns,              FIELD_KEPT,   FIELD_OWN, "mapping", "names under wildcards", dns_fields },
-	{ "resources",           read_resources,        FIELD_PARSED, FIELD_OWN, "mapping", "cpu, memory, processes, files, time", resource_fields },
+	{ "resources",           read_resources,        FIELD_KEPT, FIELD_OWN, "mapping", "cpu, memory, processes, files, time", resource_fields },
 	{ "gpu",                 read_gpu,              FIELD_PARSED, FIELD_OWN, "mapping", "devices", gpu_fields },
 	{ "credentials",         read_credentials,      FIELD_KEPT,   FIELD_OWN, "name -> credential", "secrets that the egress adds", credential_fields },
 	{ "inference",           read_inference,        FIELD_PARSED, FIELD_OWN, "mapping", "model routes", inference_fields },

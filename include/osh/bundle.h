@@ -51,6 +51,7 @@ enum osh_section {			/* entry type */
 	OSH_SEC_PATTERNS,		/* uint32_t: string, see below */
 	OSH_SEC_PERSISTED,		/* struct osh_b_persisted */
 	OSH_SEC_FIELDS,			/* uint32_t: string, a root field of a registered query */
+	OSH_SEC_LIMITS,			/* struct osh_b_limits, at most one: the policy asks for some */
 	OSH_SEC_MAX
 };
 
@@ -70,6 +71,13 @@ struct osh_b_meta {
 	uint32_t n_groups;		/* binaries groups in use, group 0 included */
 	uint32_t deny;			/* fs deny entries present (needs a layer that can keep them) */
 	uint32_t pad;
+};
+
+/* 0 = what every sandbox gets. */
+struct osh_b_limits {
+	uint64_t memory;		/* bytes */
+	uint32_t cpu_milli;		/* thousandths of a processor */
+	uint32_t pids;			/* tasks */
 };
 
 enum osh_b_fs_mode { OSH_FS_RO, OSH_FS_RW, OSH_FS_DENY };
@@ -237,6 +245,7 @@ struct osh_b_unix {
 
 _Static_assert(sizeof(struct osh_bundle_header) == 80, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_meta) == 48, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_limits) == 16, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_cidr) == 24, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_upstream) == 32, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_l7) == 80, "bundle ABI");

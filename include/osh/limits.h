@@ -21,6 +21,8 @@
 #define OSH_CALL_BYTES (128u << 10)	/* one call */
 #define OSH_CALL_FDS 16			/* descriptors that come with it */
 #define OSH_SANDBOX_NPROC 8192		/* tasks of a sandbox that has a uid of its own */
+#define OSH_SANDBOX_PIDS 8192		/* tasks of any sandbox, where its policy says nothing; a quarter of the kernel's at most */
+#define OSH_SANDBOX_MEMORY(all) ((all) / 4 * 3)	/* likewise, of this much memory */
 #define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once, at least; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */
 #define OSH_PROGRAMS_OPEN 4096		/* files of listed programs in writable trees, of one sandbox, over all its policies */

@@ -55,7 +55,7 @@ enum osh_msg_type {
 	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, records, [log,] [summary] */
 	OSH_MSG_AUDIT_CALLS,		/* struct osh_msg_audit_calls; fds: listener, tally; after ADD */
 	OSH_MSG_AUDIT_POLICY,		/* struct osh_msg_audit_policy; fds: bundle of the next generation, or of the one in force now */
-	OSH_MSG_AUDIT_END,		/* struct osh_msg_id: drain, report, close its descriptors */
+	OSH_MSG_AUDIT_END,		/* struct osh_msg_audit_end: drain, report, close its descriptors */
 	OSH_MSG_AUDIT_ENDED,		/* struct osh_msg_id: done */
 	OSH_MSG_AUDIT_JOURNAL,		/* struct osh_msg_audit_journal; fds: [the file]: a user's log goes on there */
 	OSH_MSG_AUDIT_JOURNAL_END,	/* struct osh_msg_id: id = uid; no sandbox of that user is left */
@@ -450,6 +450,17 @@ struct osh_msg_audit_calls {
 	struct osh_msg_head h;
 	uint32_t id;
 	uint32_t run_uid;		/* the sandbox's identity */
+};
+
+/* Which limit an event LIFE of reason LIMIT speaks of: its aux. */
+enum osh_limit { OSH_LIMIT_TASKS = 1, OSH_LIMIT_MEMORY };
+
+/* With what the sandbox's limits refused in its life: tasks that were not started, programs that were ended. */
+struct osh_msg_audit_end {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t pad;
+	uint64_t tasks_refused, killed;
 };
 
 struct osh_msg_record {

@@ -305,8 +305,9 @@ static void drop_peer(struct loop *l, uint32_t id)
 		}
 }
 
-static int do_end(struct loop *l, uint32_t id)
+static int do_end(struct loop *l, const struct osh_msg_audit_end *end)
 {
+	uint32_t id = end->id;
 	struct osh_msg_id m = { .id = id };
 	struct asandbox *s = asandbox_find(&l->a, id);
 
@@ -314,6 +315,8 @@ static int do_end(struct loop *l, uint32_t id)
 	if (s) {
 		calls_answer(&l->a, s, FULL_RING);
 		drop_peer(l, id);
+		asandbox_hits(&l->a, s, OSH_LIMIT_TASKS, end->tasks_refused);
+		asandbox_hits(&l->a, s, OSH_LIMIT_MEMORY, end->killed);
 		asandbox_close(&l->a, s);
 		asandbox_free(&l->a, s);
 	}
@@ -326,6 +329,7 @@ static int control(struct loop *l)
 	const struct osh_msg_audit_policy *policy;
 	const struct osh_msg_audit_journal *journal;
 	const struct osh_msg_audit_add *add;
+	const struct osh_msg_audit_end *end;
 	const struct osh_msg_id *id;
 	struct chan_in in;
 	int r = chan_recv(AFD_CONTROL, &in);
@@ -341,8 +345,8 @@ static int control(struct loop *l)
 		r = do_calls(l, calls, &in);
 	} else if ((policy = chan_is(&in, OSH_MSG_AUDIT_POLICY, sizeof(*policy), 1))) {
 		r = do_policy(l, policy, &in);
-	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*id), 0))) {
-		r = do_end(l, id->id);
+	} else if ((end = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*end), 0))) {
+		r = do_end(l, end);
 	} else if ((journal = chan_is(&in, OSH_MSG_AUDIT_JOURNAL, sizeof(*journal), in.n_fds)) && in.n_fds <= 1) {
 		r = do_journal(l, journal, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_JOURNAL_END, sizeof(*id), 0))) {

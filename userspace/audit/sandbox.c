@@ -325,6 +325,20 @@ void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why)
 	line_once(a, s, &e, NULL, 1, false);
 }
 
+/* What a limit refused while the sandbox lived: one line, with the count. */
+void asandbox_hits(struct audit *a, struct asandbox *s, enum osh_limit which, uint64_t count)
+{
+	struct osh_event_named e = { .ev = { .id = s->id, .kind = OSH_EV_LIFE, .verdict = OSH_DENY,
+					     .generation = s->generation, .why = OSH_WHY_LIMIT, .aux = which } };
+	struct timespec now;
+
+	if (!count)
+		return;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	line_once(a, s, &e, NULL, count, false);
+}
+
 void asandbox_close(struct audit *a, struct asandbox *s)
 {
 	struct walk w = { a, s };

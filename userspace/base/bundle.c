@@ -44,6 +44,7 @@ static const struct row {
 	ROW(OSH_SEC_PATTERNS,  uint32_t,              patterns,  0, 4 * OSH_MATCHES_MAX),
 	ROW(OSH_SEC_PERSISTED, struct osh_b_persisted, persisted, 0, OSH_MATCHES_MAX),
 	ROW(OSH_SEC_FIELDS,    uint32_t,              fields,    0, OSH_MATCHES_MAX),
+	ROW(OSH_SEC_LIMITS,    struct osh_b_limits,   limits,    0, 1),
 #undef n_meta
 #undef n_unix_paths
 #undef ROW

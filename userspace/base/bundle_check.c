@@ -111,6 +111,13 @@ static int check_meta(const struct bundle *b, struct err *e)
 	return 0;
 }
 
+static int check_limits(const struct bundle *b, struct err *e)
+{
+	const struct osh_b_limits *l = b->limits;
+
+	return l && ((!l->memory && !l->cpu_milli && !l->pids) || l->memory > INT64_MAX) ? BAD("limits") : 0;
+}
+
 static int check_fs(const struct bundle *b, struct err *e)
 {
 	uint32_t deny = 0;
@@ -318,7 +325,7 @@ static int check_lists(const struct bundle *b, struct err *e)
 int bundle_check(const struct bundle *b, struct err *e)
 {
 	static int (*const checks[])(const struct bundle *, struct err *) = {
-		check_strings, check_meta, check_fs, check_hosts, check_suffixes,
+		check_strings, check_meta, check_limits, check_fs, check_hosts, check_suffixes,
 		check_cidrs, check_endpoints, check_alts, check_rules, check_binaries,
 		check_upstream, check_env, check_lists, bundle_check_l7,
 	};

@@ -394,9 +394,9 @@ int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generatio
 	return tell(d, OSH_MSG_AUDIT_POLICY, &m, sizeof(m), &bundle_fd, 1, e);
 }
 
-int auditor_end(struct daemon *d, uint32_t id)
+int auditor_end(struct daemon *d, const struct sandbox *s)
 {
-	struct osh_msg_id m = { .id = id };
+	struct osh_msg_audit_end m = { .id = s->k.id, .tasks_refused = s->used.tasks_refused, .killed = s->used.killed };
 
 	if (d->auditor->fd < 0)
 		return -ENOTCONN;	/* sandbox_announce_all() asks for it */

@@ -14,4 +14,4 @@ int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e);	/* 
 /* A policy is being loaded; then it is in force. Its rules have names from the first call on. */
 int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generation, int bundle_fd, bool in_force,
 		   struct err *e);
-int auditor_end(struct daemon *d, uint32_t id);		/* answers through sandbox_reported() */
+int auditor_end(struct daemon *d, const struct sandbox *s);		/* answers through sandbox_reported() */

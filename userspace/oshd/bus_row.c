@@ -4,6 +4,7 @@
 
 #include "bus_life.h"
 #include "methods.h"
+#include "own.h"
 #include "provider.h"
 
 struct row { /* of a created sandbox both, of a run `s` alone */
@@ -101,6 +102,25 @@ static int put_created(sd_bus_message *m, const struct row *x)
 	return r;
 }
 
+/* What it takes now, and what its limits have refused. */
+static int put_use(sd_bus_message *m, const struct sandbox *s)
+{
+	struct limits_use u;
+	const struct {
+		const char *key;
+		uint64_t *value;
+	} rows[] = {
+		{ "tasks", &u.tasks },	 { "tasks-max", &u.tasks_max },	  { "tasks-refused", &u.tasks_refused },
+		{ "memory", &u.memory }, { "memory-max", &u.memory_max }, { "memory-killed", &u.killed },
+	};
+	int r = 0;
+
+	limits_use(&s->d->limits, s->k.id, s->box_fd, &u);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(rows); i++)
+		r = sd_bus_message_append(m, "{sv}", rows[i].key, "t", *rows[i].value);
+	return r;
+}
+
 static int put_row(sd_bus_message *m, const struct row *x)
 {
 	static const char *const states[SB_STATES] = {
@@ -120,6 +140,8 @@ static int put_row(sd_bus_message *m, const struct row *x)
 			   : sd_bus_message_append(m, "{sv}", "state", "s", states[x->s->state]);
 	if (r >= 0)
 		r = put_providers(m, x);
+	if (r >= 0 && x->s)
+		r = put_use(m, x->s);
 	if (r >= 0 && x->s)
 		r = sd_bus_message_append(m, "{sv}{sv}", "id", "u", x->s->k.id, "generation", "u",
 					  x->s->k.generation);

@@ -268,6 +268,8 @@ int daemon_start(struct daemon *d, struct err *e)
 	r = load_kernel(d, e);
 	host_unlock(d);
 	if (!r)
+		limits_open(&d->limits, &d->cgroups);
+	if (!r)
 		r = auditor_start(d, e);
 	if (!r)
 		r = launcher_start(d, e);
@@ -277,6 +279,8 @@ int daemon_start(struct daemon *d, struct err *e)
 		upgrade_sandboxes(d);
 	if (!r)
 		cgroup_sweep_own(&d->cgroups, is_alive, d);
+	if (!r)
+		limits_sweep(&d->limits, is_alive, d);
 	if (!r && d->adopted)
 		kbpf_sweep(d->kernel, is_alive, d);
 	if (!r && d->state)
@@ -308,6 +312,7 @@ void daemon_stop(struct daemon *d)
 	if (all)
 		host_unpin(d);
 	kbpf_free(d->kernel);
+	limits_close(&d->limits);
 	cgroup_close(&d->cgroups, all);
 	host_unlock(d);
 	tree_close(d);

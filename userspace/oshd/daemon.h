@@ -11,6 +11,7 @@
 #include "err.h"
 #include "kernel/bpf.h"
 #include "kernel/cgroup.h"
+#include "kernel/limits.h"
 #include "off.h"
 #include "osh/limits.h"
 
@@ -68,6 +69,7 @@ struct daemon {
 	sd_event *event;
 	struct kbpf *kernel;
 	struct cgroup_base cgroups;
+	struct limits limits;		/* of what each sandbox takes */
 	struct launcher *launcher;
 	struct auditor *auditor;
 	struct state *state;		/* created sandboxes; NULL when embedded */

@@ -114,10 +114,17 @@ static int check_credentials(const struct sandbox *s, const struct bundle *b, st
 			   "one that is stored", name, s->name, name) : 0;
 }
 
+static int check_limits(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	const struct osh_b_limits *was = s->bundle.limits, *now = b->limits;
+
+	return !was != !now || (was && memcmp(was, now, sizeof(*was))) ? differs("resources", e) : 0;
+}
+
 int fixed_check(const struct sandbox *s, const struct bundle *next, struct err *e)
 {
 	static int (*const checks[])(const struct sandbox *, const struct bundle *, struct err *) = {
-		check_meta, check_fs, check_env, check_exec, check_unix, check_tls, check_credentials,
+		check_meta, check_fs, check_env, check_limits, check_exec, check_unix, check_tls, check_credentials,
 	};
 	int r = 0;
 

@@ -284,6 +284,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	if (!x)
 		x = cgroup_make(d->cgroups.box_fd, s->k.id, &s->box_fd, &s->k.cgroup, e);
 	if (!x)
+		x = limits_set(&d->limits, &s->bundle, s->k.id, s->box_fd, e);
+	if (!x)
 		x = cgroup_make(d->cgroups.egress_fd, s->k.id, &s->egress_cgroup_fd,
 				&s->egress_cgroup, e);
 	if (!x)
@@ -370,6 +372,7 @@ static void forget(struct sandbox *s)
 		return;
 	if (a < 0 || b < 0)
 		fprintf(stderr, "oshd: sandbox %s: its cgroup stays: %s\n", s->name, strerror(a ? -a : -b));
+	limits_remove(&d->limits, s->k.id);
 	store_forget(s);		/* first: what is not stored, the next oshd clears */
 	kbpf_clear(d->kernel, &s->k);
 	own_close(&s->box_fd);
@@ -420,8 +423,9 @@ static int do_exited(struct sandbox *s, const char *why)
 	(void)why;
 	if (s->life)			/* before the manager socket goes, with the last word in it */
 		life_ended(s->life);
+	limits_use(&s->d->limits, s->k.id, s->box_fd, &s->used);
 	release(s);
-	(void)auditor_end(s->d, s->k.id);	/* without an osh-audit the next one is asked */
+	(void)auditor_end(s->d, s);	/* without an osh-audit the next one is asked */
 	return 0;
 }
 
@@ -446,7 +450,9 @@ static int do_prepared(struct sandbox *s, const char *why)
 	int r;
 
 	(void)why;
-	r = kbpf_set_netns(s->d->kernel, &s->k, s->k.netns, &e);
+	r = limits_enter(&s->d->limits, s->k.id, s->pid, &e);
+	if (!r)
+		r = kbpf_set_netns(s->d->kernel, &s->k, s->k.netns, &e);
 	if (!r)
 		r = denied_check(s, &e);
 	if (!r)
@@ -627,7 +633,7 @@ static int announce(struct sandbox *s, struct err *e)
 	}
 	r = auditor_add(s->d, s, e);
 	if (!r && ended)
-		(void)auditor_end(s->d, s->k.id);
+		(void)auditor_end(s->d, s);
 	return r;
 }
 

@@ -59,6 +59,7 @@ struct sandbox {
 	struct daemon *d;
 	enum sandbox_state state;
 	struct kbpf_sandbox k;		/* slot, id, generation, ... */
+	struct limits_use used;		/* when it ended */
 	char name[OSH_SANDBOX_NAME];
 	uid_t uid;			/* owner */
 	uid_t run_uid;

@@ -68,6 +68,20 @@ static int try_cgroup(struct cgroup_base *c, struct err *e)
 	return r ? r : in_and_out(c, e);
 }
 
+static int say_limits(struct daemon *d, bool cgroup)
+{
+	struct err e = { 0 };
+	int r;
+
+	if (cgroup)
+		limits_open(&d->limits, &d->cgroups);
+	r = probe_say(PROBE_FD, OSH_PROBE_TASKS, cgroup && limits_has(&d->limits, LIMIT_PIDS) ? 0 : -ENOENT, &e);
+	if (!r)
+		r = probe_say(PROBE_FD, OSH_PROBE_MEMORY, cgroup && limits_has(&d->limits, LIMIT_MEMORY) ? 0 : -ENOENT, &e);
+	limits_close(&d->limits);
+	return r;
+}
+
 static int attach(struct kbpf *k, const struct cgroup_base *c, struct err *e)
 {
 	int r = kbpf_attach_global(k, e);
@@ -156,6 +170,8 @@ int trials_run(struct daemon *d)
 	cgroup = try_cgroup(c, &e);
 	if (!r)
 		r = probe_say(PROBE_FD, OSH_PROBE_CGROUP, cgroup, &e);
+	if (!r)
+		r = say_limits(d, !cgroup);
 	if (!r)
 		r = say_bpf(c, !cgroup);
 	cgroup_close(c, true);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads only kernel-made text (/proc, cgroup files). */
+#include "limits.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "own.h"
+#include "osh/limits.h"
+#include "proc.h"
+
+#define PREFIX "osh."
+#define PERIOD_US 100000		/* of the processor's shares; the kernel's own default */
+#define CPU_LEAST 10			/* thousandths: the kernel takes no less than a millisecond a period */
+
+static const struct {
+	const char *name;		/* of the controller, and of the key in a policy */
+	const char *v2_max, *v1_max, *v2_now, *v1_now, *v2_hits, *v1_hits, *hit;
+} kinds[LIMITS] = {
+	/* clang-format off */
+	[LIMIT_PIDS] =   { "pids", "pids.max", "pids.max", "pids.current", "pids.current", "pids.events", "pids.events", "max" },
+	[LIMIT_MEMORY] = { "memory", "memory.max", "memory.limit_in_bytes", "memory.current", "memory.usage_in_bytes",
+			   "memory.events", "memory.oom_control", "oom_kill" },
+	[LIMIT_CPU] =    { "cpu", "cpu.max", "cpu.cfs_quota_us", NULL, NULL, NULL, NULL, NULL },
+	/* clang-format on */
+};
+
+static int read_text(int dir, const char *name, char *ret, size_t n)
+{
+	_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, ret, n - 1);
+
+	ret[got > 0 ? got : 0] = 0;
+	return got < 0 ? -errno : 0;
+}
+
+static int write_text(int dir, const char *name, const char *text)
+{
+	_close_ int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* "max" and the kernel's "no limit" are no number. */
+static uint64_t read_number(int dir, const char *name)
+{
+	char text[64];
+	uint64_t v = read_text(dir, name, text, sizeof(text)) < 0 ? 0 : strtoull(text, NULL, 10);
+
+	return v > INT64_MAX / 2 ? 0 : v;
+}
+
+/* Line "key number" of a file. */
+static uint64_t read_key(int dir, const char *name, const char *key)
+{
+	char text[1024], *save = NULL;
+	size_t n = strlen(key);
+
+	if (read_text(dir, name, text, sizeof(text)) < 0)
+		return 0;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (!strncmp(line, key, n) && line[n] == ' ')
+			return strtoull(line + n + 1, NULL, 10);
+	return 0;
+}
+
+static bool has_word(const char *list, const char *word, const char *separators)
+{
+	size_t n = strlen(word);
+
+	for (list += strspn(list, separators); *list; list += strspn(list, separators)) {
+		size_t len = strcspn(list, separators);
+
+		if (len == n && !strncmp(list, word, n))
+			return true;
+		list += len;
+	}
+	return false;
+}
+
+/* A controller reaches a directory only if each one above passes it on. */
+static bool enable_v2(const struct cgroup_base *c, enum limit_kind kind)
+{
+	_close_ int root = open(c->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const int way[] = { root, c->slice_fd, c->instance_fd, c->box_fd };
+	char text[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(way); i++) {
+		if (read_text(way[i], "cgroup.controllers", text, sizeof(text)) < 0 || !has_word(text, kinds[kind].name, " \n"))
+			return false;
+		snprintf(text, sizeof(text), "+%s", kinds[kind].name);
+		if (write_text(way[i], "cgroup.subtree_control", text) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* Where we are in the v1 hierarchy of a controller: "7:pids:/path". */
+static bool own_path(const char *controller, char ret[256])
+{
+	_fclose_ FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[512], list[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*u:%127[^:]:%255s", list, ret) == 2 && has_word(list, controller, ","))
+			return true;
+	return false;
+}
+
+static int open_v1(const char *controller)
+{
+	_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[4096], path[256], whole[512], root[256], at[256], type[32], options[256];
+
+	while (f && own_path(controller, path) && fgets(line, sizeof(line), f)) {
+		const char *right = strstr(line, " - ");
+		size_t n;
+
+		if (!right || sscanf(line, "%*s %*s %*s %255s %255s", root, at) != 2 ||
+		    sscanf(right, " - %31s %*s %255s", type, options) != 2 || strcmp(type, "cgroup") ||
+		    !has_word(options, controller, ","))
+			continue;
+		n = strcmp(root, "/") ? strlen(root) : 0;
+		if (strncmp(path, root, n))
+			continue;	/* not our part of the hierarchy */
+		snprintf(whole, sizeof(whole), "%s%s", at, path + n);
+		return open(whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	return -1;
+}
+
+static uint64_t all_memory(const struct limits *l)
+{
+	_fclose_ FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	uint64_t all, ours = l->v1_fd[LIMIT_MEMORY] < 0 ? 0 : read_key(l->v1_fd[LIMIT_MEMORY], "memory.stat",
+								       "hierarchical_memory_limit");
+
+	all = f && fscanf(f, "MemTotal: %llu kB", &kib) == 1 ? (uint64_t)kib << 10 : 0;
+	return ours && ours < all ? ours : all;
+}
+
+static uint64_t all_tasks(void)
+{
+	_fclose_ FILE *f = fopen("/proc/sys/kernel/threads-max", "re");
+	unsigned n = 0;
+
+	return f && fscanf(f, "%u", &n) == 1 ? n : 0;
+}
+
+void limits_open(struct limits *l, const struct cgroup_base *c)
+{
+	*l = (struct limits){ .cgroups = c };
+	for (enum limit_kind k = 0; k < LIMITS; k++) {
+		l->v2[k] = k != LIMIT_CPU && enable_v2(c, k);	/* processor: when somebody asks, since it costs all */
+		l->v1_fd[k] = l->v2[k] ? -1 : open_v1(kinds[k].name);
+	}
+	l->memory = OSH_SANDBOX_MEMORY(all_memory(l));
+	l->pids = all_tasks() / 4;
+	if (l->pids > OSH_SANDBOX_PIDS)
+		l->pids = OSH_SANDBOX_PIDS;
+}
+
+void limits_close(struct limits *l)
+{
+	for (enum limit_kind k = 0; l->cgroups && k < LIMITS; k++)
+		own_close(&l->v1_fd[k]);
+	l->cgroups = NULL;
+}
+
+bool limits_has(const struct limits *l, enum limit_kind kind)
+{
+	return l->v2[kind] || l->v1_fd[kind] >= 0;
+}
+
+static void name_of(const struct limits *l, uint32_t id, char ret[128])
+{
+	snprintf(ret, 128, PREFIX "%s.%" PRIu32, l->cgroups->name, id);
+}
+
+/* The sandbox's directory for this controller, made where it is one of v1's. The caller's to close. */
+static int open_dir(const struct limits *l, enum limit_kind k, uint32_t id, int box_fd, bool make)
+{
+	char name[128];
+
+	if (l->v2[k])
+		return fcntl(box_fd, F_DUPFD_CLOEXEC, 3);
+	if (l->v1_fd[k] < 0)
+		return -1;
+	name_of(l, id, name);
+	if (make && mkdirat(l->v1_fd[k], name, 0755) < 0 && errno != EEXIST)
+		return -1;
+	return openat(l->v1_fd[k], name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static void text_of(const struct limits *l, enum limit_kind k, uint64_t v, char ret[64])
+{
+	if (k != LIMIT_CPU)
+		snprintf(ret, 64, "%" PRIu64, v);
+	else if (l->v2[k])
+		snprintf(ret, 64, "%" PRIu64 " %d", v * PERIOD_US / 1000, PERIOD_US);
+	else
+		snprintf(ret, 64, "%" PRIu64, v * PERIOD_US / 1000);
+}
+
+static int set_one(struct limits *l, enum limit_kind k, uint64_t v, bool asked, uint32_t id, int box_fd, struct err *e)
+{
+	_close_ int dir = -1;
+	char text[64];
+	int r;
+
+	if (k == LIMIT_CPU && v && !limits_has(l, k))
+		l->v2[k] = enable_v2(l->cgroups, k);
+	if (!v || (!asked && !limits_has(l, k)))
+		return 0;
+	if (!limits_has(l, k))
+		return fail(e, EOPNOTSUPP, "resources.%s: neither cgroup v2 nor v1 has the controller '%s' here: `oshctl doctor` "
+			    "says what brings it", kinds[k].name, kinds[k].name);
+	dir = open_dir(l, k, id, box_fd, true);
+	if (dir < 0)
+		return fail(e, errno, "cgroup for the limit '%s': %s", kinds[k].name, strerror(errno));
+	text_of(l, k, v, text);
+	r = write_text(dir, l->v2[k] ? kinds[k].v2_max : kinds[k].v1_max, text);
+	/* What does not fit must not go to swap instead, where there is such a limit. */
+	if (!r && k == LIMIT_MEMORY)
+		(void)write_text(dir, l->v2[k] ? "memory.swap.max" : "memory.memsw.limit_in_bytes", l->v2[k] ? "0" : text);
+	return r < 0 ? fail(e, -r, "limit '%s' of %s: %s", kinds[k].name, text, strerror(-r)) : 0;
+}
+
+int limits_set(struct limits *l, const struct bundle *b, uint32_t id, int box_fd, struct err *e)
+{
+	const struct osh_b_limits none = { 0 }, *ask = b->limits ? b->limits : &none;
+	int r = set_one(l, LIMIT_PIDS, ask->pids ? ask->pids : l->pids, ask->pids, id, box_fd, e);
+
+	if (!r)
+		r = set_one(l, LIMIT_MEMORY, ask->memory ? ask->memory : l->memory, ask->memory, id, box_fd, e);
+	if (!r && ask->cpu_milli && ask->cpu_milli < CPU_LEAST)
+		r = fail(e, EINVAL, "resources.cpu: %um is below %dm, the least that the kernel gives", ask->cpu_milli, CPU_LEAST);
+	return r ? r : set_one(l, LIMIT_CPU, ask->cpu_milli, ask->cpu_milli, id, box_fd, e);
+}
+
+int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	for (enum limit_kind k = 0; k < LIMITS; k++) {
+		_close_ int dir = l->v1_fd[k] < 0 ? -1 : open_dir(l, k, id, -1, false);
+		int r = dir < 0 ? 0 : write_text(dir, "cgroup.procs", text);
+
+		if (r < 0)
+			return fail(e, -r, "enter the cgroup for the limit '%s': %s", kinds[k].name, strerror(-r));
+	}
+	return 0;
+}
+
+void limits_remove(const struct limits *l, uint32_t id)
+{
+	char name[128];
+
+	name_of(l, id, name);
+	for (enum limit_kind k = 0; k < LIMITS; k++)
+		if (l->v1_fd[k] >= 0)
+			(void)unlinkat(l->v1_fd[k], name, AT_REMOVEDIR);
+}
+
+/* "osh.<instance>.<id>" of ours, or "osh.run-<pid>-<start>.<id>" of a process that has gone. */
+static bool is_stale(const struct limits *l, const char *name, bool (*alive)(void *, uint32_t), void *data)
+{
+	size_t n = strlen(l->cgroups->name);
+	unsigned long long start, now;
+	int pid;
+
+	if (strncmp(name, PREFIX, strlen(PREFIX)))
+		return false;
+	name += strlen(PREFIX);
+	if (!strncmp(name, l->cgroups->name, n) && name[n] == '.')
+		return !alive(data, (uint32_t)strtoul(name + n + 1, NULL, 10));
+	return sscanf(name, "run-%d-%llu.", &pid, &start) == 2 && (proc_start(pid, &now) < 0 || now != start);
+}
+
+void limits_sweep(const struct limits *l, bool (*alive)(void *, uint32_t id), void *data)
+{
+	for (enum limit_kind k = 0; k < LIMITS; k++) {
+		int fd = l->v1_fd[k] < 0 ? -1 : openat(l->v1_fd[k], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+		for (struct dirent *x; d && (x = readdir(d));)
+			if (is_stale(l, x->d_name, alive, data))	/* one that is lived in stays: EBUSY */
+				(void)unlinkat(l->v1_fd[k], x->d_name, AT_REMOVEDIR);
+		if (d)
+			closedir(d);
+	}
+}
+
+static void use_of(const struct limits *l, enum limit_kind k, uint32_t id, int box_fd, uint64_t *now, uint64_t *max,
+		   uint64_t *hits)
+{
+	_close_ int dir = limits_has(l, k) ? open_dir(l, k, id, box_fd, false) : -1;
+
+	if (dir < 0)
+		return;
+	*now = read_number(dir, l->v2[k] ? kinds[k].v2_now : kinds[k].v1_now);
+	*max = read_number(dir, l->v2[k] ? kinds[k].v2_max : kinds[k].v1_max);
+	*hits = read_key(dir, l->v2[k] ? kinds[k].v2_hits : kinds[k].v1_hits, kinds[k].hit);
+}
+
+void limits_use(const struct limits *l, uint32_t id, int box_fd, struct limits_use *ret)
+{
+	*ret = (struct limits_use){ 0 };
+	use_of(l, LIMIT_PIDS, id, box_fd, &ret->tasks, &ret->tasks_max, &ret->tasks_refused);
+	use_of(l, LIMIT_MEMORY, id, box_fd, &ret->memory, &ret->memory_max, &ret->killed);
+}

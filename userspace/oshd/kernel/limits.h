@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How many tasks, how much memory and processor one sandbox may take: controllers of cgroup v2 in the sandbox's own
+ * directory, or, on hosts that still have them in v1, directories `osh.<instance>.<id>` below oshd's own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bundle.h"
+#include "cgroup.h"
+#include "err.h"
+
+enum limit_kind { LIMIT_PIDS, LIMIT_MEMORY, LIMIT_CPU, LIMITS };
+
+struct limits {
+	const struct cgroup_base *cgroups;
+	bool v2[LIMITS];		/* the controller is on for the sandboxes' v2 directories */
+	int v1_fd[LIMITS];		/* oshd's own directory in the hierarchy that has it; -1 = none */
+	uint64_t pids, memory;		/* what every sandbox gets; 0 = unknown */
+};
+
+struct limits_use {			/* 0 = unknown */
+	uint64_t tasks, tasks_max, tasks_refused;
+	uint64_t memory, memory_max, killed;
+};
+
+void limits_open(struct limits *l, const struct cgroup_base *c);
+void limits_close(struct limits *l);
+bool limits_has(const struct limits *l, enum limit_kind kind);
+
+/* Before anything runs there. A limit that the policy asks for and that no controller can keep is an error. */
+int limits_set(struct limits *l, const struct bundle *b, uint32_t id, int box_fd, struct err *e);
+/* The process that becomes osh-init joins the v1 directories; in v2 it was born in its own. */
+int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e);
+void limits_remove(const struct limits *l, uint32_t id);
+/* Directories of this instance's sandboxes that nobody knows, and of embedded runs that have died. */
+void limits_sweep(const struct limits *l, bool (*alive)(void *, uint32_t id), void *data);
+void limits_use(const struct limits *l, uint32_t id, int box_fd, struct limits_use *ret);
