@@ -54,7 +54,7 @@ class Shell:
         self.said = b""
         self.send("stty cols 250 rows 50\r")
         self.send(begin + "\r")
-        self.ask("", "one")
+        self.ask("ready", "one")
 
     def send(self, text):
         os.write(self.fd, text.encode())
