@@ -11,7 +11,7 @@ from osh import exe, pids_of
 from world import World
 
 NAMES = ["api.anthropic.com", "api.openai.com", "api.github.com", "api.acme.example", "other.acme.example"]
-OURS = ["oshctl", "oshd", "osh-launch", "osh-init", "osh-egress", "osh-audit"]
+OURS = ["oshctl", "oshd", "osh-front", "osh-launch", "osh-init", "osh-egress", "osh-audit"]
 
 # Environment, command lines, memory of every process that may be read, and every file that can be opened. The key
 # comes reversed on stdin, so that the search itself is not what it finds.

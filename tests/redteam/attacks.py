@@ -123,7 +123,7 @@ def provider(w):
 def vars_of(w, which):
     return {"ADDRESS": w.address, "PORT": w.canary.port, "TLS4": w.tls4.server_port, "TLS6": w.tls6.server_port,
             "BUS": w.daemon.bus if w.daemon else "", "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt,
-            "KEY": "" if which == "attack" else KEY, "DNS": w.dns.port}
+            "KEY": "" if which == "attack" else KEY, "DNS": w.dns.port, "ENGINE": BUILD}
 
 
 def all_attacks(only=()):

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
-control() { cp /bin/true "$WORLD/oshd" && attempt openw "$WORLD/oshd"; }
-attack() { attempt openw "$(dirname "$BUS")/oshd" ; }
+control() { attempt openw "$ENGINE/oshctl"; }
+attack() { control; }

@@ -4,4 +4,4 @@
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
 control() { ln -sfn "$WORLD/home" way && attempt open way/.ssh/id_ed25519; }
-attack() { ln -sfn "$WORLD/home" way && attempt open way/.ssh/id_ed25519; }
+attack() { control; }

@@ -4,4 +4,4 @@
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
 control() { exec 9<"$WORK" && attempt open /proc/self/fd/9/../home/.ssh/id_ed25519; }
-attack() { exec 9<"$WORK" && attempt open /proc/self/fd/9/../home/.ssh/id_ed25519; }
+attack() { control; }

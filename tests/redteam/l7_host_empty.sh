@@ -5,4 +5,4 @@ POLICY=tree
 EXPECT='authority|421|bad_request'
 EVENT='http AUTHORITY|HTTP_BAD'
 control() { probe tls 'the public page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n'; }
-attack() { probe tls 'the public page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n'; }
+attack() { control; }

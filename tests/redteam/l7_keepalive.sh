@@ -5,4 +5,4 @@ POLICY=tree
 EXPECT='policy_denied'
 EVENT='http REQUEST_DENIED'
 control() { probe tls 'the private page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\n\r\n' 'GET /pub/private/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }
-attack() { probe tls 'the private page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\n\r\n' 'GET /pub/private/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }
+attack() { control; }

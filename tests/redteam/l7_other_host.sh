@@ -5,4 +5,4 @@ POLICY=tree
 EXPECT='authority|421'
 EVENT='http AUTHORITY'
 control() { probe tls 'the public page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: denied.example\r\nConnection: close\r\n\r\n'; }
-attack() { probe tls 'the public page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: denied.example\r\nConnection: close\r\n\r\n'; }
+attack() { control; }

@@ -5,4 +5,4 @@ POLICY=tree
 EXPECT='error=|alert|EOF'
 EVENT='egress TLS_SNI'
 control() { probe tls 'the public page' $UP $UPPORT denied.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }
-attack() { probe tls 'the public page' $UP $UPPORT denied.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }
+attack() { control; }

@@ -5,4 +5,4 @@ POLICY=tree
 EXPECT='done DELETE|the public page'
 EVENT='http ALLOWED'
 control() { probe tls 'done DELETE' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\nX-HTTP-Method-Override: DELETE\r\nConnection: close\r\n\r\n'; }
-attack() { probe tls 'done DELETE' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\nX-HTTP-Method-Override: DELETE\r\nConnection: close\r\n\r\n'; }
+attack() { control; }

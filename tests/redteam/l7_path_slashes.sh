@@ -5,4 +5,4 @@ POLICY=tree
 EXPECT='policy_denied|bad_request'
 EVENT='http REQUEST_DENIED|REQUEST|TARGET_BAD'
 control() { probe tls 'the private page' $UP $UPPORT allowed.example 'GET /pub//private/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }
-attack() { probe tls 'the private page' $UP $UPPORT allowed.example 'GET /pub//private/page HTTP/1.1\r\nHost: allowed.example\r\nConnection: close\r\n\r\n'; }
+attack() { control; }

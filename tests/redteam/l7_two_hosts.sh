@@ -5,4 +5,4 @@ POLICY=tree
 EXPECT='bad_request|authority'
 EVENT='http HTTP_BAD|AUTHORITY'
 control() { probe tls 'the public page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\nHost: denied.example\r\nConnection: close\r\n\r\n'; }
-attack() { probe tls 'the public page' $UP $UPPORT allowed.example 'GET /pub/page HTTP/1.1\r\nHost: allowed.example\r\nHost: denied.example\r\nConnection: close\r\n\r\n'; }
+attack() { control; }

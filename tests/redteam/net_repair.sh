@@ -5,4 +5,4 @@ ALONE=caps
 EXPECT='ermission|not permitted|EPERM'
 EVENT='none'
 control() { python3 -c 'import socket; s=socket.socket(2, 1); s.setsockopt(6, 19, 1)'; }
-attack() { python3 -c 'import socket; s=socket.socket(2, 1); s.setsockopt(6, 19, 1)'; }
+attack() { control; }

@@ -9,9 +9,4 @@ import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.sendmsg([b"x"], [(0, 8, bytes(12))], 0, (sys.argv[1], int(sys.argv[2])))' "$ADDRESS" "$PORT"
 }
-attack() {
-	python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.sendmsg([b"x"], [(0, 8, bytes(12))], 0, (sys.argv[1], int(sys.argv[2])))' "$ADDRESS" "$PORT"
-}
+attack() { control; }

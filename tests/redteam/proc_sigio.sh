@@ -9,9 +9,4 @@ import fcntl, os, sys
 r, w = os.pipe()
 fcntl.fcntl(r, fcntl.F_SETOWN, int(sys.argv[1]))' "$HOSTPID"
 }
-attack() {
-	python3 -c '
-import fcntl, os, sys
-r, w = os.pipe()
-fcntl.fcntl(r, fcntl.F_SETOWN, int(sys.argv[1]))' "$HOSTPID"
-}
+attack() { control; }

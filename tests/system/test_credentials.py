@@ -17,6 +17,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap  # noqa: E402
+from keys_world import SEARCH  # noqa: E402
 from world import World  # noqa: E402
 
 t = Tap()
@@ -125,39 +126,6 @@ POLICY = """network_policies:
       - {host: git.example, port: 443, protocol: rest, access: full}
     binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]
 """ % HOST
-
-# Searches environment, command lines, memory of every process that it may read, and every file it can open.
-SEARCH = r"""
-import os, sys
-key = sys.stdin.read().strip()[::-1].encode()
-import base64
-needles = [key, base64.b64encode(key)[:-4]]
-found = []
-def look(what, data):
-    if any(n in data for n in needles):
-        found.append(what)
-for pid in filter(str.isdigit, os.listdir('/proc')):
-    for name in ('environ', 'cmdline'):
-        try: look(f'/proc/{pid}/{name}', open(f'/proc/{pid}/{name}', 'rb').read())
-        except OSError: pass
-    if int(pid) == os.getpid():
-        continue
-    try:
-        mem = open(f'/proc/{pid}/mem', 'rb', 0)
-        for line in open(f'/proc/{pid}/maps'):
-            a, b = (int(x, 16) for x in line.split()[0].split('-'))
-            try: mem.seek(a); look(f'/proc/{pid}/mem', mem.read(min(b - a, 1 << 24)))
-            except (OSError, ValueError, OverflowError): pass
-    except OSError: pass
-for top in ('/tmp', '/run', '/sandbox', '/dev/shm', os.getcwd(), '/etc', '/var'):
-    for d, _, files in os.walk(top):
-        for f in files:
-            p = os.path.join(d, f)
-            try:
-                if os.path.isfile(p): look(p, open(p, 'rb').read(1 << 22))
-            except OSError: pass
-print('found', sorted(set(found)))
-"""
 
 
 def main():
