@@ -120,6 +120,21 @@ struct osh_run_key {
 };
 enum osh_run { OSH_RUN_NOT, OSH_RUN_ALLOWED };	/* NOT: the root of a writable mount */
 
+/*
+ * HASH `devices`: character devices that were granted to a sandbox -> OSH_DEVICE_*. It is the record of who has
+ * what as well: an oshd that adopts sandboxes finds it here. Nothing changes in it for a sandbox's life.
+ */
+struct osh_device_key {
+	__u32 id;			/* sandbox id */
+	__u32 major, minor;
+};
+#define OSH_DEVICE_READ 2u		/* as BPF_DEVCG_ACC_READ and _WRITE; nobody ever makes a node */
+#define OSH_DEVICE_WRITE 4u
+
+/* `aux` of an event DEVICE: the number as the kernel has it, and the kind in the bit that is left over. */
+#define OSH_DEVICE_AUX(is_char, major, minor)                                                      \
+	((__u32)(is_char) << 31 | ((major) & 0x7ffu) << 20 | ((minor) & 0xfffffu))
+
 /* HASH `names`: exact names, and names allocated under a wildcard. */
 struct osh_name_key {
 	__u32 id;			/* sandbox id */

@@ -248,15 +248,19 @@ static void dns(struct json *j, const struct osh_event_named *e, const struct oc
 static void subject(struct json *j, const struct osh_event_named *e, const struct ocsf_context *c,
 		    unsigned class_uid)
 {
+	char node[DEVICE_TEXT] = "";
+
 	json_key(j, class_uid == 1001 ? "file" : class_uid == 6002 ? "app" : "process");
 	json_obj(j);
 	if (class_uid == 1007)
 		json_kv_u64(j, "pid", e->ev.pid);
+	if (e->ev.kind == OSH_EV_DEVICE)
+		device_text(e->ev.aux, node);
 	json_kv_str(j, class_uid == 1007 ? "path" : "name",
-		    c->host[0] ? c->host
+		    c->host[0] ? c->host : node[0] ? node
 		    : class_uid == 1007 && c->program[0] ? c->program : c->sandbox);
 	if (class_uid == 1001)
-		json_kv_u64(j, "type_id", 1);
+		json_kv_u64(j, "type_id", !node[0] ? 1 : node[0] == 'c' ? 3 /* Character Device */ : 4);
 	json_end(j);
 	if (e->ev.kind == OSH_EV_SYSCALL) {
 		char name[CALLS_NAME];

@@ -47,6 +47,9 @@ static void put_target(struct buf *b, const struct asandbox *s, const struct osh
 		put_safe(b, name, sizeof(name));
 	} else if (v->kind == OSH_EV_TASK) {
 		buf_str(b, op_text(v->aux));
+	} else if (v->kind == OSH_EV_DEVICE) {
+		device_text(v->aux, name);
+		buf_str(b, name);
 	}
 }
 

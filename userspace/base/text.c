@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text.h"
 
+#include <stdio.h>
+
 #include "osh/abi.h"
 #include "own.h"
 
@@ -56,6 +58,11 @@ unsigned event_class(unsigned kind)
 const char *op_text(unsigned op)
 {
 	return op < ARRAY_SIZE(ops) ? ops[op] : "?";
+}
+
+void device_text(unsigned aux, char ret[DEVICE_TEXT])
+{
+	snprintf(ret, DEVICE_TEXT, "%c %u:%u", aux >> 31 ? 'c' : 'b', aux >> 20 & 0x7ff, aux & 0xfffff);
 }
 
 const char *taint_name(unsigned tainted)

@@ -203,6 +203,8 @@ static struct layer layers[] = {
 	ROW(0, "system calls", "BPF LSM: keys, kernel log", bpf_lsm, T(LSM), H(KEYALLOC), H(KEYUSE), H(SYSLOG))
 	ROW(0, "system calls", "BPF LSM: modules", bpf_lsm, T(LSM), H(MODREQ), H(READFILE), H(LOADDATA))
 	ROW(0, "system calls", "BPF LSM: namespaces, mounts", bpf_lsm, T(LSM), H(USERNS), H(MOUNT), H(MOVEMOUNT))
+	ROW(0, "devices", "mount view: the nodes of its /dev", mount_namespace, T(MOUNTS))
+	ROW(0, "devices", "cgroup device", cgroup_bpf, T(BPF), H(DEVICE))
 	ROW(0, "no more than its share", "cgroup limits of tasks and memory", net_namespace, T(TASKS), T(MEMORY))
 	ROW(0, "processes outside", "pid namespace", net_namespace, T(SPACES))
 	ROW(0, "processes outside", "seccomp allowlist", seccomp, T(SECCOMP))

@@ -172,6 +172,13 @@ bool kbpf_deny_has(const struct kbpf *k, const struct kbpf_sandbox *s);	/* was a
 int kbpf_run_enter(struct kbpf *k, const struct kbpf_sandbox *s, enum osh_run what, const char *path, int fd,
 		   struct err *e);
 
+/* Character devices that the sandbox may open, for its life; rights: OSH_DEVICE_*. */
+struct kbpf_device {
+	uint32_t major, minor, rights;
+};
+int kbpf_devices(struct kbpf *k, const struct kbpf_sandbox *s, const struct kbpf_device *devices, uint32_t n,
+		 struct err *e);
+
 /* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */
 int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *text, struct err *e);
 

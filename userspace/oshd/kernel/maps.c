@@ -57,6 +57,8 @@ const struct kmap_info kbpf_maps[KMAP_MAX] = {
 	[KMAP_RUN_INODES]   = { "run_inodes",   sizeof(struct osh_run_key), 4, AT(osh_run_key, id), -1, 1 << 12, 1 },
 	[KMAP_MAPPED]       = { "mapped",       sizeof(struct osh_mapped_key), 4,
 				AT(osh_mapped_key, id), -1, 1 << 12, 0 },
+	[KMAP_DEVICES]      = { "devices",      sizeof(struct osh_device_key), 4,
+				AT(osh_device_key, id), -1, 1 << 9, 1 },
 	[KMAP_EGRESS_PORTS] = { "egress_ports", sizeof(struct osh_eport_key), 4,
 				AT(osh_eport_key, id), AT(osh_eport_key, generation), 1 << 16, 1 },
 	[KMAP_EGRESS_ALLOW] = { "egress_allow", sizeof(struct osh_upstream_key), 4,

@@ -103,6 +103,19 @@ int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *te
 	return kbpf_put(k, s, KMAP_ENV_EXEMPT, &key, &one, 1, e);
 }
 
+int kbpf_devices(struct kbpf *k, const struct kbpf_sandbox *s, const struct kbpf_device *devices, uint32_t n,
+		 struct err *e)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < n; i++) {
+		struct osh_device_key key = { s->id, devices[i].major, devices[i].minor };
+
+		r = kbpf_put(k, s, KMAP_DEVICES, &key, &devices[i].rights, 1, e);
+	}
+	return r;
+}
+
 /* The value is the slot; the key is remembered so that clearing finds it. */
 int kbpf_egress_cgroup(struct kbpf *k, const struct kbpf_sandbox *s, uint64_t cgroup, struct err *e)
 {
