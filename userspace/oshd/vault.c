@@ -4,16 +4,15 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "own.h"
+#include "spawn.h"
 #include "vault_work.h"
 
 #define WAIT_MS 10000			/* it takes one or two */
@@ -69,8 +68,7 @@ _Noreturn static void child(const struct vault_job *j)
 static int do_job(const struct vault_job *j, struct err *e)
 {
 	_close_ int pidfd = -1;
-	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD };
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	pid_t pid = spawn_fork(&pidfd);
 
 	if (pid == 0)
 		child(j);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The package on a machine with systemd: installed, started, used by an unprivileged user, activated, watched, upgraded
-under living sandboxes, restored after a reboot, purged. Runs as root with systemd as process 1: in the virtual machine, and in
+under living sandboxes, restored after a reboot, purged; stored credentials behind the units' filters. Runs as root with systemd as process 1: in the virtual machine, and in
 namespaces by tests/system/test_service.py. Exit status 75 asks for a reboot; OSH_BOOT counts them from 1."""
 import glob
 import grp
@@ -9,15 +9,21 @@ import json
 import os
 import pwd
 import re
+import shutil
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+import osh  # noqa: E402
+from keys_world import KeysWorld, holders  # noqa: E402
 from lib import ROOT, Tap, run  # noqa: E402
 
+osh.REAL = "/usr/libexec/osh"       # whose processes are searched: those that are installed
 t = Tap()
 USER = "ann"
+KEY, KEY2 = "acme-live-4eC39HqLyjWDarjtT1zdp7dc", "acme-live-Zx81kLmNoPqRsTuVwXyZ0123"
+DROP_IN = "/run/systemd/system/oshd.service.d"
 PATIENCE = 240                      # for what hangs
 BUS = ["org.osh.Manager1", "/org/osh/Manager1", "org.osh.Manager1"]
 PTRACE, CLOCK_SETTIME, SETHOSTNAME = 101, 227, 170
@@ -129,6 +135,82 @@ def activation():
     t.ok(rc != 0, "the bus takes no call that changes anything", out, err)
 
 
+def upstream(w):
+    """The operator's word where hosts are: a drop-in. What it names lies where the unit sees it."""
+    os.makedirs("/etc/osh-test", exist_ok=True)
+    os.makedirs(DROP_IN, exist_ok=True)
+    shutil.copy(w.hosts, "/etc/osh-test/hosts")
+    shutil.copy(w.anchor, "/etc/osh-test/ca.pem")
+    with open(DROP_IN + "/test.conf", "w") as f:
+        f.write("[Service]\nExecStart=\nExecStart=/usr/libexec/osh/oshd --launcher /run/osh/launcher "
+                "--upstream-hosts /etc/osh-test/hosts --upstream-ca /etc/osh-test/ca.pem\n")
+
+
+def anew(what):
+    sh("systemctl", "daemon-reload")
+    rc, _, err = sh("systemctl", "restart", "oshd")
+    t.ok(rc == 0 and prop("oshd", "ActiveState") == "active", what, err, journal())
+
+
+def own(name, text):
+    """A file of the user's in the user's home."""
+    path = os.path.join(home(), name)
+    with open(path, "w") as f:
+        f.write(text)
+    shutil.chown(path, USER, USER)
+    return path
+
+
+def asks(w, what, key, more=""):
+    """A run that sends one request with the stored provider, and then searches all that it can read."""
+    w.api.seen.clear()
+    policy = own("policy.yaml", w.policy("  api:\n    endpoints: [{host: api.acme.example, port: 443}]\n    binaries: [{path: /usr/bin/curl}]\n"))
+    rc, out, err = as_user("oshctl", "run", "-p", policy, "--provider", "acme", "--", "sh", "-c",
+                           f'echo "$ACME_KEY"; curl -sS -m 200 -H "x-api-key: $ACME_KEY" https://api.acme.example/x; {more or "true"}')
+    t.ok(rc == 0 and out.startswith("osh-acme-") and w.came("x-api-key") == [key], what, rc, out, err, w.api.seen, journal())
+    return out
+
+
+def stored():
+    """A stored credential behind the unit's filters: sealed, opened and given to an egress by children of oshd."""
+    with KeysWorld() as w:
+        upstream(w)
+        anew("oshd starts with hosts of the operator's")
+        key = own("acme.key", KEY + "\n")
+        rc, out, err = as_user("oshctl", "provider", "create", "acme", "--type", "generic", "--host", "api.acme.example", "--env", "ACME_KEY",
+                               "--header", "x-api-key", "--from-file", key)
+        t.ok(rc == 0, "a user stores a credential", out, err, journal())
+        os.unlink(key)
+        own("search.py", open(w.search).read())
+        out = asks(w, "a run uses it: upstream gets the key", KEY, f"python3 search.py <<E\n{KEY[::-1]}\nE")
+        t.ok("found []" in out, "and it is nowhere in the sandbox", out)
+        t.ok(holders(KEY) == set(), "nor in any process of osh's that is left", holders(KEY))
+        as_credential(w)
+        rc, out, err = as_user("oshctl", "provider", "rotate", "acme", "--from-file", own("acme.key", KEY2 + "\n"))
+        t.ok(rc == 0, "it is rotated", out, err, journal())
+        asks(w, "the next run goes with the new one", KEY2)
+        rc, out, err = as_user("oshctl", "provider", "delete", "acme")
+        t.ok(rc == 0, "and deleted", out, err)
+    shutil.rmtree(DROP_IN)
+    shutil.rmtree("/etc/credstore.encrypted", ignore_errors=True)
+    shutil.rmtree("/etc/osh-test")
+    anew("oshd starts as it was installed")
+
+
+def as_credential(w):
+    """The commands of docs/providers.md, with the key of this machine."""
+    if sh("systemd-detect-virt", "--container")[0] == 0:
+        return t.skip("the key as a credential of systemd's", "a systemd in namespaces gives its services none; the virtual machine's does")
+    sealed = "/etc/credstore.encrypted/osh.provider-key"
+    os.makedirs(os.path.dirname(sealed), mode=0o700, exist_ok=True)
+    rc, _, err = sh("systemd-creds", "encrypt", "--with-key=host", "--name=osh.provider-key", "/var/lib/osh/provider.key", sealed)
+    os.unlink("/var/lib/osh/provider.key")
+    t.ok(rc == 0, "the key becomes a credential of systemd's", err)
+    anew("oshd starts with it")
+    asks(w, "which opens what was sealed before", KEY)
+    t.ok(not os.path.exists("/var/lib/osh/provider.key"), "and no key is left on disk as it is")
+
+
 class Living:
     """A sandbox with a command that waits for a line, and one that was created: both have to notice nothing."""
 
@@ -210,6 +292,7 @@ if os.environ.get("OSH_BOOT", "1") == "1":
     on_record()
     confinement()
     activation()
+    stored()
     living = Living()
     watchdog(living)
     upgrade(living)
