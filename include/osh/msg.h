@@ -78,6 +78,8 @@ enum osh_msg_type {
 	/* oshd <-> osh-egress again; what is added comes last, since a number outlives a daemon */
 	OSH_MSG_EGRESS_CREDS,		/* struct osh_msg_reload; fds: set of credentials (osh/creds.h), or an empty memfd */
 	OSH_MSG_EGRESS_TAKEN,		/* struct osh_msg_reloaded: requests go by it; or code, and the former one stays */
+	/* oshd -> osh-launch again */
+	OSH_MSG_PROBE,			/* struct osh_msg_id, id 0; fds: where `oshd --probe` writes its rows (osh/probe.h) */
 	OSH_MSG_MAX
 };
 

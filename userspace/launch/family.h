@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processes that osh-launch has started: sandboxes (their pid 1), egresses, and what walks into a sandbox. */
+/* The processes that osh-launch has started: sandboxes (their pid 1), egresses, what walks into a sandbox, and probings. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum kin_kind { KIN_SANDBOX, KIN_EGRESS, KIN_FOLLOW };
+enum kin_kind { KIN_SANDBOX, KIN_EGRESS, KIN_FOLLOW, KIN_PROBE };
 enum kin_state {
 	KIN_PREPARING,			/* builds its sandbox */
 	KIN_PREPARED,			/* waits for OSH_MSG_GO */

@@ -17,7 +17,7 @@
 #define MFD_EXEC 0x10u
 #endif
 
-static int open_beside(const char *name, struct err *e)
+int program_open(const char *name, struct err *e)
 {
 	char path[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -37,7 +37,7 @@ static int open_beside(const char *name, struct err *e)
 
 int program_copy(const char *name, int *ret_fd, struct err *e)
 {
-	_close_ int from = open_beside(name, e), to = -1;
+	_close_ int from = program_open(name, e), to = -1;
 	struct stat st;
 	off_t at = 0;
 

@@ -9,3 +9,6 @@
  * and the kernel makes it undumpable.
  */
 int program_copy(const char *name, int *ret_fd, struct err *e);
+
+/* One of osh's own programs, from the directory that osh-launch lies in: a descriptor. */
+int program_open(const char *name, struct err *e);

@@ -19,6 +19,7 @@
 #include "follow.h"
 #include "idmap.h"
 #include "own.h"
+#include "probing.h"
 #include "program.h"
 #include "start.h"
 
@@ -295,6 +296,22 @@ static void on_forget(struct server *s, struct chan_in *in)
 	mounts_done(&none);
 }
 
+/* What it finds goes past us. Where none can be started, oshd sees the end of its pipe. */
+static void on_probe(struct server *s, struct chan_in *in)
+{
+	struct kin *k = kin_new(&s->family, KIN_PROBE, 0);
+	struct err e = { 0 };
+
+	if (!k)
+		return;
+	(void)probing_start(in->fds[0], &k->pid, &k->pidfd, &e);
+	kin_running(&s->family, k);
+	if (!e.code && watch(s, k->pidfd, &k->on_exit) >= 0)
+		return;
+	fprintf(stderr, "osh-launch: %s\n", e.code ? e.text : "a probing cannot be watched");
+	give_up(s, k);
+}
+
 static const struct {
 	unsigned type;
 	size_t size;
@@ -308,6 +325,7 @@ static const struct {
 	{ OSH_MSG_FORGET, sizeof(struct osh_msg_id), 0, on_forget },
 	{ OSH_MSG_MOUNT, sizeof(struct osh_msg_mount), 1, on_mount },
 	{ OSH_MSG_ROUTES, sizeof(struct osh_msg_routes), OSH_RFD_MAX, on_routes },
+	{ OSH_MSG_PROBE, sizeof(struct osh_msg_id), 1, on_probe },
 };
 
 /* Of a former osh-launch, which was killed. */

@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Doctor: what `oshd --probe` finds, a child with our rights and limits and nothing else of ours. One at a time, and
- * who asks again within a minute hears the same: a probing loads every program, and anybody may ask.
+ * Doctor: what `oshd --probe` finds, which osh-launch starts: what confines oshd as a service refuses what a sandbox is
+ * made of. One at a time, and who asks again within a minute hears the same: a probing loads every program, and anybody
+ * may ask.
  */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "launcher.h"
 #include "manager.h"
 #include "methods.h"
 #include "osh/probe.h"
 #include "own.h"
 #include "sandbox.h"
-#include "spawn.h"
 
 #define FRESH_S 60
 #define LATE_US (180ull * 1000000)	/* it has shorter limits of its own */
 #define WAITING 256
-#define CHILD_FD 3
 
 struct doctor {
 	struct daemon *d;
@@ -29,9 +27,7 @@ struct doctor {
 	time_t when;			/* CLOCK_MONOTONIC; 0 = never */
 	sd_bus_message *waiting[WAITING];
 	unsigned n_waiting;
-	sd_event_source *input, *late;
-	pid_t pid;
-	int pidfd;
+	sd_event_source *input, *late;	/* NULL = none is under way */
 };
 
 static time_t now(void)
@@ -76,8 +72,6 @@ static void finish(struct doctor *x)
 {
 	x->input = sd_event_source_disable_unref(x->input);
 	x->late = sd_event_source_disable_unref(x->late);
-	spawn_reap(x->pid, &x->pidfd, 0);	/* what still runs has closed its pipe, or is late */
-	x->pid = 0;
 	x->when = now();
 	for (unsigned i = 0; i < x->n_waiting; i++) {
 		if (answer(x, x->waiting[i]) < 0)
@@ -123,7 +117,6 @@ static int watch(struct doctor *x, int *fd)
 
 static int start(struct doctor *x, struct err *e)
 {
-	char *argv[] = { (char *)"oshd", (char *)"--probe", NULL };
 	_close_ int in = -1, out = -1;
 	int both[2], r;
 
@@ -134,15 +127,13 @@ static int start(struct doctor *x, struct err *e)
 	if (fcntl(in, F_SETFL, O_NONBLOCK) < 0)
 		return fail(e, errno, "pipe: %s", strerror(errno));
 	x->bytes = 0;
-	r = spawn_role(x->d->libexec_fd, argv[0], argv, &out, 1, &x->pid, &x->pidfd, e);
+	r = launcher_probe(x->d, out, e);
 	if (r < 0)
 		return r;
 	r = watch(x, &in);
 	if (r >= 0)
 		return 0;
 	x->input = sd_event_source_disable_unref(x->input);
-	spawn_reap(x->pid, &x->pidfd, 0);
-	x->pid = 0;
 	return fail(e, -r, "watch the probing: %s", strerror(-r));
 }
 
@@ -155,13 +146,12 @@ int on_doctor(const struct caller *who, sd_bus_message *m, struct err *e)
 		if (!x)
 			return fail(e, ENOMEM, "out of memory");
 		x->d = who->d;
-		x->pidfd = -1;
 	}
-	if (!x->pid && x->when && now() - x->when < FRESH_S)
+	if (!x->input && x->when && now() - x->when < FRESH_S)
 		return answer(x, m) < 0 ? fail(e, EIO, "the answer was lost") : 0;
 	if (x->n_waiting == WAITING)
 		return fail(e, EAGAIN, "too many wait for the same answer: ask again");
-	if (!x->pid) {
+	if (!x->input) {
 		int r = start(x, e);
 
 		if (r < 0)
@@ -179,8 +169,6 @@ void doctor_close(struct daemon *d)
 		return;
 	sd_event_source_disable_unref(x->input);
 	sd_event_source_disable_unref(x->late);
-	if (x->pid)
-		spawn_reap(x->pid, &x->pidfd, 0);
 	for (unsigned i = 0; i < x->n_waiting; i++)
 		sd_bus_message_unref(x->waiting[i]);
 	free(x);

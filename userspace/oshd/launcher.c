@@ -356,6 +356,13 @@ int launcher_programs(struct daemon *d, uint32_t id, const int *fds, uint32_t n,
 	return 0;
 }
 
+int launcher_probe(struct daemon *d, int out_fd, struct err *e)
+{
+	struct osh_msg_id m = { 0 };
+
+	return send_to(d, OSH_MSG_PROBE, &m, sizeof(m), &out_fd, 1, e);
+}
+
 int launcher_forget(struct daemon *d, uint32_t id, struct err *e)
 {
 	struct osh_msg_id m = { .id = id };

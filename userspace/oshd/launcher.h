@@ -31,3 +31,6 @@ int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH
 		   struct err *e);
 int launcher_programs(struct daemon *d, uint32_t id, const int *fds, uint32_t n, struct err *e);
 int launcher_forget(struct daemon *d, uint32_t id, struct err *e);
+
+/* Starts an `oshd --probe`, which writes to out_fd (osh/probe.h) and ends. */
+int launcher_probe(struct daemon *d, int out_fd, struct err *e);

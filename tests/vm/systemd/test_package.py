@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The package on a machine with systemd: installed, started, used by an unprivileged user, activated, watched, upgraded
-under living sandboxes, restored after a reboot, purged; stored credentials behind the units' filters. Runs as root with systemd as process 1: in the virtual machine, and in
+under living sandboxes, restored after a reboot, purged; stored credentials and doctor behind the units' filters. Runs as root with systemd as process 1: in the virtual machine, and in
 namespaces by tests/system/test_service.py. Exit status 75 asks for a reboot; OSH_BOOT counts them from 1."""
 import glob
 import grp
@@ -36,6 +36,10 @@ if open("/proc/1/comm").read() != "systemd\n":
 def sh(*cmd, timeout=PATIENCE, **kw):
     rc, out, err = run(list(cmd), timeout=timeout, **kw)
     return rc, out.strip(), err.strip()
+
+
+def in_namespaces():
+    return sh("systemd-detect-virt", "--container")[0] == 0
 
 
 def prop(unit, name):
@@ -135,6 +139,16 @@ def activation():
     t.ok(rc != 0, "the bus takes no call that changes anything", out, err)
 
 
+def doctor():
+    rc, out, err = as_user("oshctl", "doctor", "--json")
+    found = json.loads(out or "{}")
+    lacks = [(f["name"], f["state"], f["note"]) for f in found.get("features", []) if f["weight"] == "needed" and f["state"] != "works"]
+    t.ok(found and not lacks and not found["unasked"], "doctor finds through the service what sandboxes start with", rc, err, lacks)
+    missing = {p["promise"] for p in found.get("promises", []) if p["state"] != "kept"}
+    # Namespaces on a machine with cgroup v1 have no controllers of v2.
+    t.ok(missing <= ({"no more than its share"} if in_namespaces() else set()), "and every promise is kept", *[p for p in found.get("promises", []) if p["promise"] in missing])
+
+
 def upstream(w):
     """The operator's word where hosts are: a drop-in. What it names lies where the unit sees it."""
     os.makedirs("/etc/osh-test", exist_ok=True)
@@ -199,7 +213,7 @@ def stored():
 
 def as_credential(w):
     """The commands of docs/providers.md, with the key of this machine."""
-    if sh("systemd-detect-virt", "--container")[0] == 0:
+    if in_namespaces():
         return t.skip("the key as a credential of systemd's", "a systemd in namespaces gives its services none; the virtual machine's does")
     sealed = "/etc/credstore.encrypted/osh.provider-key"
     os.makedirs(os.path.dirname(sealed), mode=0o700, exist_ok=True)
@@ -292,6 +306,7 @@ if os.environ.get("OSH_BOOT", "1") == "1":
     on_record()
     confinement()
     activation()
+    doctor()
     stored()
     living = Living()
     watchdog(living)
