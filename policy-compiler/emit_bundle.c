@@ -128,7 +128,8 @@ static void put_fs(struct out *o, const struct fs_entry *f)
 
 static void put_static(struct out *o, const struct policy *p)
 {
-	const struct resources *r = &p->resources;
+	struct osh_b_limits limits = { 0 };
+	bool any = false;
 
 	for EACH (struct fs_entry, f, &p->fs)
 		put_fs(o, f);
@@ -137,8 +138,12 @@ static void put_static(struct out *o, const struct policy *p)
 	if (p->exec.mode == OSH_EXEC_STRICT)
 		for EACH (struct program, prog, &p->exec.allow)
 			out_put(o, OSH_SEC_EXEC, &(struct osh_b_exec){ out_str(o, prog->path), 0 });
-	if (r->cpu_milli || r->memory || r->pids)
-		out_put(o, OSH_SEC_LIMITS, &(struct osh_b_limits){ r->memory, r->cpu_milli, r->pids });
+	for (int i = 0; i < OSH_RESOURCES; i++) {
+		limits.amount[i] = p->resources.amount[i];
+		any |= limits.amount[i] != 0;
+	}
+	if (any)
+		out_put(o, OSH_SEC_LIMITS, &limits);
 }
 
 static void put_upstream(struct out *o, const struct table_host *h, const struct claim *c)

@@ -157,10 +157,7 @@ struct exec_policy {
 
 struct resources {			/* 0 = no limit asked for */
 	struct place at;
-	uint32_t cpu_milli;		/* thousandths of a processor */
-	uint64_t memory;		/* bytes */
-	uint32_t pids, files;
-	uint32_t wall_s;
+	uint64_t amount[OSH_RESOURCES];	/* by enum osh_resource */
 };
 
 struct gpu {

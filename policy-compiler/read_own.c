@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sections of osh's own: resources, gpu, credentials, inference, process.exec. */
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "amount.h"
 #include "own.h"
 #include "program.h"
 #include "schema.h"
@@ -13,110 +12,34 @@ static bool scalar(struct reader *r, const struct node *n)
 	return want_kind(r, n, NODE_SCALAR);
 }
 
-static void bad_amount(struct reader *r, const struct node *n, const char *want)
-{
-	diag_add(r->d, DIAG_VALUE, n->at, NULL, "'%.40s' is no %s", n->text, want);
-}
-
-/* Digits, at most `digits` of them; what follows is in *ret_rest. */
-static bool whole(const char *s, size_t digits, uint64_t *ret, const char **ret_rest)
-{
-	size_t n = strspn(s, "0123456789");
-
-	if (!n || n > digits)
-		return false;
-	*ret = strtoull(s, NULL, 10);
-	*ret_rest = s + n;
-	return true;
-}
-
-/* "2", "0.5", "250m": thousandths of a processor. */
-static void read_cpu(struct reader *r, const struct node *n, void *obj)
+static void read_amount(struct reader *r, const struct node *n, void *obj)
 {
 	struct resources *to = obj;
-	uint64_t v, part = 0;
-	const char *rest;
+	enum osh_resource what = 0;
+	char why[AMOUNT_WHY];
+	uint32_t count;
 
-	if (!scalar(r, n))
-		return;
-	if (!whole(n->text, 6, &v, &rest)) {
-		bad_amount(r, n, "number of processors such as \"2\", \"0.5\" or \"250m\"");
+	while (strcmp(amounts[what].key, n->key->text))	/* its row below has brought us here */
+		what++;
+	if (amounts[what].kind == COUNT) {
+		if (read_uint(r, n, (uint32_t)amounts[what].least, (uint32_t)amounts[what].most, &count))
+			to->amount[what] = count;
 		return;
 	}
-	if (!strcmp(rest, "m")) {
-		to->cpu_milli = (uint32_t)v;
-		rest++;
-	} else {
-		unsigned unit = 100;
-
-		if (*rest == '.' && rest[1])
-			for (rest++; isdigit((unsigned char)*rest) && unit; rest++, unit /= 10)
-				part += (unsigned)(*rest - '0') * unit;
-		to->cpu_milli = (uint32_t)(v * 1000 + part);
-	}
-	if (*rest || !to->cpu_milli)
-		bad_amount(r, n, "number of processors such as \"2\", \"0.5\" or \"250m\"");
+	if (scalar(r, n) && !amount_read(what, n->text, &to->amount[what], why))
+		diag_add(r->d, DIAG_VALUE, n->at, NULL, "'%.40s' %s", n->text, why);
 }
 
-static void read_memory(struct reader *r, const struct node *n, void *obj)
-{
-	static const struct {
-		const char *suffix;
-		uint64_t unit;
-	} units[] = {
-		{ "", 1 },	       { "Ki", 1ull << 10 }, { "Mi", 1ull << 20 }, { "Gi", 1ull << 30 },
-		{ "Ti", 1ull << 40 },  { "K", 1000 },	     { "M", 1000000 },	   { "G", 1000000000 },
-	};
-	struct resources *to = obj;
-	const char *rest;
-	uint64_t v;
-
-	if (!scalar(r, n))
-		return;
-	if (whole(n->text, 6, &v, &rest) || (whole(n->text, 15, &v, &rest) && !*rest))
-		for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-			if (!strcmp(rest, units[i].suffix))
-				to->memory = v * units[i].unit;
-	if (!to->memory)
-		bad_amount(r, n, "size such as 4Gi or 512Mi");
-}
-
-static void read_pids(struct reader *r, const struct node *n, void *obj)
-{
-	(void)read_uint(r, n, 1, 4194304, &((struct resources *)obj)->pids);
-}
-
-static void read_files(struct reader *r, const struct node *n, void *obj)
-{
-	(void)read_uint(r, n, 3, 1048576, &((struct resources *)obj)->files);
-}
-
-static void read_wall(struct reader *r, const struct node *n, void *obj)
-{
-	static const char suffixes[] = "smhd";
-	static const uint32_t seconds[] = { 1, 60, 3600, 86400 };
-	struct resources *to = obj;
-	const char *rest, *unit;
-	uint64_t v;
-
-	if (!scalar(r, n))
-		return;
-	if (whole(n->text, 4, &v, &rest) && *rest && !rest[1] && (unit = strchr(suffixes, *rest)))
-		to->wall_s = (uint32_t)v * seconds[unit - suffixes];
-	if (!to->wall_s)
-		bad_amount(r, n, "time such as 2h, 30m or 90s");
-}
-
-/* clang-format off */
+#define TYPE_PROCESSORS "amount"
+#define TYPE_BYTES "amount"
+#define TYPE_TIME "amount"
+#define TYPE_COUNT "number"
 const struct field resource_fields[] = {
-	{ "cpu",    read_cpu,    FIELD_KEPT,   0, "amount",                    "processors: 2, 0.5 or 250m" },
-	{ "memory", read_memory, FIELD_KEPT,   0, "amount",                 "bytes: 4Gi, 512Mi" },
-	{ "pids",   read_pids,   FIELD_KEPT,   0, "number",                 "tasks" },
-	{ "files",  read_files,  FIELD_PARSED, 0, "number",                 "open files of one process" },
-	{ "wall",   read_wall,   FIELD_PARSED, 0, "amount",                 "time until the sandbox ends: 2h, 30m, 90s" },
+#define RESOURCE(id, key, kind, least, most, text) { key, read_amount, FIELD_KEPT, 0, TYPE_##kind, text },
+#include "osh/resources.def"
+#undef RESOURCE
 	{ 0 }
 };
-/* clang-format on */
 
 void read_resources(struct reader *r, const struct node *n, void *obj)
 {

@@ -73,11 +73,17 @@ struct osh_b_meta {
 	uint32_t pad;
 };
 
+enum osh_resource {
+#define RESOURCE(id, key, kind, least, most, text) OSH_RES_##id,
+#include "osh/resources.def"
+#undef RESOURCE
+	OSH_RESOURCES
+};
+#define OSH_RESOURCES_ROOM 16		/* so that one more of them is no other layout */
+
 /* 0 = what every sandbox gets. */
 struct osh_b_limits {
-	uint64_t memory;		/* bytes */
-	uint32_t cpu_milli;		/* thousandths of a processor */
-	uint32_t pids;			/* tasks */
+	uint64_t amount[OSH_RESOURCES_ROOM];	/* by enum osh_resource; the rest is 0 */
 };
 
 enum osh_b_fs_mode { OSH_FS_RO, OSH_FS_RW, OSH_FS_DENY };
@@ -245,7 +251,7 @@ struct osh_b_unix {
 
 _Static_assert(sizeof(struct osh_bundle_header) == 80, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_meta) == 48, "bundle ABI");
-_Static_assert(sizeof(struct osh_b_limits) == 16, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_limits) == 128 && OSH_RESOURCES <= OSH_RESOURCES_ROOM, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_cidr) == 24, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_upstream) == 32, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_l7) == 80, "bundle ABI");

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "osh/abi.h"
+#include "osh/bundle.h"
 #include "osh/limits.h"
 
 #define OSH_MSG_FDS 24			/* most descriptors in one message */
@@ -140,6 +141,7 @@ struct osh_msg_launch {
 	uint32_t next_net6[4];		/* probably of the next one, to make ahead; 0 = unknown */
 	char name[OSH_SANDBOX_NAME];	/* also the host name inside */
 	char workdir[1024];		/* absolute path of OSH_LFD_WORKDIR as the caller names it */
+	uint64_t files, disk;		/* resources of it; 0 = the usual */
 	uint64_t off;			/* test builds only: layers to leave out, OSH_OFF_* */
 };
 #define OSH_LAUNCH_TRUST 2u		/* its egress may look into TLS: its programs are to trust it */
@@ -385,6 +387,7 @@ struct osh_msg_stored {
 	uint32_t flags;			/* OSH_STORED_* */
 	uint64_t cgroup, egress_cgroup, netns;
 	uint32_t net6[4];
+	uint64_t amount[OSH_RESOURCES_ROOM];	/* what it may take, by enum osh_resource */
 	char name[OSH_SANDBOX_NAME];
 };
 #define OSH_STORED_LOG 1u

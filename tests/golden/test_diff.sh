@@ -60,6 +60,11 @@ s|/opt/\*/bin|/opt/?/bin|
 s|enforcement: enforce|enforcement: audit|
 $aprocess: {env: {pass: [TERM]}}
 $aresources: {pids: 7}
+$aresources: {swap: 1Gi}
+$aresources: {io_weight: 7}
+$aresources: {files: 70}
+$aresources: {disk: 1Gi}
+$aresources: {wall: 7s}
 $aprocess: {run_as_user: 1000}
 $aprocess: {env: {set: {A: "b"}}}
 $agpu: {count: 1}

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -121,6 +122,94 @@ def t_cpu(t, d, _):
     box.ctl("delete", "-f")
 
 
+def files_of(d, controller, name, v2_name):
+    """The files of that controller of this instance's sandboxes."""
+    at = v1(controller)
+    return glob.glob(f"{at}/**/osh.{d.cgroup()}.*/{name}", recursive=True) if at else \
+        glob.glob(f"/sys/fs/cgroup/osh.slice/{d.cgroup()}/box/*/{v2_name}")
+
+
+def t_swap(t, d, _):
+    """Its number is what counts here: a host may have no swap at all."""
+    def said():
+        return {open(f).read().strip() for f in files_of(d, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max")}
+    if not said():
+        t.skip("swap", "no controller counts swap here")
+        return
+    box = Box(d, "swap", BASE_POLICY + "resources: {memory: 64Mi, swap: 32Mi}\n")
+    want = str((96 if v1("memory") else 32) << 20)
+    t.ok(box.made[0] == 0 and want in said(), "memory and swap have each their size", box.made, said())
+    box.ctl("delete", "-f")
+    if not v1("memory"):
+        t.ok(said() == {"0"}, "and who asks for none has none", said())
+
+
+def t_io(t, d, _):
+    box = Box(d, "io", BASE_POLICY + "resources: {io_weight: 50}\n")
+    if box.made[0]:
+        t.ok("resources.io_weight" in box.made[2] and "io" in box.made[2], "a weight that nobody heeds is refused by name", box.made)
+        return
+    said = [open(f).read().split()[-1] for n, m in (("blkio.bfq.weight", "io.weight"), ("blkio.weight", "io.bfq.weight"))
+            for f in files_of(d, "blkio", n, m)]
+    t.ok("50" in said, "half the usual share of a disk", said)
+    box.ctl("delete", "-f")
+
+
+def t_files(t, d, other):
+    box = Box(d, "files", BASE_POLICY + "resources: {files: 40}\n")
+    rc, out, err = box.exec("python3", "-c", "import os\nn = []\ntry:\n while True: n.append(os.dup(0))\n"
+                            "except OSError as e: print(len(n) + 3, e.errno)")
+    t.ok(rc == 0 and out.split()[1:] == ["24"] and 36 <= int(out.split()[0]) <= 40, "a process opens no more files than it may",
+         rc, out, err, box.made)
+    rc, out, err = box.exec("sh", "-c", "ulimit -Hn; ulimit -n 41")
+    t.ok(out.split()[:1] == ["40"] and rc, "nor allows itself more", rc, out, err)
+    many = [subprocess.Popen([OSHCTL, "sandbox", "exec", "--socket", d.bus, "-T", "files", "--", "sh", "-c", "echo up; read x"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(20)]
+    said = [p.stdout.readline() for p in many]
+    for p in many:
+        p.communicate("\n")
+    t.ok(said == ["up\n"] * 20, "osh-init itself has what it needs, for twenty sessions at once", said)
+    rc, out, _ = other.exec("sh", "-c", "ulimit -n")
+    t.ok(rc == 0 and out != "40\n", "and another sandbox has its own", out)
+    box.ctl("delete", "-f")
+
+
+def t_disk(t, d, other):
+    box = Box(d, "disk", BASE_POLICY + "resources: {disk: 8Mi}\n")
+    rc, out, err = box.exec("sh", "-c", "head -c 6M /dev/zero >/tmp/a; head -c 6M /dev/zero >/dev/shm/b; stat -c %s /tmp/a /dev/shm/b")
+    a, b = (int(x) for x in (out.split() + ["0", "0"])[:2])
+    t.ok(a == 6 << 20 and 0 < b <= 2 << 20 and "No space left" in err, "one size for all private trees", rc, out, err, box.made)
+    rc, out, _ = box.exec("sh", "-c", "rm /tmp/a; head -c 5M /dev/zero >/tmp/c && echo room")
+    t.ok(rc == 0 and out == "room\n", "and what is removed is free again", rc, out)
+    others_work(t, d, other, "a disk that is full")
+    box.ctl("delete", "-f")
+
+
+def t_wall(t, d, other):
+    box = Box(d, "wall", BASE_POLICY + "resources: {wall: 2s}\n", "sh", "-c", "trap '' TERM; while :; do sleep 1; done")
+    got = until(lambda: box.get().get("state") == "stopped" and box.get(), 60)
+    t.ok(got and "resources.wall" in got.get("reason", ""), "a sandbox ends when its time is over, also one that ignores SIGTERM",
+         box.made, got)
+    rc, _, err = box.ctl("start")
+    t.ok(rc == 0 and until(lambda: box.get().get("state") == "stopped", 60), "a start gives it the same time again", rc, err)
+    box.ctl("delete", "-f")
+    w = d.work
+    policy = w.write("wall.yaml", BASE_POLICY + "resources: {wall: 1s}\n")
+    rc, _, err = run([OSHCTL, "run", "-p", policy, "--workdir", w.work, "--", "sleep", "1000"], LIMIT)
+    t.ok(rc == 143 and "resources.wall" in err, "so does a run without a resident oshd", rc, err)
+    others_work(t, d, other, "one whose time was over")
+
+
+def t_wall_kept(t, d, _):
+    """kill -9 of oshd: the time goes on, from the start of the sandbox on."""
+    box = Box(d, "kept", BASE_POLICY + "resources: {wall: 1s}\n", "sleep", "1000")
+    os.kill(d.p.pid, signal.SIGKILL)
+    d.p.wait()
+    d.start()
+    t.ok(until(lambda: box.get().get("state") == "stopped", 60), "the next oshd ends what is over its time", box.made, d.errors())
+    box.ctl("delete", "-f")
+
+
 def t_fixed(t, d, other):
     w = d.work
     policy = w.write("more.yaml", BASE_POLICY + "resources: {pids: 9000}\n")
@@ -165,7 +254,7 @@ def main():
         with Daemon(w) as d:
             other = Box(d, "other", BASE_POLICY)
             t.ok(other.made[0] == 0, "a sandbox to compare with", *other.made)
-            for case in (t_defaults, t_forks, t_memory, t_cpu, t_fixed, t_kept):
+            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_wall, t_wall_kept, t_fixed, t_kept):
                 case(t, d, other)
         t.ok(not left(d.cgroup()), "nothing is left behind", *left(d.cgroup()))
         t_missing(t, w)

@@ -25,6 +25,7 @@ static const char policy[] =
 	"version: 1\n"
 	"filesystem_policy: {include_workdir: true, read_only: [/usr], read_write: [/tmp]}\n"
 	"process: {run_as_user: 1000, env: {pass: [TERM], set: {CI: \"1\"}}}\n"
+	"resources: {cpu: 2, memory: 1Gi, files: 64, wall: 1h}\n"
 	"network: [{host: api.example.com}, {host: 1.1.1.1, port: 53}]\n"
 	"network_policies:\n"
 	"  r:\n"
@@ -81,6 +82,38 @@ static int try_open(const char *p, size_t n)
 		bundle_walk(&b);
 	free(copy);
 	return r;
+}
+
+/* An amount beyond its bounds, one that nobody knows, and none at all: with a right hash all are refused. */
+static void refuses_amounts(void **state)
+{
+	static const struct {
+		int at;
+		uint64_t amount;
+	} bad[] = { { OSH_RES_CPU, 9 }, { OSH_RES_FILES, 15 }, { OSH_RES_FILES, 1048577 }, { OSH_RES_MEMORY, UINT64_MAX },
+		    { OSH_RES_IO_WEIGHT, 10001 }, { OSH_RESOURCES, 1 }, { OSH_RESOURCES_ROOM - 1, 1 } };
+	struct buf b = compiled();
+	struct bundle o;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i <= ARRAY_SIZE(bad); i++) {
+		struct buf copy = { 0 };
+		uint64_t *amount;
+
+		buf_put(&copy, b.p, b.n);
+		assert_int_equal(bundle_open_mem(&o, copy.p, copy.n, &e), 0);
+		amount = (uint64_t *)(void *)(copy.p + ((const char *)o.limits - copy.p));
+		if (i < ARRAY_SIZE(bad))
+			amount[bad[i].at] = bad[i].amount;
+		else
+			memset(amount, 0, sizeof(struct osh_b_limits));
+		rehash(copy.p, copy.n);
+		if (bundle_open_mem(&o, copy.p, copy.n, &e) != -EBADMSG || !strstr(e.text, "limit"))
+			fail_msg("%zu: accepted", i);
+		buf_done(&copy);
+	}
+	buf_done(&b);
 }
 
 static void accepts_what_the_compiler_writes(void **state)
@@ -199,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts_what_the_compiler_writes),
+		cmocka_unit_test(refuses_amounts),
 		cmocka_unit_test(refuses_every_flip),
 		cmocka_unit_test(flips_with_a_right_hash_stay_consistent),
 		cmocka_unit_test(refuses_every_cut),

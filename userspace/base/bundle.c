@@ -72,8 +72,8 @@ static int take_section(struct bundle *b, const struct osh_bundle_section *s, ui
 		return fail(e, EBADMSG, "bundle: section type %u unknown or out of order", s->type);
 	row = &rows[s->type];
 	if (s->entry != row->entry)
-		return fail(e, EBADMSG, "bundle: %s entries are %u bytes, want %u", row->name,
-			    s->entry, row->entry);
+		return fail(e, EBADMSG, "bundle: %s entries are %u bytes, want %u; another osh compiled it: compile "
+			    "the policy again", row->name, s->entry, row->entry);
 	if (s->count < row->min || s->count > row->max)
 		return fail(e, EBADMSG, "bundle: %u %s, at most %u", s->count, row->name, row->max);
 	if (start % 8 || start < *end || start - *end >= 8 || stop > b->size)

@@ -51,6 +51,8 @@ int bundle_open_mem(struct bundle *b, const void *p, size_t n, struct err *e);
 int bundle_open_fd(struct bundle *b, int fd, struct err *e);
 void bundle_done(struct bundle *b);	/* unmaps; safe on a zeroed struct */
 
+bool bundle_amount_ok(enum osh_resource what, uint64_t amount);	/* 0, or within its bounds */
+
 /* Does some rule look inside TLS? Then the sandbox has a certificate authority of its own. */
 static inline bool bundle_opens_tls(const struct bundle *b)
 {

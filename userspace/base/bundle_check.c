@@ -111,11 +111,29 @@ static int check_meta(const struct bundle *b, struct err *e)
 	return 0;
 }
 
+bool bundle_amount_ok(enum osh_resource what, uint64_t amount)
+{
+	static const struct {
+		uint64_t least, most;
+	} rows[OSH_RESOURCES] = {
+#define RESOURCE(id, key, kind, least, most, text) [OSH_RES_##id] = { least, most },
+#include "osh/resources.def"
+#undef RESOURCE
+	};
+
+	return !amount || (amount >= rows[what].least && amount <= rows[what].most);
+}
+
 static int check_limits(const struct bundle *b, struct err *e)
 {
-	const struct osh_b_limits *l = b->limits;
+	bool any = !b->limits;
 
-	return l && ((!l->memory && !l->cpu_milli && !l->pids) || l->memory > INT64_MAX) ? BAD("limits") : 0;
+	for (int i = 0; b->limits && i < OSH_RESOURCES_ROOM; i++) {
+		any |= b->limits->amount[i] != 0;
+		if (i >= OSH_RESOURCES ? b->limits->amount[i] != 0 : !bundle_amount_ok(i, b->limits->amount[i]))
+			return BAD("limit %d", i);
+	}
+	return any ? 0 : BAD("limits");
 }
 
 static int check_fs(const struct bundle *b, struct err *e)

@@ -13,6 +13,8 @@
 
 #define CLOSE_RANGE_CLOEXEC_FLAG 4u	/* Debian 12's <linux/close_range.h> has it, libc's header does not */
 
+rlim_t command_files;
+
 struct report {
 	int code;			/* positive errno */
 	enum stage { AT_SETUP, AT_CHDIR, AT_EXEC } at;
@@ -57,6 +59,8 @@ static _Noreturn void become(const struct command *c, int report)
 		quit(report, AT_SETUP);
 	if (chdir(c->spec->cwd) < 0)
 		quit(report, AT_CHDIR);
+	if (command_files && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ command_files, command_files }) < 0)
+		quit(report, AT_SETUP);
 	umask(c->umask);
 	default_signals();
 	environ = c->spec->envp;	/* execvp() searches the PATH that the command will see */

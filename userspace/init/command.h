@@ -6,9 +6,12 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "spec.h"
+
+extern rlim_t command_files;		/* open files that a command may have; 0 = as many as osh-init */
 
 #define COMMAND_CANNOT 125		/* exit statuses as env(1) gives them */
 #define COMMAND_NOT_RUN 126

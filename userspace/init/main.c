@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -57,13 +58,15 @@ static int watch_children(int *ret_fd, struct err *e)
 	return 0;
 }
 
-int main(void)
+/* What we need ourselves is more than an agent's command may be given: so it is set for each of those alone. */
+int main(int argc, char **argv)
 {
 	static struct init i = { .manager = MANAGER };	/* large */
 	struct err e;
 
 	if (harden(&e) < 0 || watch_children(&i.signals, &e) < 0)
 		return COMMAND_CANNOT;	/* nobody to tell: no session yet */
+	command_files = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
 	for (int n = 0; n < OSH_SESSIONS; n++)
 		i.sessions[n].sock = -1;
 	return init_run(&i);

@@ -7,6 +7,7 @@
 #include "child.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
@@ -74,6 +75,9 @@ static int session(struct child *c, struct err *e)
 	signal(SIGPIPE, SIG_DFL);	/* the only one that osh-launch changes */
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0)
 		return fail(e, errno, "new session: %s", strerror(errno));
+	if (c->a->m->files > c->a->nofile.rlim_max)
+		return fail(e, EPERM, "resources.files: %" PRIu64 " is more than the %" PRIu64 " that osh-launch may give: raise "
+			    "LimitNOFILE of its service, or ulimit -Hn", c->a->m->files, (uint64_t)c->a->nofile.rlim_max);
 	if (setrlimit(RLIMIT_NOFILE, &c->a->nofile) < 0)
 		return fail(e, errno, "descriptor limit: %s", strerror(errno));
 	return 0;
@@ -157,7 +161,7 @@ static int view(struct child *c, struct err *e)
 				     .lax = off(c, OSH_OFF_NOEXEC),
 				     .idmap = c->a->m->flags & OSH_LAUNCH_IDMAP,
 				     .nested = c->b.meta->userns, .bundle = &c->b,
-				     .java = c->a->m->flags & OSH_LAUNCH_JAVA,
+				     .disk = c->a->m->disk, .java = c->a->m->flags & OSH_LAUNCH_JAVA,
 				     .root_fd = trust ? c->a->fds[OSH_LFD_ROOT] : -1,
 				     .anchors_fd = trust ? c->a->fds[OSH_LFD_ANCHORS] : -1 };
 
@@ -272,13 +276,14 @@ static int report(struct child *c, struct err *e)
 
 static int go(struct child *c, struct err *e)
 {
-	static char *const argv[] = { (char *)"osh-init", NULL }, *const env[] = { NULL };
+	char files[24];
+	char *const argv[] = { (char *)"osh-init", c->a->m->files ? files : NULL, NULL }, *const env[] = { NULL };
 	struct chan_in in;
 	int r = chan_recv(CHANNEL, &in);
 
 	if (r <= 0 || !chan_is(&in, OSH_MSG_GO, sizeof(struct osh_msg_id), 0))
 		_exit(1);		/* osh-launch or oshd has gone: nobody to tell */
-	(void)c;
+	snprintf(files, sizeof(files), "%" PRIu64, c->a->m->files);
 	syscall(SYS_execveat, INIT, "", argv, env, AT_EMPTY_PATH);
 	return fail(e, errno, "execute osh-init: %s", strerror(errno));
 }

@@ -3,6 +3,7 @@
 #include "furnish.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -17,8 +18,6 @@
 #define INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 #define STEP (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
-/* Pages are charged to the sandbox's cgroup as well; this bound holds where it has no memory limit. */
-static const char *const scratch_options[] = { "mode", "0755", "size", "50%", NULL };
 static const char *const pts_options[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", NULL };
 static const char *const proc_options[] = { NULL };
 
@@ -178,9 +177,14 @@ static int scratch(struct view *v, const struct paths *p, const struct view_args
 {
 	uint64_t attr = MNT_BASE | (a->strict && !a->lax ? MOUNT_ATTR_NOEXEC : 0);
 	const enum landlock_kind kind = a->strict ? LANDLOCK_WRITE : LANDLOCK_ALL;
+	char size[24] = "50%";		/* pages are charged to its cgroup as well; this holds where that has no limit */
+	const char *const options[] = { "mode", "0755", "size", size, NULL };
 	_close_ int fd = -1, on = -1;
-	int r = mnt_new("tmpfs", scratch_options, MNT_BASE, &fd, e);
+	int r;
 
+	if (a->disk)
+		snprintf(size, sizeof(size), "%" PRIu64, a->disk);
+	r = mnt_new("tmpfs", options, MNT_BASE, &fd, e);
 	if (r < 0)
 		return r;
 	if (mkdirat(fd, "tmp", 01777) < 0 || mkdirat(fd, "home", 0700) < 0 ||

@@ -212,11 +212,8 @@ static void environment(struct facts *f, const struct policy *p)
 
 static void limits(struct facts *f, const struct policy *p)
 {
-	const struct resources *r = &p->resources;
-	const uint64_t all[] = { r->cpu_milli, r->memory, r->pids, r->files, r->wall_s };
-
-	for (int i = 0; i < 5; i++)
-		number(f, all[i]);
+	for (int i = 0; i < OSH_RESOURCES; i++)
+		number(f, p->resources.amount[i]);
 	done(f);
 }
 

@@ -24,6 +24,7 @@
 #include "root.h"
 #include "share.h"
 #include "store.h"
+#include "wall.h"
 
 #define REMOVE_US 5000			/* between two tries to remove a cgroup */
 #define REMOVE_TRIES 400
@@ -158,6 +159,8 @@ static int adopt_request(struct sandbox *s, const struct run_request *r, struct 
 		x = kbpf_fd_check(s->d->kernel, s->summary_fd, "the summary", e);
 	if (!x)
 		x = identity(s, r, e);
+	for (int i = 0; i < OSH_RESOURCES; i++)
+		s->amount[i] = r->amount[i] ? r->amount[i] : s->bundle.limits ? s->bundle.limits->amount[i] : 0;
 	snprintf(s->name, sizeof(s->name), "%s", r->name);
 	for (uint32_t n = s->k.id; !s->name[0]; n += OSH_SLOTS) {	/* somebody may have called one so */
 		char text[OSH_SANDBOX_NAME];
@@ -211,7 +214,8 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_f
 {
 	struct osh_msg_launch m = { .id = s->k.id, .uid = r->uid, .gid = r->gid,
 				    .n_groups = r->n_groups, .run_uid = s->run_uid,
-				    .run_gid = s->run_gid, .off = s->d->config.off.layers,
+				    .run_gid = s->run_gid, .files = s->amount[OSH_RES_FILES],
+				    .disk = s->amount[OSH_RES_DISK], .off = s->d->config.off.layers,
 				    .flags = (r->uid ? 0 : OSH_LAUNCH_IDMAP) |
 					     (cert_fd < 0 ? 0 : OSH_LAUNCH_TRUST) |
 					     (r->lasting || bundle_opens_tls(&s->bundle) ? OSH_LAUNCH_JAVA : 0) |
@@ -284,7 +288,7 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 	if (!x)
 		x = cgroup_make(d->cgroups.box_fd, s->k.id, &s->box_fd, &s->k.cgroup, e);
 	if (!x)
-		x = limits_set(&d->limits, &s->bundle, s->k.id, s->box_fd, e);
+		x = limits_set(&d->limits, s->amount, s->k.id, s->box_fd, e);
 	if (!x)
 		x = cgroup_make(d->cgroups.egress_fd, s->k.id, &s->egress_cgroup_fd,
 				&s->egress_cgroup, e);
@@ -404,6 +408,7 @@ static void forget(struct sandbox *s)
 static void release(struct sandbox *s)
 {
 	reload_cancel(s, "the sandbox has ended");
+	wall_stop(s);
 	egress_end(s);
 	s->exit_source = sd_event_source_disable_unref(s->exit_source);
 	cgroup_kill(s->box_fd);
@@ -460,6 +465,8 @@ static int do_prepared(struct sandbox *s, const char *why)
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(&e, ENOMEM, "watch osh-init: out of memory");
 	if (!r)
+		r = wall_start(s, &e);
+	if (!r)
 		r = auditor_calls(s->d, s, &e);
 	if (!r)
 		r = store_save(s, &e);
@@ -482,6 +489,8 @@ int sandbox_resume(struct sandbox *s, struct err *e)
 	kbpf_guard(s->d->kernel, &s->k);	/* a build without these programs may have started it */
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(e, ENOMEM, "watch osh-init: out of memory");
+	if (!r)
+		r = wall_start(s, e);
 	s->state = SB_RUNNING;
 	return r;
 }

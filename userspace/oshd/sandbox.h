@@ -53,12 +53,14 @@ struct run_request {
 	int log_fd, summary_fd, hosts_fd, creds_fd, ca_fd;	/* -1 = none */
 	struct state_provider_use *uses;	/* stored providers of the caller's; heap */
 	size_t n_uses;
+	uint64_t amount[OSH_RESOURCES];	/* over what the policy asks for; 0 = as the policy says */
 };
 
 struct sandbox {
 	struct daemon *d;
 	enum sandbox_state state;
 	struct kbpf_sandbox k;		/* slot, id, generation, ... */
+	uint64_t amount[OSH_RESOURCES];	/* what it may take, where something was asked for */
 	struct limits_use used;		/* when it ended */
 	char name[OSH_SANDBOX_NAME];
 	uid_t uid;			/* owner */
@@ -84,6 +86,7 @@ struct sandbox {
 	uint32_t n_programs;
 	void (*routed)(struct sandbox *s, int code, const char *why);	/* osh-launch owes an answer */
 	sd_event_source *exit_source;
+	sd_event_source *wall;
 	struct egress egress;
 	struct reload *reload;		/* the next policy on its way, or NULL */
 	uint32_t old_generation;	/* whose tables are to be cleared; 0 = none */

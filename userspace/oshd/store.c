@@ -29,6 +29,7 @@ int store_save(struct sandbox *s, struct err *e)
 	int fds[OSH_SFD_MAX];
 
 	memcpy(m.net6, s->k.net6, sizeof(m.net6));
+	memcpy(m.amount, s->amount, sizeof(s->amount));
 	memcpy(m.name, s->name, sizeof(m.name));
 	fds[OSH_SFD_PIDFD] = s->pidfd;
 	fds[OSH_SFD_BUNDLE] = s->bundle_fd;
@@ -93,6 +94,7 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 	s->k = (struct kbpf_sandbox){ .slot = m->slot, .id = m->id, .generation = m->generation,
 				      .cgroup = m->cgroup, .netns = m->netns };
 	memcpy(s->k.net6, m->net6, sizeof(m->net6));
+	memcpy(s->amount, m->amount, sizeof(s->amount));
 	s->egress_cgroup = m->egress_cgroup;
 	s->pid = (pid_t)m->pid;
 	s->uid = m->uid;

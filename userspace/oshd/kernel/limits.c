@@ -14,17 +14,22 @@
 
 #define PREFIX "osh."
 #define PERIOD_US 100000		/* of the processor's shares; the kernel's own default */
-#define CPU_LEAST 10			/* thousandths: the kernel takes no less than a millisecond a period */
 
 static const struct {
-	const char *name;		/* of the controller, and of the key in a policy */
-	const char *v2_max, *v1_max, *v2_now, *v1_now, *v2_hits, *v1_hits, *hit;
+	const char *v2, *v1;		/* names of the controller */
+	enum osh_resource what;
+	const char *key;		/* of a policy's `resources` */
+	const char *v2_max[2], *v1_max[2];	/* the first that there is */
+	const char *v2_now, *v1_now, *v2_hits, *v1_hits, *hit;
 } kinds[LIMITS] = {
 	/* clang-format off */
-	[LIMIT_PIDS] =   { "pids", "pids.max", "pids.max", "pids.current", "pids.current", "pids.events", "pids.events", "max" },
-	[LIMIT_MEMORY] = { "memory", "memory.max", "memory.limit_in_bytes", "memory.current", "memory.usage_in_bytes",
-			   "memory.events", "memory.oom_control", "oom_kill" },
-	[LIMIT_CPU] =    { "cpu", "cpu.max", "cpu.cfs_quota_us", NULL, NULL, NULL, NULL, NULL },
+	[LIMIT_PIDS] =   { "pids", "pids", OSH_RES_PIDS, "pids", { "pids.max" }, { "pids.max" }, "pids.current", "pids.current",
+			   "pids.events", "pids.events", "max" },
+	[LIMIT_MEMORY] = { "memory", "memory", OSH_RES_MEMORY, "memory", { "memory.max" }, { "memory.limit_in_bytes" },
+			   "memory.current", "memory.usage_in_bytes", "memory.events", "memory.oom_control", "oom_kill" },
+	[LIMIT_CPU] =    { "cpu", "cpu", OSH_RES_CPU, "cpu", { "cpu.max" }, { "cpu.cfs_quota_us" } },
+	[LIMIT_IO] =     { "io", "blkio", OSH_RES_IO_WEIGHT, "io_weight", { "io.weight", "io.bfq.weight" },
+			   { "blkio.bfq.weight", "blkio.weight" } },
 	/* clang-format on */
 };
 
@@ -89,9 +94,9 @@ static bool enable_v2(const struct cgroup_base *c, enum limit_kind kind)
 	char text[512];
 
 	for (size_t i = 0; i < ARRAY_SIZE(way); i++) {
-		if (read_text(way[i], "cgroup.controllers", text, sizeof(text)) < 0 || !has_word(text, kinds[kind].name, " \n"))
+		if (read_text(way[i], "cgroup.controllers", text, sizeof(text)) < 0 || !has_word(text, kinds[kind].v2, " \n"))
 			return false;
-		snprintf(text, sizeof(text), "+%s", kinds[kind].name);
+		snprintf(text, sizeof(text), "+%s", kinds[kind].v2);
 		if (write_text(way[i], "cgroup.subtree_control", text) < 0)
 			return false;
 	}
@@ -155,8 +160,8 @@ void limits_open(struct limits *l, const struct cgroup_base *c)
 {
 	*l = (struct limits){ .cgroups = c };
 	for (enum limit_kind k = 0; k < LIMITS; k++) {
-		l->v2[k] = k != LIMIT_CPU && enable_v2(c, k);	/* processor: when somebody asks, since it costs all */
-		l->v1_fd[k] = l->v2[k] ? -1 : open_v1(kinds[k].name);
+		l->v2[k] = k < LIMIT_ASKED && enable_v2(c, k);
+		l->v1_fd[k] = l->v2[k] ? -1 : open_v1(kinds[k].v1);
 	}
 	l->memory = OSH_SANDBOX_MEMORY(all_memory(l));
 	l->pids = all_tasks() / 4;
@@ -206,40 +211,65 @@ static void text_of(const struct limits *l, enum limit_kind k, uint64_t v, char 
 		snprintf(ret, 64, "%" PRIu64, v * PERIOD_US / 1000);
 }
 
+static int refuse(enum limit_kind k, struct err *e)
+{
+	return fail(e, EOPNOTSUPP, "resources.%s: neither cgroup v2 nor v1 has the controller '%s' here: `oshctl doctor` says "
+		    "what brings it", kinds[k].key, kinds[k].v2);
+}
+
 static int set_one(struct limits *l, enum limit_kind k, uint64_t v, bool asked, uint32_t id, int box_fd, struct err *e)
 {
 	_close_ int dir = -1;
 	char text[64];
-	int r;
+	int r = -ENOENT;
 
-	if (k == LIMIT_CPU && v && !limits_has(l, k))
+	if (k >= LIMIT_ASKED && v && !limits_has(l, k))
 		l->v2[k] = enable_v2(l->cgroups, k);
 	if (!v || (!asked && !limits_has(l, k)))
 		return 0;
 	if (!limits_has(l, k))
-		return fail(e, EOPNOTSUPP, "resources.%s: neither cgroup v2 nor v1 has the controller '%s' here: `oshctl doctor` "
-			    "says what brings it", kinds[k].name, kinds[k].name);
+		return refuse(k, e);
 	dir = open_dir(l, k, id, box_fd, true);
 	if (dir < 0)
-		return fail(e, errno, "cgroup for the limit '%s': %s", kinds[k].name, strerror(errno));
+		return fail(e, errno, "cgroup for the limit '%s': %s", kinds[k].key, strerror(errno));
 	text_of(l, k, v, text);
-	r = write_text(dir, l->v2[k] ? kinds[k].v2_max : kinds[k].v1_max, text);
-	/* What does not fit must not go to swap instead, where there is such a limit. */
-	if (!r && k == LIMIT_MEMORY)
-		(void)write_text(dir, l->v2[k] ? "memory.swap.max" : "memory.memsw.limit_in_bytes", l->v2[k] ? "0" : text);
-	return r < 0 ? fail(e, -r, "limit '%s' of %s: %s", kinds[k].name, text, strerror(-r)) : 0;
+	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(kinds[k].v2_max); i++) {
+		const char *name = l->v2[k] ? kinds[k].v2_max[i] : kinds[k].v1_max[i];
+
+		r = name ? write_text(dir, name, text) : -ENOENT;
+	}
+	if (r == -ENOENT)
+		return refuse(k, e);
+	if (k == LIMIT_IO && (r == -EINVAL || r == -ERANGE))
+		return fail(e, EINVAL, "resources.io_weight: %s is more than this kernel's scheduler takes, 1000", text);
+	return r < 0 ? fail(e, -r, "limit '%s' of %s: %s", kinds[k].key, text, strerror(-r)) : 0;
 }
 
-int limits_set(struct limits *l, const struct bundle *b, uint32_t id, int box_fd, struct err *e)
+/* What does not fit must not go to swap instead: without a word there is none. v1 counts both together. */
+static int set_swap(struct limits *l, uint64_t memory, uint64_t swap, uint32_t id, int box_fd, struct err *e)
 {
-	const struct osh_b_limits none = { 0 }, *ask = b->limits ? b->limits : &none;
-	int r = set_one(l, LIMIT_PIDS, ask->pids ? ask->pids : l->pids, ask->pids, id, box_fd, e);
+	_close_ int dir = limits_has(l, LIMIT_MEMORY) ? open_dir(l, LIMIT_MEMORY, id, box_fd, false) : -1;
+	bool v2 = l->v2[LIMIT_MEMORY];
+	char text[64];
+	int r;
 
-	if (!r)
-		r = set_one(l, LIMIT_MEMORY, ask->memory ? ask->memory : l->memory, ask->memory, id, box_fd, e);
-	if (!r && ask->cpu_milli && ask->cpu_milli < CPU_LEAST)
-		r = fail(e, EINVAL, "resources.cpu: %um is below %dm, the least that the kernel gives", ask->cpu_milli, CPU_LEAST);
-	return r ? r : set_one(l, LIMIT_CPU, ask->cpu_milli, ask->cpu_milli, id, box_fd, e);
+	snprintf(text, sizeof(text), "%" PRIu64, v2 ? swap : memory + swap);
+	r = dir < 0 ? -ENOENT : write_text(dir, v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", text);
+	return !swap || !r ? 0 : fail(e, EOPNOTSUPP, "resources.swap: neither cgroup v2 nor v1 counts swap here: %s", strerror(-r));
+}
+
+int limits_set(struct limits *l, const uint64_t amount[OSH_RESOURCES], uint32_t id, int box_fd, struct err *e)
+{
+	const uint64_t usual[LIMITS] = { [LIMIT_PIDS] = l->pids, [LIMIT_MEMORY] = l->memory };
+	uint64_t memory = amount[OSH_RES_MEMORY] ? amount[OSH_RES_MEMORY] : l->memory;
+	int r = 0;
+
+	for (enum limit_kind k = 0; !r && k < LIMITS; k++) {
+		uint64_t asked = amount[kinds[k].what];
+
+		r = set_one(l, k, asked ? asked : usual[k], asked, id, box_fd, e);
+	}
+	return r ? r : set_swap(l, memory, amount[OSH_RES_SWAP], id, box_fd, e);
 }
 
 int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e)
@@ -252,7 +282,7 @@ int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e)
 		int r = dir < 0 ? 0 : write_text(dir, "cgroup.procs", text);
 
 		if (r < 0)
-			return fail(e, -r, "enter the cgroup for the limit '%s': %s", kinds[k].name, strerror(-r));
+			return fail(e, -r, "enter the cgroup for the limit '%s': %s", kinds[k].key, strerror(-r));
 	}
 	return 0;
 }
@@ -304,7 +334,7 @@ static void use_of(const struct limits *l, enum limit_kind k, uint32_t id, int b
 	if (dir < 0)
 		return;
 	*now = read_number(dir, l->v2[k] ? kinds[k].v2_now : kinds[k].v1_now);
-	*max = read_number(dir, l->v2[k] ? kinds[k].v2_max : kinds[k].v1_max);
+	*max = read_number(dir, l->v2[k] ? kinds[k].v2_max[0] : kinds[k].v1_max[0]);
 	*hits = read_key(dir, l->v2[k] ? kinds[k].v2_hits : kinds[k].v1_hits, kinds[k].hit);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many tasks, how much memory and processor one sandbox may take: controllers of cgroup v2 in the sandbox's own
+ * How many tasks, how much memory, processor and disk time one sandbox may take: controllers of cgroup v2 in the sandbox's own
  * directory, or, on hosts that still have them in v1, directories `osh.<instance>.<id>` below oshd's own.
  */
 #pragma once
@@ -12,7 +12,12 @@
 #include "cgroup.h"
 #include "err.h"
 
-enum limit_kind { LIMIT_PIDS, LIMIT_MEMORY, LIMIT_CPU, LIMITS };
+enum limit_kind {
+	LIMIT_PIDS, LIMIT_MEMORY,
+	LIMIT_ASKED,			/* from here on: switched on when somebody asks, since each costs all sandboxes */
+	LIMIT_CPU = LIMIT_ASKED, LIMIT_IO,
+	LIMITS
+};
 
 struct limits {
 	const struct cgroup_base *cgroups;
@@ -30,8 +35,8 @@ void limits_open(struct limits *l, const struct cgroup_base *c);
 void limits_close(struct limits *l);
 bool limits_has(const struct limits *l, enum limit_kind kind);
 
-/* Before anything runs there. A limit that the policy asks for and that no controller can keep is an error. */
-int limits_set(struct limits *l, const struct bundle *b, uint32_t id, int box_fd, struct err *e);
+/* Before anything runs there. A limit that is asked for and that no controller can keep is an error. */
+int limits_set(struct limits *l, const uint64_t amount[OSH_RESOURCES], uint32_t id, int box_fd, struct err *e);
 /* The process that becomes osh-init joins the v1 directories; in v2 it was born in its own. */
 int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e);
 void limits_remove(const struct limits *l, uint32_t id);
