@@ -16,7 +16,7 @@ LDFLAGS  += $(if $(SAN),$(SANFL),-pie -Wl,-z,relro,-z,now,-z,noexecstack) -Wl,--
 PREFIX ?= /usr
 
 # One row a program: what it may link. `make check-links` holds the built files against these rows.
-programs      := oshctl oshd osh-front osh-launch osh-init osh-egress osh-audit
+programs      := oshctl oshd osh-front osh-launch osh-init osh-egress osh-audit osh-prove
 dir_oshctl    := oshctl
 # oshctl starts once a run: small archives instead of shared objects halve that (no relocations, and
 # of libcrypto nothing but SHA-256).
@@ -34,12 +34,14 @@ dir_osh-egress  := egress
 libs_osh-egress := -lcares -lseccomp -lssl -lcrypto -lnghttp2 -ljansson -lwslay
 dir_osh-audit   := audit
 libs_osh-audit  := -lbpf -lelf -lz -lseccomp -lcrypto
+dir_osh-prove   := prove
+libs_osh-prove  := -lz3 -lyaml -ljansson -lcrypto
 
 src   = $(wildcard userspace/$1/*.c userspace/$1/*/*.c)
 obj   = $(patsubst %.c,$B/%.o,$1)
 base.o   := $(call obj,$(call src,base) $(call src,ipc))
 policy.o := $(call obj,$(wildcard policy-compiler/*.c))
-comps    := oshctl oshd front launch init egress audit
+comps    := oshctl oshd front launch init egress audit prove
 bpf.o    := $(patsubst %.bpf.c,$B/%.bpf.o,$(wildcard bpf/*.bpf.c))
 units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/differential/*.c tests/system/*.c tests/vm/*.c))
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -60,7 +62,7 @@ $B/%.a:
 	$(Q)rm -f $@; ar rcs $@ $(filter %.o,$^)
 
 define program
-$B/$1: $B/userspace/$(dir_$1)/main.o $B/lib-$(dir_$1).a $(if $(filter oshctl,$1),$B/libpolicy.a) $B/libbase.a
+$B/$1: $B/userspace/$(dir_$1)/main.o $B/lib-$(dir_$1).a $(if $(filter oshctl osh-prove,$1),$B/libpolicy.a) $B/libbase.a
 	@echo "  LD   $$@"
 	$(Q)$(CC) $(if $(filter osh-init,$1),$(if $(SAN),$(LDFLAGS),-static -Wl,-z,relro,-z,now,-z,noexecstack),$(LDFLAGS)) -o $$@ $$^ $(libs_$1)
 endef
@@ -90,7 +92,7 @@ $(call obj,$(call src,oshd) $(wildcard tests/bpf/*.c tests/system/*.c tests/vm/*
 
 # Tests link every component's library; an archive gives only what a test asks for.
 testlibs := $(comps:%=$B/lib-%.a) $B/libpolicy.a $B/libbase.a
-alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lssl -lcrypto -lnghttp2 -lwslay -lsqlite3 -lpthread
+alllibs  := -lcmocka -lyaml -ljansson -lsystemd -lbpf -lelf -lz -lseccomp -lmnl -lnftnl -lcares -lssl -lcrypto -lnghttp2 -lwslay -lsqlite3 -lz3 -lpthread
 $(units) $(tools): $B/%: $B/%.o $(testlibs)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)

@@ -79,18 +79,18 @@ static int drop_identity(struct err *e)
 	return 0;
 }
 
-static int bound_resources(struct err *e)
+static int bound_resources(unsigned seconds, unsigned long memory, struct err *e)
 {
-	static const struct {
+	const struct {
 		int what;
 		rlim_t max;
 	} limits[] = {
-		{ RLIMIT_CPU, CPU_SECONDS },
+		{ RLIMIT_CPU, seconds },
 		{ RLIMIT_FSIZE, OSH_BUNDLE_BYTES },
 		{ RLIMIT_CORE, 0 },
 		{ RLIMIT_NOFILE, 16 },
 #ifndef SANITIZED
-		{ RLIMIT_AS, MEMORY_BYTES },
+		{ RLIMIT_AS, memory },
 #endif
 	};
 
@@ -150,16 +150,21 @@ static int filter_calls(struct err *e)
 	return 0;
 }
 
-int policy_confine(struct err *e)
+int policy_confine_within(unsigned seconds, unsigned long memory, struct err *e)
 {
 	int r = drop_identity(e);
 
 	if (r == 0)
-		r = bound_resources(e);
+		r = bound_resources(seconds, memory, e);
 #ifdef SANITIZED
 	confined = true;
 #endif
 	return r < 0 ? r : filter_calls(e);
+}
+
+int policy_confine(struct err *e)
+{
+	return policy_confine_within(CPU_SECONDS, MEMORY_BYTES, e);
 }
 
 /* Whole content of a regular file or memfd, at most one byte past the limit so that it shows. */

@@ -88,6 +88,9 @@ struct decision eval_file(const struct policy *p, const char *path, const char *
 /* May this program, by its resolved path, be executed? */
 struct decision eval_exec(const struct policy *p, const char *path, const char *workdir);
 
+/* The methods of MCP that allow_all_known_mcp_methods is about; NULL past the last. */
+const char *eval_mcp_known(size_t i);
+
 /* Globs: glob.c. sep 0 = `*` crosses everything. */
 bool glob_match(const char *pattern, const char *text);
 bool pattern_match(const struct pattern *p, const char *text, char sep);

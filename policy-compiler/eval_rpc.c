@@ -23,6 +23,11 @@ static const char *const known[] = {
 	"notifications/roots/list_changed", "notifications/tasks/status",
 };
 
+const char *eval_mcp_known(size_t i)
+{
+	return i < ARRAY_SIZE(known) ? known[i] : NULL;
+}
+
 static bool known_method(const char *method)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)

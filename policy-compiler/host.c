@@ -12,11 +12,7 @@
 
 #define V4(a, b, c, d) { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d }
 
-static const struct {
-	struct net net;
-	enum addr_class class;
-	const char *why;
-} special[] = {
+static const struct net_special special[] = {
 /* clang-format off */
 	{ { V4(0, 0, 0, 0),          96 + 8  }, ADDR_FORBIDDEN, "unspecified" },
 	{ { V4(127, 0, 0, 0),        96 + 8  }, ADDR_FORBIDDEN, "loopback" },
@@ -55,10 +51,7 @@ static const struct {
 };
 
 /* IPv6 ranges whose addresses carry an IPv4 address, from this byte on: it says what they are. */
-static const struct {
-	struct net net;
-	uint32_t at;
-} carriers[] = {
+static const struct net_carrier carriers[] = {
 	{ { { 0, 0x64, 0xff, 0x9b }, 96 }, 12 },
 	{ { { 0x20, 0x02 }, 16 }, 2 },
 };
@@ -117,10 +110,31 @@ bool net_parse(const char *text, struct net *ret)
 	return true;
 }
 
-void net_text(const struct net *n, char ret[64])
+bool net_is_v4(const struct net *n)
 {
 	static const uint8_t mapped[16] = V4(0, 0, 0, 0);
-	bool v4 = n->bits >= 96 && !memcmp(n->addr, mapped, 12);
+
+	return n->bits >= 96 && !memcmp(n->addr, mapped, 12);
+}
+
+const struct net_special *net_special(size_t i)
+{
+	return i < ARRAY_SIZE(special) ? &special[i] : NULL;
+}
+
+const struct net_carrier *net_carrier(size_t i)
+{
+	return i < ARRAY_SIZE(carriers) ? &carriers[i] : NULL;
+}
+
+const struct net *net_global(size_t i)
+{
+	return i < ARRAY_SIZE(global) ? &global[i] : NULL;
+}
+
+void net_text(const struct net *n, char ret[64])
+{
+	bool v4 = net_is_v4(n);
 	char t[INET6_ADDRSTRLEN] = "";
 
 	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? n->addr + 12 : n->addr, t, sizeof(t));

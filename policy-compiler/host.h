@@ -19,6 +19,23 @@ enum addr_class net_class(const struct net *n);		/* the worst that any part of i
 const char *net_why(const struct net *n);		/* name of the special range it touches, or NULL */
 const char *net_unallowable(const struct net *n);	/* why allowed_ips may not hold it, or NULL */
 
+/* The tables behind net_class(), for who models it; NULL past the last. */
+struct net_special {
+	struct net net;
+	enum addr_class class;
+	const char *why;
+};
+
+struct net_carrier {			/* IPv6 that carries an IPv4 address from byte `at` on */
+	struct net net;
+	uint32_t at;
+};
+
+const struct net_special *net_special(size_t i);
+const struct net_carrier *net_carrier(size_t i);
+const struct net *net_global(size_t i);			/* what is in use at all */
+bool net_is_v4(const struct net *n);
+
 bool port_forbidden(uint32_t port);	/* of a control plane */
 
 enum host_error {

@@ -53,6 +53,7 @@ int policy_check_fd(int policy_fd, struct diags *d, struct err *e);
 
 /* Drops everything that reading text does not need; for a process about to read a policy. */
 int policy_confine(struct err *e);
+int policy_confine_within(unsigned seconds, unsigned long memory, struct err *e);
 
 /* A preset that is part of this program ("default"), as a memfd for policy_compile_fd(). */
 int policy_preset_fd(const char *name, int *ret_fd, struct err *e);

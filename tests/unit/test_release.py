@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import ROOT, Tap, run  # noqa: E402
 
-PROGRAMS = ("oshctl", "oshd", "osh-launch", "osh-init", "osh-egress", "osh-audit")
+PROGRAMS = ("oshctl", "oshd", "osh-launch", "osh-init", "osh-egress", "osh-audit", "osh-prove")
 CODE = re.compile(r"\b(off_from_env|leave_layer|LEFT_OUT\w*)\b")
 
 

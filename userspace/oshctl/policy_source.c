@@ -28,7 +28,7 @@ const char *policy_source_preset(const char *file)
 }
 
 /* Root's is the one of its account: HOME may be that of whoever became root. */
-static const char *caller_home(void)
+const char *policy_source_caller_home(void)
 {
 	const struct passwd *pw = geteuid() ? NULL : getpwuid(0);
 
@@ -43,7 +43,7 @@ void policy_source_home(int fd)
 
 	while ((n = pread(fd, part, sizeof(part), at)) > 0 && at <= OSH_POLICY_BYTES && !memchr(part, '~', (size_t)n))
 		at += n;
-	(void)policy_home(n > 0 ? caller_home() : NULL);
+	(void)policy_home(n > 0 ? policy_source_caller_home() : NULL);
 }
 
 /* The preset's text, with the package registries that the caller's clients are configured to use. */
@@ -57,7 +57,7 @@ static int preset_text(const char *name, int dir, struct buf *ret, struct err *e
 		buf_put(ret, text.p, text.n);
 		return buf_ok(ret) ? 0 : fail(e, ENOMEM, "out of memory");
 	}
-	return registry_fill(name, text, dir, caller_home(), layers_requests(PROTO_REST), ret, e);
+	return registry_fill(name, text, dir, policy_source_caller_home(), layers_requests(PROTO_REST), ret, e);
 }
 
 static int preset_fd(const char *name, int dir, int *ret_fd, struct err *e)

@@ -7,6 +7,7 @@
 const char *policy_source_preset(const char *file);	/* NAME, or NULL when it is a path */
 /* Tells the compiler whose home `~` is, where the text has one: the caller's, who is root's where root calls. */
 void policy_source_home(int fd);
+const char *policy_source_caller_home(void);	/* or NULL */
 /* 0 with a descriptor at its start; a preset is a memfd, and so is what came along from another host (remote.h). */
 int policy_source_open(const char *file, int *ret_fd, struct err *e);
 /* The same; `dir` is the project, whose package registries a preset may list. */

@@ -1,0 +1,202 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`oshctl policy prove`: what it finds and what it proves. Each input of the model has two policies that differ in that
+input alone, of which one has a finding; and every request that is told is asked again, of `policy explain`."""
+import json
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import BUILD, Tap, run  # noqa: E402
+
+OSHCTL = os.path.abspath(os.path.join(BUILD, "oshctl"))
+WORK = "/work/p"
+FS = "filesystem_policy: {include_workdir: true, read_only: [/usr]}\n"
+CURL = "    binaries: [{path: /usr/bin/curl}]\n"
+
+
+def net(*endpoints, binaries=CURL, fs=FS, more=""):
+    """A policy with one rule of these endpoints."""
+    lines = "".join(f"      - {{{e}}}\n" for e in endpoints)
+    return f"version: 1\n{fs}{more}network_policies:\n  a:\n    endpoints:\n{lines}{binaries}"
+
+
+def rest(rules, deny="", host="api.example.com", more=""):
+    deny = f", deny_rules: [{deny}]" if deny else ""
+    return f"host: {host}, port: 443, protocol: rest, rules: [{rules}]{deny}{more}"
+
+
+def strict(*programs, **kw):
+    return f"process: {{exec: {{mode: strict, allow: [{', '.join(programs)}]}}}}\n"
+
+
+PLAIN = "host: api.example.com, port: 443"
+SSH = "filesystem_policy: {read_only: [/usr, {path: /home/u/.ssh, binaries: [/usr/bin/ssh]}]}\n"
+EXFIL, BYPASS = "exfiltration", "l7_bypass"
+
+# (input of the model, category, policy that has the finding, policy that has not)
+INPUTS = (
+    ("files that can be read", EXFIL, net(PLAIN), net(PLAIN, fs="filesystem_policy: {read_only: [/usr]}\n")),
+    ("which program a file is for", EXFIL, net(PLAIN, fs=SSH, more=strict("/usr/bin/curl", "/usr/bin/ssh")),
+     net(PLAIN, fs=SSH, more=strict("/usr/bin/curl"))),
+    ("the environment", EXFIL, net(PLAIN, fs="filesystem_policy: {read_only: [/usr]}\n",
+                                   more="process: {env: {pass: [GH_TOKEN]}}\n"),
+     net(PLAIN, fs="filesystem_policy: {read_only: [/usr]}\n", more="process: {env: {pass: [LANG]}}\n")),
+    ("programs of a rule", EXFIL, net(PLAIN), net(PLAIN, binaries="    binaries: []\n")),
+    ("programs that may run", EXFIL, net(PLAIN, more=strict("/usr/bin/curl")),
+     net(PLAIN, more=strict("/usr/bin/wget"))),
+    ("programs that can be read", EXFIL, net(PLAIN),
+     net(PLAIN, binaries="    binaries: [{path: /opt/x/curl}]\n")),
+    ("patterns of programs", EXFIL,
+     net(PLAIN, binaries='    binaries: [{path: "/usr/lib/**/x"}]\n', more=strict('"/usr/lib/a*/**"')),
+     net(PLAIN, binaries='    binaries: [{path: "/usr/lib/**/x"}]\n', more=strict('"/usr/lib/a*/y"'))),
+    ("helpers of a program", EXFIL,
+     net(PLAIN, binaries="    binaries: [{path: /usr/bin/git}]\n", more=strict("/usr/lib/git-core/git-remote-http")),
+     net(PLAIN, binaries="    binaries: [{path: /usr/bin/gitk}]\n",
+         more=strict("/usr/lib/git-core/git-remote-http"))),
+    ("ancestors that run", EXFIL,
+     net(PLAIN, binaries="    binaries: [{path: /usr/bin/make, inherit: true}]\n",
+         more=strict("/usr/bin/make", "/usr/bin/sh")),
+     net(PLAIN, binaries="    binaries: [{path: /usr/bin/make, inherit: true}]\n", more=strict("/usr/bin/sh"))),
+    ("ports", EXFIL, net(PLAIN), net("host: api.example.com, port: 2379")),
+    ("methods", EXFIL, net(rest("{allow: {method: POST, path: /x}}", "{method: GET, path: /x}")),
+     net(rest("{allow: {method: POST, path: /x}}", "{method: POST, path: /x}"))),
+    ("GET is also HEAD", EXFIL, net(rest("{allow: {method: GET, path: /x}}", "{method: HEAD, path: /x}")),
+     net(rest("{allow: {method: GET, path: /x}}", "{method: GET, path: /x}"))),
+    ("paths, as languages", EXFIL, net(rest("{allow: {method: GET, path: /a/*}}", "{method: GET, path: /a/b*}")),
+     net(rest("{allow: {method: GET, path: /a/*}}", '{method: GET, path: "/a/**"}'))),
+    ("the top of a denied subtree", EXFIL, net(rest("{allow: {method: GET, path: /a}}", '{method: GET, path: "/b/**"}')),
+     net(rest("{allow: {method: GET, path: /a}}", '{method: GET, path: "/a/**"}'))),
+    ("queries", EXFIL,
+     net(rest("{allow: {method: GET, path: /x, query: {q: a*}}}", "{method: GET, path: /x, query: {q: ab*}}")),
+     net(rest("{allow: {method: GET, path: /x, query: {q: a*}}}", "{method: GET, path: /x, query: {q: a*}}"))),
+    ("hosts, as languages", EXFIL,
+     net(rest("{allow: {method: GET, path: /x}}", host='"*.example.com"'),
+         rest("{allow: {method: GET, path: /y}}", "{method: '*', path: '/**'}", host='"b*.example.com"')),
+     net(rest("{allow: {method: GET, path: /x}}", host='"*.example.com"'),
+         rest("{allow: {method: GET, path: /y}}", "{method: '*', path: '/**'}", host='"**.example.com"'))),
+    ("which endpoint a path belongs to", EXFIL,
+     net(rest("{allow: {method: GET, path: '/g/**'}}"), "host: api.example.com, port: 443, protocol: json-rpc, "
+         "path: /g/x, rules: [{allow: {method: ping}}], deny_rules: [{method: ping}]"),
+     net(rest("{allow: {method: GET, path: '/g/**'}}"), "host: api.example.com, port: 443, protocol: json-rpc, "
+         "path: '/g/**', rules: [{allow: {method: ping}}], deny_rules: [{method: ping}]")),
+    ("GraphQL fields", EXFIL,
+     net("host: h.example.com, port: 443, protocol: graphql, rules: [{allow: {operation_type: query, fields: [a*]}}], "
+         "deny_rules: [{operation_type: query, fields: [ab]}]"),
+     net("host: h.example.com, port: 443, protocol: graphql, rules: [{allow: {operation_type: query, fields: [a*]}}], "
+         "deny_rules: [{operation_type: query, fields: ['a**']}]")),
+    ("GraphQL operations", EXFIL,
+     net("host: h.example.com, port: 443, protocol: graphql, rules: [{allow: {operation_type: mutation}}], "
+         "deny_rules: [{operation_type: query}]"),
+     net("host: h.example.com, port: 443, protocol: graphql, rules: [{allow: {operation_type: mutation}}], "
+         "deny_rules: [{operation_type: mutation}]")),
+    ("JSON-RPC methods", EXFIL,
+     net("host: h.example.com, port: 443, protocol: json-rpc, rules: [{allow: {method: '*'}}], deny_rules: [{method: a}]"),
+     net("host: h.example.com, port: 443, protocol: json-rpc, rules: [{allow: {method: a}}], deny_rules: [{method: a}]")),
+    ("WebSocket messages", EXFIL,
+     net("host: h.example.com, port: 443, protocol: websocket, rules: [{allow: {method: WEBSOCKET_TEXT, path: /x}}]"),
+     net("host: h.example.com, port: 443, protocol: websocket, rules: [{allow: {method: WEBSOCKET_TEXT, path: /x}}], "
+         "deny_rules: [{method: WEBSOCKET_TEXT, path: /x}]")),
+    ("audit mode", BYPASS, net(rest("{allow: {method: GET, path: /x}}", more=", enforcement: audit")),
+     net(rest("{allow: {method: GET, path: /x}}"))),
+    ("a plain way beside an inspected one", BYPASS,
+     net(rest("{allow: {method: GET, path: /x}}"), "host: api.example.com, port: 8443"),
+     net(rest("{allow: {method: GET, path: /x}}"), "host: cdn.example.com, port: 8443")),
+    ("addresses that are allowed", "private_reach", net("host: db.corp, port: 443, allowed_ips: [10.0.0.0/8]"),
+     net("host: db.corp, port: 443, allowed_ips: [8.8.8.0/24]")),
+    ("literal addresses", EXFIL, net("host: 8.8.8.8, port: 443"), net("host: 127.0.0.1, port: 443")),
+    ("metadata names", "link_local_reach", net("host: metadata.google.internal, port: 80"),
+     net("host: data.google.internal, port: 80")),
+    ("names under wildcards", "dns_channel", net('host: "*.example.com", port: 443'), net(PLAIN)),
+)
+
+
+def prove(policy, *options, creds=None):
+    """(exit status, the JSON answer) of a policy's text."""
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        file = os.path.join(d, "p.yaml")
+        with open(file, "w") as f:
+            f.write(policy)
+        if creds is not None:
+            with open(os.path.join(d, "c.json"), "w") as f:
+                json.dump(creds, f)
+            options += ("--credentials", f.name)
+        rc, out, err = run([OSHCTL, "policy", "prove", "-w", WORK, "--json", *options, file], 300)[:3]
+        again = []
+        for f in json.loads(out)["findings"] if out.strip() else []:
+            for q in f["requests"]:
+                args = ["--binary", q["binary"]] if q["binary"] else []
+                a = run([OSHCTL, "policy", "explain", "-p", file, "-w", WORK, "--json", *args, q["request"]], 60)[1]
+                got = json.loads(a) if a.strip() else {"decision": "none", "audit": False}
+                if got["decision"] != "allow" and not got["audit"]:
+                    again.append((q, got))
+    return rc, json.loads(out) if out.strip() else {"findings": [], "result": err}, again
+
+
+def categories(answer):
+    return {f["category"] for f in answer["findings"]}
+
+
+def inputs(t):
+    for name, category, has, has_not in INPUTS:
+        rc, answer, again = prove(has)
+        t.ok(rc == 1 and category in categories(answer) and answer["unknown"] is None, f"{name}: found", rc, answer)
+        t.ok(not again, f"{name}: explain says yes to what is told", *again)
+        rc, answer, again = prove(has_not)
+        t.ok(category not in categories(answer) and answer["result"] in ("proved", "findings")
+             and rc == (1 if answer["findings"] else 0), f"{name}: proved", rc, answer)
+
+
+def credentials(t):
+    pat = [{"name": "pat", "type": "github-pat", "scopes": ["repo"], "target_hosts": ["api.github.com"]}]
+    gist = [dict(pat[0], scopes=["gist"])]
+    other = [dict(pat[0], target_hosts=["api.gitlab.com"])]
+    read = net("host: api.github.com, port: 443, protocol: rest, access: read-only")
+    full = net("host: api.github.com, port: 443, protocol: rest, access: full")
+    plain = net("host: api.github.com, port: 443")
+
+    def says(policy, creds):
+        a = prove(policy, creds=creds)[1]
+        return " ".join(f["says"] for f in a["findings"] if f["category"] == "credential_reach")
+    t.ok("read_code" in says(read, pat) and "create_issue" not in says(read, pat),
+         "credential reach: what its API lets it do through a read-only endpoint", says(read, pat))
+    t.ok("create_issue" in says(full, pat) and "create_gist" not in says(full, pat), "and through an open one",
+         says(full, pat))
+    t.ok("create_gist" in says(full, gist) and "create_issue" not in says(full, gist), "by the scopes that it has",
+         says(full, gist))
+    t.ok(not says(full, other), "a credential for another host is not used here")
+    t.ok("l7_bypass_credentialed" in categories(prove(plain, creds=pat)[1])
+         and "l7_bypass_credentialed" not in categories(prove(plain, creds=other)[1]),
+         "a plain connection to a host that a credential is for")
+    bound = net("host: api.github.com, port: 443, protocol: rest, access: full, credential: gh",
+                more="credentials: {gh: {provider: github}}\n")
+    a = prove(bound)[1]
+    t.ok(any(f.get("credential") == "gh" for f in a["findings"]), "a credential that the egress puts in", a)
+
+
+def ways(t):
+    rc, out, _ = run([OSHCTL, "policy", "prove", "preset:default"], 60)[:3]
+    t.ok(rc == 0 and "proved" in out, "the default preset is proved", rc, out)
+    rc, _, err = run([OSHCTL, "policy", "prove"], 60)[:3]
+    t.ok(rc == 2 and "usage" in err, "used wrongly: 2")
+    rc, answer, _ = prove("version: 1\nnonsense: 1\n")
+    t.ok(rc == 1 and not answer["findings"], "a policy that is refused: 1", rc, answer)
+    stars = ", ".join(f"{{method: GET, path: '/**{c}**{d}*{c}{d}**'}}" for c in "abcdefgh" for d in "hijklmno")
+    allow = "{allow: {method: GET, path: '/*a*b*c*d*e*f*g*h*i*j*k*l*m*n*o*'}}"
+    rc, answer, _ = prove(net(rest(allow, stars)))
+    t.ok(rc in (0, 1, 3) and (rc == 3) == (answer["result"] == "unknown"), "patterns that explode: an answer, or 3", rc)
+
+
+def main():
+    t = Tap()
+    inputs(t)
+    credentials(t)
+    ways(t)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()

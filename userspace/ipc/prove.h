@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What osh-prove answers with, and the descriptors that oshctl gives it. */
+#pragma once
+
+enum {					/* exit status */
+	PROVE_DONE = 0,			/* nothing was found, and nothing is there */
+	PROVE_FOUND = 1,		/* findings, or a policy that is refused */
+	PROVE_USAGE = 2,
+	PROVE_UNKNOWN = 3,		/* a bound was met, or an answer that eval does not confirm */
+	PROVE_GAVE_UP = 4,		/* the same, and nothing was said yet */
+};
+
+enum {					/* those that an option does not speak of are not open */
+	PROVE_FD_POLICY = 3,
+	PROVE_FD_BASE,
+	PROVE_FD_CREDENTIALS,
+	PROVE_FD_ACCEPT,
+};
+
+#define PROVE_CPU_SECONDS 120		/* a kill after that is "unknown" */
+#define PROVE_MEMORY (2ul << 30)

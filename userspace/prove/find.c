@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "find.h"
+
+#include <string.h>
+#include <strings.h>
+
+void find_unknown(struct prover *pr, const char *why)
+{
+	if (!pr->unknown)
+		pr->unknown = why;
+}
+
+enum answer find_ask(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w)
+{
+	enum answer a = sym_ask(pr->s, facts, n, w);
+
+	if (a == ANSWER_UNKNOWN)
+		find_unknown(pr, "a question met the solver's bound");
+	return a;
+}
+
+enum answer find_sends(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w)
+{
+	enum answer a = find_ask(pr, facts, n, w);
+
+	if (a != ANSWER_YES || witness_sends(pr->s, w))
+		return a;
+	find_unknown(pr, "the model and eval disagree about a request: this is a bug of osh");
+	return ANSWER_UNKNOWN;
+}
+
+void find_request(struct prover *pr, struct finding *f, const char *text, const char *binary)
+{
+	struct asked *slot = text ? list_push(pr->a, &f->requests, sizeof(*slot)) : NULL;
+
+	if (slot)
+		*slot = (struct asked){ text, binary };
+}
+
+static const char *place_text(struct prover *pr, const struct witness *w)
+{
+	return arena_printf(pr->a, strchr(w->host, ':') ? "[%s]:%u" : "%s:%u", w->host, w->port);
+}
+
+struct finding *find_add(struct prover *pr, const char *category, const struct witness *w)
+{
+	struct finding *f = list_push(pr->a, &pr->found, sizeof(*f));
+	struct buf b = { 0 };
+
+	if (!f) {
+		find_unknown(pr, "out of memory");
+		return NULL;
+	}
+	*f = (struct finding){ .category = category, .line = w->line };
+	f->where = place_text(pr, w);
+	f->rule = w->rule ? arena_printf(pr->a, "%s", w->rule) : NULL;
+	if (!w->nobody)
+		f->program = arena_printf(pr->a, "%s", w->program);
+	witness_text(w, &b);
+	find_request(pr, f, buf_ok(&b) ? arena_text(pr->a, b.p, b.n) : NULL, w->inspected ? f->program : NULL);
+	buf_done(&b);
+	return f;
+}
+
+Z3_ast find_credentialed(struct prover *pr)
+{
+	struct terms any = { .z = &pr->s->z };
+	struct sym_endpoint *all = pr->s->endpoints.v;
+
+	for EACH (struct credential_in, c, &pr->credentials)
+		for EACH (struct host, h, &c->hosts)
+			terms_add(&any, sym_host(pr->s, h));
+	for (uint32_t i = 0; i < pr->s->endpoints.n; i++)
+		if (all[i].e->l7.credential || all[i].e->l7.binding)
+			terms_add(&any, all[i].host);
+	return terms_or(&any);
+}
+
+bool find_secret_name(const char *variable)
+{
+	static const char *const parts[] = { "TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY",
+					     "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (strcasestr(variable, parts[i]))
+			return true;
+	return false;
+}

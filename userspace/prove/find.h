@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of a policy, and what was found. One file a question: find_<question>.c. */
+#pragma once
+
+#include "witness.h"
+
+typedef const char *text_of;	/* for EACH, which wants one word */
+
+struct asked {
+	const char *request, *binary;	/* as policy explain takes them; binary may be NULL */
+};
+
+struct finding {
+	const char *category;		/* "exfiltration" */
+	const char *where;		/* "host:port", or the path that it is about */
+	const char *program;		/* NULL = any */
+	const char *credential;		/* NULL = none is about it */
+	const char *says;		/* a sentence */
+	struct list requests;		/* struct asked: eval said yes to each */
+	const char *rule;
+	uint32_t line;
+};
+
+struct credential_in {			/* one that is said to be in use: --credentials */
+	const char *name, *type;
+	struct list scopes;		/* const char *; none = all */
+	struct list hosts;		/* struct host */
+	const char *env;		/* variable that it is in, or NULL */
+};
+
+struct prover {
+	struct arena *a;
+	struct sym *s;
+	struct list credentials;	/* struct credential_in */
+	struct list found;		/* struct finding */
+	const char *unknown;		/* why something is not known; NULL = all is */
+	const char *secret;		/* one of those that can be read, and where */
+	const char *secret_file, *secret_reader;
+	uint32_t n_secrets;
+};
+
+/* Each asks its question of every endpoint and adds what it finds. */
+void find_secrets(struct prover *pr);	/* first: the others ask what can be read */
+void find_exfiltration(struct prover *pr);
+void find_bypass(struct prover *pr);
+void find_credentials(struct prover *pr);
+void find_reach(struct prover *pr);
+void find_names(struct prover *pr);
+
+/* find.c */
+struct finding *find_add(struct prover *pr, const char *category, const struct witness *w);
+void find_request(struct prover *pr, struct finding *f, const char *text, const char *binary);
+enum answer find_ask(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w);
+void find_unknown(struct prover *pr, const char *why);
+/* The same, where eval must agree that it is sent (or read). */
+enum answer find_sends(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w);
+Z3_ast find_credentialed(struct prover *pr);	/* a credential is for this host */
+bool find_secret_name(const char *variable);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Can something that must not get out be read, and can anybody in the sandbox send to anywhere? Who reads and who
+ * sends need not be one: programs in a sandbox can hand each other what they have (loopback, /tmp, pipes).
+ */
+#include <string.h>
+
+#include "find.h"
+#include "own.h"
+
+struct secret {
+	const char *what, *glob;
+};
+
+static const struct secret secrets[] = {
+#define SECRET(what, glob) { what, glob },
+#include "secrets.def"
+#undef SECRET
+};
+
+/* Where programs lie, and what is the sandbox's own: its /tmp, its home, its processes. */
+static const char system_trees[] = "/{bin,boot,dev,etc,lib,lib32,lib64,libx32,opt,proc,run,sandbox,sbin,sys,tmp,usr}/**";
+
+static Z3_ast in_glob(struct prover *pr, const char *glob)
+{
+	struct list alts = { 0 };
+
+	if (braces_expand(pr->a, glob, &alts) != PATTERN_OK)
+		return z_false(&pr->s->z);
+	return dim_list(&pr->s->file, &alts, '/', false);
+}
+
+static Z3_ast is_secret(struct prover *pr, const char *glob)
+{
+	Z3_ast is = in_glob(pr, glob);
+
+	return *glob == '/' ? is : z_and(&pr->s->z, is, z_not(&pr->s->z, in_glob(pr, system_trees)));
+}
+
+static void remember(struct prover *pr, const char *what, const char *file, const char *reader)
+{
+	if (pr->n_secrets++)
+		return;
+	pr->secret = what;
+	pr->secret_file = file ? arena_printf(pr->a, "%s", file) : NULL;
+	pr->secret_reader = reader ? arena_printf(pr->a, "%s", reader) : NULL;
+}
+
+/* A variable that every program inherits. */
+static void in_environment(struct prover *pr)
+{
+	for EACH (struct env_entry, e, &pr->s->p->env)
+		if (find_secret_name(e->text) && (e->kind == OSH_ENV_PASS || strchr(e->text, '=')))
+			remember(pr, arena_printf(pr->a, "the variable %.*s", (int)strcspn(e->text, "="), e->text),
+				 NULL, NULL);
+	for EACH (struct credential_in, c, &pr->credentials)
+		if (c->env)
+			remember(pr, arena_printf(pr->a, "the variable %s", c->env), NULL, NULL);
+}
+
+void find_secrets(struct prover *pr)
+{
+	in_environment(pr);
+	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
+		const Z3_ast facts[] = { pr->s->reads, is_secret(pr, secrets[i].glob) };
+		struct witness w;
+
+		if (find_ask(pr, facts, 2, &w) != ANSWER_YES)
+			continue;
+		if (!witness_reads(pr->s, &w)) {
+			find_unknown(pr, "the model and eval disagree about a file: this is a bug of osh");
+			continue;
+		}
+		remember(pr, secrets[i].what, w.file, w.reader);
+	}
+}
+
+/* How much leaves: everything, a body, or what fits into a URL and headers. */
+static const char *how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w)
+{
+	struct sym *s = pr->s;
+	Z3_ast quiet = z_or(&s->z, z_or(&s->z, dim_word(&s->method, "GET"), dim_word(&s->method, "HEAD")),
+			    dim_word(&s->method, "OPTIONS"));
+	const Z3_ast plain[] = { s->dials, se->dial, z_not(&s->z, s->inspected) };
+	const Z3_ast body[] = { s->sends, se->dial, s->inspected, z_not(&s->z, quiet) };
+	const Z3_ast any[] = { s->sends, se->dial, s->inspected };
+
+	if (find_sends(pr, plain, 3, w) == ANSWER_YES)
+		return "nothing looks into the connection";
+	if (find_sends(pr, body, 4, w) == ANSWER_YES)
+		return "the request has a body";
+	if (find_sends(pr, any, 3, w) == ANSWER_YES)
+		return "a URL and headers carry it";
+	return NULL;
+}
+
+void find_exfiltration(struct prover *pr)
+{
+	struct sym_endpoint *all = pr->s->endpoints.v;
+
+	for (uint32_t i = 0; i < pr->s->endpoints.n && pr->n_secrets; i++) {
+		struct witness w;
+		const char *how = how_much(pr, &all[i], &w);
+		struct finding *f = how ? find_add(pr, "exfiltration", &w) : NULL;
+
+		if (!f)
+			continue;
+		f->rule = all[i].rule->name;
+		f->line = all[i].e->at.line;
+		f->says = arena_printf(pr->a, "%s%s%s can be read%s and sent there: %s", pr->secret,
+				       pr->secret_file ? " in " : "", pr->secret_file ? pr->secret_file : "",
+				       pr->n_secrets > 1 ? " (and more)" : "", how);
+		if (pr->secret_file)
+			find_request(pr, f, arena_printf(pr->a, "open %s read", pr->secret_file), pr->secret_reader);
+	}
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] NAME: what could this policy ever let out? Started
+ * by `oshctl policy prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
+ * is read the process has no privileges, hardly any system calls, and bounds on time and memory.
+ */
+#include <getopt.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "home.h"
+#include "input.h"
+#include "prove.h"
+#include "report.h"
+
+struct options {
+	const char *workdir, *home, *name;
+	bool json, credentials;
+};
+
+static bool parse(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "workdir", required_argument, NULL, 'w' },
+						 { "home", required_argument, NULL, 'H' },
+						 { "credentials", no_argument, NULL, 'c' },
+						 { 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (c) {
+		case 'j':
+			o->json = true;
+			break;
+		case 'w':
+			o->workdir = optarg;
+			break;
+		case 'H':
+			o->home = optarg;
+			break;
+		case 'c':
+			o->credentials = true;
+			break;
+		default:
+			return false;
+		}
+	if (optind + 1 != argc)
+		return false;
+	o->name = argv[optind];
+	return true;
+}
+
+static int answer(const struct prover *pr)
+{
+	return pr->found.n ? PROVE_FOUND : pr->unknown ? PROVE_UNKNOWN : PROVE_DONE;
+}
+
+static int prove(const struct options *o, const struct input *in)
+{
+	struct arena a = { 0 };
+	struct sym s;
+	struct prover pr = { .a = &a, .s = &s };
+	int status = PROVE_FOUND;
+
+	if (!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) {
+		sym_open(&s, &a, &in->p, o->workdir);
+		find_secrets(&pr);
+		find_exfiltration(&pr);
+		find_bypass(&pr);
+		find_credentials(&pr);
+		find_reach(&pr);
+		find_names(&pr);
+		if (a.bad)
+			find_unknown(&pr, "out of memory");
+		if (o->json)
+			report_json(&pr, o->name);
+		else
+			report_text(&pr, o->name);
+		status = answer(&pr);
+		sym_done(&s);
+	}
+	arena_done(&a);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static char out[1 << 16];
+	struct options o = { 0 };
+	struct input in;
+	struct err e = { 0 };
+	int status = PROVE_FOUND;
+
+	if (!parse(argc, argv, &o)) {
+		fputs("usage: osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] NAME\n", stderr);
+		return PROVE_USAGE;
+	}
+	(void)policy_home(o.home);
+	json_object_seed(1);		/* jansson would open /dev/urandom behind the filter */
+	zed_warm();
+	setvbuf(stdout, out, _IOFBF, sizeof(out));
+	if (policy_confine_within(PROVE_CPU_SECONDS, PROVE_MEMORY, &e) < 0) {
+		fprintf(stderr, "osh-prove: %s\n", e.text);
+		return PROVE_GAVE_UP;
+	}
+	if (input_policy(&in, PROVE_FD_POLICY, o.name))
+		status = prove(&o, &in);
+	input_done(&in);
+	return fflush(stdout) ? PROVE_UNKNOWN : status;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A policy as a formula: one attempt of a program in the sandbox, with every part of it a variable. Each term
+ * mirrors a function of eval_*.c over the same structures (policy-compiler/model.h), so that what Z3 says is
+ * possible is what eval allows; witness.c asks eval before anybody is told.
+ */
+#pragma once
+
+#include "dim.h"
+#include "model.h"
+
+struct sym_endpoint {
+	const struct rule *rule;
+	const struct endpoint *e;
+	uint32_t index;
+	Z3_ast host;			/* it names this destination */
+	Z3_ast reach;			/* eval_connect() allows by it */
+	Z3_ast dial;			/* and eval_addr() at this address */
+	Z3_ast covers;			/* it speaks of the request inside */
+	Z3_ast allows, denies, hard;	/* its rules say so; hard: whatever audit mode says */
+};
+
+struct sym_param {			/* one key of a query, with one value */
+	const char *key;
+	Z3_ast there;
+	struct dim value;
+};
+
+struct sym {
+	struct zed z;
+	const struct policy *p;
+	const char *workdir;
+	bool no_files;			/* the policy does not say what may be read: anything */
+
+	struct dim host, program, ancestor, digest;
+	Z3_ast port, is_addr, addr;	/* destination: a name, or an address */
+	Z3_ast dialled;			/* what the name resolves to */
+	Z3_ast nobody, tainted, has_ancestor, has_digest;
+
+	struct dim method, path;
+	struct list params;		/* struct sym_param * */
+	struct dim op_name, field;	/* GraphQL */
+	Z3_ast graphql, op_type, has_field;
+	struct dim call, tool;		/* JSON-RPC, MCP */
+	Z3_ast has_call, has_tool, stream, response;
+
+	struct dim reader, file;	/* a program and what it reads */
+
+	struct list endpoints;		/* struct sym_endpoint */
+	Z3_ast reads;			/* the reader runs and may read the file */
+	Z3_ast runs;			/* the program may be executed */
+	Z3_ast dials;			/* connected, at an address that is allowed */
+	Z3_ast inspected;
+	Z3_ast allowed;			/* the request, by rules alone */
+	Z3_ast forwarded;		/* or in audit mode */
+	Z3_ast sends;			/* dials, and what is sent is forwarded or not looked into */
+};
+
+void sym_open(struct sym *s, struct arena *a, const struct policy *p, const char *workdir);
+void sym_done(struct sym *s);
+void sym_each_dim(struct sym *s, void (*fn)(struct dim *d));
+
+/* sym_connect.c */
+Z3_ast sym_host(struct sym *s, const struct host *h);
+Z3_ast sym_is_program(struct dim *d, const struct program *p);
+Z3_ast sym_programs(struct dim *d, const struct list *programs);	/* without ancestors and digests */
+void sym_connect(struct sym *s);
+
+/* sym_addr.c: as net_class() has it. */
+Z3_ast sym_addr_at_least(struct sym *s, Z3_ast addr, int addr_class);
+Z3_ast sym_addr_in(struct sym *s, Z3_ast addr, const struct net *n);
+
+/* sym_request.c */
+void sym_request(struct sym *s);
+struct sym_param *sym_param(struct sym *s, const char *key);
+
+/* sym_rules.c: one endpoint's rules about what is inside. */
+void sym_rules(struct sym *s, struct sym_endpoint *e);
+void sym_graphql(struct sym *s, struct sym_endpoint *e, Z3_ast *ret_allows, Z3_ast *ret_hard);
+Z3_ast sym_graphql_denies(struct sym *s, const struct endpoint *e);
+void sym_rpc(struct sym *s, struct sym_endpoint *e);
+
+/* sym_file.c: what eval_file() and eval_exec() say of the path in `file`, for the program in `who`. */
+Z3_ast sym_file(struct sym *s, struct dim *file, struct dim *who, bool write);
+Z3_ast sym_exec(struct sym *s, struct dim *program);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "witness.h"
+
+#include <string.h>
+
+#include "host.h"
+
+static enum lang_answer take_params(struct sym *s, Z3_model m, struct witness *w)
+{
+	struct sym_param **v = s->params.v;
+	enum lang_answer r = LANG_FOUND;
+
+	w->n_params = 0;
+	for (uint32_t i = 0; i < s->params.n && r == LANG_FOUND; i++) {
+		if (!z_value(&s->z, m, v[i]->there))
+			continue;
+		if (w->n_params == WITNESS_PARAMS)
+			return LANG_UNKNOWN;
+		w->params[w->n_params].key = v[i]->key;
+		r = dim_text(&v[i]->value, m, w->params[w->n_params++].value);
+	}
+	return r;
+}
+
+static enum lang_answer take_texts(struct sym *s, Z3_model m, struct witness *w)
+{
+	const struct {
+		struct dim *d;
+		char *to;
+	} all[] = {
+		{ &s->host, w->host }, { &s->program, w->program }, { &s->ancestor, w->ancestor },
+		{ &s->digest, w->digest }, { &s->method, w->method }, { &s->path, w->path },
+		{ &s->op_name, w->op_name }, { &s->field, w->field }, { &s->call, w->call },
+		{ &s->tool, w->tool }, { &s->reader, w->reader }, { &s->file, w->file },
+	};
+	enum lang_answer worst = take_params(s, m, w);
+
+	/* All of them, so that one round learns of all that cannot be. */
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		enum lang_answer r = dim_text(all[i].d, m, all[i].to);
+
+		if (r == LANG_UNKNOWN || worst == LANG_UNKNOWN)
+			worst = LANG_UNKNOWN;
+		else if (r == LANG_NONE)
+			worst = LANG_NONE;
+	}
+	return worst;
+}
+
+static void take_bits(struct sym *s, Z3_model m, struct witness *w)
+{
+	struct net n = { .bits = 128 };
+
+	w->port = (uint32_t)z_number(&s->z, m, s->port);
+	w->nobody = z_value(&s->z, m, s->nobody);
+	w->tainted = z_value(&s->z, m, s->tainted);
+	w->has_ancestor = z_value(&s->z, m, s->has_ancestor);
+	w->has_digest = z_value(&s->z, m, s->has_digest);
+	w->graphql = z_value(&s->z, m, s->graphql);
+	w->has_field = z_value(&s->z, m, s->has_field);
+	w->has_call = z_value(&s->z, m, s->has_call);
+	w->has_tool = z_value(&s->z, m, s->has_tool);
+	w->stream = z_value(&s->z, m, s->stream);
+	w->response = z_value(&s->z, m, s->response);
+	w->op_type = (unsigned)z_number(&s->z, m, s->op_type);
+	w->is_addr = z_value(&s->z, m, s->is_addr);
+	z_bytes(&s->z, m, s->dialled, n.addr);
+	net_text(&n, w->dialled);
+	if (w->is_addr) {
+		z_bytes(&s->z, m, s->addr, n.addr);
+		net_text(&n, w->host);
+	}
+}
+
+static enum answer check(struct sym *s, const Z3_ast *facts, unsigned n, struct witness *w)
+{
+	for (;;) {
+		Z3_lbool sat = Z3_solver_check_assumptions(s->z.c, s->z.s, n, facts);
+		enum lang_answer r;
+		Z3_model m;
+
+		if (sat != Z3_L_TRUE)
+			return sat == Z3_L_FALSE ? ANSWER_NO : ANSWER_UNKNOWN;
+		m = Z3_solver_get_model(s->z.c, s->z.s);
+		Z3_model_inc_ref(s->z.c, m);
+		*w = (struct witness){ 0 };
+		r = take_texts(s, m, w);
+		if (r == LANG_FOUND)
+			take_bits(s, m, w);
+		Z3_model_dec_ref(s->z.c, m);
+		if (r != LANG_NONE)
+			return r == LANG_FOUND ? ANSWER_YES : ANSWER_UNKNOWN;
+	}
+}
+
+/* A name for a formula, since assumptions are literals. */
+static Z3_ast named(struct sym *s, Z3_ast fact)
+{
+	Z3_ast name = z_bool(&s->z, "fact");
+
+	z_assert(&s->z, z_imply(&s->z, name, fact));
+	return name;
+}
+
+#define FACTS 16
+#define FACTS_ALL 64
+
+/* What nobody needs to make the point, left away where that is possible. */
+static void prefer(struct sym *s, Z3_ast *facts, unsigned n, struct witness *w)
+{
+	const Z3_ast plain[] = {
+		z_not(&s->z, s->nobody), z_not(&s->z, s->tainted), z_not(&s->z, s->is_addr),
+		z_not(&s->z, s->has_ancestor), z_not(&s->z, s->has_digest), z_not(&s->z, s->graphql),
+		z_not(&s->z, s->has_call), z_not(&s->z, s->stream), z_not(&s->z, s->response),
+		z_not(&s->z, dim_word(&s->method, "HEAD")), z_not(&s->z, dim_word(&s->method, "WEBSOCKET_TEXT")),
+	};
+	struct witness nicer;
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain) + s->params.n && n < FACTS_ALL; i++) {
+		size_t k = i - sizeof(plain) / sizeof(*plain);
+
+		facts[n] = named(s, i < sizeof(plain) / sizeof(*plain)
+					    ? plain[i] : z_not(&s->z, ((struct sym_param **)s->params.v)[k]->there));
+		if (check(s, facts, n + 1, &nicer) == ANSWER_YES) {
+			*w = nicer;
+			n++;
+		}
+	}
+}
+
+enum answer sym_ask(struct sym *s, const Z3_ast *facts, unsigned n, struct witness *w)
+{
+	Z3_ast names[FACTS_ALL];
+	enum answer r;
+
+	if (n > FACTS)
+		return ANSWER_UNKNOWN;
+	for (unsigned i = 0; i < n; i++)
+		names[i] = named(s, facts[i]);
+	r = check(s, names, n, w);
+	if (r == ANSWER_YES)
+		prefer(s, names, n, w);
+	return r;
+}
+
+static struct eval_connect connect_of(const struct witness *w, const char **ancestor)
+{
+	*ancestor = w->ancestor;
+	return (struct eval_connect){ .host = w->host, .port = w->port, .binary = w->nobody ? NULL : w->program,
+				      .tainted = w->tainted, .ancestors = ancestor,
+				      .n_ancestors = w->has_ancestor, .sha256 = w->has_digest ? w->digest : NULL };
+}
+
+static bool runs(struct sym *s, const char *program)
+{
+	/* Where the policy says nothing of files, the list alone decides: a root that may be read stands in. */
+	static const struct fs_entry root = { .path = "/", .mode = OSH_FS_RO };
+	struct policy p = *s->p;
+
+	if (s->no_files)
+		p.fs = (struct list){ (void *)&root, 1 };
+	return eval_exec(&p, program, s->workdir).verdict == OSH_ALLOW;
+}
+
+bool witness_connects(struct sym *s, struct witness *w)
+{
+	const char *ancestor, *addr = w->dialled;
+	struct eval_connect c = connect_of(w, &ancestor);
+	struct decision d = eval_addr(s->p, &c, &addr, 1);
+
+	w->rule = d.rule;
+	w->line = d.line;
+	w->inspected = eval_inspects(s->p, &c);
+	return d.verdict == OSH_ALLOW && (w->nobody || runs(s, w->program));
+}
+
+static bool forwards(struct sym *s, struct witness *w)
+{
+	static const char *const types[] = { "query", "mutation", "subscription", "" };
+	const char *ancestor, *field = w->field, *values[WITNESS_PARAMS];
+	const struct eval_operation op = { .type = types[w->op_type & 3], .name = w->op_name,
+					   .fields = &field, .n_fields = w->has_field };
+	const struct eval_graphql graphql = { false, &op, 1 };
+	bool plain = !w->stream && !w->response;
+	const struct eval_call call = { .method = plain ? w->call : NULL, .tool = w->has_tool ? w->tool : NULL,
+					.response = w->response, .stream = w->stream };
+	struct eval_param params[WITNESS_PARAMS];
+	struct eval_request q = { .connect = connect_of(w, &ancestor), .method = w->method, .path = w->path,
+				  .query = params, .n_query = w->n_params,
+				  .graphql = w->graphql ? &graphql : NULL, .calls = &call,
+				  .n_calls = w->has_call };
+	struct decision d;
+
+	for (uint32_t i = 0; i < w->n_params; i++) {
+		values[i] = w->params[i].value;
+		params[i] = (struct eval_param){ w->params[i].key, &values[i], 1 };
+	}
+	d = eval_request(s->p, &q);
+	w->rule = d.rule;
+	w->line = d.line;
+	return d.verdict == OSH_ALLOW || d.audit;
+}
+
+bool witness_sends(struct sym *s, struct witness *w)
+{
+	return witness_connects(s, w) && (!w->inspected || forwards(s, w));
+}
+
+bool witness_reads(struct sym *s, const struct witness *w)
+{
+	return runs(s, w->reader) &&
+	       (s->no_files || eval_file(s->p, w->file, s->workdir, w->reader, false).verdict == OSH_ALLOW);
+}
+
+static void put_place(const struct witness *w, struct buf *b, bool always)
+{
+	bool six = strchr(w->host, ':') != NULL;
+
+	buf_printf(b, six ? "[%s]" : "%s", w->host);
+	if (always || w->port != 443)
+		buf_printf(b, ":%u", w->port);
+}
+
+static void put_body(const struct witness *w, struct buf *b)
+{
+	static const char *const types[] = { "query", "mutation", "subscription", "" };
+
+	if (w->graphql)
+		buf_printf(b, " graphql %s %s %s", types[w->op_type & 3], *w->op_name ? w->op_name : "\"\"",
+			   w->has_field ? w->field : "");
+	else if (w->has_call && !w->stream && !w->response)
+		buf_printf(b, " call %s %s", w->call, w->has_tool ? w->tool : "");
+}
+
+void witness_text(const struct witness *w, struct buf *b)
+{
+	if (!w->inspected) {
+		buf_printf(b, "connect %s%s", w->nobody ? "" : w->program, w->nobody ? "" : " ");
+		put_place(w, b, true);
+		if (w->at)
+			buf_printf(b, " at %s", w->dialled);
+		return;
+	}
+	buf_printf(b, "%s https://", w->method);
+	put_place(w, b, false);
+	buf_str(b, w->path);
+	for (uint32_t i = 0; i < w->n_params; i++)
+		buf_printf(b, "%c%s=%s", i ? '&' : '?', w->params[i].key, w->params[i].value);
+	put_body(w, b);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "zed.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "prove.h"
+
+/* Of one question, in Z3's own count of work: the same everywhere, unlike seconds. */
+#define WORK 40000000
+
+static void gave_up(Z3_context c, Z3_error_code code)
+{
+	fprintf(stderr, "osh-prove: the solver gave up: %s\n", Z3_get_error_msg(c, code));
+	_Exit(PROVE_GAVE_UP);
+}
+
+void zed_open(struct zed *z, struct arena *a)
+{
+	Z3_config config = Z3_mk_config();
+	Z3_params params;
+
+	*z = (struct zed){ .c = Z3_mk_context(config), .a = a };
+	Z3_del_config(config);
+	Z3_set_error_handler(z->c, gave_up);
+	z->s = Z3_mk_solver_for_logic(z->c, Z3_mk_string_symbol(z->c, "QF_FD"));
+	Z3_solver_inc_ref(z->c, z->s);
+	params = Z3_mk_params(z->c);
+	Z3_params_inc_ref(z->c, params);
+	Z3_params_set_uint(z->c, params, Z3_mk_string_symbol(z->c, "rlimit"), WORK);
+	/* No signal handlers and no thread of a timer: neither is among the calls that are left. */
+	Z3_params_set_bool(z->c, params, Z3_mk_string_symbol(z->c, "ctrl_c"), false);
+	Z3_solver_set_params(z->c, z->s, params);
+	Z3_params_dec_ref(z->c, params);
+}
+
+void zed_warm(void)
+{
+	struct arena a = { 0 };
+	struct zed z;
+
+	zed_open(&z, &a);
+	z_assert(&z, z_bool(&z, "warm"));
+	(void)Z3_solver_check(z.c, z.s);
+	zed_close(&z);
+	arena_done(&a);
+}
+
+void zed_close(struct zed *z)
+{
+	Z3_solver_dec_ref(z->c, z->s);
+	Z3_del_context(z->c);
+}
+
+Z3_ast z_true(struct zed *z)
+{
+	return Z3_mk_true(z->c);
+}
+
+Z3_ast z_false(struct zed *z)
+{
+	return Z3_mk_false(z->c);
+}
+
+Z3_ast z_not(struct zed *z, Z3_ast a)
+{
+	return Z3_mk_not(z->c, a);
+}
+
+Z3_ast z_and(struct zed *z, Z3_ast a, Z3_ast b)
+{
+	return Z3_mk_and(z->c, 2, (Z3_ast[]){ a, b });
+}
+
+Z3_ast z_or(struct zed *z, Z3_ast a, Z3_ast b)
+{
+	return Z3_mk_or(z->c, 2, (Z3_ast[]){ a, b });
+}
+
+Z3_ast z_imply(struct zed *z, Z3_ast a, Z3_ast b)
+{
+	return Z3_mk_implies(z->c, a, b);
+}
+
+Z3_ast z_ite(struct zed *z, Z3_ast c, Z3_ast t, Z3_ast e)
+{
+	return Z3_mk_ite(z->c, c, t, e);
+}
+
+static Z3_ast constant(struct zed *z, const char *name, Z3_sort sort)
+{
+	char unique[96];
+
+	snprintf(unique, sizeof(unique), "%.60s#%u", name, z->names++);
+	return Z3_mk_const(z->c, Z3_mk_string_symbol(z->c, unique), sort);
+}
+
+Z3_ast z_bool(struct zed *z, const char *name)
+{
+	return constant(z, name, Z3_mk_bool_sort(z->c));
+}
+
+Z3_ast z_bits(struct zed *z, const char *name, unsigned bits)
+{
+	return constant(z, name, Z3_mk_bv_sort(z->c, bits));
+}
+
+Z3_ast z_is(struct zed *z, Z3_ast bits, uint64_t value)
+{
+	return Z3_mk_eq(z->c, bits, Z3_mk_unsigned_int64(z->c, value, Z3_get_sort(z->c, bits)));
+}
+
+/* Bit 0 of a network is the highest of the number. */
+Z3_ast z_prefix(struct zed *z, Z3_ast addr, const uint8_t net[16], unsigned from, unsigned to)
+{
+	struct terms all = { .z = z };
+
+	for (unsigned at = from; at < to; at++) {
+		bool one = net[at / 8] >> (7 - at % 8) & 1;
+
+		terms_add(&all, z_is(z, Z3_mk_extract(z->c, 127 - at, 127 - at, addr), one));
+	}
+	return terms_and(&all);
+}
+
+void z_assert(struct zed *z, Z3_ast a)
+{
+	Z3_solver_assert(z->c, z->s, a);
+}
+
+void terms_add(struct terms *t, Z3_ast a)
+{
+	Z3_ast *slot = list_push(t->z->a, &t->v, sizeof(*slot));
+
+	if (!slot)
+		_Exit(PROVE_GAVE_UP);
+	*slot = a;
+}
+
+Z3_ast terms_or(const struct terms *t)
+{
+	return t->v.n ? Z3_mk_or(t->z->c, t->v.n, t->v.v) : z_false(t->z);
+}
+
+Z3_ast terms_and(const struct terms *t)
+{
+	return t->v.n ? Z3_mk_and(t->z->c, t->v.n, t->v.v) : z_true(t->z);
+}
+
+static Z3_ast of_model(struct zed *z, Z3_model m, Z3_ast a)
+{
+	Z3_ast v = NULL;
+
+	if (!Z3_model_eval(z->c, m, a, true, &v))
+		_Exit(PROVE_GAVE_UP);
+	return v;
+}
+
+bool z_value(struct zed *z, Z3_model m, Z3_ast a)
+{
+	return Z3_get_bool_value(z->c, of_model(z, m, a)) == Z3_L_TRUE;
+}
+
+uint64_t z_number(struct zed *z, Z3_model m, Z3_ast a)
+{
+	uint64_t v = 0;
+
+	(void)Z3_get_numeral_uint64(z->c, of_model(z, m, a), &v);
+	return v;
+}
+
+void z_bytes(struct zed *z, Z3_model m, Z3_ast a, uint8_t ret[16])
+{
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t v = z_number(z, m, Z3_mk_extract(z->c, 127 - i * 64, 64 - i * 64, a));
+
+		for (unsigned k = 0; k < 8; k++)
+			ret[i * 8 + k] = (uint8_t)(v >> (56 - k * 8));
+	}
+}
