@@ -200,6 +200,33 @@ def t_wall(t, d, other):
     others_work(t, d, other, "one whose time was over")
 
 
+def t_options(t, d, other):
+    """Options come before the policy, and stay: over a restart, and another policy revision."""
+    w = d.work
+    policy = w.write("options.yaml", BASE_POLICY + "resources: {pids: 90, files: 50}\n")
+    rc, _, err = run([OSHCTL, "sandbox", "create", "--socket", d.bus, "-n", "options", "-p", policy, "-w", w.work, "--pids", "60",
+                      "--memory", "128Mi", "--disk", "1Mi"], LIMIT)
+    box = Box.__new__(Box)
+    box.d, box.name = d, "options"
+
+    def holds():
+        got = box.get()
+        _, out, err = box.exec("sh", "-c", "ulimit -n; stat -f -c '%b %S' /tmp")
+        return got.get("tasks-max") == 60 and got.get("memory-max") == 128 << 20 and out == "50\n256 4096\n" or (got, out, err)
+    t.ok(rc == 0 and holds() is True, "what an option says is in force, and the rest of the policy", rc, err, holds())
+    rc, _, err = box.ctl("restart", "-t", "1")
+    t.ok(rc == 0 and holds() is True, "after a restart too", rc, err, holds())
+    rc, _, err = run([OSHCTL, "policy", "set", "options", "-p", policy, "--socket", d.bus], LIMIT)
+    t.ok(rc == 0 and holds() is True, "its policy may be set again", rc, err, holds())
+    box.ctl("delete", "-f")
+    rc, out, err = run(d.command("sh", "-c", "ulimit -n", options=("--files", "77")), LIMIT)
+    t.ok(rc == 0 and out == "77\n", "a run has them too", rc, out, err)
+    for option, value, says in (("--memory", "1x", "no size"), ("--wall", "3", "no time"), ("--files", "9", "less than 16"),
+                                ("--io-weight", "99999", "more than 10000"), ("--cpu", "1m", "less than 10m")):
+        rc, _, err = run([OSHCTL, "run", option, value, "--", "true"], LIMIT)
+        t.ok(rc and f"{option}: '{value}'" in err and says in err, f"{option} {value} is refused with its reason", rc, err)
+
+
 def t_wall_kept(t, d, _):
     """kill -9 of oshd: the time goes on, from the start of the sandbox on."""
     box = Box(d, "kept", BASE_POLICY + "resources: {wall: 1s}\n", "sleep", "1000")
@@ -254,7 +281,7 @@ def main():
         with Daemon(w) as d:
             other = Box(d, "other", BASE_POLICY)
             t.ok(other.made[0] == 0, "a sandbox to compare with", *other.made)
-            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_wall, t_wall_kept, t_fixed, t_kept):
+            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_wall, t_options, t_wall_kept, t_fixed, t_kept):
                 case(t, d, other)
         t.ok(not left(d.cgroup()), "nothing is left behind", *left(d.cgroup()))
         t_missing(t, w)

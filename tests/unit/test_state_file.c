@@ -50,6 +50,14 @@ static void a_backup_is_a_database(void **data)
 	"CREATE TABLE volume_use (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE, n INTEGER NOT NULL," \
 	" volume INTEGER NOT NULL REFERENCES volume, path TEXT NOT NULL, read_only INTEGER NOT NULL," \
 	" PRIMARY KEY (sandbox, n)) STRICT, WITHOUT ROWID;"
+#define SCHEMA_3 \
+	"CREATE TABLE trash (kind INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE provider (key INTEGER PRIMARY KEY, uid INTEGER NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL," \
+	" record TEXT NOT NULL, created INTEGER NOT NULL, rotated INTEGER NOT NULL, box BLOB NOT NULL, UNIQUE (uid, name))" \
+	" STRICT;" \
+	"CREATE TABLE provider_use (sandbox INTEGER NOT NULL REFERENCES sandbox ON DELETE CASCADE," \
+	" provider INTEGER NOT NULL REFERENCES provider, placeholder TEXT NOT NULL, PRIMARY KEY (sandbox, provider))" \
+	" STRICT, WITHOUT ROWID;"
 #define ROWS \
 	"INSERT INTO sandbox VALUES (41, 'old', 1000, 1000, x'', '/w', 1, 0, -1, NULL, 1);" \
 	"INSERT INTO blob VALUES (1, x'00', x'00');" \
@@ -64,6 +72,7 @@ static const struct {
 	{ 1, HEAD(1) SCHEMA_1 ROWS },
 	{ 2, HEAD(2) SCHEMA_1 "CREATE TABLE trash (kind INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (kind, key))"
 	     " STRICT, WITHOUT ROWID;" ROWS },
+	{ 3, HEAD(3) SCHEMA_1 SCHEMA_3 ROWS },
 };
 
 _Static_assert(ARRAY_SIZE(older) == STATE_SCHEMA, "every schema before this one");

@@ -25,6 +25,7 @@
 #define MANAGER_OPT_HOSTS "upstream-hosts"	/* h: read only */
 #define MANAGER_OPT_CA "upstream-ca"	/* h: read only */
 #define MANAGER_OPT_CREDS "credentials"	/* h: sealed memfd, see osh/creds.h */
+#define MANAGER_OPT_RESOURCES "resources"	/* a{st}: by key of a policy's `resources`, in its smallest unit; of Run, Create */
 #define MANAGER_OPT_PROVIDERS "providers"	/* a(ss): stored ones, each with its placeholder */
 
 /*

@@ -9,6 +9,7 @@
 #include "manager.h"
 #include "own.h"
 #include "sandbox_args.h"
+#include "takes.h"
 
 #define ANSWER_USEC (60 * 1000000ull)	/* a cold start loads every BPF program first */
 
@@ -61,7 +62,7 @@ static int add_fd(sd_bus_message *m, const char *key, int fd)
 	return fd < 0 ? 0 : sd_bus_message_append(m, "{sv}", key, "h", fd);
 }
 
-static int add_options(sd_bus_message *m, const struct run_files *f)
+static int add_options(sd_bus_message *m, const struct run_opts *o, const struct run_files *f)
 {
 	int r = sd_bus_message_open_container(m, 'a', "{sv}");
 
@@ -79,10 +80,12 @@ static int add_options(sd_bus_message *m, const struct run_files *f)
 		r = add_fd(m, MANAGER_OPT_CREDS, f->creds.fd);
 	if (r >= 0)
 		r = sandbox_add_stored(m, &f->creds);
+	if (r >= 0)
+		r = takes_add(m, o->amount);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-int bus_client_run(struct bus_client *c, const char *name, int bundle, const struct run_files *f,
+int bus_client_run(struct bus_client *c, const struct run_opts *o, int bundle, const struct run_files *f,
 		   struct err *e)
 {
 	sd_bus_message *m = NULL;
@@ -90,9 +93,9 @@ int bus_client_run(struct bus_client *c, const char *name, int bundle, const str
 
 	r = sd_bus_message_new_method_call(c->bus, &m, NULL, MANAGER_PATH, MANAGER_INTERFACE, MANAGER_RUN);
 	if (r >= 0)
-		r = sd_bus_message_append(m, "shhh", name ? name : "", bundle, f->init_control, f->workdir);
+		r = sd_bus_message_append(m, "shhh", o->name ? o->name : "", bundle, f->init_control, f->workdir);
 	if (r >= 0)
-		r = add_options(m, f);
+		r = add_options(m, o, f);
 	if (r >= 0)
 		r = sd_bus_call_async(c->bus, NULL, m, on_answer, c, ANSWER_USEC);
 	if (r >= 0)

@@ -25,7 +25,7 @@ struct bus_client {
 int bus_client_open(struct bus_client *c, const char *socket, struct err *e);
 
 /* Sends Run; the descriptors in *f stay the caller's. */
-int bus_client_run(struct bus_client *c, const char *name, int bundle, const struct run_files *f,
+int bus_client_run(struct bus_client *c, const struct run_opts *o, int bundle, const struct run_files *f,
 		   struct err *e);
 int bus_client_answer(struct bus_client *c, struct err *e);	/* waits; 0 = the sandbox starts */
 void bus_client_close(struct bus_client *c);	/* waits for an embedded oshd to have tidied up */

@@ -13,6 +13,7 @@
 #include "own.h"
 #include "run.h"
 #include "say.h"
+#include "takes.h"
 #include "verbs.h"
 
 #define SUMMARY_MS 2000			/* for the auditor to drain and to write */
@@ -31,6 +32,7 @@ static const struct option options[] = {
 	{ "provider", required_argument, NULL, OPT_PROVIDER },
 	{ "no-providers", no_argument, NULL, OPT_NO_PROVIDERS },
 	{ "help", no_argument, NULL, OPT_HELP },
+	TAKES_OPTIONS,
 	/* known by name so that nobody thinks they work */
 	{ "gpu", required_argument, NULL, OPT_LATER },
 	{ "detach", no_argument, NULL, OPT_LATER },
@@ -68,6 +70,9 @@ static int read_options(int argc, char **argv, struct run_opts *o)
 			o->providers[providers++] = optarg;
 		} else if (c == OPT_NO_PROVIDERS) {
 			o->no_providers = true;
+		} else if (takes_option(c)) {
+			if (!takes_read(c, optarg, o->amount))
+				return help_usage("run");
 		} else if (c == OPT_HELP) {
 			help_verb(stdout, "run");
 			return 0;
@@ -136,7 +141,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	int r = prepare(o, f, &stdio, bus, &bundle, e);
 
 	if (r == 0)
-		r = bus_client_run(bus, o->name, bundle, f, e);
+		r = bus_client_run(bus, o, bundle, f, e);
 	if (r == 0) {			/* oshd works on it; meanwhile, the rest */
 		own_close(&f->init_control);
 		own_close(&f->summary_in);

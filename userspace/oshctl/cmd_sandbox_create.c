@@ -18,6 +18,7 @@
 #include "sandbox_args.h"
 #include "say.h"
 #include "spec.h"
+#include "takes.h"
 #include "verbs.h"
 
 enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_VOLUME, OPT_JSON, OPT_HELP };
@@ -37,6 +38,7 @@ static const struct option options[] = {
 	{ "upstream-ca", required_argument, NULL, OPT_CA },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
+	TAKES_OPTIONS,
 	{ 0 },
 };
 
@@ -101,6 +103,9 @@ static int read_options(int argc, char **argv, struct create *c)
 			args_add(list(c, opt), optarg);
 		} else if (opt == OPT_NO_PROVIDERS) {
 			c->o.no_providers = true;
+		} else if (takes_option(opt)) {
+			if (!takes_read(opt, optarg, c->o.amount))
+				return help_usage("sandbox create");
 		} else if (opt == OPT_JSON) {
 			c->json = true;
 		} else if (opt == OPT_HELP) {
@@ -228,6 +233,8 @@ static int fill(sd_bus_message *m, struct create *c, int bundle)
 		r = sandbox_add_given(m, f->creds.fd, f->hosts, f->ca, f->log);
 	if (r >= 0)
 		r = sandbox_add_stored(m, &f->creds);
+	if (r >= 0)
+		r = takes_add(m, c->o.amount);
 	if (r >= 0)
 		r = add_lists(m, c);
 	if (r >= 0)

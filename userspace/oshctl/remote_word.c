@@ -33,7 +33,8 @@ static const struct {
 /* Options of those verbs whose next word is their value. */
 static const char *const with_value[] = { "-n", "--name", "-w", "--workdir", "-e", "--env", "--provider", "--log",
 					  "--socket", "--upstream-hosts", "--upstream-ca", "--binary", "-v", "--volume",
-					  "-l", "--label", "--gpu", "--timeout", "-u", "--user" };
+					  "-l", "--label", "--gpu", "--timeout", "-u", "--user", "--cpu", "--memory", "--swap", "--pids", "--io-weight",
+					  "--files", "--disk", "--wall" };
 
 static struct {
 	const char *name;

@@ -17,6 +17,7 @@ struct run_opts {
 	char **env;			/* NULL terminated -e values */
 	const char **providers;		/* NULL terminated [NAME=]FILE */
 	const char *placeholders;	/* name of the sandbox that theirs go by; NULL = random ones */
+	uint64_t amount[OSH_RESOURCES];	/* over what the policy asks for; 0 = as it says */
 	bool no_providers;		/* keys in the caller's environment are none of ours */
 	char **argv;			/* the command, NULL terminated */
 };

@@ -195,6 +195,8 @@ static int read_option(sd_bus_message *m, const char *key, void *data, struct er
 		return read_volumes(m, &c->row, e);
 	if (!strcmp(key, MANAGER_OPT_COMMAND))
 		return read_command(m, &c->row, e);
+	if (!strcmp(key, MANAGER_OPT_RESOURCES))
+		return request_amounts(m, c->row.amount, e);
 	if (!strcmp(key, MANAGER_OPT_SOURCE))
 		return read_source(m, &c->source_fd, e);
 	if (strcmp(key, MANAGER_OPT_LABELS))

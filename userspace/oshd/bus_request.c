@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus_request.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "manager.h"
@@ -136,6 +137,39 @@ static int read_uses(sd_bus_message *m, struct run_request *r, struct err *e)
 	if (!x && (sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0))
 		x = fail(e, EINVAL, "malformed providers");
 	return x;
+}
+
+static int read_amount(const char *key, uint64_t v, uint64_t amount[OSH_RESOURCES], struct err *e)
+{
+	static const char *const keys[OSH_RESOURCES] = {
+#define RESOURCE(id, key, kind, least, most, text) [OSH_RES_##id] = key,
+#include "osh/resources.def"
+#undef RESOURCE
+	};
+
+	for (int i = 0; i < OSH_RESOURCES; i++)
+		if (!strcmp(keys[i], key)) {
+			if (!v || amount[i] || !bundle_amount_ok(i, v))
+				return fail(e, EINVAL, "resources.%s: %" PRIu64 " is beyond its bounds, or given twice", key, v);
+			amount[i] = v;
+			return 0;
+		}
+	return fail(e, EINVAL, "resources: '%.40s' is none", key);
+}
+
+int request_amounts(sd_bus_message *m, uint64_t amount[OSH_RESOURCES], struct err *e)
+{
+	const char *key;
+	uint64_t v;
+	int r = 0;
+
+	if (sd_bus_message_enter_container(m, 'v', "a{st}") < 0 || sd_bus_message_enter_container(m, 'a', "{st}") < 0)
+		return fail(e, EINVAL, "option 'resources' wants keys and amounts");
+	while (!r && sd_bus_message_read(m, "{st}", &key, &v) > 0)
+		r = read_amount(key, v, amount, e);
+	if (!r && (sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0))
+		r = fail(e, EINVAL, "malformed resources");
+	return r;
 }
 
 static int read_option(sd_bus_message *m, const char *key, const struct caller *who,

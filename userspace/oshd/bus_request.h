@@ -17,6 +17,9 @@ int request_placeholder(const char *text, struct err *e);
  * not know. */
 typedef int request_option(sd_bus_message *m, const char *key, void *data, struct err *e);
 
+/* The variant of option `resources`. */
+int request_amounts(sd_bus_message *m, uint64_t amount[OSH_RESOURCES], struct err *e);
+
 /* Reads a{sv}; what the caller may not ask for is refused. more: NULL = the method has none of its
  * own. */
 int request_options(sd_bus_message *m, const struct caller *who, struct run_request *r,

@@ -7,6 +7,13 @@
 #include "own.h"
 #include "provider.h"
 
+static int read_option(sd_bus_message *m, const char *key, void *data, struct err *e)
+{
+	struct run_request *r = data;
+
+	return strcmp(key, MANAGER_OPT_RESOURCES) ? fail(e, EINVAL, "unknown option '%s'", key) : request_amounts(m, r->amount, e);
+}
+
 static int read_run(sd_bus_message *m, const struct caller *who, struct run_request *r,
 		    struct err *e)
 {
@@ -20,7 +27,7 @@ static int read_run(sd_bus_message *m, const struct caller *who, struct run_requ
 	if (x < 0)
 		return x;
 	strcpy(r->name, name);
-	return request_options(m, who, r, NULL, NULL, e);
+	return request_options(m, who, r, read_option, r, e);
 }
 
 int on_run(const struct caller *who, sd_bus_message *m, struct err *e)

@@ -157,6 +157,7 @@ static void fill_request(struct life *l, const struct state_sandbox *row, struct
 				   .ca_fd = l->given.ca };
 	memcpy(q->groups, row->groups, sizeof(q->groups));
 	memcpy(q->name, row->name, sizeof(q->name));
+	memcpy(q->amount, row->amount, sizeof(q->amount));
 	memcpy(q->workdir, row->workdir, sizeof(q->workdir));
 }
 

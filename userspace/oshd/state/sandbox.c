@@ -85,6 +85,7 @@ static int add_row(struct state *st, struct state_sandbox *s, struct err *e)
 	q_text(&q, s->workdir);
 	q_int(&q, (int64_t)s->created_us);
 	q_int(&q, s->wanted);
+	q_blob(&q, s->amount, sizeof(s->amount));
 	r = q_run(&q, e);
 	if (r == -EEXIST)
 		return fail(e, EEXIST, "a sandbox named '%s' exists; choose another name", s->name);
@@ -213,6 +214,11 @@ static int get_row(struct state *st, uint64_t key, struct state_sandbox *s, stru
 	s->wanted = sqlite3_column_int64(q.s, 6) != 0;
 	s->exit_status = sqlite3_column_int(q.s, 7);
 	s->revision = (uint32_t)sqlite3_column_int64(q.s, 9);
+	n = sqlite3_column_bytes(q.s, 10);
+	if (n < 0 || (size_t)n > sizeof(s->amount) || (size_t)n % sizeof(uint64_t))
+		return fail(e, EUCLEAN, "sandbox '%s': what it may take makes no sense", s->name);
+	if (n)
+		memcpy(s->amount, sqlite3_column_blob(q.s, 10), (size_t)n);
 	if (sqlite3_column_type(q.s, 8) == SQLITE_NULL)
 		return 0;
 	s->reason = strdup((const char *)sqlite3_column_text(q.s, 8));

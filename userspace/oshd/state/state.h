@@ -18,7 +18,7 @@
 #include "osh/limits.h"
 #include "osh/msg.h"
 
-#define STATE_SCHEMA 3			/* of this program; an older one is migrated, a newer one refused */
+#define STATE_SCHEMA 4			/* of this program; an older one is migrated, a newer one refused */
 
 struct state;
 
@@ -67,6 +67,7 @@ struct state_sandbox {
 	uint64_t created_us;		/* CLOCK_REALTIME; 0 = state_create() takes the time */
 	bool wanted;			/* is to run: Create and Start set it, Stop and the end of its command take it back */
 	int exit_status;		/* wait status of its command when it ran last; -1 = none yet */
+	uint64_t amount[OSH_RESOURCES];	/* over what its policies ask for */
 	char *reason;			/* why it stopped, for a person, or NULL */
 	uint32_t revision;		/* policy in force */
 	void *spec;			/* for state_create(), else NULL: state_command_open() gives it */
