@@ -11,8 +11,8 @@
  * The way down is kept in task storage: LSM programs may be preempted, and per-CPU memory would be shared.
  *
  * verifier: functions that are not static are looked at once each, and not once for every way that leads to
- * them through loops in loops; they take numbers alone, so each gets the task's memory anew, and the
- * dentries as numbers from there.
+ * them through loops in loops. They take memory and numbers alone, and reading what a number points to takes a
+ * call. So a short way is gone in the program itself, from dentry to dentry, and any other in a function.
  */
 #pragma once
 
@@ -22,12 +22,13 @@
 
 struct deny_walk {
 	__u64 at[OSH_DENY_DEPTH];	/* struct dentry *, from the leaf upwards */
-	__u32 seq[OSH_DENY_DEPTH];
+	__u64 names[OSH_DENY_DEPTH];	/* of each: text, length, and when they were read */
+	__u32 lens[OSH_DENY_DEPTH], seq[OSH_DENY_DEPTH];
 	__u64 live[OSH_DENY_WORDS], next[OSH_DENY_WORDS];
 	__u64 was[OSH_DENY_WORDS];	/* the set of a first path, to compare with a second one's */
-	__u64 name[OSH_PATH_MAX / 8];	/* zero after the name */
+	__u64 name[(OSH_PATH_MAX + OSH_SEG_SHORT) / 8];	/* zero after the name, at least for OSH_SEG_SHORT */
 	struct glob glob;
-	__u64 leaf, other;		/* struct dentry *: what is asked about, and where it moves from */
+	__u64 number;
 	__u64 root;			/* inode at the root, 0 = none */
 	__u32 id;
 	__u32 n;			/* dentries below the root */
@@ -56,45 +57,53 @@ MAP_HASH(deny_inodes, struct osh_deny_inode_key, __u32, 1 << 16, BPF_F_NO_PREALL
 
 enum look_answer { LOOK_DONE, LOOK_AGAIN, LOOK_BAD };
 
+#define SHORT_WAY 16			/* names; what is deeper is looked at in the slow way */
+#define TRIES 4				/* that meet a rename under way */
+
 static __always_inline struct deny_walk *walk_of_task(__u64 flags)
 {
 	return bpf_task_storage_get(&deny_walks, bpf_get_current_task_btf(), NULL, flags);
 }
 
-static __always_inline __u32 dentry_seq(struct dentry *d)
+/* verifier: what is read back from memory is no pointer any more, and may be reckoned with. */
+static __always_inline __u64 number_of(struct deny_walk *w, const void *p)
 {
-	return BPF_CORE_READ(d, d_seq.seqcount.sequence);
+	w->number = (__u64)p;
+	barrier();
+	return *(volatile __u64 *)&w->number;
 }
 
-struct up {
-	struct deny_walk *w;
-	struct dentry *d;
-	__u32 found;			/* a root, or the top of a file system that no entry is about */
-};
-
-/* Towards the root, remembering the way. */
-static long up_step(__u32 i, struct up *u)
+static __always_inline struct osh_deny *deny_table(const struct deny_walk *w)
 {
-	struct osh_deny_inode_key key = { .id = u->w->id };
-	struct dentry *d = u->d, *parent;
-	__u32 seq = dentry_seq(d);
+	__u32 id = w->id;
 
-	key.inode = (__u64)BPF_CORE_READ(d, d_inode);
-	u->w->n = i;
-	u->found = 1;
-	if (key.inode && bpf_map_lookup_elem(&deny_roots, &key)) {
-		u->w->root = key.inode;
-		return 1;
-	}
-	parent = BPF_CORE_READ(d, d_parent);
-	if (parent == d)
-		return 1;
-	u->found = 0;
-	asm volatile("%0 &= 127" : "+r"(i));
-	u->w->at[i] = (__u64)d;
-	u->w->seq[i] = seq;
-	u->d = parent;
-	return 0;
+	return bpf_map_lookup_elem(&denies, &id);
+}
+
+static __always_inline void walk_clear(struct deny_walk *w)
+{
+	w->root = 0;
+	w->n = w->row = w->hit = w->near = 0;
+	for (int k = 0; k < OSH_DENY_WORDS; k++)
+		w->live[k] = 0;
+}
+
+/* Is a tree entered here? Then its set is where the way down begins. */
+static __always_inline int at_root(struct deny_walk *w, const struct osh_deny *t, __u64 inode)
+{
+	struct osh_deny_inode_key key = { .inode = inode, .id = w->id };
+	struct osh_deny_root *root;
+
+	if (!(t->roots & osh_inode_bit(inode)))
+		return 0;
+	root = bpf_map_lookup_elem(&deny_roots, &key);
+	if (!root)
+		return 0;
+	w->root = inode;
+	w->row = root->all;
+	for (int k = 0; k < OSH_DENY_WORDS; k++)
+		w->live[k] = root->live[k];
+	return 1;
 }
 
 static __always_inline void live_add(__u64 *set, __u32 n)
@@ -124,18 +133,18 @@ static long glob_try_step(__u32 i, struct glob_try *t)
 }
 
 /* Does the name match the pattern of this segment? A match that is given up counts as one: it can only deny. */
-__u32 deny_glob(__u32 seg)
+__u32 deny_glob(struct deny_walk *w, __u32 seg)
 {
-	struct glob_try t = { .w = walk_of_task(0), .answer = GLOB_MORE };
+	struct glob_try t = { .w = w, .answer = GLOB_MORE };
 	struct osh_deny_glob_key key = { .n = seg };
 
-	if (!t.w)
+	if (!w)
 		return 1;
-	key.id = t.w->id;
+	key.id = w->id;
 	t.g = bpf_map_lookup_elem(&deny_globs, &key);
 	if (!t.g)
 		return 1;
-	__builtin_memset(&t.w->glob, 0, sizeof(t.w->glob));
+	__builtin_memset(&w->glob, 0, sizeof(w->glob));
 	bpf_loop(GLOB_STEPS, glob_try_step, &t, 0);
 	return t.answer != GLOB_NO;
 }
@@ -144,25 +153,63 @@ struct seg_scan {
 	struct deny_walk *w;
 	struct osh_deny *t;
 	__u64 hash;
+	__u64 left;			/* of the live segments in this word: still to be looked at */
 	__u32 len;
+	__u32 word;
 };
+
+/* The last bytes of the name, and zero after them: its hash is that of the suffix. */
+static __always_inline int suffix_matches(const struct seg_scan *s, const struct osh_seg *seg)
+{
+	__u32 at = s->len - seg->len;
+	__u64 words[OSH_SEG_SHORT / 8];
+
+	if (s->len < seg->len)
+		return 0;
+	asm volatile("%0 &= 255" : "+r"(at));
+	__builtin_memcpy(words, (const char *)s->w->name + at, sizeof(words));
+	return osh_seg_hash_short(words, seg->len) == seg->hash;
+}
 
 static __always_inline int seg_matches(const struct seg_scan *s, const struct osh_seg *seg, __u32 n)
 {
 	if (seg->kind == OSH_SEG_LITERAL)
 		return seg->hash == s->hash && seg->len == s->len;
-	return seg->kind == OSH_SEG_ANY || deny_glob(n);
+	if (seg->kind == OSH_SEG_SUFFIX)
+		return suffix_matches(s, seg);
+	return seg->kind == OSH_SEG_ANY || deny_glob(s->w, n);
 }
 
-static long seg_step(__u32 n, struct seg_scan *s)
+/* Where the only bit of a word is. */
+static const __u8 bit_at[64] = {
+	0, 1, 2, 53, 3, 7, 54, 27, 4, 38, 41, 8, 34, 55, 48, 28, 62, 5, 39, 46, 44, 42, 22, 9, 24, 35, 59, 56, 49, 18, 29, 11,
+	63, 52, 6, 26, 37, 40, 33, 47, 61, 45, 43, 21, 23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
+};
+
+static __always_inline __u32 bit_number(__u64 bit)
+{
+	__u64 at = bit * 0x022fdd63cc95386dull >> 58;
+
+	asm volatile("%0 &= 63" : "+r"(at));
+	return bit_at[at];
+}
+
+static long seg_step(__u32 i, struct seg_scan *s)
 {
 	struct deny_walk *w = s->w;
 	struct osh_seg *seg;
+	__u64 bit = s->left & -s->left;
+	__u32 n;
 
-	if (n >= OSH_DENY_SEGS)
-		return 1;
-	if (!(w->live[n / 64 & (OSH_DENY_WORDS - 1)] >> (n & 63) & 1))
+	if (!bit) {
+		if (++s->word >= OSH_DENY_WORDS)
+			return 1;
+		s->left = w->live[s->word & (OSH_DENY_WORDS - 1)];
 		return 0;
+	}
+	s->left ^= bit;
+	n = s->word * 64 + bit_number(bit);
+	asm volatile("%0 &= 255" : "+r"(n));
 	seg = &s->t->seg[n];
 	if (seg->kind == OSH_SEG_DEEP) {
 		live_add(w->next, n);
@@ -185,44 +232,36 @@ static long seg_step(__u32 n, struct seg_scan *s)
 }
 
 /* A name into memory, zero after it. */
-static __always_inline int name_read(struct deny_walk *w, struct dentry *d, __u32 *ret_len)
+static __always_inline int name_read(struct deny_walk *w, __u64 name, __u32 len)
 {
-	const unsigned char *name = BPF_CORE_READ(d, d_name.name);
-	__u32 len = BPF_CORE_READ(d, d_name.len);
-
-	asm volatile("%0 &= 255" : "+r"(len));
-	for (int i = 0; i < OSH_SEG_SHORT / 8; i++)
+	for (int i = 0; i < 2 * OSH_SEG_SHORT / 8; i++)
 		w->name[i] = 0;
 	if (len >= OSH_SEG_SHORT)
-		for (int i = OSH_SEG_SHORT / 8; i < OSH_PATH_MAX / 8; i++)
+		for (int i = 2 * OSH_SEG_SHORT / 8; i < (OSH_PATH_MAX + OSH_SEG_SHORT) / 8; i++)
 			w->name[i] = 0;
-	*ret_len = len;
-	return bpf_probe_read_kernel(w->name, len, name);
+	return bpf_probe_read_kernel(w->name, len, (void *)name);
 }
 
 /* One name further down: the i-th from the leaf. enum look_answer. */
-__u32 deny_name(__u32 i)
+__u32 deny_name(struct deny_walk *w, struct osh_deny *t, __u32 i)
 {
-	struct seg_scan s = { .w = walk_of_task(0) };
-	struct deny_walk *w = s.w;
-	struct dentry *d;
-	__u32 id;
+	struct seg_scan s = { .w = w, .t = t };
+	__u32 len;
 
-	if (!w)
-		return LOOK_BAD;
-	id = w->id;
-	s.t = bpf_map_lookup_elem(&denies, &id);
-	if (!s.t)
+	if (!w || !t)
 		return LOOK_BAD;
 	asm volatile("%0 &= 127" : "+r"(i));
-	d = (void *)w->at[i];
-	if (name_read(w, d, &s.len) || w->seq[i] & 1 || dentry_seq(d) != w->seq[i])
+	len = w->lens[i];
+	asm volatile("%0 &= 255" : "+r"(len));
+	if (name_read(w, w->names[i], len))
 		return LOOK_AGAIN;
-	s.hash = osh_seg_hash(w->name, s.len);
+	s.len = len;
+	s.hash = osh_seg_hash(w->name, len);
+	s.left = w->live[0];
 	w->hit = w->near = 0;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->next[k] = 0;
-	bpf_loop(s.t->n, seg_step, &s, 0);
+	bpf_loop(OSH_DENY_SEGS + OSH_DENY_WORDS, seg_step, &s, 0);
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->live[k] = w->next[k];
 	return LOOK_DONE;
@@ -230,64 +269,152 @@ __u32 deny_name(__u32 i)
 
 struct down {
 	struct deny_walk *w;
+	struct osh_deny *t;
 	__u32 answer;
 };
 
 static long down_step(__u32 i, struct down *s)
 {
-	s->answer = deny_name(s->w->n - 1 - i);
+	s->answer = deny_name(s->w, s->t, s->w->n - 1 - i);
 	return s->answer != LOOK_DONE || s->w->row || !live_any(s->w->live);
 }
 
-/* enum look_answer, and then w->row, w->hit and w->live. */
-__u32 deny_walk(__u64 dentry)
+/* From the root to the leaf by what was remembered. enum look_answer, and then w->row, w->hit and w->live. */
+__u32 deny_down(struct deny_walk *w, struct osh_deny *t)
 {
-	struct up u = { .w = walk_of_task(0), .d = (void *)dentry };
-	struct deny_walk *w = u.w;
-	struct osh_deny_inode_key key = { 0 };
-	struct down down = { .w = w };
-	struct osh_deny_root *root;
+	struct down down = { .w = w, .t = t };
 
-	if (!w)
+	if (!w || !t)
 		return LOOK_BAD;
-	w->root = 0;
-	w->row = w->hit = w->near = 0;
-	for (int k = 0; k < OSH_DENY_WORDS; k++)
-		w->live[k] = 0;
-	bpf_loop(OSH_DENY_DEPTH, up_step, &u, 0);
-	if (!u.found)
-		return LOOK_BAD;	/* too deep */
-	key.inode = w->root;
-	key.id = w->id;
-	root = key.inode ? bpf_map_lookup_elem(&deny_roots, &key) : NULL;
-	if (!root)
-		return LOOK_DONE;
-	w->row = root->all;
-	for (int k = 0; k < OSH_DENY_WORDS; k++)
-		w->live[k] = root->live[k];
-	if (!w->row && live_any(w->live))
+	if (w->root && !w->row && live_any(w->live))
 		bpf_loop(w->n, down_step, &down, 0);
 	return down.answer;
 }
 
-/* What the entries say of a dentry: 0, or a reason to deny at once. A name that changes meanwhile is read again. */
-__u32 deny_look(__u64 dentry)
-{
-	struct deny_walk *w = walk_of_task(0);
-	struct osh_deny_inode_key key = { 0 };
-	__u32 r = deny_walk(dentry), *row;
+/* ---- the slow way: any depth, and again where a name changes meanwhile ---- */
 
+struct up {
+	struct deny_walk *w;
+	struct osh_deny *t;
+	__u64 d;
+	__u32 found;			/* a root, or the top of a file system that no entry is about */
+	__u32 same;
+};
+
+/* Towards the root, remembering the way. */
+static long up_step(__u32 i, struct up *u)
+{
+	struct dentry *d = (void *)u->d, *parent;
+	__u32 seq = BPF_CORE_READ(d, d_seq.seqcount.sequence);
+
+	u->w->n = i;
+	u->found = 1;
+	if (at_root(u->w, u->t, (__u64)BPF_CORE_READ(d, d_inode)))
+		return 1;
+	parent = BPF_CORE_READ(d, d_parent);
+	if (parent == d)
+		return 1;
+	u->found = 0;
+	asm volatile("%0 &= 127" : "+r"(i));
+	u->w->at[i] = u->d;
+	u->w->seq[i] = seq;
+	u->w->names[i] = (__u64)BPF_CORE_READ(d, d_name.name);
+	u->w->lens[i] = BPF_CORE_READ(d, d_name.len);
+	u->d = (__u64)parent;
+	return 0;
+}
+
+static long same_step(__u32 i, struct up *u)
+{
+	struct dentry *d;
+
+	if (i >= u->w->n)
+		return 1;
+	asm volatile("%0 &= 127" : "+r"(i));
+	d = (void *)u->w->at[i];
+	u->same = !(u->w->seq[i] & 1) && BPF_CORE_READ(d, d_seq.seqcount.sequence) == u->w->seq[i];
+	return !u->same;
+}
+
+/* One try, whole. enum look_answer. */
+__u32 deny_try(struct deny_walk *w, struct osh_deny *t, __u64 dentry)
+{
+	struct up u = { .w = w, .t = t, .d = dentry, .same = 1 };
+	__u32 r;
+
+	if (!w || !t)
+		return LOOK_BAD;
+	walk_clear(w);
+	bpf_loop(OSH_DENY_DEPTH, up_step, &u, 0);
+	if (!u.found)
+		return LOOK_BAD;	/* too deep */
+	r = deny_down(w, t);
+	if (r == LOOK_DONE)
+		bpf_loop(OSH_DENY_DEPTH, same_step, &u, 0);
+	return u.same ? r : LOOK_AGAIN;
+}
+
+__u32 deny_slow(struct deny_walk *w, struct osh_deny *t, __u64 dentry)
+{
+	__u32 r = LOOK_AGAIN;
+
+	for (int i = 0; i < TRIES && r == LOOK_AGAIN; i++)
+		r = deny_try(w, t, dentry);
+	return r;
+}
+
+/* ---- the short way ---- */
+
+static __always_inline int short_up(struct deny_walk *w, struct osh_deny *t, struct dentry *d)
+{
+	walk_clear(w);
+	for (__u64 i = 0; i < SHORT_WAY; i++) {
+		struct dentry *parent;
+
+		w->n = i;
+		w->seq[i] = d->d_seq.seqcount.sequence;
+		barrier();
+		parent = d->d_parent;
+		if (at_root(w, t, number_of(w, d->d_inode)) || parent == d)
+			return 1;
+		w->names[i] = (__u64)d->d_name.name;
+		w->lens[i] = d->d_name.len;
+		w->at[i] = (__u64)d;
+		d = parent;
+	}
+	return 0;
+}
+
+static __always_inline int short_same(const struct deny_walk *w, struct dentry *d)
+{
+	barrier();
+	for (__u64 i = 0; i < SHORT_WAY; i++) {
+		if (i >= w->n)
+			return 1;
+		if (w->seq[i] & 1 || d->d_seq.seqcount.sequence != w->seq[i])
+			return 0;
+		d = d->d_parent;
+	}
+	return 1;
+}
+
+/* What the entries say of a dentry: 0, or a reason to deny at once. */
+static __always_inline __u32 deny_look(struct deny_walk *w, struct osh_deny *t, struct dentry *d)
+{
+	struct osh_deny_inode_key key = { .inode = number_of(w, d->d_inode), .id = w->id };
+	__u32 r = LOOK_AGAIN, *row = NULL;
+
+	if (short_up(w, t, d)) {
+		r = deny_down(w, t);
+		if (r == LOOK_DONE && !short_same(w, d))
+			r = LOOK_AGAIN;
+	}
 	if (r == LOOK_AGAIN)
-		r = deny_walk(dentry);
-	if (r == LOOK_AGAIN)
-		r = deny_walk(dentry);
-	if (r == LOOK_AGAIN)
-		r = deny_walk(dentry);
-	if (!w || r != LOOK_DONE)
+		r = deny_slow(w, t, number_of(w, d));
+	if (r != LOOK_DONE)
 		return OSH_WHY_FILE_UNRESOLVED;
-	key.id = w->id;
-	key.inode = (__u64)BPF_CORE_READ((struct dentry *)dentry, d_inode);
-	row = key.inode ? bpf_map_lookup_elem(&deny_inodes, &key) : NULL;
+	if (key.inode && t->files & osh_inode_bit(key.inode))
+		row = bpf_map_lookup_elem(&deny_inodes, &key);
 	if (row)
 		w->row = *row;
 	return w->row ? OSH_WHY_FILE_DENIED : 0;

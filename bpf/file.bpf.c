@@ -22,8 +22,23 @@
 #define USE_MAKE_LINK (HIT_LITERAL | HIT_ANY)
 #define USE_CHANGE 4u			/* what is there is changed, by whatever name */
 
+static __always_inline __u32 type_of(struct dentry *d)
+{
+	struct inode *inode = d->d_inode;
+
+	return inode ? inode->i_mode & S_IFMT : 0;	/* verifier of 7.x: it may be none */
+}
+
+static __always_inline int has_names(struct dentry *d)
+{
+	struct inode *inode = d->d_inode;
+
+	return inode && (inode->i_mode & S_IFMT) == S_IFREG && inode->i_nlink > 1;
+}
+
 static __always_inline int lsm_ret(__u32 verdict)
 {
+	asm volatile("" : "+r"(verdict));	/* verifier: clang would reckon "verdict - 1" */
 	return verdict == OSH_DENY ? -EPERM : 0;
 }
 
@@ -44,9 +59,9 @@ static __always_inline struct deny_walk *walk_begin(const struct ask *q)
 }
 
 /* A name in front of the text that is there. What has no room is left out: the text is for people. */
-static long text_step(__u32 i, struct up *u)
+static long text_step(__u32 i, struct deny_walk **at)
 {
-	struct deny_walk *w = u->w;
+	struct deny_walk *w = *at;
 	__u32 len, pos = w->pos;
 	struct dentry *d;
 
@@ -86,18 +101,17 @@ static __always_inline void text_root(struct deny_walk *w)
 }
 
 /* The denial on record, with the path as far as it fits. */
-__u32 deny_record(__u32 why)
+__u32 deny_record(struct deny_walk *w, __u32 why)
 {
 	struct ask q = { .kind = OSH_EV_FILE };
-	struct up u = { .w = walk_of_task(0) };
-	struct deny_walk *w = u.w;
+	struct deny_walk *at = w;
 	__u32 pos, len;
 
 	ask_subject(&q);
 	if (!w)
 		return decide(&q, why);
 	w->pos = OSH_PATH_MAX - 1;
-	bpf_loop(OSH_DENY_DEPTH, text_step, &u, 0);
+	bpf_loop(OSH_DENY_DEPTH, text_step, &at, 0);
 	text_root(w);
 	pos = w->pos;
 	asm volatile("%0 &= 255" : "+r"(pos));
@@ -110,57 +124,44 @@ __u32 deny_record(__u32 why)
 	return decide_named(&q, why, (const char *)w->name, OSH_PATH_MAX, len);
 }
 
-/* A file with several names, where not all of those that are denied are known by their inode. */
-static __always_inline int has_twins(const struct deny_walk *w)
+/* What the entries say, and why. `use`: what may not be there on the way to a denied path. */
+static __always_inline __u32 deny_why(struct deny_walk *w, struct dentry *d, __u32 use)
 {
-	struct dentry *d = (void *)w->leaf;
-	struct inode *inode = BPF_CORE_READ(d, d_inode);
-	__u32 id = w->id;
-	struct osh_deny *t;
-
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || BPF_CORE_READ(inode, __i_nlink) < 2)
-		return 0;
-	t = bpf_map_lookup_elem(&denies, &id);
-	return !t || t->linked;
-}
-
-/* w->leaf: enum osh_verdict. `use`: what may not be there on the way to a denied path. */
-__u32 deny_judge(__u32 use)
-{
-	struct deny_walk *w = walk_of_task(0);
+	struct osh_deny *t = deny_table(w);
 	__u32 why;
 
-	if (!w)
-		return deny_record(OSH_WHY_INTERNAL);
-	why = deny_look(w->leaf);
+	if (!t)
+		return 0;		/* no tree is entered yet: osh-launch's child builds the view */
+	why = deny_look(w, t, d);
 	if (!why && w->hit & use)
 		why = OSH_WHY_FILE_DENIED;
-	if (!why && use & USE_CHANGE && has_twins(w))
+	/* Several names, and not all denied files that have them are known by their inode. */
+	if (!why && use & USE_CHANGE && t->linked && has_names(d))
 		why = OSH_WHY_FILE_LINKED;
-	return why ? deny_record(why) : OSH_ALLOW;
+	return why;
 }
 
-/* What holds below a directory is the same by its old name (w->other) and by its new one (w->leaf). */
-__u32 deny_judge_move(__u32 unused)
+/* What holds below a directory is the same by its old name and by its new one. */
+static __always_inline __u32 deny_why_move(struct deny_walk *w, struct dentry *old, struct dentry *new)
 {
-	struct deny_walk *w = walk_of_task(0);
+	struct osh_deny *t = deny_table(w);
 	__u32 why, near;
 
-	if (!w)
-		return deny_record(OSH_WHY_INTERNAL);
-	why = deny_look(w->leaf);
+	if (!t)
+		return 0;		/* no tree is entered yet: osh-launch's child builds the view */
+	why = deny_look(w, t, new);
 	if (why)
-		return deny_record(why);
+		return why;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->was[k] = w->live[k];
 	near = w->near;
-	why = deny_look(w->other);
+	why = deny_look(w, t, old);
 	if (!w->near)
 		w->near = near;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		if (!why && w->was[k] != w->live[k])
 			why = OSH_WHY_FILE_DENIED;
-	return why ? deny_record(why) : OSH_ALLOW;
+	return why;
 }
 
 /* Most tasks are in no sandbox, and most sandboxes have no entries. */
@@ -168,28 +169,30 @@ static __always_inline int judge(struct dentry *d, __u32 use)
 {
 	struct ask q = { .kind = OSH_EV_FILE };
 	struct deny_walk *w;
+	__u32 why;
 
 	if (!guarded(&q))
 		return 0;
 	w = walk_begin(&q);
-	if (w)
-		w->leaf = (__u64)d;
-	return lsm_ret(w ? deny_judge(use) : deny_record(OSH_WHY_INTERNAL));
+	if (!w)
+		return lsm_ret(deny_record(NULL, OSH_WHY_INTERNAL));
+	why = deny_why(w, d, use);
+	return why ? lsm_ret(deny_record(w, why)) : 0;
 }
 
 static __always_inline int judge_move(struct dentry *old, struct dentry *new)
 {
 	struct ask q = { .kind = OSH_EV_FILE };
 	struct deny_walk *w;
+	__u32 why;
 
 	if (!guarded(&q))
 		return 0;
 	w = walk_begin(&q);
-	if (w) {
-		w->leaf = (__u64)new;
-		w->other = (__u64)old;
-	}
-	return lsm_ret(w ? deny_judge_move(0) : deny_record(OSH_WHY_INTERNAL));
+	if (!w)
+		return lsm_ret(deny_record(NULL, OSH_WHY_INTERNAL));
+	why = deny_why_move(w, old, new);
+	return why ? lsm_ret(deny_record(w, why)) : 0;
 }
 
 SEC("lsm/file_open")
@@ -236,11 +239,6 @@ int BPF_PROG(osh_rmdir, struct inode *dir, struct dentry *dentry, int ret)
 	return ret ? ret : judge(dentry, 0);
 }
 
-
-static __always_inline __u32 type_of(struct dentry *d)
-{
-	return BPF_CORE_READ(d, d_inode, i_mode) & S_IFMT;
-}
 
 SEC("lsm/inode_link")
 int BPF_PROG(osh_link, struct dentry *old, struct inode *dir, struct dentry *new, int ret)
@@ -336,7 +334,7 @@ static __always_inline int judge_ioctl(struct file *file, __u32 cmd)
 	if (ioctl_makes_trees(cmd)) {
 		struct ask q = { .kind = OSH_EV_FILE };
 
-		return guarded(&q) ? lsm_ret(decide(&q, OSH_WHY_FILE_DENIED)) : 0;
+		return guarded(&q) ? lsm_ret(deny_record(NULL, OSH_WHY_FILE_DENIED)) : 0;
 	}
 	return ioctl_asks(cmd) ? 0 : judge(d, USE_CHANGE);
 }
@@ -355,7 +353,7 @@ int BPF_PROG(osh_ioctl_compat, struct file *file, unsigned int cmd, unsigned lon
 
 /*
  * Of no row: run by tests over their own descriptors, on kernels that load no LSM programs too. What the entries
- * say of what is open comes back in `fd_inodes`: inode = 1 + reason, flags = hits.
+ * say of what is open comes back in `fd_inodes`: inode = 1 + reason, where both ways agree.
  */
 SEC("iter/task_file")
 int osh_deny_probe(struct bpf_iter__task_file *ctx)
@@ -364,17 +362,20 @@ int osh_deny_probe(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct osh_fd_inode *f;
 	struct deny_walk *w;
-	__u32 fd = ctx->fd;
+	struct osh_deny *t;
+	__u32 fd = ctx->fd, why, hit, row;
 
 	if (!file || !guarded(&q))
 		return 0;
 	f = bpf_map_lookup_elem(&fd_inodes, &fd);
 	w = walk_begin(&q);
-	if (!f || !w)
+	t = w ? deny_table(w) : NULL;
+	if (!f || !w || !t)
 		return 0;
-	w->leaf = (__u64)file->f_path.dentry;
-	barrier();			/* verifier: a number comes back, not the pointer */
-	f->inode = 1 + deny_look(*(volatile __u64 *)&w->leaf);
-	f->flags = w->hit;
+	why = deny_look(w, t, file->f_path.dentry);
+	hit = w->hit;
+	row = w->row;
+	if (deny_slow(w, t, number_of(w, file->f_path.dentry)) == LOOK_DONE && w->hit == hit && w->row == row)
+		f->inode = 1 + why;
 	return 0;
 }

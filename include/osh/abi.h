@@ -261,10 +261,10 @@ struct osh_inode {
  * HASH `deny_inodes`: files that were denied by their full path, or denied and known by several names, when the
  * sandbox began, whatever name leads to them. Whoever enters an inode keeps it in memory for the sandbox's life.
  */
-enum osh_seg_kind { OSH_SEG_LITERAL, OSH_SEG_GLOB, OSH_SEG_ANY, OSH_SEG_DEEP };
+enum osh_seg_kind { OSH_SEG_LITERAL, OSH_SEG_GLOB, OSH_SEG_ANY, OSH_SEG_DEEP, OSH_SEG_SUFFIX };
 struct osh_seg {
-	__u64 hash;			/* of a literal, osh_seg_hash() */
-	__u16 len;
+	__u64 hash;			/* of a literal, or what follows the star of a SUFFIX: osh_seg_hash() */
+	__u16 len;			/* of the same */
 	__u8 kind;			/* enum osh_seg_kind; DEEP = any number of segments, none included */
 	__u8 last;			/* a path that comes to its end here is denied, and all below it */
 	__u32 row;			/* in the bundle's FS */
@@ -272,9 +272,14 @@ struct osh_seg {
 struct osh_deny {
 	__u32 n;
 	__u32 linked;			/* 1 = not all denied files with other names are in `deny_inodes` */
+	__u64 roots, files;		/* osh_inode_bit() of each inode in `deny_roots`, in `deny_inodes` */
 	struct osh_seg seg[OSH_DENY_SEGS];
 };
 #define OSH_DENY_WORDS (OSH_DENY_SEGS / 64)
+static inline __attribute__((always_inline)) __u64 osh_inode_bit(__u64 inode)
+{
+	return 1ull << (inode * 0x9e3779b97f4a7c15ull >> 58);
+}
 struct osh_deny_glob_key {
 	__u32 id, n;
 };
@@ -302,12 +307,18 @@ static inline __attribute__((always_inline)) __u64 osh_seg_mix(__u64 h, __u64 wo
 	h = (h ^ word) * 0x9e3779b97f4a7c15ull;
 	return h ^ h >> 29;
 }
-static inline __attribute__((always_inline)) __u64 osh_seg_hash(const __u64 *words, __u32 len)
+static inline __attribute__((always_inline)) __u64 osh_seg_hash_short(const __u64 *words, __u32 len)
 {
 	__u64 h = len ^ 0xcbf29ce484222325ull;
 
 	for (int i = 0; i < OSH_SEG_SHORT / 8; i++)
 		h = osh_seg_mix(h, words[i]);
+	return h;
+}
+static inline __attribute__((always_inline)) __u64 osh_seg_hash(const __u64 *words, __u32 len)
+{
+	__u64 h = osh_seg_hash_short(words, len);
+
 	if (len >= OSH_SEG_SHORT)
 		for (int i = OSH_SEG_SHORT / 8; i < OSH_PATH_MAX / 8; i++)
 			h = osh_seg_mix(h, words[i]);

@@ -11,6 +11,8 @@ static enum osh_seg_kind kind_of(const char *s)
 		return OSH_SEG_DEEP;
 	if (!strcmp(s, "*"))
 		return OSH_SEG_ANY;
+	if (*s == '*' && !strpbrk(s + 1, "*?") && strlen(s + 1) < OSH_SEG_SHORT)
+		return OSH_SEG_SUFFIX;
 	return strpbrk(s, "*?") ? OSH_SEG_GLOB : OSH_SEG_LITERAL;
 }
 
@@ -34,8 +36,12 @@ static int seg_add(struct deny_segs *x, const char *s, size_t n, uint32_t row, s
 	memcpy(text, s, n);
 	text[n] = 0;
 	*seg = (struct osh_seg){ .kind = kind_of(text), .row = row, .len = (__u16)n };
-	if (seg->kind == OSH_SEG_LITERAL)
-		seg->hash = hash_of(text, n);
+	if (seg->kind == OSH_SEG_SUFFIX) {
+		text++;
+		seg->len--;
+	}
+	if (seg->kind == OSH_SEG_LITERAL || seg->kind == OSH_SEG_SUFFIX)
+		seg->hash = hash_of(text, seg->len);
 	x->t.n++;
 	return 0;
 }

@@ -151,13 +151,14 @@ int trees_send(int channel, const struct osh_msg_launch *m, const struct paths *
 	strcpy(t.workdir, workdir);
 	x->channel = channel;
 	r = deny_segs_of(&x->segs, b, e);
+	if (!r)
+		r = send_workdir(x, &t, e);
+	if (!r)
+		r = send_mounts(x, &t, e);
 	for (uint32_t i = 0; !r && i < b->n_fs; i++) {
 		t.row = i;
 		if (b->fs[i].mode == OSH_FS_DENY)
 			r = check_entry(channel, &t, bundle_str(b, b->fs[i].path), e);
 	}
-	t.row = 0;
-	if (!r)
-		r = send_workdir(x, &t, e);
-	return r ? r : send_mounts(x, &t, e);
+	return r;
 }

@@ -44,6 +44,19 @@ static void root_name(struct osh_deny_root *root, const char *path)
 	memcpy(root->path, path, n);
 }
 
+/* The table of a sandbox with something more in it. */
+static int change(struct kbpf *k, const struct kbpf_sandbox *s, const struct osh_deny *more, struct err *e)
+{
+	_free_ struct osh_deny *t = malloc(sizeof(*t));
+
+	if (!t || bpf_map_lookup_elem(k->map[KMAP_DENIES], &s->id, t))
+		return fail(e, ENOENT, "filesystem_policy.deny: no tree was entered");
+	t->linked |= more->linked;
+	t->roots |= more->roots;
+	t->files |= more->files;
+	return kbpf_put(k, s, KMAP_DENIES, &s->id, t, 1, e);
+}
+
 int kbpf_deny_root(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, const char *workdir,
 		   const char *path, int fd, struct err *e)
 {
@@ -72,6 +85,9 @@ int kbpf_deny_root(struct kbpf *k, const struct kbpf_sandbox *s, const struct bu
 	root.all = set.row;
 	memcpy(root.live, set.live, sizeof(root.live));
 	root_name(&root, path);
+	r = change(k, s, &(struct osh_deny){ .roots = osh_inode_bit(key.inode) }, e);
+	if (r < 0)
+		return r;
 	if (!bpf_map_lookup_elem(k->map[KMAP_DENY_ROOTS], &key, &was)) {	/* one tree under two names */
 		root.all = root.all ? root.all : was.all;
 		for (int i = 0; i < OSH_DENY_WORDS; i++)
@@ -89,15 +105,12 @@ int kbpf_deny_file(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t row, c
 
 	key.inode = f.inode;
 	row++;
+	if (!r)
+		r = change(k, s, &(struct osh_deny){ .files = osh_inode_bit(f.inode) }, e);
 	return r ? r : kbpf_put(k, s, KMAP_DENY_INODES, &key, &row, 1, e);
 }
 
 int kbpf_deny_twins(struct kbpf *k, const struct kbpf_sandbox *s, struct err *e)
 {
-	_free_ struct osh_deny *t = malloc(sizeof(*t));
-
-	if (!t || bpf_map_lookup_elem(k->map[KMAP_DENIES], &s->id, t))
-		return fail(e, ENOENT, "filesystem_policy.deny: no tree was entered");
-	t->linked = 1;
-	return kbpf_put(k, s, KMAP_DENIES, &s->id, t, 1, e);
+	return change(k, s, &(struct osh_deny){ .linked = 1 }, e);
 }
