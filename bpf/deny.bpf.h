@@ -17,6 +17,7 @@
 #pragma once
 
 #include "decide.bpf.h"
+#include "known.bpf.h"
 
 #include "osh/glob.h"
 
@@ -26,10 +27,13 @@ struct deny_walk {
 	__u32 lens[OSH_DENY_DEPTH], seq[OSH_DENY_DEPTH];
 	__u64 live[OSH_DENY_WORDS], next[OSH_DENY_WORDS];
 	__u64 was[OSH_DENY_WORDS];	/* the set of a first path, to compare with a second one's */
+	__u64 above[OSH_DENY_WORDS];	/* that of the directory that the last name is in */
+	struct known_dir known[KNOWN_DIRS];
 	__u64 name[(OSH_PATH_MAX + OSH_SEG_SHORT) / 8];	/* zero after the name, at least for OSH_SEG_SHORT */
 	struct glob glob;
 	__u64 number;
 	__u64 root;			/* inode at the root, 0 = none */
+	__u64 dir;			/* inode of the last name's directory, in the short way */
 	__u32 id;
 	__u32 n;			/* dentries below the root */
 	__u32 row;			/* row + 1 of the entry that denies, 0 = none */
@@ -85,7 +89,7 @@ static __always_inline void walk_clear(struct deny_walk *w)
 	w->root = 0;
 	w->n = w->row = w->hit = w->near = 0;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
-		w->live[k] = 0;
+		w->live[k] = w->above[k] = 0;
 }
 
 /* Is a tree entered here? Then its set is where the way down begins. */
@@ -259,6 +263,9 @@ __u32 deny_name(struct deny_walk *w, struct osh_deny *t, __u32 i)
 	s.hash = osh_seg_hash(w->name, len);
 	s.left = w->live[0];
 	w->hit = w->near = 0;
+	if (!i)
+		for (int k = 0; k < OSH_DENY_WORDS; k++)
+			w->above[k] = w->live[k];
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->next[k] = 0;
 	bpf_loop(OSH_DENY_SEGS + OSH_DENY_WORDS, seg_step, &s, 0);
@@ -365,17 +372,26 @@ __u32 deny_slow(struct deny_walk *w, struct osh_deny *t, __u64 dentry)
 
 /* ---- the short way ---- */
 
-static __always_inline int short_up(struct deny_walk *w, struct osh_deny *t, struct dentry *d)
+/* 0 = too deep for it. `ret_asked`: the file system is asked about some directory's name. */
+static __always_inline int short_up(struct deny_walk *w, struct osh_deny *t, struct dentry *d, int *ret_asked)
 {
 	walk_clear(w);
+	*ret_asked = 0;
 	for (__u64 i = 0; i < SHORT_WAY; i++) {
+		const struct dentry_operations *op = d->d_op;
 		struct dentry *parent;
+		__u64 inode;
 
 		w->n = i;
 		w->seq[i] = d->d_seq.seqcount.sequence;
 		barrier();
 		parent = d->d_parent;
-		if (at_root(w, t, number_of(w, d->d_inode)) || parent == d)
+		inode = number_of(w, d->d_inode);
+		if (i == 1)
+			w->dir = inode;
+		if (i && op && op->d_revalidate)
+			*ret_asked = 1;
+		if (at_root(w, t, inode) || parent == d)
 			return 1;
 		w->names[i] = (__u64)d->d_name.name;
 		w->lens[i] = d->d_name.len;
@@ -398,16 +414,69 @@ static __always_inline int short_same(const struct deny_walk *w, struct dentry *
 	return 1;
 }
 
+/* The way was gone, and nothing denies its end: what may come next below the last directory. */
+static __always_inline void known_keep(struct deny_walk *w, const struct osh_deny *t, const struct known_since *since)
+{
+	struct known_dir *dir = known_at(w->known, w->dir);
+
+	if (since->moves & 1 || !w->n || w->row || !w->dir)
+		return;
+	dir->inode = w->dir;
+	dir->stamp = t->stamp;
+	dir->since = *since;
+	for (int k = 0; k < OSH_DENY_WORDS; k++)
+		dir->live[k] = w->above[k];
+}
+
+/*
+ * By what is known of the directory: 1 = nothing denies this name, nor does a denied path lead through it. The name
+ * is in this directory from the first look at its count to the second one, and what is known holds in between.
+ * Where there is more to ask about the file itself, or to put on record, the whole way is gone.
+ */
+static __always_inline int known_allows(struct deny_walk *w, struct osh_deny *t, struct dentry *d,
+					struct known_since *ret_now)
+{
+	__u32 seq = d->d_seq.seqcount.sequence;
+	struct known_dir *dir;
+	struct dentry *parent;
+	__u64 inode;
+
+	barrier();
+	parent = d->d_parent;
+	inode = number_of(w, parent->d_inode);
+	w->names[0] = (__u64)d->d_name.name;
+	w->lens[0] = d->d_name.len;
+	barrier();
+	*ret_now = known_now();
+	dir = known_at(w->known, inode);
+	if (!inode || dir->inode != inode || dir->stamp != t->stamp || !known_holds(&dir->since, ret_now) ||
+	    parent == d || t->linked || (t->roots | t->files) & osh_inode_bit(number_of(w, d->d_inode)))
+		return 0;
+	w->row = w->hit = w->near = 0;
+	for (int k = 0; k < OSH_DENY_WORDS; k++)
+		w->live[k] = dir->live[k];
+	if (live_any(w->live) && deny_name(w, t, 0) != LOOK_DONE)
+		return 0;
+	barrier();
+	return !w->row && !w->hit && !(seq & 1) && d->d_seq.seqcount.sequence == seq;
+}
+
 /* What the entries say of a dentry: 0, or a reason to deny at once. */
 static __always_inline __u32 deny_look(struct deny_walk *w, struct osh_deny *t, struct dentry *d)
 {
 	struct osh_deny_inode_key key = { .inode = number_of(w, d->d_inode), .id = w->id };
 	__u32 r = LOOK_AGAIN, *row = NULL;
+	struct known_since now;
+	int asked;
 
-	if (short_up(w, t, d)) {
+	if (known_allows(w, t, d, &now)) {
+		r = LOOK_DONE;
+	} else if (short_up(w, t, d, &asked)) {
 		r = deny_down(w, t);
 		if (r == LOOK_DONE && !short_same(w, d))
 			r = LOOK_AGAIN;
+		if (r == LOOK_DONE && !asked)
+			known_keep(w, t, &now);
 	}
 	if (r == LOOK_AGAIN)
 		r = deny_slow(w, t, number_of(w, d));

@@ -351,6 +351,17 @@ int BPF_PROG(osh_ioctl_compat, struct file *file, unsigned int cmd, unsigned lon
 	return ret ? ret : judge_ioctl(file, cmd);
 }
 
+/* Asked last of an inode that nobody has any more. Its memory may be another directory's from then on (known.bpf.h). */
+SEC("lsm/inode_free_security")
+int BPF_PROG(osh_inode_gone, struct inode *inode)
+{
+	__u64 *gone = dirs_gone_count();
+
+	if (gone && *(volatile __u64 *)gone && (inode->i_mode & S_IFMT) == S_IFDIR)
+		__sync_fetch_and_add(gone, 1);
+	return 0;
+}
+
 /*
  * Of no row: run by tests over their own descriptors, on kernels that load no LSM programs too. What the entries
  * say of what is open comes back in `fd_inodes`: inode = 1 + reason, where both ways agree.

@@ -273,6 +273,7 @@ struct osh_deny {
 	__u32 n;
 	__u32 linked;			/* 1 = not all denied files with other names are in `deny_inodes` */
 	__u64 roots, files;		/* osh_inode_bit() of each inode in `deny_roots`, in `deny_inodes` */
+	__u64 stamp;			/* another one after each change of these tables, and in each sandbox */
 	struct osh_seg seg[OSH_DENY_SEGS];
 };
 #define OSH_DENY_WORDS (OSH_DENY_SEGS / 64)

@@ -28,41 +28,18 @@
 #include "own.h"
 #include "policy.h"
 
+#include "deny_random.h"
+
 #include <cmocka.h>			/* last: it defines a macro called fail */
 
 #define ROUNDS 60
 #define PATHS 40
 #define DEPTH 5
 #define WORKDIR "/tmp/osh-test-deny/work"
-#define LONG_NAME "a-name-that-is-longer-than-thirty-two-bytes"
 
 static struct kbpf *k;
 static struct kbpf_sandbox sb = { .slot = 9, .id = 99, .generation = 1 };
 static char cgroup[512];
-
-static unsigned pick(unsigned n)
-{
-	return (unsigned)random() % n;
-}
-
-/* Entries of one to four segments, some absolute. */
-static void random_deny(struct buf *b)
-{
-	static const char *const segments[] = { "a", "b", "*", "**", "*.key", "a*", "?", LONG_NAME, "z?*", "**", "{a,z}" };
-
-	buf_str(b, "version: 1\nfilesystem_policy:\n  include_workdir: true\n  deny: [");
-	for (unsigned i = 0, n = 1 + pick(5); i < n; i++) {
-		buf_str(b, i ? ", '" : "'");
-		if (!pick(4))
-			buf_str(b, WORKDIR "/");
-		for (unsigned j = 0, m = 1 + pick(4); j < m; j++) {
-			buf_str(b, j ? "/" : "");
-			buf_str(b, segments[pick(ARRAY_SIZE(segments))]);
-		}
-		buf_str(b, "'");
-	}
-	buf_str(b, "]\n");
-}
 
 /* Makes the directories of a random path and gives a descriptor of the last. */
 static int random_path(char *path, size_t room)
@@ -160,7 +137,7 @@ static void kernel_judges_as_the_policy_means(void **state)
 		struct bundle b;
 		struct err e = { 0 };
 
-		random_deny(&text);
+		random_deny(&text, WORKDIR);
 		if (policy_compile((struct slice){ text.p, text.n }, &d, &bytes) < 0)
 			fail_msg("%s\n%.*s", d.n ? d.v[0].text : "?", (int)text.n, text.p);
 		assert_int_equal(policy_read(&policy, (struct slice){ text.p, text.n }, &d), 0);

@@ -57,7 +57,7 @@ static void drain(void)
 }
 
 /* Counts of former rows would hide an event. */
-static void forget_denials(void)
+static inline void forget_denials(void)
 {
 	int map = kbpf_map_fd(k, "denials");
 	struct osh_denial_key key;
@@ -67,7 +67,7 @@ static void forget_denials(void)
 	drain();
 }
 
-static void flip(bool strict, bool nested)
+static inline void flip(bool strict, bool nested)
 {
 	struct err e = { 0 };
 

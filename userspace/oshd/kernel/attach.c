@@ -8,6 +8,7 @@
 #include "own.h"
 
 #include <linux/bpf.h>
+#include <time.h>
 
 static const enum kwhere hook_where[] = {
 #define HOOK(id, program, where) AT_##where,
@@ -60,6 +61,26 @@ int kbpf_attach_egress(struct kbpf *k, int cgroup_fd, struct err *e)
 	return attach_cgroup(k, AT_EGRESS, cgroup_fd, e);
 }
 
+/*
+ * From here on freed directories are counted, and tasks may remember (bpf/known.bpf.h). Programs of two builds may count
+ * for a while; the time since the machine began is beyond every count of before.
+ */
+static int count_dirs(struct kbpf *k, struct err *e)
+{
+	int map = bpf_object__find_map_fd_by_name(k->obj, "dirs_gone");
+	struct timespec now;
+	__u32 zero = 0;
+	__u64 from;
+
+	if (!k->links[OSH_HOOK_GONE])
+		return 0;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	from = (__u64)now.tv_sec * 1000000000u + (__u64)now.tv_nsec;
+	if (bpf_map_update_elem(map, &zero, &from, BPF_ANY) < 0)
+		return fail(e, errno, "map 'dirs_gone': %s", strerror(errno));
+	return 0;
+}
+
 int kbpf_attach_global(struct kbpf *k, struct err *e)
 {
 	for (int h = 0; h < OSH_HOOK_MAX; h++) {
@@ -74,7 +95,7 @@ int kbpf_attach_global(struct kbpf *k, struct err *e)
 		if (!k->links[h])
 			return fail(e, errno, "attach '%s': %s", kbpf_hook_name(h), strerror(errno));
 	}
-	return 0;
+	return count_dirs(k, e);
 }
 
 /*

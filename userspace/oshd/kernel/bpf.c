@@ -127,6 +127,7 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 	k->skel->rodata->task_storage = kbpf_has_task_storage();
 	name_build(k);
 	leave_out(k);
+	k->skel->rodata->rename_lock_at = k->lsm ? kbpf_symbol("rename_lock") : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(unix_hooks); i++) {
 		struct bpf_program *p = kbpf_program(k, unix_hooks[i].hook);
 

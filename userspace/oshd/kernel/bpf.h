@@ -40,6 +40,7 @@ int kbpf_try_hook(enum osh_hook hook, struct err *e);
 /* Is task storage there for every program of ours; are LSM programs asked (trial.c)? */
 int kbpf_has_task_storage(void);
 int kbpf_has_lsm(void);
+__u64 kbpf_symbol(const char *name);	/* address of what the kernel exports to nobody, 0 = it does not say */
 
 /* Attach the GLOBAL programs (exec, fork). */
 int kbpf_attach_global(struct kbpf *k, struct err *e);

@@ -5,10 +5,21 @@
  */
 #include "kbpf.h"
 
+#include <time.h>
+
 #include "deny.h"
 #include "own.h"
 
-static int fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct deny_segs *x, struct err *e)
+/* Never the same twice on a machine that runs: what a task remembers of other tables is not of these. */
+static __u64 stamp_new(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (__u64)now.tv_sec * 1000000000u + (__u64)now.tv_nsec;
+}
+
+static int fill(struct kbpf *k, const struct kbpf_sandbox *s, struct deny_segs *x, struct err *e)
 {
 	int r = 0;
 
@@ -21,6 +32,7 @@ static int fill(struct kbpf *k, const struct kbpf_sandbox *s, const struct deny_
 		memcpy(g.pattern, x->text[n], sizeof(g.pattern));
 		r = kbpf_put(k, s, KMAP_DENY_GLOBS, &key, &g, 1, e);
 	}
+	x->t.stamp = stamp_new();
 	return r ? r : kbpf_put(k, s, KMAP_DENIES, &s->id, &x->t, 1, e);
 }
 
@@ -44,7 +56,7 @@ static void root_name(struct osh_deny_root *root, const char *path)
 	memcpy(root->path, path, n);
 }
 
-/* The table of a sandbox with something more in it. */
+/* The table of a sandbox with something more in it; after the others, which it leads to. */
 static int change(struct kbpf *k, const struct kbpf_sandbox *s, const struct osh_deny *more, struct err *e)
 {
 	_free_ struct osh_deny *t = malloc(sizeof(*t));
@@ -54,6 +66,7 @@ static int change(struct kbpf *k, const struct kbpf_sandbox *s, const struct osh
 	t->linked |= more->linked;
 	t->roots |= more->roots;
 	t->files |= more->files;
+	t->stamp = stamp_new();
 	return kbpf_put(k, s, KMAP_DENIES, &s->id, t, 1, e);
 }
 
@@ -85,15 +98,13 @@ int kbpf_deny_root(struct kbpf *k, const struct kbpf_sandbox *s, const struct bu
 	root.all = set.row;
 	memcpy(root.live, set.live, sizeof(root.live));
 	root_name(&root, path);
-	r = change(k, s, &(struct osh_deny){ .roots = osh_inode_bit(key.inode) }, e);
-	if (r < 0)
-		return r;
 	if (!bpf_map_lookup_elem(k->map[KMAP_DENY_ROOTS], &key, &was)) {	/* one tree under two names */
 		root.all = root.all ? root.all : was.all;
 		for (int i = 0; i < OSH_DENY_WORDS; i++)
 			root.live[i] |= was.live[i];
 	}
-	return kbpf_put(k, s, KMAP_DENY_ROOTS, &key, &root, 1, e);
+	r = kbpf_put(k, s, KMAP_DENY_ROOTS, &key, &root, 1, e);
+	return r ? r : change(k, s, &(struct osh_deny){ .roots = osh_inode_bit(key.inode) }, e);
 }
 
 int kbpf_deny_file(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t row, const char *path, int fd,
@@ -106,8 +117,8 @@ int kbpf_deny_file(struct kbpf *k, const struct kbpf_sandbox *s, uint32_t row, c
 	key.inode = f.inode;
 	row++;
 	if (!r)
-		r = change(k, s, &(struct osh_deny){ .files = osh_inode_bit(f.inode) }, e);
-	return r ? r : kbpf_put(k, s, KMAP_DENY_INODES, &key, &row, 1, e);
+		r = kbpf_put(k, s, KMAP_DENY_INODES, &key, &row, 1, e);
+	return r ? r : change(k, s, &(struct osh_deny){ .files = osh_inode_bit(f.inode) }, e);
 }
 
 int kbpf_deny_twins(struct kbpf *k, const struct kbpf_sandbox *s, struct err *e)

@@ -39,6 +39,50 @@ int kbpf_has_lsm(void)
 	return fd >= 0 && !bpf_map_lookup_elem(map, &zero, &asked) && asked;
 }
 
+/* One call of bpf_kallsyms_lookup_name: the answer and the name lie in a map's value. */
+struct symbol {
+	__u64 at;
+	char name[24];			/* zero-padded */
+};
+
+static int symbol_program(int map, size_t len)
+{
+	const struct bpf_insn insns[] = {
+		{ BPF_LD | BPF_IMM | BPF_DW, BPF_REG_4, BPF_PSEUDO_MAP_VALUE, 0, map },
+		{ 0 },
+		{ BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_4, 0, 0 },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, offsetof(struct symbol, name) },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, (__s32)len },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, 0 },
+		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_kallsyms_lookup_name },
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_SLEEPABLE);
+
+	return bpf_prog_load(BPF_PROG_TYPE_SYSCALL, "trial", "GPL", insns, ARRAY_SIZE(insns), &opts);
+}
+
+/* /proc/kallsyms says the same after 200 000 lines. */
+__u64 kbpf_symbol(const char *name)
+{
+	_close_ int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "trial", 4, sizeof(struct symbol), 1, NULL), prog = -1;
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	struct symbol s = { 0 };
+	size_t n = strlen(name);
+	__u32 zero = 0;
+
+	if (map < 0 || n >= sizeof(s.name))
+		return 0;
+	memcpy(s.name, name, n);
+	if (bpf_map_update_elem(map, &zero, &s, BPF_ANY) < 0)
+		return 0;
+	prog = symbol_program(map, n + 1);
+	if (prog < 0 || bpf_prog_test_run_opts(prog, &run) < 0 || bpf_map_lookup_elem(map, &zero, &s) < 0)
+		return 0;
+	return s.at;
+}
+
 static int storage_map(void)
 {
 	struct btf *btf = btf__new_empty();

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What may come next below a directory, remembered by each task for its last few directories, so that the way up
+ * and down again is gone once and not at each call. Only sets are kept, never an answer: the last name is always
+ * looked at, and a denial always goes the whole way, so what is kept can be wrong in one way alone, by being old.
+ * It is not old where
+ *
+ *  - the tables are the same (`stamp`, new at each change of them, unlike those of any other sandbox);
+ *  - no name in any tree has moved. Each move takes the kernel's rename_lock for writing, whoever moves: its count
+ *    is even and the same as before the way was gone. It has 32 bits: what is older than KNOWN_AGE is not used,
+ *    and nobody moves 2^31 names in that time;
+ *  - the inode is the same: no directory's memory has been given back since (`dirs_gone`);
+ *  - the file system is not asked for names that are in memory (no d_revalidate on the way), so nothing but a move
+ *    changes them.
+ *
+ * Where one of the counts cannot be read nothing is remembered, and every call goes the whole way.
+ */
+#pragma once
+
+#include "maps.bpf.h"
+
+#define KNOWN_DIRS 16			/* a power of two */
+#define KNOWN_AGE 4096			/* jiffies: 4 to 41 s */
+
+/* Address of the kernel's rename_lock, 0 = unknown. Set by the loader. */
+const volatile __u64 rename_lock_at __weak = 0;
+
+/* Directories whose inodes were freed on this host, from a start that never comes again; 0 = nobody counts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} dirs_gone __weak SEC(".maps");
+
+struct known_since {
+	__u64 gone, jiffies;
+	__u32 moves;			/* odd = unknown, or one is under way */
+};
+
+struct known_dir {
+	__u64 inode;
+	__u64 stamp;
+	struct known_since since;
+	__u64 live[OSH_DENY_WORDS];
+};
+
+static __always_inline __u64 *dirs_gone_count(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&dirs_gone, &zero);
+}
+
+/* Whatever is read after this is as old as this, or younger. */
+static __always_inline struct known_since known_now(void)
+{
+	__u64 *gone = rename_lock_at ? dirs_gone_count() : NULL;
+	struct known_since now = { .moves = 1 };
+
+	if (!gone)
+		return now;
+	now.gone = *(volatile __u64 *)gone;
+	if (!now.gone)
+		return now;
+	now.jiffies = bpf_jiffies64();
+	now.moves = BPF_CORE_READ((seqlock_t *)rename_lock_at, seqcount.seqcount.sequence);
+	return now;
+}
+
+static __always_inline int known_holds(const struct known_since *then, const struct known_since *now)
+{
+	return !(now->moves & 1) && now->moves == then->moves && now->gone == then->gone &&
+	       now->jiffies - then->jiffies < KNOWN_AGE;
+}
+
+static __always_inline struct known_dir *known_at(struct known_dir *dirs, __u64 inode)
+{
+	__u64 n = inode * 0x9e3779b97f4a7c15ull >> 60;
+
+	asm volatile("%0 &= 15" : "+r"(n));
+	return &dirs[n];
+}
