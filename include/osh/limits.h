@@ -8,7 +8,7 @@
  * A change of any of them is another ABI. Pins lie under /sys/fs/bpf/osh/<OSH_ABI>, osh-launch listens at
  * <run>/launch-<OSH_ABI>; two ABIs live side by side and leave each other alone (docs/upgrade.md).
  */
-#define OSH_ABI 6
+#define OSH_ABI 7
 #define OSH_STRING(x) #x
 #define OSH_STRING_OF(x) OSH_STRING(x)
 #define OSH_ABI_TEXT OSH_STRING_OF(OSH_ABI)
@@ -72,6 +72,7 @@
 #define OSH_LABELS 32			/* of one sandbox */
 #define OSH_LABEL_KEY 64		/* bytes, NUL included */
 #define OSH_LABEL_VALUE 256
+#define OSH_WARNINGS 2048		/* bytes of what one sandbox was started without */
 #define OSH_GRACE_MS 600000		/* from SIGTERM to SIGKILL, at most */
 #define OSH_LOG_BYTES (64u << 20)	/* one user's log file; then the next begins */
 #define OSH_LOG_FILES 8

@@ -81,6 +81,8 @@ enum osh_msg_type {
 	OSH_MSG_EGRESS_TAKEN,		/* struct osh_msg_reloaded: requests go by it; or code, and the former one stays */
 	/* oshd -> osh-launch again */
 	OSH_MSG_PROBE,			/* struct osh_msg_id, id 0; fds: where `oshd --probe` writes its rows (osh/probe.h) */
+	/* oshd -> osh-audit again */
+	OSH_MSG_AUDIT_WARNED,		/* struct osh_msg_audit_warned: a line for its log; after ADD */
 	OSH_MSG_MAX
 };
 
@@ -179,8 +181,8 @@ struct osh_msg_prepared {
 	uint32_t pid;			/* in osh-launch's pid namespace */
 	uint64_t netns_cookie;
 	uint32_t landlock_abi;		/* what could be applied, for the record */
-	uint32_t warnings;		/* count of best_effort paths skipped */
-	char warning[1024];		/* the skipped paths, newline separated, cut at the end */
+	uint32_t warnings;		/* what the sandbox is built without: best_effort paths, layers */
+	char warning[1024];		/* newline separated, cut at the end */
 };
 
 /*
@@ -389,6 +391,8 @@ struct osh_msg_stored {
 	uint32_t net6[4];
 	uint64_t amount[OSH_RESOURCES_ROOM];	/* what it may take, by enum osh_resource */
 	char name[OSH_SANDBOX_NAME];
+	uint32_t warnings, pad;
+	char warning[OSH_WARNINGS];	/* what it was started without, a line each */
 };
 #define OSH_STORED_LOG 1u
 #define OSH_STORED_SUMMARY 2u
@@ -457,6 +461,14 @@ struct osh_msg_audit_calls {
 	uint32_t run_uid;		/* the sandbox's identity */
 };
 
+/* One thing that a sandbox was started without. */
+struct osh_msg_audit_warned {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t pad;
+	char text[1024];		/* NUL terminated, UTF-8 without control characters */
+};
+
 /* Which limit an event LIFE of reason LIMIT speaks of: its aux. */
 enum osh_limit { OSH_LIMIT_TASKS = 1, OSH_LIMIT_MEMORY };
 
@@ -491,6 +503,7 @@ struct osh_msg_request {
 };
 
 _Static_assert(sizeof(struct osh_msg_launch) <= OSH_MSG_BYTES, "one message, one datagram");
+_Static_assert(sizeof(struct osh_msg_stored) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(sizeof(struct osh_msg_tree) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(sizeof(struct osh_msg_prepared) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(__builtin_offsetof(struct osh_msg_request, http) == sizeof(struct osh_msg_record), "a request begins as a record");

@@ -54,6 +54,7 @@ struct asandbox {
 	uint64_t unremembered;		/* an egress' denials past OSH_DENIALS_EACH: only counted */
 	uint64_t seq;			/* of the next line */
 	uint64_t lost;			/* lines that the log which the caller gave did not take */
+	const char *detail;		/* of the line that is being written, or NULL */
 	struct calls calls;		/* refused ones, waiting for our answer */
 	struct asandbox *next;
 };
@@ -90,6 +91,7 @@ void asandbox_recall(struct asandbox *s, const struct osh_event *first, uint64_t
 
 /* A line about the sandbox itself: STARTED, ENDED, or RESTARTED when its log changes hands. */
 void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why);
+void asandbox_without(struct audit *a, struct asandbox *s, const char *what);	/* what it was started without */
 void asandbox_hits(struct audit *a, struct asandbox *s, enum osh_limit which, uint64_t count);
 
 /* Exact counts, findings, the summary. Rings and lanes must have been drained. */

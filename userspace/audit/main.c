@@ -323,8 +323,22 @@ static int do_end(struct loop *l, const struct osh_msg_audit_end *end)
 	return chan_send(AFD_CONTROL, OSH_MSG_AUDIT_ENDED, &m, sizeof(m), NULL, 0);
 }
 
+static int do_warned(struct loop *l, const struct osh_msg_audit_warned *m)
+{
+	struct asandbox *s = asandbox_find(&l->a, m->id);
+	char text[sizeof(m->text)];
+
+	if (!s)
+		return -EPROTO;
+	snprintf(text, sizeof(text), "%.*s", (int)sizeof(m->text) - 1, m->text);
+	set_epoch(&l->a);
+	asandbox_without(&l->a, s, text);
+	return 0;
+}
+
 static int control(struct loop *l)
 {
+	const struct osh_msg_audit_warned *warned;
 	const struct osh_msg_audit_calls *calls;
 	const struct osh_msg_audit_policy *policy;
 	const struct osh_msg_audit_journal *journal;
@@ -347,6 +361,8 @@ static int control(struct loop *l)
 		r = do_policy(l, policy, &in);
 	} else if ((end = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*end), 0))) {
 		r = do_end(l, end);
+	} else if ((warned = chan_is(&in, OSH_MSG_AUDIT_WARNED, sizeof(*warned), 0))) {
+		r = do_warned(l, warned);
 	} else if ((journal = chan_is(&in, OSH_MSG_AUDIT_JOURNAL, sizeof(*journal), in.n_fds)) && in.n_fds <= 1) {
 		r = do_journal(l, journal, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_JOURNAL_END, sizeof(*id), 0))) {

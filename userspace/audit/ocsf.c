@@ -300,7 +300,9 @@ static void details(struct json *j, const struct osh_event *e, const struct ocsf
 	json_kv_str(j, "reason", reason_id(e->why));
 	json_kv_u64(j, "generation", e->generation);
 	json_kv_u64(j, "aux", e->aux);
-	if (c->http && c->http->detail[0])
+	if (c->detail)
+		json_kv_str(j, "detail", c->detail);
+	else if (c->http && c->http->detail[0])
 		json_kv_str(j, "detail", c->http->detail);
 	if (c->http && (c->http->flags & OSH_HTTP_CUT))
 		json_kv_bool(j, "cut", true);

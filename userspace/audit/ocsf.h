@@ -18,6 +18,7 @@ struct ocsf_context {
 	int64_t epoch_ns;
 	uint64_t seq;
 	const struct osh_http *http;	/* what was inside, or NULL */
+	const char *detail;		/* one line more, or NULL */
 	uint64_t count;			/* how often; 1 = once */
 	bool closing;			/* the aggregated record of repeats */
 };

@@ -123,6 +123,7 @@ static const struct buf *format(struct audit *a, struct asandbox *s, const struc
 	out.bad = false;
 	context(a, s, e, &c, program, host);
 	c.http = http;
+	c.detail = s->detail;
 	c.seq = seq;
 	c.count = count;
 	c.closing = closing;
@@ -323,6 +324,19 @@ void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why)
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	line_once(a, s, &e, NULL, 1, false);
+}
+
+void asandbox_without(struct audit *a, struct asandbox *s, const char *what)
+{
+	struct osh_event_named e = { .ev = { .id = s->id, .kind = OSH_EV_LIFE, .verdict = OSH_AUDIT,
+					     .generation = s->generation, .why = OSH_WHY_WITHOUT } };
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	s->detail = what;
+	line_once(a, s, &e, NULL, 1, false);
+	s->detail = NULL;
 }
 
 /* What a limit refused while the sandbox lived: one line, with the count. */

@@ -17,7 +17,7 @@
  */
 #define MANAGER_RUN "Run"
 #define MANAGER_RUN_IN "shhha{sv}"
-#define MANAGER_RUN_OUT "su"
+#define MANAGER_RUN_OUT "su"	/* and "as": what it was started without */
 
 #define MANAGER_OPT_WORKDIR "workdir"	/* s: absolute path of the workdir as the caller names it */
 #define MANAGER_OPT_LOG "log"		/* h: append only */
@@ -40,10 +40,10 @@
  * Sandboxes that live: kept in the database, with a private home on disk. Names are per host. Every
  * method looks among the caller's own (root and osh-admin: among all); another's is not said to exist.
  *
- * Create(s name, h bundle, h workdir, a{sv} options) -> (s name, u id)	options: those of Run, and
- * Start(s name, a{sv} options)			options: credentials, upstream-hosts, upstream-ca, log
+ * Create(s name, h bundle, h workdir, a{sv} options) -> (s name, u id, as warnings)	options: those of Run, and
+ * Start(s name, a{sv} options) -> (as warnings)	options: credentials, upstream-hosts, upstream-ca, log
  * Stop(s name, u milliseconds)			from SIGTERM to SIGKILL; answered when it has stopped
- * Restart(s name, u milliseconds, a{sv} options)
+ * Restart(s name, u milliseconds, a{sv} options) -> (as warnings)
  * Delete(s name, b force)			force: stop it first
  * Prune(a{ss} labels, b volumes) -> (as names)	stopped ones that have all of these labels
  * List(a{ss} labels) -> (aa{sv})		runs too; rows as of Get

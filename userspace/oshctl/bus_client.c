@@ -10,6 +10,7 @@
 #include "own.h"
 #include "sandbox_args.h"
 #include "takes.h"
+#include "warnings.h"
 
 #define ANSWER_USEC (60 * 1000000ull)	/* a cold start loads every BPF program first */
 
@@ -30,6 +31,7 @@ static int on_answer(sd_bus_message *m, void *data, sd_bus_error *error)
 	else {
 		strcpy(c->name, name);
 		c->answer = 1;
+		(void)warnings_say(m, c->preset, NULL);
 	}
 	return 1;
 }

@@ -14,6 +14,7 @@ typedef struct sd_bus sd_bus;
 
 struct bus_client {
 	sd_bus *bus;
+	bool preset;			/* the policy is one, see warnings.h */
 	pid_t embedded;			/* pid of an oshd that we started, 0 = none */
 	int answer;			/* 0 = still open, 1 = yes, negative = no */
 	struct err why;

@@ -15,6 +15,7 @@
 #include "say.h"
 #include "takes.h"
 #include "verbs.h"
+#include "warnings.h"
 
 #define SUMMARY_MS 2000			/* for the auditor to drain and to write */
 
@@ -168,7 +169,7 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 /* Everything after the options: an exit status. */
 static int run_in_sandbox(const struct run_opts *o)
 {
-	struct bus_client bus = { 0 };
+	struct bus_client bus = { .preset = warnings_of_preset(o->policy) };
 	struct run_files f;
 	struct err e = { 0 };
 	int r = run_open(o, &f, &e);

@@ -20,6 +20,7 @@
 #include "spec.h"
 #include "takes.h"
 #include "verbs.h"
+#include "warnings.h"
 
 enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_VOLUME, OPT_JSON, OPT_HELP };
 
@@ -244,6 +245,7 @@ static int fill(sd_bus_message *m, struct create *c, int bundle)
 
 static int print(const struct create *c, sd_bus_message *answer, struct err *e)
 {
+	bool preset = warnings_of_preset(c->o.policy);
 	struct json j = json_to_file(stdout);
 	const char *name;
 	uint32_t id;
@@ -252,10 +254,15 @@ static int print(const struct create *c, sd_bus_message *answer, struct err *e)
 		return fail(e, EBADMSG, "oshd sent an answer that makes no sense");
 	if (!c->json) {
 		puts(name);
+		(void)warnings_say(answer, preset, NULL);
 	} else {
 		json_obj(&j);
 		json_kv_str(&j, "name", name);
 		json_kv_u64(&j, "id", id);
+		json_key(&j, "warnings");
+		json_arr(&j);
+		(void)warnings_say(answer, preset, &j);
+		json_end(&j);
 		json_end(&j);
 		(void)json_line(&j);
 	}

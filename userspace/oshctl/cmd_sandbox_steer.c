@@ -15,6 +15,7 @@
 #include "sandbox_args.h"
 #include "say.h"
 #include "verbs.h"
+#include "warnings.h"
 
 #define GRACE_S 10
 
@@ -247,6 +248,8 @@ static int steer_one(struct steer *s, const struct verb_row *row, const char *na
 		r = manager_call(s->bus, m, &answer, e);
 	if (r == 0 && !row->most)
 		r = print_names(answer, e);
+	if (r == 0 && (row->fill == fill_start || row->fill == fill_restart))
+		(void)warnings_say(answer, false, NULL);
 	run_close(&f);
 	sd_bus_message_unref(answer);
 	sd_bus_message_unref(m);

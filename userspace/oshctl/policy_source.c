@@ -20,11 +20,10 @@
 #include "say.h"
 #include "verbs.h"
 
-#define PREFIX "preset:"
 
 const char *policy_source_preset(const char *file)
 {
-	return strncmp(file, PREFIX, strlen(PREFIX)) ? NULL : file + strlen(PREFIX);
+	return strncmp(file, POLICY_PRESET, strlen(POLICY_PRESET)) ? NULL : file + strlen(POLICY_PRESET);
 }
 
 /* Root's is the one of its account: HOME may be that of whoever became root. */

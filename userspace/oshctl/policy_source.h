@@ -2,6 +2,8 @@
 /* What a verb's FILE may be: a path, or "preset:NAME" for a policy that is part of this program. */
 #pragma once
 
+#define POLICY_PRESET "preset:"
+
 #include "err.h"
 
 const char *policy_source_preset(const char *file);	/* NAME, or NULL when it is a path */

@@ -386,6 +386,22 @@ int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e)
 	return tell(d, OSH_MSG_AUDIT_CALLS, &m, sizeof(m), fds, ARRAY_SIZE(fds), e);
 }
 
+int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e)
+{
+	const char *line = s->warnings.text;
+	int r = 0;
+
+	while (!r && *line) {
+		struct osh_msg_audit_warned m = { .id = s->k.id };
+		size_t n = strcspn(line, "\n");
+
+		snprintf(m.text, sizeof(m.text), "%.*s", (int)n, line);
+		r = tell(d, OSH_MSG_AUDIT_WARNED, &m, sizeof(m), NULL, 0, e);
+		line += n + (line[n] == '\n');
+	}
+	return r;
+}
+
 int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generation, int bundle_fd, bool in_force,
 		   struct err *e)
 {

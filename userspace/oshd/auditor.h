@@ -11,6 +11,7 @@ void auditor_stop(struct daemon *d);
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e);
 int auditor_tally(int *ret_fd, struct err *e);	/* what it leaves to its successor, per sandbox */
 int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e);	/* once it is prepared */
+int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e);	/* what it was started without */
 /* A policy is being loaded; then it is in force. Its rules have names from the first call on. */
 int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generation, int bundle_fd, bool in_force,
 		   struct err *e);

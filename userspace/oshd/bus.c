@@ -189,9 +189,19 @@ void bus_close(struct daemon *d)
 		conn_free(d->conns);
 }
 
-void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id)
+void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id, const struct warnings *w)
 {
-	if (sd_bus_reply_method_return(call, "su", name, id) < 0)
+	sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_method_return(call, &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "su", name, id);
+	if (r >= 0)
+		r = warnings_put(m, w);
+	if (r >= 0)
+		r = sd_bus_send(NULL, m, NULL);
+	sd_bus_message_unref(m);
+	if (r < 0)
 		fprintf(stderr, "oshd: the caller of '%s' left before the answer\n", name);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon.h"
+#include "warnings.h"
 
 struct caller;
 
@@ -14,5 +15,5 @@ int bus_serve_caller(int fd, const struct caller *who, struct err *e);	/* the sa
 void bus_close(struct daemon *d);
 
 void doctor_close(struct daemon *d);			/* a probing under way ends, and nobody is answered */
-void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id);
+void bus_answer_run(sd_bus_message *call, const char *name, uint32_t id, const struct warnings *w);
 void bus_answer_error(sd_bus_message *call, const char *text);

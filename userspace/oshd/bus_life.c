@@ -38,8 +38,25 @@ void bus_answer_created(void *data, const struct life *l, const char *why)
 	if (why)
 		bus_answer_error(m, why);
 	else
-		bus_answer_run(m, l->name, l->s->k.id);
+		bus_answer_run(m, l->name, l->s->k.id, &l->s->warnings);
 	sd_bus_message_unref(m);
+}
+
+static void answer_started(void *data, const struct life *l, const char *why)
+{
+	sd_bus_message *call = data, *m = NULL;
+	int r = why ? 0 : sd_bus_message_new_method_return(call, &m);
+
+	if (!why && r >= 0)
+		r = warnings_put(m, &l->s->warnings);
+	if (!why && r >= 0)
+		r = sd_bus_send(NULL, m, NULL);
+	if (why)
+		bus_answer_error(call, why);
+	else if (r < 0)
+		fprintf(stderr, "oshd: a caller left before it heard of '%s'\n", l->name);
+	sd_bus_message_unref(m);
+	sd_bus_message_unref(call);
 }
 
 void bus_answer_done(void *data, const struct life *l, const char *why)
@@ -55,7 +72,8 @@ void bus_answer_done(void *data, const struct life *l, const char *why)
 
 static int ask(struct life *l, enum life_event ev, sd_bus_message *m, struct err *e)
 {
-	int r = life_ask(l, ev, bus_answer_done, sd_bus_message_ref(m), e);
+	bool up = ev == LV_START || ev == LV_RESTART;
+	int r = life_ask(l, ev, up ? answer_started : bus_answer_done, sd_bus_message_ref(m), e);
 
 	if (r < 0)
 		sd_bus_message_unref(m);

@@ -121,6 +121,21 @@ static int put_use(sd_bus_message *m, const struct sandbox *s)
 	return r;
 }
 
+static int put_warnings(sd_bus_message *m, const struct sandbox *s)
+{
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", "warnings");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "as");
+	if (r >= 0)
+		r = warnings_put(m, &s->warnings);
+	for (int i = 0; r >= 0 && i < 2; i++)
+		r = sd_bus_message_close_container(m);
+	return r;
+}
+
 static int put_row(sd_bus_message *m, const struct row *x)
 {
 	static const char *const states[SB_STATES] = {
@@ -142,6 +157,8 @@ static int put_row(sd_bus_message *m, const struct row *x)
 		r = put_providers(m, x);
 	if (r >= 0 && x->s)
 		r = put_use(m, x->s);
+	if (r >= 0 && x->s)
+		r = put_warnings(m, x->s);
 	if (r >= 0 && x->s)
 		r = sd_bus_message_append(m, "{sv}{sv}", "id", "u", x->s->k.id, "generation", "u",
 					  x->s->k.generation);

@@ -269,6 +269,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 {
 	struct daemon *d = s->d;
 	_close_ int cert = -1, init = -1;
+	const char *unkept;
+	unsigned i = 0;
 	int x = adopt_request(s, r, e);
 
 	if (!x)
@@ -289,6 +291,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 		x = cgroup_make(d->cgroups.box_fd, s->k.id, &s->box_fd, &s->k.cgroup, e);
 	if (!x)
 		x = limits_set(&d->limits, s->amount, s->k.id, s->box_fd, e);
+	while (!x && (unkept = limits_unkept(&d->limits, s->amount, &i)))
+		warnings_add(&s->warnings, "%s", unkept);
 	if (!x)
 		x = cgroup_make(d->cgroups.egress_fd, s->k.id, &s->egress_cgroup_fd,
 				&s->egress_cgroup, e);
@@ -349,7 +353,7 @@ static void answer(struct sandbox *s, const char *error)
 	if (error)
 		bus_answer_error(s->call, error);
 	else
-		bus_answer_run(s->call, s->name, s->k.id);
+		bus_answer_run(s->call, s->name, s->k.id, &s->warnings);
 	s->call = sd_bus_message_unref(s->call);
 }
 
@@ -469,6 +473,8 @@ static int do_prepared(struct sandbox *s, const char *why)
 	if (!r)
 		r = auditor_calls(s->d, s, &e);
 	if (!r)
+		r = auditor_warned(s->d, s, &e);
+	if (!r)
 		r = store_save(s, &e);
 	kbpf_guard(s->d->kernel, &s->k);
 	if (!r)
@@ -551,6 +557,7 @@ void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct
 		return;			/* its descriptors close with the message: the child ends */
 	s->pid = (pid_t)p->pid;
 	s->k.netns = p->netns_cookie;
+	warnings_take(&s->warnings, p->warnings, p->warning, sizeof(p->warning));
 	s->pidfd = chan_take(in, OSH_PFD_PIDFD);
 	s->listener_fd = chan_take(in, OSH_PFD_LISTENER);
 	s->steer_link_fd = chan_take(in, OSH_PFD_STEER_LINK);

@@ -9,6 +9,7 @@
 #include "chan.h"
 #include "daemon.h"
 #include "egress.h"
+#include "warnings.h"
 
 struct state_provider_use;
 
@@ -62,6 +63,7 @@ struct sandbox {
 	struct kbpf_sandbox k;		/* slot, id, generation, ... */
 	uint64_t amount[OSH_RESOURCES];	/* what it may take, where something was asked for */
 	struct limits_use used;		/* when it ended */
+	struct warnings warnings;
 	char name[OSH_SANDBOX_NAME];
 	uid_t uid;			/* owner */
 	uid_t run_uid;

@@ -31,6 +31,8 @@ int store_save(struct sandbox *s, struct err *e)
 	memcpy(m.net6, s->k.net6, sizeof(m.net6));
 	memcpy(m.amount, s->amount, sizeof(s->amount));
 	memcpy(m.name, s->name, sizeof(m.name));
+	m.warnings = s->warnings.n;
+	memcpy(m.warning, s->warnings.text, sizeof(m.warning));
 	fds[OSH_SFD_PIDFD] = s->pidfd;
 	fds[OSH_SFD_BUNDLE] = s->bundle_fd;
 	fds[OSH_SFD_LISTENER] = s->listener_fd;
@@ -100,6 +102,7 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 	s->uid = m->uid;
 	s->run_uid = m->run_uid;
 	s->run_gid = m->run_gid;
+	warnings_take(&s->warnings, m->warnings, m->warning, sizeof(m->warning));
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)sizeof(m->name) - 1, m->name);
 }
 

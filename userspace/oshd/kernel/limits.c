@@ -272,6 +272,30 @@ int limits_set(struct limits *l, const uint64_t amount[OSH_RESOURCES], uint32_t 
 	return r ? r : set_swap(l, memory, amount[OSH_RES_SWAP], id, box_fd, e);
 }
 
+const char *limits_unkept(const struct limits *l, const uint64_t amount[OSH_RESOURCES], unsigned *i)
+{
+	const struct {
+		enum limit_kind kind;
+		uint64_t asked;		/* then it is kept, or nothing starts */
+		const char *text;
+	} rows[] = {
+		{ LIMIT_PIDS, amount[OSH_RES_PIDS],
+		  "resources.pids: this machine has no controller for it, so nothing limits the sandbox's number of tasks; "
+		  "`oshctl doctor` says what brings it" },
+		{ LIMIT_MEMORY, amount[OSH_RES_MEMORY],
+		  "resources.memory: this machine has no controller for it, so nothing limits the sandbox's memory; "
+		  "`oshctl doctor` says what brings it" },
+	};
+
+	while (*i < ARRAY_SIZE(rows)) {
+		unsigned at = (*i)++;
+
+		if (!rows[at].asked && !limits_has(l, rows[at].kind))
+			return rows[at].text;
+	}
+	return NULL;
+}
+
 int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e)
 {
 	char text[16];
