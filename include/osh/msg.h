@@ -54,6 +54,7 @@ enum osh_msg_type {
 	OSH_MSG_INIT_SIZE,		/* to osh-init; struct osh_msg_attach: a view's window has another size */
 	/* oshd -> osh-audit, and back */
 	OSH_MSG_AUDIT_ADD,		/* struct osh_msg_audit_add; fds: bundle, records, [log,] [summary] */
+	OSH_MSG_AUDIT_LIMIT,		/* struct osh_msg_audit_limit; after ADD */
 	OSH_MSG_AUDIT_CALLS,		/* struct osh_msg_audit_calls; fds: listener, tally; after ADD */
 	OSH_MSG_AUDIT_POLICY,		/* struct osh_msg_audit_policy; fds: bundle of the next generation, or of the one in force now */
 	OSH_MSG_AUDIT_END,		/* struct osh_msg_audit_end: drain, report, close its descriptors */
@@ -172,6 +173,7 @@ enum osh_prepared_fd {			/* of OSH_MSG_PREPARED */
 	OSH_PFD_STEER_LINK,		/* bpf_link of the sk_lookup program */
 	OSH_PFD_NETNS,
 	OSH_PFD_CALLS,			/* listener of the system call filter */
+	OSH_PFD_SCRATCH,		/* root of the file system of its private trees */
 	OSH_PFD_MAX
 };
 
@@ -377,6 +379,7 @@ enum osh_stored_fd {
 	OSH_SFD_MANAGER,		/* oshd's end of the manager socket: while it is open the sandbox lives */
 	OSH_SFD_SLOT,			/* holds the slot's number on this host while it is open */
 	OSH_SFD_CONTROL,		/* oshd's end of the socket to the egress that lives, or lived last */
+	OSH_SFD_SCRATCH,		/* root of the file system of its private trees */
 	OSH_SFD_MAX
 };
 
@@ -390,6 +393,7 @@ struct osh_msg_stored {
 	uint64_t cgroup, egress_cgroup, netns;
 	uint32_t net6[4];
 	uint64_t amount[OSH_RESOURCES_ROOM];	/* what it may take, by enum osh_resource */
+	uint64_t told[8];		/* of what its limits refused, by enum osh_limit */
 	char name[OSH_SANDBOX_NAME];
 	uint32_t warnings, pad;
 	char warning[OSH_WARNINGS];	/* what it was started without, a line each */
@@ -470,14 +474,22 @@ struct osh_msg_audit_warned {
 };
 
 /* Which limit an event LIFE of reason LIMIT speaks of: its aux. */
-enum osh_limit { OSH_LIMIT_TASKS = 1, OSH_LIMIT_MEMORY };
+enum osh_limit { OSH_LIMIT_TASKS = 1, OSH_LIMIT_MEMORY, OSH_LIMIT_DISK, OSH_LIMIT_WALL, OSH_LIMITS };
 
-/* With what the sandbox's limits refused in its life: tasks that were not started, programs that were ended. */
+/* It refused so much since it was told of last. */
+struct osh_msg_audit_limit {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t which;			/* enum osh_limit */
+	uint64_t count;
+};
+
+/* With what the sandbox's limits refused and nobody was told of yet. */
 struct osh_msg_audit_end {
 	struct osh_msg_head h;
 	uint32_t id;
 	uint32_t pad;
-	uint64_t tasks_refused, killed;
+	uint64_t hits[8];		/* by enum osh_limit */
 };
 
 struct osh_msg_record {
@@ -502,6 +514,7 @@ struct osh_msg_request {
 	struct osh_http http;
 };
 
+_Static_assert(OSH_LIMITS <= 8, "one count each");
 _Static_assert(sizeof(struct osh_msg_launch) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(sizeof(struct osh_msg_stored) <= OSH_MSG_BYTES, "one message, one datagram");
 _Static_assert(sizeof(struct osh_msg_tree) <= OSH_MSG_BYTES, "one message, one datagram");

@@ -211,7 +211,7 @@ class Audit:
             os.close(fd)
 
     def end(self, sandbox):
-        self.control.send(struct.pack("IIIIQQ", message("AUDIT_END"), 32, sandbox, 0, 0, 0))
+        self.control.send(struct.pack("IIII8Q", message("AUDIT_END"), 80, sandbox, 0, *8 * [0]))
         got = self.control.recv(4096)
         return struct.unpack("IIII", got)[::2] == (message("AUDIT_ENDED"), sandbox)
 

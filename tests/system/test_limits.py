@@ -62,6 +62,13 @@ class Box:
         return [o for o in map(json.loads, lines) if o.get("osh", {}).get("reason") == reason]
 
 
+    def hits(self, which):
+        return [e for e in self.events("LIMIT") if e["osh"]["aux"] == which]
+
+    def ended(self):
+        return self.events("ENDED")
+
+
 def others_work(t, d, other, what):
     rc, out, err = other.exec("sh", "-c", "echo here; head -c 1000000 /dev/zero | wc -c")
     t.ok(rc == 0 and out.split() == ["here", "1000000"], f"{what}: another sandbox works", rc, out, err)
@@ -83,10 +90,12 @@ def t_forks(t, d, other):
     hit = until(lambda: box.get().get("tasks-refused", 0) > 100 and box.get(), 60)
     t.ok(hit and hit["tasks-max"] == 48 and 0 < hit["tasks"] <= 48, "a fork bomb stays below its limit of tasks", box.made, hit)
     others_work(t, d, other, "a fork bomb")
+    found = until(lambda: box.hits(1), 20)
+    t.ok(found and found[0]["osh"]["event"] == "life", "what is refused is on record while it goes on", found)
     rc, _, err = box.ctl("stop", "-t", "1")
     t.ok(rc == 0, "and is stopped", err)
-    found = until(lambda: [e for e in box.events("LIMIT") if e["osh"]["aux"] == 1], 20)
-    t.ok(found and found[0]["count"] > 100 and found[0]["osh"]["event"] == "life", "and what was refused is on record", found)
+    found = until(lambda: box.ended() and box.hits(1), 20)
+    t.ok(found and sum(e["count"] for e in found) > 100 and len(found) < 20, "in few lines, and with its end in full", found)
     box.ctl("delete", "-f")
 
 
@@ -98,14 +107,16 @@ def t_memory(t, d, other):
          "who takes more memory than allowed is ended, and nobody else", rc, err, got)
     rc, out, err = box.exec("echo", "alive")
     t.ok(rc == 0 and out == "alive\n", "the sandbox goes on", rc, err)
+    t.ok(until(lambda: box.hits(2), 20), "and the kill is on record by now")
     others_work(t, d, other, "a memory bomb")
     rc, out, err = box.exec("sh", "-c", "dd if=/dev/zero of=/tmp/full bs=1M count=4096 2>&1; rm -f /tmp/full; echo after")
     size = int((re.search(r"(\d+) bytes", out) or [0, 0])[1])
     t.ok(size < 192 << 20, "files in /tmp count as memory", rc, out, err)
     others_work(t, d, other, "a full disk")
+    killed = box.get().get("memory-killed", 0)
     box.ctl("stop", "-t", "1")
-    found = until(lambda: [e for e in box.events("LIMIT") if e["osh"]["aux"] == 2], 20)
-    t.ok(found and found[0]["count"] >= 1, "and it is on record", found)
+    found = until(lambda: box.ended() and box.hits(2), 20)
+    t.ok(found and sum(e["count"] for e in found) == killed, "all its lines together count every kill", killed, found)
     box.ctl("delete", "-f")
 
 
@@ -117,6 +128,7 @@ def t_cpu(t, d, _):
     said = {open(f).read().split()[0] for f in files}
     t.ok("50000" in said, "half a processor is fifty of a hundred milliseconds", box.made, said, files)
     stat = [os.path.join(os.path.dirname(f), "cpu.stat") for f in files if open(f).read().split()[0] == "50000"]
+    t.ok(until(lambda: box.get().get("cpu-time", 0) > 100000 and box.get().get("cpu-max") == 500, 60), "what it took is shown", box.get())
     throttled = until(lambda: any(int(re.search(r"nr_throttled (\d+)", open(s).read()).group(1)) for s in stat), 60)
     t.ok(throttled, "and who wants more waits")
     box.ctl("delete", "-f")
@@ -176,9 +188,13 @@ def t_files(t, d, other):
 
 def t_disk(t, d, other):
     box = Box(d, "disk", BASE_POLICY + "resources: {disk: 8Mi}\n")
+    got = box.get()
+    t.ok(got.get("disk-max") == 8 << 20 and got.get("disk", 9 << 20) < 8 << 20 and not got.get("disk-full"), "its disk is shown", got)
     rc, out, err = box.exec("sh", "-c", "head -c 6M /dev/zero >/tmp/a; head -c 6M /dev/zero >/dev/shm/b; stat -c %s /tmp/a /dev/shm/b")
     a, b = (int(x) for x in (out.split() + ["0", "0"])[:2])
     t.ok(a == 6 << 20 and 0 < b <= 2 << 20 and "No space left" in err, "one size for all private trees", rc, out, err, box.made)
+    found = until(lambda: box.hits(3), 20)
+    t.ok(found and box.get().get("disk-full", 0) >= 1 and box.get().get("disk") == 8 << 20, "that it is full is on record", found, box.get())
     rc, out, _ = box.exec("sh", "-c", "rm /tmp/a; head -c 5M /dev/zero >/tmp/c && echo room")
     t.ok(rc == 0 and out == "room\n", "and what is removed is free again", rc, out)
     others_work(t, d, other, "a disk that is full")
@@ -190,6 +206,7 @@ def t_wall(t, d, other):
     got = until(lambda: box.get().get("state") == "stopped" and box.get(), 60)
     t.ok(got and "resources.wall" in got.get("reason", ""), "a sandbox ends when its time is over, also one that ignores SIGTERM",
          box.made, got)
+    t.ok(until(lambda: len(box.hits(4)) == 1, 20), "and it is on record", box.hits(4))
     rc, _, err = box.ctl("start")
     t.ok(rc == 0 and until(lambda: box.get().get("state") == "stopped", 60), "a start gives it the same time again", rc, err)
     box.ctl("delete", "-f")
@@ -246,9 +263,19 @@ def t_fixed(t, d, other):
 
 def t_kept(t, d, other):
     """kill -9 of oshd: the limits stay, the next one shows them, and at the end nothing is left."""
+    box = Box(d, "told", LIMITED)
+    box.exec("python3", "-c", MEMORY)
+    t.ok(until(lambda: box.hits(2), 20), "a kill is on record")
     os.kill(d.p.pid, signal.SIGKILL)
     d.p.wait()
     d.start()
+    box.exec("python3", "-c", MEMORY)
+    t.ok(until(lambda: box.get().get("memory-killed", 0) >= 2, 20), "the next oshd counts on", box.get())
+    killed = box.get()["memory-killed"]
+    box.ctl("stop", "-t", "1")
+    until(box.ended, 20)
+    t.ok(sum(e["count"] for e in box.hits(2)) == killed, "and tells no kill a second time", killed, box.hits(2))
+    box.ctl("delete", "-f")
     got = other.get()
     t.ok(got.get("tasks-max", 0) > 0 and got.get("tasks", 0) > 0, "the next oshd knows them", got)
     t.ok(not v1("pids") or left(d.cgroup()), "as directories that this instance has", left(d.cgroup()))

@@ -315,8 +315,8 @@ static int do_end(struct loop *l, const struct osh_msg_audit_end *end)
 	if (s) {
 		calls_answer(&l->a, s, FULL_RING);
 		drop_peer(l, id);
-		asandbox_hits(&l->a, s, OSH_LIMIT_TASKS, end->tasks_refused);
-		asandbox_hits(&l->a, s, OSH_LIMIT_MEMORY, end->killed);
+		for (int i = 1; i < OSH_LIMITS; i++)
+			asandbox_hits(&l->a, s, (enum osh_limit)i, end->hits[i]);
 		asandbox_close(&l->a, s);
 		asandbox_free(&l->a, s);
 	}
@@ -336,9 +336,20 @@ static int do_warned(struct loop *l, const struct osh_msg_audit_warned *m)
 	return 0;
 }
 
+static int do_limit(struct loop *l, const struct osh_msg_audit_limit *m)
+{
+	struct asandbox *s = asandbox_find(&l->a, m->id);
+
+	set_epoch(&l->a);
+	if (s && m->which && m->which < OSH_LIMITS)
+		asandbox_hits(&l->a, s, (enum osh_limit)m->which, m->count);
+	return 0;
+}
+
 static int control(struct loop *l)
 {
 	const struct osh_msg_audit_warned *warned;
+	const struct osh_msg_audit_limit *limit;
 	const struct osh_msg_audit_calls *calls;
 	const struct osh_msg_audit_policy *policy;
 	const struct osh_msg_audit_journal *journal;
@@ -355,6 +366,8 @@ static int control(struct loop *l)
 		add = (const void *)in.bytes;
 		if (in.n_fds == 2 + !!add->has_log + !!add->has_summary)
 			r = do_add(l, add, &in);
+	} else if ((limit = chan_is(&in, OSH_MSG_AUDIT_LIMIT, sizeof(*limit), 0))) {
+		r = do_limit(l, limit);
 	} else if ((calls = chan_is(&in, OSH_MSG_AUDIT_CALLS, sizeof(*calls), 2))) {
 		r = do_calls(l, calls, &in);
 	} else if ((policy = chan_is(&in, OSH_MSG_AUDIT_POLICY, sizeof(*policy), 1))) {

@@ -339,7 +339,7 @@ void asandbox_without(struct audit *a, struct asandbox *s, const char *what)
 	s->detail = NULL;
 }
 
-/* What a limit refused while the sandbox lived: one line, with the count. */
+/* What a limit refused since the last line about it. */
 void asandbox_hits(struct audit *a, struct asandbox *s, enum osh_limit which, uint64_t count)
 {
 	struct osh_event_named e = { .ev = { .id = s->id, .kind = OSH_EV_LIFE, .verdict = OSH_DENY,

@@ -173,7 +173,7 @@ static int view(struct child *c, struct err *e)
 /* stdio is the sandbox's own /dev/null; what osh-init needs gets fixed numbers. */
 static int descriptors(struct child *c, struct err *e)
 {
-	int *net[] = { &c->net.listener_fd, &c->net.steer_link_fd, &c->net.netns_fd };
+	int *net[] = { &c->net.listener_fd, &c->net.steer_link_fd, &c->net.netns_fd, &c->view.scratch_fd };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int keep[] = { c->a->fds[OSH_LFD_MANAGER], c->a->channel, c->a->init_fd };
 
@@ -260,7 +260,7 @@ static int report(struct child *c, struct err *e)
 	struct osh_msg_prepared p = { .id = c->a->m->id, .netns_cookie = c->net.cookie,
 				      .landlock_abi = (uint32_t)c->abi, .warnings = c->paths.warnings };
 	const int fds[CHILD_FDS] = { c->net.listener_fd, c->net.steer_link_fd, c->net.netns_fd,
-				     c->calls_fd };
+				     c->calls_fd, c->view.scratch_fd };
 	int r;
 
 	memcpy(p.warning, c->paths.warning, sizeof(p.warning));

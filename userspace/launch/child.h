@@ -25,9 +25,9 @@ struct child_args {
 };
 
 /*
- * OSH_MSG_PREPARED from child to osh-launch: listener, steering link, network namespace, and where refused
- * system calls wait.
+ * OSH_MSG_PREPARED from child to osh-launch: listener, steering link, network namespace, where refused
+ * system calls wait, and the file system of its private trees.
  */
-#define CHILD_FDS 4
+#define CHILD_FDS 5
 
 _Noreturn void child_run(const struct child_args *a);

@@ -200,6 +200,8 @@ static int scratch(struct view *v, const struct paths *p, const struct view_args
 		r = scratch_on(v, fd, "shm", "/dev/shm", attr | MOUNT_ATTR_NOEXEC, LANDLOCK_WRITE, e);
 	if (!r)
 		r = scratch_on(v, fd, "tmp", "/tmp", attr, p->tmp_ro ? LANDLOCK_READ : kind, e);
+	if (!r)
+		v->scratch_fd = take_fd(&fd);
 	return r;
 }
 

@@ -463,6 +463,9 @@ int view_rules_only(struct view *v, const struct paths *p, const struct view_arg
 	} own[] = { { "/tmp", LANDLOCK_ALL }, { "/dev", LANDLOCK_DEVICE }, { "/proc", LANDLOCK_READ } };
 	int r = 0;
 
+	v->scratch_fd = open_at(AT_FDCWD, "/tmp", O_PATH | O_DIRECTORY, 0);
+	if (v->scratch_fd < 0)
+		return fail(e, -v->scratch_fd, "open /tmp: %s", strerror(-v->scratch_fd));
 	for (size_t i = 0; !r && i < p->n; i++)
 		r = add_rule(v, p->entries[i].fd, kind_of(&p->entries[i], a), e);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(own); i++) {

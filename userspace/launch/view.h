@@ -32,6 +32,7 @@ struct view_args {
 
 struct view {
 	int root_fd;			/* -1 before */
+	int scratch_fd;			/* the file system of its private trees; O_PATH */
 	struct landlock_rule rules[VIEW_RULES];	/* of the finished view; descriptors stay open */
 	size_t n_rules;
 };

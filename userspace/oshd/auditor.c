@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "chan.h"
+#include "hits.h"
 #include "journal.h"
 #include "own.h"
 #include "sandbox.h"
@@ -410,10 +411,19 @@ int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generatio
 	return tell(d, OSH_MSG_AUDIT_POLICY, &m, sizeof(m), &bundle_fd, 1, e);
 }
 
+int auditor_limit(struct daemon *d, const struct sandbox *s, enum osh_limit which, uint64_t count, struct err *e)
+{
+	struct osh_msg_audit_limit m = { .id = s->k.id, .which = which, .count = count };
+
+	return d->auditor->fd < 0 ? -ENOTCONN : tell(d, OSH_MSG_AUDIT_LIMIT, &m, sizeof(m), NULL, 0, e);
+}
+
 int auditor_end(struct daemon *d, const struct sandbox *s)
 {
-	struct osh_msg_audit_end m = { .id = s->k.id, .tasks_refused = s->used.tasks_refused, .killed = s->used.killed };
+	struct osh_msg_audit_end m = { .id = s->k.id };
 
+	for (int i = 1; i < OSH_LIMITS; i++)
+		m.hits[i] = hits_untold(s, (enum osh_limit)i);
 	if (d->auditor->fd < 0)
 		return -ENOTCONN;	/* sandbox_announce_all() asks for it */
 	watch_answers(d, 1);		/* also where the send fails: a full socket is no answer */

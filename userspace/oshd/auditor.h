@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon.h"
+#include "osh/msg.h"
 
 int auditor_start(struct daemon *d, struct err *e);
 void auditor_stop(struct daemon *d);
@@ -15,4 +16,6 @@ int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e);	/*
 /* A policy is being loaded; then it is in force. Its rules have names from the first call on. */
 int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generation, int bundle_fd, bool in_force,
 		   struct err *e);
+/* A limit of the sandbox refused so much since it was told of last. */
+int auditor_limit(struct daemon *d, const struct sandbox *s, enum osh_limit which, uint64_t count, struct err *e);
 int auditor_end(struct daemon *d, const struct sandbox *s);		/* answers through sandbox_reported() */

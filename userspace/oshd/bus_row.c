@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* List and Get: what is known of a sandbox, as a dictionary; docs/manager.md has the keys. */
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "bus_life.h"
@@ -105,17 +106,27 @@ static int put_created(sd_bus_message *m, const struct row *x)
 /* What it takes now, and what its limits have refused. */
 static int put_use(sd_bus_message *m, const struct sandbox *s)
 {
+	uint64_t disk = 0, disk_max = 0, full = s->hits.seen[OSH_LIMIT_DISK];
+	uint64_t cpu = s->amount[OSH_RES_CPU], files = s->amount[OSH_RES_FILES], wall = s->amount[OSH_RES_WALL];
 	struct limits_use u;
+	struct statfs fs;
 	const struct {
 		const char *key;
 		uint64_t *value;
 	} rows[] = {
 		{ "tasks", &u.tasks },	 { "tasks-max", &u.tasks_max },	  { "tasks-refused", &u.tasks_refused },
 		{ "memory", &u.memory }, { "memory-max", &u.memory_max }, { "memory-killed", &u.killed },
+		{ "cpu-time", &u.cpu_us },	 { "cpu-max", &cpu },	  { "disk", &disk },
+		{ "disk-max", &disk_max },	 { "disk-full", &full },  { "files-max", &files },
+		{ "wall-max", &wall },
 	};
 	int r = 0;
 
 	limits_use(&s->d->limits, s->k.id, s->box_fd, &u);
+	if (s->scratch_fd >= 0 && !fstatfs(s->scratch_fd, &fs)) {
+		disk_max = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
+		disk = disk_max - (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize;
+	}
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(rows); i++)
 		r = sd_bus_message_append(m, "{sv}", rows[i].key, "t", *rows[i].value);
 	return r;

@@ -14,6 +14,7 @@
 #include "auditor.h"
 #include "bus.h"
 #include "denied.h"
+#include "hits.h"
 #include "host.h"
 #include "init.h"
 #include "launcher.h"
@@ -41,7 +42,7 @@ struct sandbox *sandbox_new(struct daemon *d)
 	s->box_fd = s->egress_cgroup_fd = s->records_out_fd = s->records_in_fd = -1;
 	s->steer_prog_fd = s->steer_map_fd = s->steer_link_fd = -1;
 	s->pidfd = s->listener_fd = s->netns_fd = s->egress.pidfd = s->egress.control_fd = -1;
-	s->slot_fd = s->calls_fd = s->tally_fd = s->creds_fd = s->manager_fd = -1;
+	s->slot_fd = s->calls_fd = s->tally_fd = s->creds_fd = s->manager_fd = s->scratch_fd = -1;
 	return s;
 }
 
@@ -421,6 +422,7 @@ static void release(struct sandbox *s)
 	own_close(&s->steer_prog_fd);
 	own_close(&s->steer_map_fd);
 	own_close(&s->netns_fd);
+	own_close(&s->scratch_fd);
 	own_close(&s->pidfd);
 	own_close(&s->manager_fd);
 	programs_close(s);
@@ -432,7 +434,7 @@ static int do_exited(struct sandbox *s, const char *why)
 	(void)why;
 	if (s->life)			/* before the manager socket goes, with the last word in it */
 		life_ended(s->life);
-	limits_use(&s->d->limits, s->k.id, s->box_fd, &s->used);
+	hits_stop(s);
 	release(s);
 	(void)auditor_end(s->d, s);	/* without an osh-audit the next one is asked */
 	return 0;
@@ -483,6 +485,7 @@ static int do_prepared(struct sandbox *s, const char *why)
 		answer(s, e.text);
 		return r;
 	}
+	hits_start(s);
 	answer(s, NULL);
 	return 0;
 }
@@ -498,6 +501,8 @@ int sandbox_resume(struct sandbox *s, struct err *e)
 	if (!r)
 		r = wall_start(s, e);
 	s->state = SB_RUNNING;
+	if (!r)
+		hits_start(s);
 	return r;
 }
 
@@ -563,6 +568,7 @@ void sandbox_prepared(struct daemon *d, const struct osh_msg_prepared *p, struct
 	s->steer_link_fd = chan_take(in, OSH_PFD_STEER_LINK);
 	s->netns_fd = chan_take(in, OSH_PFD_NETNS);
 	s->calls_fd = chan_take(in, OSH_PFD_CALLS);
+	s->scratch_fd = chan_take(in, OSH_PFD_SCRATCH);
 	happen(s, EV_PREPARED, NULL);
 }
 

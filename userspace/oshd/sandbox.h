@@ -57,13 +57,21 @@ struct run_request {
 	uint64_t amount[OSH_RESOURCES];	/* over what the policy asks for; 0 = as the policy says */
 };
 
+struct hits {				/* of its limits, by enum osh_limit; see hits.h */
+	uint64_t seen[OSH_LIMITS], told[OSH_LIMITS], told_us[OSH_LIMITS];
+	sd_event_source *pids, *memory, *timer;
+	bool full;			/* its private trees */
+};
+
 struct sandbox {
 	struct daemon *d;
 	enum sandbox_state state;
 	struct kbpf_sandbox k;		/* slot, id, generation, ... */
 	uint64_t amount[OSH_RESOURCES];	/* what it may take, where something was asked for */
-	struct limits_use used;		/* when it ended */
+	struct limits_use used;		/* when it was looked at last */
 	struct warnings warnings;
+	struct hits hits;
+	int scratch_fd;			/* of the file system of its private trees */
 	char name[OSH_SANDBOX_NAME];
 	uid_t uid;			/* owner */
 	uid_t run_uid;

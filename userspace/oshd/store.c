@@ -30,6 +30,7 @@ int store_save(struct sandbox *s, struct err *e)
 
 	memcpy(m.net6, s->k.net6, sizeof(m.net6));
 	memcpy(m.amount, s->amount, sizeof(s->amount));
+	memcpy(m.told, s->hits.told, sizeof(s->hits.told));
 	memcpy(m.name, s->name, sizeof(m.name));
 	m.warnings = s->warnings.n;
 	memcpy(m.warning, s->warnings.text, sizeof(m.warning));
@@ -54,6 +55,7 @@ int store_save(struct sandbox *s, struct err *e)
 	fds[OSH_SFD_MANAGER] = s->manager_fd;
 	fds[OSH_SFD_SLOT] = s->slot_fd;
 	fds[OSH_SFD_CONTROL] = s->egress.control_fd >= 0 ? s->egress.control_fd : s->bundle_fd;
+	fds[OSH_SFD_SCRATCH] = s->scratch_fd;
 	return launcher_store(s->d, &m, fds, e);
 }
 
@@ -79,6 +81,7 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 	s->tally_fd = chan_take(in, OSH_SFD_TALLY);
 	s->manager_fd = chan_take(in, OSH_SFD_MANAGER);
 	s->slot_fd = chan_take(in, OSH_SFD_SLOT);
+	s->scratch_fd = chan_take(in, OSH_SFD_SCRATCH);
 	if (m->flags & OSH_STORED_LOG)
 		s->log_fd = chan_take(in, OSH_SFD_LOG);
 	if (m->flags & OSH_STORED_SUMMARY)
@@ -97,6 +100,8 @@ static void take(struct sandbox *s, const struct osh_msg_stored *m, struct chan_
 				      .cgroup = m->cgroup, .netns = m->netns };
 	memcpy(s->k.net6, m->net6, sizeof(m->net6));
 	memcpy(s->amount, m->amount, sizeof(s->amount));
+	memcpy(s->hits.told, m->told, sizeof(s->hits.told));
+	memcpy(s->hits.seen, m->told, sizeof(s->hits.seen));
 	s->egress_cgroup = m->egress_cgroup;
 	s->pid = (pid_t)m->pid;
 	s->uid = m->uid;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hits.h"
 #include "init.h"
 #include "life.h"
 #include "proc.h"
@@ -38,6 +39,7 @@ static int on_over(sd_event_source *src, uint64_t usec, void *data)
 	if (s->life)
 		life_say(s->life, why, sizeof(why));
 	fprintf(stderr, "oshd: sandbox %s: %s\n", s->name, why);
+	hits_add(s, OSH_LIMIT_WALL);
 	/* osh-init does it; where it has been stopped from outside, we do. */
 	if (init_stop(s, GRACE_MS, &e) < 0 ||
 	    sd_event_add_time(s->d->event, &s->wall, CLOCK_BOOTTIME, usec + 2000ull * GRACE_MS, 0, on_silent, s) < 0)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include "own.h"
@@ -350,6 +351,35 @@ void limits_sweep(const struct limits *l, bool (*alive)(void *, uint32_t id), vo
 	}
 }
 
+/* v1 tells of memory that is out by an eventfd alone. */
+static int watch_v1_memory(int dir)
+{
+	_close_ int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), file = openat(dir, kinds[LIMIT_MEMORY].v1_hits, O_RDONLY | O_CLOEXEC);
+	char text[32];
+	int r;
+
+	snprintf(text, sizeof(text), "%d %d", fd, file);
+	r = fd < 0 || file < 0 ? -errno : write_text(dir, "cgroup.event_control", text);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+int limits_watch(const struct limits *l, enum limit_kind k, uint32_t id, int box_fd, bool *ret_file)
+{
+	_close_ int dir = limits_has(l, k) ? open_dir(l, k, id, box_fd, false) : -1;
+	char text[1024];
+	int fd;
+
+	if (dir < 0)
+		return -ENOENT;
+	*ret_file = l->v2[k] || k != LIMIT_MEMORY;
+	if (!*ret_file)
+		return watch_v1_memory(dir);
+	fd = openat(dir, l->v2[k] ? kinds[k].v2_hits : kinds[k].v1_hits, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text)) < 0)	/* from here on it tells of changes */
+		own_close(&fd);
+	return fd < 0 ? -ENOENT : fd;
+}
+
 static void use_of(const struct limits *l, enum limit_kind k, uint32_t id, int box_fd, uint64_t *now, uint64_t *max,
 		   uint64_t *hits)
 {
@@ -367,4 +397,5 @@ void limits_use(const struct limits *l, uint32_t id, int box_fd, struct limits_u
 	*ret = (struct limits_use){ 0 };
 	use_of(l, LIMIT_PIDS, id, box_fd, &ret->tasks, &ret->tasks_max, &ret->tasks_refused);
 	use_of(l, LIMIT_MEMORY, id, box_fd, &ret->memory, &ret->memory_max, &ret->killed);
+	ret->cpu_us = read_key(box_fd, "cpu.stat", "usage_usec");	/* v2 counts it without any controller */
 }

@@ -29,6 +29,7 @@ struct limits {
 struct limits_use {			/* 0 = unknown */
 	uint64_t tasks, tasks_max, tasks_refused;
 	uint64_t memory, memory_max, killed;
+	uint64_t cpu_us;		/* processor time that it took */
 };
 
 void limits_open(struct limits *l, const struct cgroup_base *c);
@@ -44,4 +45,9 @@ int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e);
 void limits_remove(const struct limits *l, uint32_t id);
 /* Directories of this instance's sandboxes that nobody knows, and of embedded runs that have died. */
 void limits_sweep(const struct limits *l, bool (*alive)(void *, uint32_t id), void *data);
+/*
+ * A descriptor that says when this limit has refused something: a file of the kernel (EPOLLPRI, quiet once it is read), or
+ * an eventfd. -errno: nothing says so here.
+ */
+int limits_watch(const struct limits *l, enum limit_kind kind, uint32_t id, int box_fd, bool *ret_file);
 void limits_use(const struct limits *l, uint32_t id, int box_fd, struct limits_use *ret);
