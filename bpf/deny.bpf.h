@@ -53,7 +53,7 @@ struct {
 MAP_HASH(denies, __u32, struct osh_deny, OSH_SLOTS, BPF_F_NO_PREALLOC);
 MAP_HASH(deny_globs, struct osh_deny_glob_key, struct osh_deny_glob, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(deny_roots, struct osh_deny_inode_key, struct osh_deny_root, 1 << 16, BPF_F_NO_PREALLOC);
-MAP_HASH(deny_inodes, struct osh_deny_inode_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
+MAP_HASH(deny_inodes, struct osh_deny_inode_key, __u32, OSH_DENY_INODES, BPF_F_NO_PREALLOC);
 
 /* What the last segment of a path was to the entries. */
 #define HIT_LITERAL 1u			/* a denied path leads through exactly this name */

@@ -47,10 +47,12 @@
 #define OSH_WILD_MAX 4096
 #define OSH_FS_PATHS 256		/* filesystem_policy entries (OpenShell's limit) */
 #define OSH_FS_PATH_LEN 4096
-#define OSH_MAPPED_EACH 4096		/* address spaces of a sandbox in which several tasks run code that it can write */
+#define OSH_MAPPED (1 << 16)
+#define OSH_MAPPED_EACH 512		/* address spaces of a sandbox in which several tasks run code that it can write */
 #define OSH_DENY_SEGS 256		/* path segments of all `deny` entries of a policy, braces expanded */
 #define OSH_DENY_DEPTH 128		/* directories between a file and the tree that it lies in; deeper = no write */
 #define OSH_DENY_NAMES (1 << 20)	/* looked at, when a sandbox starts, for denied files that have other names */
+#define OSH_DENY_INODES (1 << 16)
 #define OSH_DENY_TWINS 512		/* such files; beyond either no file with several names is written at all */
 #define OSH_ENV_VARS 1024		/* environment strings scanned at exec; more = tainted */
 #define OSH_ENV_LEN 65536		/* one environment string; longer = tainted */

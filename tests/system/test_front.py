@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """osh-front: what one user may have under way, what happens without descriptors, what is left when it is killed.
 All the while somebody else is served."""
+import ctypes
 import os
 import resource
 import signal
@@ -73,6 +74,38 @@ def hostile(t, d):
         finally:
             p.kill()
             p.wait()
+
+
+def subordinate(bus, uid):
+    """A call of `uid` from a user namespace that has it, as somebody with subordinate ids makes one; says what came of it."""
+    own, theirs = os.pipe(), os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.write(own[1], b"x" if ctypes.CDLL(None).unshare(0x10000000) == 0 else b"-")
+        os.read(theirs[0], 1)
+        try:
+            become(1)
+            os.write(own[1], bytes([Raw(bus).call("List", *LIST)[0]]))
+        except (OSError, ConnectionError):
+            os.write(own[1], b"r")
+        os._exit(0)
+    os.read(own[0], 1)
+    for kind in ("uid", "gid"):
+        with open(f"/proc/{pid}/{kind}_map", "w") as f:
+            f.write(f"0 0 1\n1 {uid} 1\n")
+    os.write(theirs[1], b"x")
+    answer = os.read(own[0], 1)
+    os.waitpid(pid, 0)
+    for fd in own + theirs:
+        os.close(fd)
+    return answer
+
+
+def many_names(t, d):
+    """A share is a user's: whoever has 65536 subordinate ids would have as many shares."""
+    t.ok(served(d, 165537), "a user is served")
+    t.ok(subordinate(d.bus, 165537) == b"r", "and not from a user namespace, where he may be somebody's subordinate id")
+    t.ok(until(lambda: "another user namespace" in d.errors(), 5), "with the reason in the daemon's log", d.errors())
 
 
 def bounds(t, d):
@@ -170,7 +203,7 @@ def killed(t, d):
 def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
-        for part in (bounds, hostile, without_descriptors, killed):
+        for part in (bounds, many_names, hostile, without_descriptors, killed):
             part(t, d)
     with Work() as w:
         door_without_descriptors(t, w, "one left", 8, True)

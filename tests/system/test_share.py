@@ -3,6 +3,7 @@
 """Kernel tables belong to all users: one who would take more than half of what the others leave is refused with
 the reason, and another one starts all the same. A policy that takes oshd's loop too long is root's alone."""
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -40,6 +41,18 @@ class Held:
             self.p.communicate("\n", timeout=60)
 
 
+def strict(n):
+    """Lists n programs by name: as many inodes in the table of what may run."""
+    found = []
+    for d, _, files in os.walk("/usr"):
+        found += [p for p in (os.path.join(d, f) for f in sorted(files))
+                  if re.fullmatch(r"[\w./-]+", p) and not os.path.islink(p)]
+        if len(found) >= n:
+            break
+    return BASE_POLICY.replace("process: {run_as_user: sandbox}\n", "") + "process: {run_as_user: sandbox, exec: {mode: strict, allow: [/bin/sh, " + \
+        ", ".join(found[:n]) + "]}}\n"
+
+
 def wild(n):
     return BASE_POLICY + "network:\n" + "".join(f'  - {{host: "*.a{i}.example", ports: [1]}}\n' for i in range(n))
 
@@ -68,6 +81,20 @@ def tables(t, d, big, small):
     again = Held(d, big, A)
     t.ok(again.up, "what has ended counts no more", again.err)
     again.end()
+
+
+def programs(t, d, path):
+    """`run_inodes` has 2^16 entries, and nobody may have more than 64 sandboxes: with 1000 programs each they would fill it."""
+    held = []
+    while len(held) < 40 and (not held or held[-1].up):
+        held.append(Held(d, path, A))
+    t.ok(len(held) == 33 and "'run_inodes'" in held[-1].err, "a user's sandboxes with long lists of programs end at his share",
+         len(held), held[-1].err)
+    other, root = Held(d, path, B), Held(d, path, 0)
+    t.ok(other.up, "and another user starts one", other.err)
+    t.ok(root.up, "and root", root.err)
+    for h in [*held, other, root]:
+        h.end()
 
 
 def sizes(t, d, small, huge):
@@ -100,6 +127,7 @@ def main():
         big, small, huge = (w.write(*x) for x in (("big.yaml", wild(WILD)), ("small.yaml", policy()), ("huge.yaml", ports(4000))))
         with Daemon(w) as d:
             tables(t, d, big, small)
+            programs(t, d, w.write("strict.yaml", strict(1000)))
             sizes(t, d, small, huge)
     t.done()
 

@@ -18,12 +18,14 @@
 #endif
 #define GROUP_FILE "/etc/group"
 
-static bool same_pid_namespace(pid_t pid)
+static bool same_namespace(pid_t pid, const char *kind)
 {
 	char path[64], own[64], theirs[64];
-	ssize_t a = readlink("/proc/self/ns/pid", own, sizeof(own)), b;
+	ssize_t a, b;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	a = readlink(path, own, sizeof(own));
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
 	b = readlink(path, theirs, sizeof(theirs));
 	return a > 0 && a == b && !memcmp(own, theirs, (size_t)a);
 }
@@ -34,8 +36,11 @@ int caller_process(pid_t pid, struct err *e)
 		return fail(e, EPERM, "a caller of another pid namespace is refused");
 	if (cgroup_is_ours(pid))
 		return fail(e, EPERM, "a caller inside a sandbox is refused");
-	if (!same_pid_namespace(pid))
+	if (!same_namespace(pid, "pid"))
 		return fail(e, EPERM, "a caller of another pid namespace is refused");
+	/* Whoever has subordinate ids is 65536 users in a namespace of his own, each with a share. */
+	if (!same_namespace(pid, "user"))
+		return fail(e, EPERM, "a caller of another user namespace is refused");
 	return 0;
 }
 
