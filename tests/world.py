@@ -21,6 +21,7 @@ import time
 from lib import BUILD, ROOT, run
 from osh import Daemon
 
+STAGE = bool(os.environ.get("OSH_STAGE"))    # tests/redteam/stage.py: the ports are ours, and the ones that the world uses
 NAMES = ["allowed.example", "denied.example", "git.example", "registry.example", "v4.example", "v6.example",
          "api.wild.example", "plain.example"]
 SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/etc/nsswitch.conf",
@@ -40,6 +41,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        if self.path.startswith("http://"):     # as its proxy
+            self.path = "/" + self.path.split("/", 3)[3]
         self.server.seen.append((self.headers.get("Host", ""), self.path))
         method = self.headers.get("X-HTTP-Method-Override", self.command)
         if method != "GET":
@@ -62,11 +65,16 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, family, address, directory, context):
+    def server_bind(self):
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+
+    def __init__(self, family, address, port, directory, context):
         self.address_family = family
         self.seen = []
         self.context = context
-        super().__init__((address, 0), functools.partial(Handler, directory=directory))
+        super().__init__((address, port), functools.partial(Handler, directory=directory))
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def finish_request(self, request, client):
@@ -116,7 +124,7 @@ class Resolver:
     """A DNS server of the host that answers every question, over UDP and TCP. None inside may reach it."""
 
     def __init__(self):
-        self.t = socket.create_server(("0.0.0.0", 0))
+        self.t = socket.create_server(("0.0.0.0", 53 if STAGE else 0))
         self.port = self.t.getsockname()[1]
         self.u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.u.bind(("0.0.0.0", self.port))
@@ -125,8 +133,13 @@ class Resolver:
 
     @staticmethod
     def answer(q):
-        """One record of the type asked for, which says nothing."""
-        return q[:2] + b"\x84\0\0\0\0\1\0\0\0\0" + b"\0" + q[-4:-2] + b"\0\1\0\0\0\0\0\4\x7f\0\0\1"
+        """One record of the type asked for, which says nothing, or that the name is this machine."""
+        end = 12
+        while end < len(q) and q[end]:
+            end += 1 + q[end]
+        kind, first = q[end + 1:end + 3], q[12:end + 5]
+        data = b"\0" * 15 + b"\1" if kind == b"\0\x1c" else b"\x7f\0\0\1"
+        return (q[:2] + b"\x84\0\0\1\0\1\0\0\0\0" + first + b"\xc0\x0c" + kind + b"\0\1\0\0\0\0\0" + bytes([len(data)]) + data)
 
     def _tcp(self):
         while True:
@@ -229,9 +242,11 @@ class World:
     def _servers(self):
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(os.path.join(self.dir, "leaf.pem"), os.path.join(self.dir, "leaf.key"))
-        self.tls4 = Server(socket.AF_INET, "127.0.0.1", self.www, tls)
-        self.tls6 = Server(socket.AF_INET6, "::1", self.www, tls)
-        self.plain = Server(socket.AF_INET, "127.0.0.1", self.www, None)
+        here = "0.0.0.0" if STAGE else "127.0.0.1"
+        self.tls4 = Server(socket.AF_INET, here, 443 if STAGE else 0, self.www, tls)
+        self.tls6 = Server(socket.AF_INET6, "::" if STAGE else "::1", 443 if STAGE else 0, self.www, tls)
+        self.plain = Server(socket.AF_INET, here, 80 if STAGE else 0, self.www, None)
+        self.more = [Server(socket.AF_INET6, "::", 80, self.www, None), Server(socket.AF_INET, here, 853, self.www, tls)] if STAGE else []
         four, six = (f"127.0.0.1:{self.tls4.server_port}", f"[::1]:{self.tls6.server_port}")
         lines = [f"{four} {n}" for n in NAMES if n not in ("v6.example", "plain.example")]
         lines += [f"{six} v6.example", f"127.0.0.1:{self.plain.server_port} plain.example"]
@@ -280,9 +295,9 @@ class World:
 
     # -- sandboxes -------------------------------------------------------------------------------
     @staticmethod
-    def policy(rules, more="", deny=None):
+    def policy(rules, more="", deny=None, read_only=()):
         """Text of a policy: system directories read only, the working directory, `rules` by rule()."""
-        ro = ", ".join(p for p in SYSTEM if os.path.exists(p))
+        ro = ", ".join(p for p in [*SYSTEM, *read_only] if os.path.exists(p))
         lines = rules.splitlines(keepends=True)
         short = "".join(ln for ln in lines if ln.startswith("  - "))
         named = "".join(ln for ln in lines if not ln.startswith("  - "))
@@ -323,7 +338,7 @@ class World:
         for p in self.procs:
             p.kill()
             p.wait()
-        for s in (self.tls4, self.tls6, self.plain):
+        for s in (self.tls4, self.tls6, self.plain, *self.more):
             s.shutdown()
             s.server_close()
         for s in (self.canary, self.dns):

@@ -11,12 +11,15 @@
     MORE='process: {exec: strict}'   # more of the policy's text
     CRED=yes              # run with the provider `acme`, whose secret is $KEY
     NET=yes               # a network attack: repeated with every BPF program left out, and without egress
-    control() { ...; }    # the same outside the sandbox: must succeed, else the attack proves nothing
+    control() { attack; } # the same outside the sandbox, by root: must succeed, else the attack proves nothing
     attack() { ...; }     # must fail
 
-Variables of vars_of() below are set in both; `attempt` and `call` are tests/tools/*.c, `probe` is probe.py. A control may
-make what its attack needs: it runs first.
+A control does what the attack does, to the same object. What that is exists: attacks have a stage (stage.py). A control may
+make what its attack needs, and puts back what it changed: it runs first. Variables of vars_of() below are set in both;
+`attempt` and `call` are tests/tools/*.c, `probe` is probe.py, `fresh` makes the files of $RO, which is listed read-only,
+`first` runs a tool as process 1 of a plain pid namespace.
 """
+import contextlib
 import fnmatch
 import glob
 import json
@@ -27,8 +30,9 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import stage  # noqa: E402
 from lib import BUILD, ROOT, run  # noqa: E402
-from world import rule  # noqa: E402
+from world import World, rule  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEY = "redteam-key-0123456789abcdef"
@@ -67,6 +71,8 @@ class Attack:
         with open(path, "w") as f:
             for k, v in vars_of(w, which).items():
                 f.write(f"{k}={shlex.quote(str(v))}\n")
+            f.write('fresh() { rm -rf "$RO"/*; echo x >"$RO/f" && chmod 666 "$RO/f" && chmod 777 "$RO"; }\n')
+            f.write('first() { tool=$1; shift; unshare -p -f --mount-proc "$WORK/$tool" "$@"; }\n')
             up = ("allowed.example", 443) if which == "attack" else ("127.0.0.1", w.tls4.server_port)
             f.write("UP={} UPPORT={}\n".format(*up))
             for tool in TOOLS:
@@ -77,6 +83,8 @@ class Attack:
 
     def control(self, w):
         """(worked, output); outside, as root."""
+        if not stage.ON:
+            raise RuntimeError("a control outside of the stage would do harm")
         tools(w)
         rc, out, err = run(["sh", self.script(w, "control")], 200, cwd=w.work)
         return rc == 0, out + err
@@ -86,7 +94,7 @@ class Attack:
         more = self.field.get("MORE", "")
         if self.field.get("CRED"):
             kw["options"] = [*kw.get("options", ()), "--provider", "acme=" + provider(w)]
-        return w.run(w.policy(self.policy, more + "\n" if more else "", deny=self.field.get("DENY")), ["sh", self.script(w, "attack")], **kw)
+        return w.run(w.policy(self.policy, more + "\n" if more else "", deny=self.field.get("DENY"), read_only=[w.readonly]), ["sh", self.script(w, "attack")], **kw)
 
     def event_missing(self, r):
         """Empty when the record is as promised."""
@@ -99,6 +107,20 @@ class Attack:
             kind = new[0] if new else kind
             seen = seen or r.has(kind, why)
         return "" if seen else f"no event {want}"
+
+
+@contextlib.contextmanager
+def staged():
+    """A World on the stage."""
+    ears = stage.build()
+    with World() as w:
+        stage.furnish(ears, w)
+        yield w
+
+
+def arrived(w):
+    """What came to anybody outside; nothing of a sandbox ever does."""
+    return *w.canary.counts(), w.ears.came
 
 
 def tools(w):
@@ -123,7 +145,7 @@ def provider(w):
 def vars_of(w, which):
     return {"ADDRESS": w.address, "PORT": w.canary.port, "TLS4": w.tls4.server_port, "TLS6": w.tls6.server_port,
             "BUS": w.daemon.bus if w.daemon else "", "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt,
-            "KEY": "" if which == "attack" else KEY, "DNS": w.dns.port, "ENGINE": BUILD}
+            **stage.variables(w), "KEY": "" if which == "attack" else KEY, "DNS": w.dns.port, "ENGINE": BUILD}
 
 
 def all_attacks(only=()):

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES)'
 EVENT='none'
-control() { attempt open "$(dirname "$BUS")/osh.db"; }
-attack() { attempt open "$(dirname "$BUS")/provider.key" || attempt open "$(dirname "$BUS")/osh.db"; }
+control() { attack; }
+attack() { attempt open "$(dirname "$BUS")/osh.db"; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='rcode=[0-9]+ answers=0|error='
 EVENT='dns NAME_TYPE'
-control() { probe dns 127.0.0.1 "$DNS" allowed.example ANY; }
+control() { attack; }
 attack() { probe dns 127.0.0.1 53 allowed.example ANY; }

@@ -5,5 +5,5 @@ POLICY=wild
 EXPECT='eai='
 EVENT='dns NAME_UNKNOWN'
 NET=yes
-control() { attempt resolve localhost; }
+control() { attack; }
 attack() { attempt resolve wild.example; }

@@ -4,5 +4,5 @@
 EXPECT='errno=EACCES'
 EVENT='sendmsg UDP'
 NET=yes
-control() { attempt udp "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() { attempt udp 192.0.2.53 53; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='resolve'
 EVENT='dns NAME_UNKNOWN'
-control() { probe dns 127.0.0.1 "$DNS" dns.google A; }
-attack() { curl -sS -m 20 --fail "https://dns.google/resolve?name=x"; }
+control() { attack; }
+attack() { curl -sSk -m 20 "https://dns.google/resolve?name=x"; }

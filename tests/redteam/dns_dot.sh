@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='error='
 EVENT='connect DEST_UNKNOWN'
-control() { probe dns 127.0.0.1 "$DNS" allowed.example A tcp; }
-attack() { probe tcp "" 1.1.1.1 853 x; }
+control() { attack; }
+attack() { probe tls HTTP 1.1.1.1 853 dns.example "GET / HTTP/1.1\r\nHost: dns.example\r\nConnection: close\r\n\r\n"; }

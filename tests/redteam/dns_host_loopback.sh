@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='error=|rcode=5|answers=0'
 EVENT='none'
-control() { probe dns 127.0.0.1 "$DNS" denied.example A; }
-attack() { probe dns 127.0.0.53 53 denied.example A; }
+control() { attack; }
+attack() { probe dns 127.0.0.53 53 denied.example A tcp; }

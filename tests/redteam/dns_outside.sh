@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='error='
 EVENT='sendmsg UDP|connect UDP'
-control() { probe dns 127.0.0.1 "$DNS" allowed.example A; }
+control() { attack; }
 attack() { probe dns "$ADDRESS" "$DNS" allowed.example A; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='error='
 EVENT='connect DEST_UNKNOWN'
-control() { probe dns 127.0.0.1 "$DNS" allowed.example A tcp; }
+control() { attack; }
 attack() { probe dns "$ADDRESS" "$DNS" allowed.example A tcp; }

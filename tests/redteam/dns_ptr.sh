@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='rcode=[0-9]+ answers=0|error='
 EVENT='dns NAME_UNKNOWN|NAME_TYPE|NAME_BAD'
-control() { probe dns 127.0.0.1 "$DNS" 4.3.2.1.in-addr.arpa PTR; }
+control() { attack; }
 attack() { probe dns 127.0.0.1 53 4.3.2.1.in-addr.arpa PTR; }

@@ -4,5 +4,5 @@
 EXPECT='eai='
 EVENT='dns NAME_UNKNOWN'
 NET=yes
-control() { attempt resolve localhost; }
+control() { attack; }
 attack() { attempt resolve notallowed.example; }

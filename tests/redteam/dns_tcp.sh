@@ -4,5 +4,5 @@
 EXPECT='errno='
 EVENT='none'
 NET=yes
-control() { attempt connect "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() { attempt connect 192.0.2.53 53; }

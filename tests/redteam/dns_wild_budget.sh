@@ -4,5 +4,5 @@
 POLICY=wild
 EXPECT='not known|resolution|No address'
 EVENT='dns NAME_BUDGET'
-control() { probe dns 127.0.0.1 "$DNS" 1.wild.example A; }
+control() { attack; }
 attack() { python3 -c "import socket; [socket.getaddrinfo(str(n) + '.wild.example', 443) for n in range(20000)]"; }

@@ -3,11 +3,12 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno='
 EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() {
 	python3 -c '
 import resource, socket, sys
 held = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 try:
     while True: held.append(socket.socket())
 except OSError: held = held[:10]

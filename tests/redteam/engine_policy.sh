@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2010
 EXPECT='errno='
 EVENT='none'
-control() { attempt write "$WORLD/policy-own.yaml"; }
-attack() { ls "$WORLD"/policy* 2>/dev/null | grep -q . && exit 0; attempt write "$WORLD/policy.yaml"; }
+control() { attack; }
+attack() { attempt write "$WORLD/policy.yaml-0"; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno='
 EVENT='unix UNIX_PATH'
-control() { attempt unix "$BUS"; }
+control() { attack; }
 attack() { attempt unix "$(printf '/run/\033]0;pwned\007\033[2J')"; }

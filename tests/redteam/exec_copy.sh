@@ -4,5 +4,5 @@
 MORE='process: {exec: {mode: strict, allow: [/bin/sh, /usr/bin/cp, /usr/bin/chmod, /usr/bin/env, /usr/bin/python3]}}'
 EXPECT='Permission denied|Errno 13'
 EVENT='none'
-control() { cp /usr/bin/env "$WORK/copied" && "$WORK/copied" echo ok && rm "$WORK/copied"; }
-attack() { cp /usr/bin/env "$WORK/copied2"; "$WORK/copied2" sh -c "echo ok"; }
+control() { attack && rm copied; }
+attack() { cp /usr/bin/env copied; ./copied sh -c "echo ok"; }

@@ -6,5 +6,5 @@ EXPECT='Operation not permitted|Errno 1'
 EVENT='none'
 ALONE='noexec'
 LSM='map MAPPED'
-control() { cp /usr/bin/env "$WORK/mapped" && python3 -c 'import mmap, sys; f = open(sys.argv[1], "rb"); mmap.mmap(f.fileno(), 4096, prot=5, flags=2); print("ok")' "$WORK/mapped"; }
+control() { cp /usr/bin/env "$WORK/mapped" && attack; }
 attack() { python3 -c 'import mmap, sys; f = open(sys.argv[1], "rb"); mmap.mmap(f.fileno(), 4096, prot=5, flags=2); print("ok")' "$WORK/mapped"; }

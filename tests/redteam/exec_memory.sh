@@ -6,5 +6,5 @@ EXPECT='Permission denied|Errno 13'
 EVENT='none'
 ALONE='noexec'
 LSM='exec EXEC_STRICT'
-control() { python3 -c 'import os; f = os.memfd_create("x", 0); os.write(f, open("/usr/bin/env", "rb").read()); os.execve(f, ["env", "echo", "ok"], {"PATH": "/usr/bin:/bin"})' ; }
+control() { attack; }
 attack() { python3 -c 'import os; f = os.memfd_create("x", 0); os.write(f, open("/usr/bin/env", "rb").read()); os.execve(f, ["env", "sh", "-c", "echo ok"], {"PATH": "/usr/bin:/bin"})' ; }

@@ -4,5 +4,5 @@
 MORE='process: {exec: {mode: strict, allow: [/bin/sh, /usr/bin/cp, /usr/bin/chmod, /usr/bin/env, /usr/bin/python3]}}'
 EXPECT='Permission denied|Errno 13'
 EVENT='none'
-control() { printf "#!/bin/sh\necho ok\n" >"$WORK/script" && chmod 755 "$WORK/script" && "$WORK/script"; }
+control() { printf "#!/bin/sh\necho ok\n" >"$WORK/script" && chmod 755 "$WORK/script" && attack; }
 attack() { /usr/bin/env "$WORK/script"; }

@@ -4,5 +4,5 @@
 MORE='process: {exec: {mode: strict, allow: [/bin/sh, /usr/bin/cp, /usr/bin/chmod, /usr/bin/env, /usr/bin/python3]}}'
 EXPECT='Permission denied|Errno 13'
 EVENT='none'
-control() { cp /usr/bin/env /tmp/osh-copied.$$ && /tmp/osh-copied.$$ echo ok && rm /tmp/osh-copied.$$; }
+control() { attack && rm /tmp/copied; }
 attack() { cp /usr/bin/env /tmp/copied; /tmp/copied sh -c "echo ok"; }

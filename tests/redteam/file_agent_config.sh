@@ -4,5 +4,5 @@
 DENY=.claude
 EXPECT='errno=(EROFS|EPERM|EACCES)'
 EVENT='none'
-control() { mkdir -p .claude && attempt write .claude/settings.json; }
-attack() { attempt write .claude/settings.local.json; }
+control() { mkdir -p .claude && attack && rm .claude/settings.json; }
+attack() { attempt write .claude/settings.json; }

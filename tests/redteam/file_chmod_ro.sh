@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { echo x >"$WORLD/f" && call chmod "=$WORLD/f" 0777; }
-attack() { call chmod =/usr/bin/true 0777; }
+control() { fresh && attack && fresh; }
+attack() { call chmod "=$RO/f" 0777; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { echo x >"$WORLD/f" && call chown "=$WORLD/f" 1 1; }
-attack() { call chown =/usr/bin/true 1 1; }
+control() { fresh && attack && fresh; }
+attack() { call chown "=$RO/f" 1 1; }

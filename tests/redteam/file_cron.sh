@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
-control() { [ -w /var/spool ]; }
+control() { mkdir -p /var/spool/cron/crontabs && attack && rm /var/spool/cron/crontabs/root; }
 attack() { attempt write /var/spool/cron/crontabs/root; }

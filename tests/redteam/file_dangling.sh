@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EROFS)'
 EVENT='none'
-control() { ln -sf "$WORLD/made" "$WORK/dangling" && attempt write "$WORK/dangling" && rm "$WORLD/made"; }
-attack() { ln -sf "$WORLD/made" "$WORK/dangling2"; attempt write "$WORK/dangling2"; }
+control() { attack && rm "$WORLD/made"; }
+attack() { ln -sf "$WORLD/made" dangling; attempt write dangling; }

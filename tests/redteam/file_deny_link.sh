@@ -4,5 +4,5 @@
 DENY=guarded
 EXPECT='errno=(EACCES|EPERM|EXDEV|EROFS)'
 EVENT='none'
-control() { mkdir -p guarded && echo x >guarded/f && rm -f second && call link =guarded/f =second && rm -f second; }
+control() { mkdir -p guarded && echo x >guarded/f && rm -f second && attack && rm -f second; }
 attack() { call link =guarded/f =second; }

@@ -4,5 +4,5 @@
 DENY=above/guarded
 EXPECT='Device or resource busy|Operation not permitted|Permission denied|Read-only'
 EVENT='none'
-control() { mkdir -p "$WORK/above/guarded" && mv "$WORK/above" "$WORK/elsewhere" && mv "$WORK/elsewhere" "$WORK/above"; }
-attack() { mv "$WORK/above" "$WORK/elsewhere" && mkdir -p "$WORK/above/guarded" && attempt write "$WORK/above/guarded/y"; }
+control() { mkdir -p above/guarded && rm -rf elsewhere && attack && rm -rf above && mv elsewhere above; }
+attack() { mv above elsewhere && mkdir -p above/guarded && attempt write above/guarded/y; }

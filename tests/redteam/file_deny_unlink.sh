@@ -4,5 +4,5 @@
 DENY=guarded
 EXPECT='busy|denied|not permitted|Read-only'
 EVENT='none'
-control() { mkdir -p guarded2 && rmdir guarded2 && mkdir -p guarded; }
+control() { rm -rf guarded; mkdir guarded && attack && mkdir guarded; }
 attack() { rmdir guarded; }

@@ -4,5 +4,5 @@
 DENY=guarded
 EXPECT='errno=(EROFS|EPERM|EACCES)'
 EVENT='none'
-control() { mkdir -p "$WORK/guarded" && attempt write "$WORK/guarded/x"; }
-attack() { attempt write "$WORK/guarded/y"; }
+control() { mkdir -p guarded && attack && rm guarded/x; }
+attack() { attempt write guarded/x; }

@@ -4,4 +4,4 @@
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
 control() { attempt openw /dev/kmsg || { echo SKIP this machine has no /dev/kmsg for root; false; }; }
-attack() { attempt write /dev/kmsg; }
+attack() { attempt openw /dev/kmsg; }

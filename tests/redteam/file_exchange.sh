@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
-control() { : >"$WORLD/home/x" && : >y && call renameat2 -100 "=$WORLD/home/x" -100 =y 2; }
-attack() { call renameat2 -100 "=$WORLD/home/x" -100 =y 2; }
+control() { : >"$WORLD/home/x" && attack; }
+attack() { : >y; call renameat2 -100 "=$WORLD/home/x" -100 =y 2; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='cannot create|No such|denied|Read-only'
 EVENT='none'
-control() { rm -f "$WORLD/p" && mkfifo "$WORLD/p"; }
-attack() { mkfifo "$WORLD/p2"; }
+control() { attack && rm "$WORLD/p"; }
+attack() { mkfifo "$WORLD/p"; }

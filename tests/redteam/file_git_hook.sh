@@ -4,5 +4,5 @@
 DENY=.git/hooks
 EXPECT='errno=(EROFS|EPERM|EACCES)'
 EVENT='none'
-control() { mkdir -p .git/hooks && attempt write .git/hooks/pre-commit; }
-attack() { attempt write .git/hooks/post-merge; }
+control() { mkdir -p .git/hooks && attack && rm .git/hooks/pre-commit; }
+attack() { attempt write .git/hooks/pre-commit; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EACCES|EPERM|ENOENT)'
 EVENT='none'
-control() { attempt open "/proc/$HOSTPID/environ"; }
+control() { first attempt open /proc/1/environ; }
 attack() { attempt open /proc/1/environ; }

@@ -4,5 +4,5 @@
 ALONE=view
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
-control() { python3 -c "import ctypes,sys; l=ctypes.CDLL(None); f=l.inotify_init(); sys.exit(l.inotify_add_watch(f, sys.argv[1].encode(), 256) < 0)" "$WORLD/home"; }
+control() { attack; }
 attack() { python3 -c "import ctypes,sys; l=ctypes.CDLL(None); f=l.inotify_init(); r=l.inotify_add_watch(f, sys.argv[1].encode(), 256); print('errno=ENOENT' if r < 0 else 'ok'); sys.exit(r < 0)" "$WORLD/home"; }

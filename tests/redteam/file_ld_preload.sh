@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
-control() { [ -w /etc ]; }
+control() { attack && rm /etc/ld.so.preload; }
 attack() { attempt write /etc/ld.so.preload; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM|EXDEV)'
 EVENT='none'
-control() { echo x >"$WORLD/f" && rm -f mine && call link "=$WORLD/f" =mine && rm -f mine; }
-attack() { rm -f mine; call link =/usr/bin/true =mine; }
+control() { fresh && attack && rm mine; }
+attack() { rm -f mine; call link "=$RO/f" =mine; }

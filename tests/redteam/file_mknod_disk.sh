@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='not permitted|ermission denied'
 EVENT='none'
-control() { rm -f n; mknod n b 7 0 && rm n; }
+control() { attack && rm n; }
 attack() { rm -f n; mknod n b 7 0; }

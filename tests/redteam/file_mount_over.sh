@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
-control() { unshare -m sh -c "attempt=$WORK/attempt; \$attempt mount /mnt"; }
+control() { unshare -m "$ATTEMPT" mount /usr; }
 attack() { attempt mount /usr; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EACCES|EPERM|ENOENT)'
 EVENT='none'
-control() { attempt list "/proc/$HOSTPID/cwd"; }
+control() { first attempt list /proc/1/cwd; }
 attack() { attempt list /proc/1/cwd; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM)'
 EVENT='none'
-control() { attempt open "/proc/self/root$SECRET"; }
+control() { first attempt open "/proc/1/root$SECRET"; }
 attack() { attempt open "/proc/1/root$SECRET"; }

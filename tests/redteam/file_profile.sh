@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
-control() { [ -w /etc/profile.d ]; }
+control() { attack && rm /etc/profile.d/evil.sh; }
 attack() { attempt write /etc/profile.d/evil.sh; }

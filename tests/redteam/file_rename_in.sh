@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
-control() { : >"$WORLD/home/theirs" && call rename "=$WORLD/home/theirs" =theirs; }
-attack() { : ; call rename "=$WORLD/home/theirs" =theirs; }
+control() { : >"$WORLD/home/theirs" && attack && rm theirs && : >"$WORLD/home/theirs"; }
+attack() { call rename "=$WORLD/home/theirs" =theirs; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
-control() { : >mine && call rename =mine "=$WORLD/home/mine"; }
+control() { attack; }
 attack() { : >mine && call rename =mine "=$WORLD/home/mine"; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { echo x >"$WORLD/f" && call rename "=$WORLD/f" "=$WORLD/g"; }
-attack() { call rename =/usr/bin/true =/usr/bin/true2; }
+control() { fresh && attack && fresh; }
+attack() { call rename "=$RO/f" "=$RO/g"; }

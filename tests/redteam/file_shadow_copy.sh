@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|ENOTDIR)'
 EVENT='none'
-control() { [ -e /etc/shadow- ] || : ; attempt open /etc/shadow; }
+control() { attack; }
 attack() { attempt open /etc/shadow-; }

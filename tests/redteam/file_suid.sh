@@ -5,5 +5,5 @@
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
 ALONE='seccomp'
-control() { attempt suid "$WORK"; }
+control() { attack; }
 attack() { attempt suid "$WORK"; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES)'
 EVENT='none'
-control() { ln -sf "$SECRET" "$WORK/link" && attempt open "$WORK/link"; }
-attack() { ln -sf "$SECRET" "$WORK/link2"; attempt open "$WORK/link2"; }
+control() { attack; }
+attack() { ln -sf "$SECRET" link; attempt open link; }

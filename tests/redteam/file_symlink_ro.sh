@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { rm -f "$WORLD/l" && call symlink =x "=$WORLD/l"; }
-attack() { call symlink =/tmp/evil =/usr/bin/osh-evil; }
+control() { fresh && attack && fresh; }
+attack() { call symlink =/tmp/evil "=$RO/l"; }

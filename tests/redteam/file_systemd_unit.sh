@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
-control() { [ -w /etc/systemd ]; }
+control() { mkdir -p /etc/systemd/system && attack && rm /etc/systemd/system/evil.service; }
 attack() { attempt write /etc/systemd/system/evil.service; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { echo x >"$WORLD/f" && call truncate "=$WORLD/f" 0; }
-attack() { call truncate =/usr/bin/true 0; }
+control() { fresh && attack && fresh; }
+attack() { call truncate "=$RO/f" 0; }

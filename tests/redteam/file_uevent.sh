@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ENOENT|EACCES|EPERM|EROFS)'
 EVENT='none'
-control() { [ -w /sys/kernel ]; }
-attack() { attempt write /sys/kernel/uevent_helper; }
+control() { attack || { echo SKIP this machine has no such file for root; false; }; }
+attack() { attempt openw /sys/kernel/uevent_helper; }

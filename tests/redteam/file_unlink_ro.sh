@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { echo x >"$WORLD/f" && call unlink "=$WORLD/f"; }
-attack() { call unlink =/usr/bin/true; }
+control() { fresh && attack && fresh; }
+attack() { call unlink "=$RO/f"; }

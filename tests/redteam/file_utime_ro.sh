@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A17: the times of a read-only file, by which builds go.
 # shellcheck shell=sh disable=SC2034,SC2154
+ALONE='view'
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { echo x >"$WORLD/f" && call utimensat -100 "=$WORLD/f" 0 0; }
-attack() { call utimensat -100 =/usr/bin/true 0 0; }
+control() { fresh && attack && fresh; }
+attack() { call utimensat -100 "=$RO/f" 0 0; }

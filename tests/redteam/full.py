@@ -12,9 +12,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 os.environ["OSH_BUILD"] = "build/test"
 import attacks  # noqa: E402
+import stage  # noqa: E402
 from lib import ROOT, Tap, test_build  # noqa: E402
 from test_without import LAYERS, alone, kernel_refuses, lsm_lives, stopped, wanted  # noqa: E402
-from world import World  # noqa: E402
 
 GROUPS = {"file": "Files", "net": "The network", "dns": "DNS", "proc": "Processes and the kernel", "cred": "Credentials",
           "l7": "Requests", "engine": "The engine itself"}
@@ -102,7 +102,7 @@ commit {commit}. {len(rows)} attacks, {len(ran)} ran here; all of them work outs
 def main():
     t = Tap()
     test_build(t)
-    with World() as w:
+    with attacks.staged() as w:
         rows = [Row(a) for a in attacks.all_attacks(sys.argv[1:])]
         with w.resident():
             lsm = lsm_lives(w)
@@ -128,4 +128,5 @@ def main():
 
 
 if __name__ == "__main__":
+    stage.enter()
     main()

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(ECONNREFUSED|EPERM|EACCES)'
 EVENT='none'
-control() { python3 -c "import socket,os;s=socket.socket(socket.AF_UNIX);s.bind(\"\\0osh-rt\");s.listen();os.execv(\"$ATTEMPT\",[\"attempt\",\"unix\",\"@osh-rt\"])" || attempt raw; }
-attack() { attempt unix @osh-rt; }
+control() { attack; }
+attack() { attempt unix @osh-redteam; }

@@ -4,5 +4,5 @@
 EXPECT='errno=EACCES'
 EVENT='connect BINARY|NO_IDENTITY|EXEC_UNSEEN'
 NET=yes
-control() { attempt connect 127.0.0.1 "$TLS4"; }
+control() { attack; }
 attack() { bash -c "exec -a /usr/bin/curl \"$ATTEMPT\" host allowed.example 443"; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='ermission|not permitted|No such device'
 EVENT='none'
-control() { python3 -c 'import socket; s=socket.socket(2, 1); s.setsockopt(1, 25, b"lo")' ; }
-attack() { python3 -c 'import socket; s=socket.socket(2, 1); s.setsockopt(1, 25, b"eth9")'; }
+control() { attack; }
+attack() { python3 -c 'import socket; s=socket.socket(2, 1); s.setsockopt(1, 25, b"wire0")'; }

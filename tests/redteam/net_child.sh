@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='ermission'
 EVENT='connect BINARY'
-control() { attempt connect 127.0.0.1 "$TLS4"; }
+control() { attack; }
 attack() { sh -c 'python3 -c "import socket; socket.create_connection((\"allowed.example\", 443), 5)"' ; }

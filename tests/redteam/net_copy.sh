@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='Permission denied|Could ?n.t connect|Failed to connect'
 EVENT='connect BINARY|NO_IDENTITY|EXEC_UNSEEN'
-control() { cp /usr/bin/curl /tmp/osh-copy.$$ && rm /tmp/osh-copy.$$; }
-attack() { cp /usr/bin/curl /tmp/curl && /tmp/curl -sS -m 20 --cacert "$CA" https://allowed.example/hello; }
+control() { cp /usr/bin/curl /tmp/curl && /tmp/curl -sS -m 20 --fail --cacert "$CA" https://allowed.example/hello; }
+attack() { cp /usr/bin/curl /tmp/curl && /tmp/curl -sS -m 20 --fail --cacert "$CA" https://allowed.example/hello; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='ermission|Could ?n.t connect|Failed to connect'
 EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
-attack() { curl -sS -m 20 --fail --resolve "allowed.example:443:$ADDRESS" https://allowed.example/; }
+control() { attack; }
+attack() { curl -sS -m 20 --fail --cacert "$CA" --resolve "allowed.example:443:$ADDRESS" https://allowed.example/hello; }

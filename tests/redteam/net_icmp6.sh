@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno='
 EVENT='socket FAMILY'
-control() { attempt socket 10 3 58; }
+control() { attack; }
 attack() { attempt socket 10 2 58; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno='
 EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
-attack() { attempt connect fe80::1 80; }
+control() { attack; }
+attack() { attempt connect 169.254.10.20 80; }

@@ -3,7 +3,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='ermission|Could ?n.t connect|Failed to connect|not permitted'
 EVENT='connect BINARY|NO_IDENTITY|EXEC_UNSEEN|PATH_LONG'
-control() { curl -sS -m 20 --fail --cacert "$CA" --connect-to "::127.0.0.1:$TLS4" https://allowed.example/hello; }
+control() { attack; }
 attack() {
 	python3 -c '
 import os, sys

@@ -4,5 +4,5 @@
 NET=yes
 EXPECT='errno='
 EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() { attempt connect fd00:ec2::254 80; }

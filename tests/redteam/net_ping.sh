@@ -4,5 +4,5 @@
 EXPECT='errno=(EPERM|EACCES)'
 EVENT='socket FAMILY'
 NET=yes
-control() { attempt raw; }
+control() { attack; }
 attack() { attempt ping; }

@@ -5,5 +5,5 @@ POLICY=any
 EXPECT='errno=EACCES'
 EVENT='connect PORT'
 NET=yes
-control() { attempt connect "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() { attempt host allowed.example 80; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='Permission denied|Could ?n.t connect|Failed to connect'
 EVENT='connect TAINTED'
-control() { LD_PRELOAD=libc.so.6 curl --version; }
-attack() { LD_PRELOAD=libc.so.6 curl -sS -m 20 --cacert "$CA" https://allowed.example/hello; }
+control() { attack; }
+attack() { LD_PRELOAD=libc.so.6 curl -sS -m 20 --fail --cacert "$CA" https://allowed.example/hello; }

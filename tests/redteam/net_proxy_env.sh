@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='ermission|Could ?n.t connect|Failed to connect'
 EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
-attack() { https_proxy=http://$ADDRESS:$PORT curl -sS -m 20 --fail --cacert "$CA" https://denied.example/; }
+control() { attack; }
+attack() { http_proxy=http://$ADDRESS:80 curl -sS -m 20 --fail http://denied.example/hello; }

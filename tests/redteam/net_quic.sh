@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='ermission'
 EVENT='sendmsg UDP'
-control() { attempt udp "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() { python3 -c 'import socket; a=socket.getaddrinfo("allowed.example", 443, socket.AF_INET)[0][4]; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b"x", a)' ; }

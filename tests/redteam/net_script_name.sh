@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='ermission'
 EVENT='connect BINARY|NO_IDENTITY'
-control() { printf '#!/usr/bin/python3\nimport socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)\n' >ctl; chmod +x ctl; ./ctl "$TLS4"; }
+control() { attack; }
 attack() { mkdir -p bin; printf '#!/usr/bin/python3\nimport socket; socket.create_connection(("allowed.example", 443), 5)\n' >bin/curl; chmod +x bin/curl; bin/curl; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno='
 EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() { attempt connect 2002:a00:1::1 80; }

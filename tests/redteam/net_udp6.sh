@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno='
 EVENT='sendmsg UDP'
-control() { attempt udp "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() { attempt udp 2001:db8::1 9999; }

@@ -4,7 +4,7 @@
 POLICY=any
 EXPECT='ermission'
 EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
+control() { attack; }
 attack() {
 	python3 -c '
 import ctypes, socket, struct, sys

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EPERM|ENOSYS)'
 EVENT='syscall SYSCALL'
-control() { unshare -m "$ATTEMPT" mount /mnt; }
+control() { unshare -m "$ATTEMPT" mount /tmp; }
 attack() { attempt mount /tmp; }

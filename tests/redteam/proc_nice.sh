@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='EPERM|EACCES|ermission'
 EVENT='none'
-control() { call setpriority 0 0 -10; }
+control() { attack; }
 attack() { call setpriority 0 0 -10; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
-control() { unshare -m sh -c "mount -t tmpfs none /mnt && mkdir /mnt/old && $WORK/call pivot_root =/mnt =/mnt/old"; }
-attack() { call pivot_root =/ =/tmp; }
+control() { mkdir -p old && unshare -m sh -c "mount --bind $WORK $WORK && cd $WORK && ./call pivot_root =$WORK =$WORK/old"; }
+attack() { call pivot_root "=$WORK" "=$WORK/old"; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
-control() { out=$(call quotactl 0x800001 0 0 0); [ "$out" != errno=EPERM ]; }
+control() { attack || { echo SKIP the kernel has no quotas; false; }; }
 attack() { call quotactl 0x800001 0 0 0; }

@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
-control() { unshare -m sh -c "mount -t tmpfs none /mnt && $WORK/call umount2 =/mnt 2"; }
-attack() { call umount2 =/etc/hosts 2; }
+control() { unshare -m sh -c "mount --bind $WORK $WORK && $WORK/call umount2 =$WORK 2"; }
+attack() { call umount2 "=$WORK" 2; }

@@ -2,7 +2,8 @@
 # E3: writing into another process.
 # shellcheck shell=sh disable=SC2034,SC2154
 ALONE=seccomp
+LSM='task TRACED'
 EXPECT='errno=EPERM'
 EVENT='syscall SYSCALL'
-control() { call process_vm_writev "$HOSTPID" @16 0 @16 0 0; }
-attack() { call process_vm_writev 1 @16 0 @16 0 0; }
+control() { attack; }
+attack() { sleep 5 & call process_vm_writev $! @16 0 @16 0 0; }

@@ -10,8 +10,8 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import attacks  # noqa: E402
+import stage  # noqa: E402
 from lib import Tap  # noqa: E402
-from world import World  # noqa: E402
 
 
 def wanted(a):
@@ -20,7 +20,7 @@ def wanted(a):
 
 def main():
     t = Tap()
-    with World() as w, w.resident():
+    with attacks.staged() as w, w.resident():
         for a in filter(wanted, attacks.all_attacks(sys.argv[1:])):
             worked, text = a.control(w)
             if not worked and "SKIP" in text:
@@ -28,14 +28,15 @@ def main():
                 continue
             if not t.ok(worked, f"{a.name}: works outside", text):
                 continue
-            before = w.canary.counts()
+            before = attacks.arrived(w)
             r = a.inside(w)
             got = (r.out + r.err).strip()
             t.ok(r.rc not in (0, 125) and re.search(a.field["EXPECT"], got), f"{a.name}: denied inside", r)
             t.ok(not a.event_missing(r), f"{a.name}: on record", a.event_missing(r), r)
-            t.ok(w.canary.counts() == before, f"{a.name}: nothing arrived outside", before, w.canary.counts())
+            t.ok(attacks.arrived(w) == before, f"{a.name}: nothing arrived outside", before, attacks.arrived(w))
     t.done()
 
 
 if __name__ == "__main__":
+    stage.enter()
     main()

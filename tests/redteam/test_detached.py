@@ -11,17 +11,17 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 os.environ["OSH_BUILD"] = "build/test"
 import attacks  # noqa: E402
+import stage  # noqa: E402
 from lib import Tap, test_build  # noqa: E402
 from osh import kill, pids_of  # noqa: E402
-from world import World  # noqa: E402
 
 
 def all_denied(t, w, net, how):
     """One line for each attack; any output `ok` is a success of the attacker."""
     for a in net:
-        before = w.canary.counts()
+        before = attacks.arrived(w)
         r = a.inside(w)
-        t.ok(r.rc not in (0, 125) and "ok" not in r.out.split() and w.canary.counts() == before,
+        t.ok(r.rc not in (0, 125) and "ok" not in r.out.split() and attacks.arrived(w) == before,
              f"{how}: {a.name} is still denied", r)
 
 
@@ -33,7 +33,7 @@ def kill_egress(stop):
 def main():
     t = Tap()
     test_build(t)
-    with World() as w:
+    with attacks.staged() as w:
         net = [a for a in attacks.all_attacks() if a.net]
         for hook in attacks.hooks(("CGROUP", "EGRESS", "GLOBAL", "NETNS", "TC")):
             with w.resident(env={"OSH_TEST_OFF": hook}):
@@ -49,4 +49,5 @@ def main():
 
 
 if __name__ == "__main__":
+    stage.enter()
     main()

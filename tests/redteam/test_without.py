@@ -14,8 +14,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 os.environ["OSH_BUILD"] = "build/test"
 import attacks  # noqa: E402
+import stage  # noqa: E402
 from lib import Tap, run, test_build  # noqa: E402
-from world import World  # noqa: E402
 
 # Which attacks are run without a layer, by `make redteam-full`. Those that run as root, with capabilities, are the ones that touch
 # nothing lasting.
@@ -35,9 +35,9 @@ def lsm_lives(w):
 
 
 def stopped(a, w):
-    before = w.canary.counts()
+    before = attacks.arrived(w)
     r = a.inside(w)
-    return r.rc not in (0, 125) and "ok" not in r.out.split() and w.canary.counts() == before, r
+    return r.rc not in (0, 125) and "ok" not in r.out.split() and attacks.arrived(w) == before, r
 
 
 def kernel_refuses(a, w):
@@ -86,7 +86,7 @@ def main():
     t = Tap()
     only = [x.split("=", 1) for x in sys.argv[1:]]
     test_build(t)
-    with World() as w:
+    with attacks.staged() as w:
         for layer in LAYERS:
             with w.resident(env={"OSH_TEST_OFF": layer}):
                 lsm = lsm_lives(w)
@@ -97,4 +97,5 @@ def main():
 
 
 if __name__ == "__main__":
+    stage.enter()
     main()

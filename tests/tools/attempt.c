@@ -113,6 +113,7 @@ static int try_udp(char **a)
 
 	if (r || fd < 0)
 		return r ? r : -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){ 1 }, sizeof(int));
 	return sys(sendto(fd, "attempt", 7, 0, (void *)&ss, len));
 }
 

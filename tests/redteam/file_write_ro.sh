@@ -3,5 +3,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 EXPECT='errno=(EROFS|EACCES|EPERM)'
 EVENT='none'
-control() { attempt write "$WORLD/x"; }
-attack() { attempt write /usr/osh-x; }
+control() { fresh && attack && fresh; }
+attack() { attempt write "$RO/x"; }

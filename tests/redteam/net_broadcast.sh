@@ -1,7 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-# B: everybody on the link.
-# shellcheck shell=sh disable=SC2034,SC2154
-EXPECT='errno='
-EVENT='connect DEST_UNKNOWN'
-control() { attempt connect "$ADDRESS" "$PORT"; }
-attack() { attempt connect 255.255.255.255 80; }
