@@ -72,12 +72,12 @@ static void read_claim_binaries(struct reader *r, const struct node *n, void *ob
 
 /* clang-format off */
 static const struct field claim_fields[] = {
-	{ "host",     read_claim_host,     FIELD_PARSED, 0, "name | pattern", "where to; absent = anywhere" },
-	{ "port",     read_claim_port,     FIELD_PARSED, 0, "1..65535",       "absent = any" },
-	{ "method",   read_claim_methods,  FIELD_PARSED, 0, "method | [method]", "absent = any" },
-	{ "path",     read_claim_path,     FIELD_PARSED, 0, "glob",           "absent = any" },
-	{ "read",     read_claim_read,     FIELD_PARSED, 0, "glob",           "files" },
-	{ "binaries", read_claim_binaries, FIELD_PARSED, 0, "[path | glob]",  "absent = any program" },
+	{ "host",     read_claim_host,     FIELD_KEPT, 0, "name | pattern", "where to; absent = anywhere" },
+	{ "port",     read_claim_port,     FIELD_KEPT, 0, "1..65535",       "absent = any" },
+	{ "method",   read_claim_methods,  FIELD_KEPT, 0, "method | [method]", "absent = any" },
+	{ "path",     read_claim_path,     FIELD_KEPT, 0, "glob",           "absent = any" },
+	{ "read",     read_claim_read,     FIELD_KEPT, 0, "glob",           "files" },
+	{ "binaries", read_claim_binaries, FIELD_KEPT, 0, "[path | glob]",  "absent = any program" },
 	{ 0 }
 };
 /* clang-format on */
@@ -112,9 +112,9 @@ static void read_never_send(struct reader *r, const struct node *n, void *obj)
 }
 
 const struct field assert_fields[] = {
-	{ "never", read_never, FIELD_PARSED, 0, "claim", "no such request", claim_fields },
-	{ "never_reach", read_never_reach, FIELD_PARSED, 0, "claim", "no such connection", claim_fields },
-	{ "never_read_and_send", read_never_send, FIELD_PARSED, 0, "claim",
+	{ "never", read_never, FIELD_KEPT, 0, "claim", "no such request", claim_fields },
+	{ "never_reach", read_never_reach, FIELD_KEPT, 0, "claim", "no such connection", claim_fields },
+	{ "never_read_and_send", read_never_send, FIELD_KEPT, 0, "claim",
 	  "no program reads such a file and reaches anywhere", claim_fields },
 	{ 0 },
 };

@@ -28,7 +28,7 @@ const struct field policy_fields[] = {
 	{ "gpu",                 read_gpu,              FIELD_PARSED, FIELD_OWN, "mapping", "devices", gpu_fields },
 	{ "credentials",         read_credentials,      FIELD_KEPT,   FIELD_OWN, "name -> credential", "secrets that the egress adds", credential_fields },
 	{ "inference",           read_inference,        FIELD_PARSED, FIELD_OWN, "mapping", "model routes", inference_fields },
-	{ "assert",              read_asserts,          FIELD_PARSED, FIELD_OWN, "[entry]", "what the prover must show", assert_fields },
+	{ "assert",              read_asserts,          FIELD_KEPT,   FIELD_OWN, "[entry]", "what the prover must show", assert_fields },
 	{ 0 }
 };
 /* clang-format on */

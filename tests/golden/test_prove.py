@@ -109,6 +109,10 @@ INPUTS = (
     ("literal addresses", EXFIL, net("host: 8.8.8.8, port: 443"), net("host: 127.0.0.1, port: 443")),
     ("metadata names", "link_local_reach", net("host: metadata.google.internal, port: 80"),
      net("host: data.google.internal, port: 80")),
+    ("files that can be written", "persistence", net(PLAIN), net(PLAIN, fs="filesystem_policy: {read_only: [/usr, /work/p]}\n")),
+    ("entries of deny", "persistence", "version: 1\nfilesystem_policy: {read_only: [/usr], read_write: [/work/p/.git], "
+     "deny: [.git/hooks/*.sample]}\n", "version: 1\nfilesystem_policy: {read_only: [/usr], read_write: [/work/p/.git], "
+     "deny: ['.git/hooks/**', '.git/config']}\n"),
     ("names under wildcards", "dns_channel", net('host: "*.example.com", port: 443'), net(PLAIN)),
 )
 
@@ -177,9 +181,86 @@ def credentials(t):
     t.ok(any(f.get("credential") == "gh" for f in a["findings"]), "a credential that the egress puts in", a)
 
 
+POST = rest("{allow: {method: GET, path: '/**'}}, {allow: {method: POST, path: /a/*}}")
+# (claim, is it refuted by a policy with POST and a home that can be read?)
+CLAIMS = (
+    ("never: {host: api.example.com, method: [POST, PUT]}", True),
+    ("never: {host: api.example.com, method: [put, DELETE]}", False),
+    ("never: {host: api.example.com, method: POST, path: '/a/b*'}", True),
+    ("never: {host: api.example.com, method: POST, path: '/b/**'}", False),
+    ("never: {host: '*.example.org'}", False),
+    ("never: {host: '**.com', method: POST, binaries: [/usr/bin/curl]}", True),
+    ("never: {method: POST, binaries: [/usr/bin/wget]}", False),
+    ("never: {port: 80}", False),
+    ("never_reach: {host: '*.example.com'}", True),
+    ("never_reach: {host: '*.pastebin.com'}", False),
+    ("never_reach: {host: api.example.com, port: 443, binaries: ['/usr/bin/c*']}", True),
+    ("never_reach: {host: api.example.com, binaries: ['/usr/bin/d*']}", False),
+    ("never_read_and_send: {read: '/home/*/.ssh/**'}", True),
+    ("never_read_and_send: {read: '/root/**'}", False),
+    ("never_read_and_send: {read: '/home/**', method: PUT}", False),
+    ("never_read_and_send: {read: '/home/**', host: x.example.com}", False),
+)
+
+
+def claims(t):
+    policy = net(POST, fs="filesystem_policy: {read_only: [/usr, /home]}\n")
+    rc, answer, again = prove(policy + "assert:\n" + "".join(f"  - {c}\n" for c, _ in CLAIMS))
+    first = policy.count("\n") + 2
+    refuted = {f["line"] - first for f in answer["findings"] if f["category"] == "assert"}
+    for n, (claim, wrong) in enumerate(CLAIMS):
+        t.ok((n in refuted) == wrong, f"{'refuted' if wrong else 'proved'}: {claim}", answer)
+    t.ok(rc == 1 and not again, "each refutation is a request that eval allows", *again)
+    plain = net(PLAIN, fs="filesystem_policy: {read_only: [/usr]}\n")
+    a = prove(plain + "assert: [{never: {host: api.example.com, method: GET}}]\n")[1]
+    t.ok(categories(a) == {"assert"}, "where nobody looks, every request can be made", a)
+
+
+# What OpenShell's prover passes over: (what, category, a policy with the finding, one without or None)
+BLIND = (
+    ("exfiltration without a credential", EXFIL, net("host: attacker.example.com, port: 443"), None),
+    ("paths of rules", EXFIL, net(rest("{allow: {method: POST, path: /a}}", "{method: POST, path: /b}")),
+     net(rest("{allow: {method: POST, path: /a}}", "{method: POST, path: /a}"))),
+    ("deny rules", EXFIL, net("host: a.example.com, port: 443, protocol: rest, access: full"),
+     net("host: a.example.com, port: 443, protocol: rest, access: full, deny_rules: [{method: '*', path: '/**'}]")),
+    ("audit is not enforced", BYPASS,
+     net("host: a.example.com, port: 443, protocol: rest, access: read-only, enforcement: audit"),
+     net("host: a.example.com, port: 443, protocol: rest, access: read-only, enforcement: enforce")),
+    ("an inspected GET carries data", EXFIL, net("host: a.example.com, port: 443, protocol: rest, access: read-only"), None),
+    ("what can be read decides", EXFIL, net(PLAIN), net(PLAIN, fs="filesystem_policy: {read_only: [/usr]}\n")),
+    ("protocols other than REST", EXFIL,
+     net("host: m.example.com, port: 443, protocol: mcp, rules: [{allow: {method: tools/call, tool: 'put_*'}}]"), None),
+    ("patterns of programs", EXFIL, net(PLAIN, binaries='    binaries: [{path: "/usr/lib/*/agent"}]\n'), None),
+    ("names as a channel", "dns_channel", net('host: "**.example.com", port: 443'), None),
+    ("programs that no registry knows", EXFIL, net(PLAIN, binaries="    binaries: [{path: /usr/bin/zzz}]\n"), None),
+    ("git over an inspected connection is inspected", BYPASS,
+     net(rest("{allow: {method: GET, path: '/**'}}", host="github.com"), "host: github.com, port: 22",
+         binaries="    binaries: [{path: /usr/bin/git}]\n"),
+     net(rest("{allow: {method: GET, path: '/**'}}", host="github.com"),
+         binaries="    binaries: [{path: /usr/bin/git}]\n")),
+    ("who reads need not be who sends", EXFIL,
+     net(PLAIN, fs=SSH, more=strict("/usr/bin/curl", "/usr/bin/ssh")), None),
+)
+
+
+def blind(t):
+    for what, category, has, has_not in BLIND:
+        t.ok(category in categories(prove(has)[1]), f"blind spot: {what}: found")
+        if has_not:
+            t.ok(category not in categories(prove(has_not)[1]), f"blind spot: {what}: and not without")
+
+
 def ways(t):
-    rc, out, _ = run([OSHCTL, "policy", "prove", "preset:default"], 60)[:3]
-    t.ok(rc == 0 and "proved" in out, "the default preset is proved", rc, out)
+    rc, out, _ = run([OSHCTL, "policy", "prove", "-w", WORK, "--json", "preset:default"], 60)[:3]
+    t.ok(rc == 1 and categories(json.loads(out)) == {"persistence"}, "the default preset lets nothing out", rc, out)
+    rc, out, _ = run([OSHCTL, "policy", "prove", "-w", WORK, "preset:default"], 60)[:3]
+    t.ok(rc == 1 and "/work/p/.git/hooks/" in out, "for people, too", out)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write("version: 1\nfilesystem_policy: {read_only: [/usr]}\n")
+        f.flush()
+        os.chmod(f.name, 0o644)
+        rc, out, _ = run([OSHCTL, "policy", "prove", "-w", WORK, f.name], 60)[:3]
+        t.ok(rc == 0 and "proved" in out, "proved: 0", rc, out)
     rc, _, err = run([OSHCTL, "policy", "prove"], 60)[:3]
     t.ok(rc == 2 and "usage" in err, "used wrongly: 2")
     rc, answer, _ = prove("version: 1\nnonsense: 1\n")
@@ -194,6 +275,8 @@ def main():
     t = Tap()
     inputs(t)
     credentials(t)
+    claims(t)
+    blind(t)
     ways(t)
     t.done()
 

@@ -40,7 +40,8 @@ static void keep(void *p)
 void dim_done(struct dim *d)
 {
 	tdestroy(d->tree, keep);
-	d->tree = NULL;
+	tdestroy(d->known, keep);
+	d->tree = d->known = NULL;
 }
 
 Z3_ast dim_word(struct dim *d, const char *text)
@@ -210,6 +211,33 @@ static void forbid(struct dim *d, const struct wish *w)
 	z_assert(d->z, terms_or(&not));
 }
 
+/* A text that has these bits was found before: models differ in few of them. */
+struct known {
+	const char *bits, *text;
+};
+
+static int by_bits(const void *a, const void *b)
+{
+	return strcmp(((const struct known *)a)->bits, ((const struct known *)b)->bits);
+}
+
+static bool recall(struct dim *d, const char *bits, char ret[LANG_WORD])
+{
+	struct known key = { bits, NULL }, **found = tfind(&key, &d->known, by_bits);
+
+	if (found)
+		strcpy(ret, (*found)->text);
+	return found != NULL;
+}
+
+static void remember(struct dim *d, const char *bits, const char *text)
+{
+	struct known *k = need(arena_zalloc(d->z->a, sizeof(*k)));
+
+	*k = (struct known){ bits, need((void *)arena_printf(d->z->a, "%s", text)) };
+	need(tsearch(k, &d->known, by_bits));
+}
+
 enum lang_answer dim_text(struct dim *d, Z3_model m, char ret[LANG_WORD])
 {
 	uint64_t id = z_number(d->z, m, d->id);
@@ -217,6 +245,7 @@ enum lang_answer dim_text(struct dim *d, Z3_model m, char ret[LANG_WORD])
 	size_t bytes = (d->atoms.n + 1) * sizeof(void *);
 	struct wish w = { 0 };
 	enum lang_answer r;
+	char *bits;
 	bool *used;
 
 	if (id) {
@@ -227,13 +256,18 @@ enum lang_answer dim_text(struct dim *d, Z3_model m, char ret[LANG_WORD])
 		strcpy(ret, word);
 		return LANG_FOUND;
 	}
+	bits = need(arena_zalloc(d->z->a, d->atoms.n + 1));
+	for (uint32_t i = 0; i < d->atoms.n; i++)
+		bits[i] = z_value(d->z, m, atoms[i]->free) ? '1' : '0';
+	if (recall(d, bits, ret))
+		return LANG_FOUND;
 	w.in = need(malloc(bytes));
 	w.out = need(malloc(bytes));
 	w.lang_in = need(malloc(bytes));
 	w.lang_out = need(malloc(bytes));
 	w.used = used = need(calloc(bytes, 1));
 	for (uint32_t i = 0; i < d->atoms.n; i++) {
-		if (z_value(d->z, m, atoms[i]->free)) {
+		if (bits[i] == '1') {
 			w.in[w.n_in] = atoms[i];
 			w.lang_in[w.n_in++] = &atoms[i]->lang;
 		} else {
@@ -242,6 +276,8 @@ enum lang_answer dim_text(struct dim *d, Z3_model m, char ret[LANG_WORD])
 		}
 	}
 	r = search(d, &w, ret);
+	if (r == LANG_FOUND)
+		remember(d, bits, ret);
 	if (r == LANG_NONE) {
 		keep_used(&w);
 		shrink(d, &w);

@@ -22,6 +22,7 @@ struct dim {
 	struct list words;		/* const char *; word i is number i + 1 */
 	struct list atoms;		/* struct dim_atom * */
 	void *tree;			/* of words */
+	void *known;			/* of texts that were found, by their bits */
 	Z3_ast id;
 	bool closed;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "find.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,6 +36,21 @@ void find_request(struct prover *pr, struct finding *f, const char *text, const 
 
 	if (slot)
 		*slot = (struct asked){ text, binary };
+}
+
+static int by_line(const void *pa, const void *pb)
+{
+	const struct finding *a = pa, *b = pb;
+	int order = (a->line > b->line) - (a->line < b->line);
+
+	order = order ? order : strcmp(a->category, b->category);
+	return order ? order : strcmp(a->where, b->where);
+}
+
+void find_sort(struct prover *pr)
+{
+	if (pr->found.n)
+		qsort(pr->found.v, pr->found.n, sizeof(struct finding), by_line);
 }
 
 static const char *place_text(struct prover *pr, const struct witness *w)

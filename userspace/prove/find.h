@@ -37,6 +37,7 @@ struct prover {
 	const char *secret;		/* one of those that can be read, and where */
 	const char *secret_file, *secret_reader;
 	uint32_t n_secrets;
+	bool *refuted;			/* assert entries that a slice refuted already */
 };
 
 /* Each asks its question of every endpoint and adds what it finds. */
@@ -46,8 +47,11 @@ void find_bypass(struct prover *pr);
 void find_credentials(struct prover *pr);
 void find_reach(struct prover *pr);
 void find_names(struct prover *pr);
+void find_refuted(struct prover *pr);	/* `assert` entries */
+void find_persistence(struct prover *pr);
 
 /* find.c */
+void find_sort(struct prover *pr);	/* by line */
 struct finding *find_add(struct prover *pr, const char *category, const struct witness *w);
 void find_request(struct prover *pr, struct finding *f, const char *text, const char *binary);
 enum answer find_ask(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w);

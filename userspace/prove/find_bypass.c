@@ -55,12 +55,22 @@ static void audit(struct prover *pr, const struct sym_endpoint *se, Z3_ast crede
 		add(pr, "l7_bypass", se, &w, "'enforcement: audit': what the rules deny is sent all the same");
 }
 
+static bool anything_to_bypass(const struct prover *pr)
+{
+	const struct sym_endpoint *all = pr->s->endpoints.v;
+	bool any = pr->credentials.n > 0;
+
+	for (uint32_t i = 0; i < pr->s->endpoints.n; i++)
+		any |= endpoint_inspected(all[i].e);
+	return any;
+}
+
 void find_bypass(struct prover *pr)
 {
 	struct sym_endpoint *all = pr->s->endpoints.v;
 	Z3_ast inside = looked_into(pr), credentialed = find_credentialed(pr);
 
-	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
+	for (uint32_t i = 0; i < pr->s->endpoints.n && anything_to_bypass(pr); i++) {
 		if (!endpoint_inspected(all[i].e))
 			plain(pr, &all[i], inside, credentialed);
 		else if (all[i].e->l7.audit)

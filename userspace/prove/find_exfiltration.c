@@ -85,7 +85,7 @@ static const char *how_much(struct prover *pr, const struct sym_endpoint *se, st
 	const Z3_ast body[] = { s->sends, se->dial, s->inspected, z_not(&s->z, quiet) };
 	const Z3_ast any[] = { s->sends, se->dial, s->inspected };
 
-	if (find_sends(pr, plain, 3, w) == ANSWER_YES)
+	if (!endpoint_inspected(se->e) && find_sends(pr, plain, 3, w) == ANSWER_YES)
 		return "nothing looks into the connection";
 	if (find_sends(pr, body, 4, w) == ANSWER_YES)
 		return "the request has a body";

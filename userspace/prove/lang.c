@@ -205,10 +205,10 @@ struct state {
 	unsigned char c;
 };
 
-struct walk {
+struct walk {				/* grows by doubling: most searches are short */
 	struct state *v;
 	uint64_t *sets;
-	uint32_t n, cap;
+	uint32_t n, cap, max;
 	uint32_t *table, table_n;
 };
 
@@ -239,6 +239,42 @@ static bool is_new(struct walk *w, uint32_t words)
 		    !memcmp(w->sets + (size_t)at * words, sets, words * sizeof(*sets)))
 			return false;
 	}
+}
+
+static void enter_all(struct walk *w, uint32_t words)
+{
+	memset(w->table, 0, w->table_n * sizeof(*w->table));
+	for (uint32_t at = 0; at < w->n; at++) {
+		uint64_t h = hash_of(&w->v[at], w->sets + (size_t)at * words, words);
+		uint32_t i = (uint32_t)h % w->table_n;
+
+		while (w->table[i])
+			i = (i + 1) % w->table_n;
+		w->table[i] = at + 1;
+	}
+}
+
+static bool grow(struct walk *w, uint32_t words)
+{
+	uint32_t cap = w->cap ? w->cap * 2 : 64;
+	void *v, *sets, *table;
+
+	if (cap > w->max)
+		cap = w->max;
+	if (cap <= w->cap)
+		return false;
+	v = realloc(w->v, (cap + 1) * sizeof(*w->v));
+	w->v = v ? v : w->v;
+	sets = realloc(w->sets, (size_t)(cap + 1) * (words + 1) * sizeof(*w->sets));
+	w->sets = sets ? sets : w->sets;
+	table = realloc(w->table, (cap * 2 + 1) * sizeof(*w->table));
+	w->table = table ? table : w->table;
+	if (!v || !sets || !table)
+		return false;
+	w->cap = cap;
+	w->table_n = cap * 2 + 1;
+	enter_all(w, words);
+	return true;
 }
 
 static bool spell(const struct walk *w, uint32_t at, char ret[LANG_WORD])
@@ -338,7 +374,7 @@ static enum lang_answer walk_all(const struct product *p, struct walk *w, char r
 
 			if (!base)
 				continue;
-			if (w->n == w->cap || len + 2 > LANG_WORD)
+			if ((w->n == w->cap && !grow(w, p->words)) || len + 2 > LANG_WORD)
 				return LANG_UNKNOWN;
 			advance(p, w, at, p->alphabet[k]);
 			ret[len] = (char)p->alphabet[k];
@@ -353,19 +389,16 @@ static enum lang_answer walk_all(const struct product *p, struct walk *w, char r
 
 static enum lang_answer search(struct product *p, char ret[LANG_WORD])
 {
-	struct walk w = { .cap = STATES, .table_n = STATES * 2 + 1 };
+	struct walk w = { .max = STATES };
 	enum lang_answer r = LANG_UNKNOWN;
 
 	p->words = 0;
 	for (uint32_t i = 0; i < p->n_parts; i++)
 		p->words += part_words(&p->parts[i]);
-	if (p->words && MEMORY / sizeof(uint64_t) / p->words < w.cap)
-		w.cap = MEMORY / (uint32_t)sizeof(uint64_t) / p->words;
+	if (p->words && MEMORY / sizeof(uint64_t) / p->words < w.max)
+		w.max = MEMORY / (uint32_t)sizeof(uint64_t) / p->words;
 	make_alphabet(p);
-	w.v = calloc(w.cap + 1, sizeof(*w.v));
-	w.sets = calloc((size_t)(w.cap + 1) * (p->words + 1), sizeof(*w.sets));
-	w.table = calloc(w.table_n, sizeof(*w.table));
-	if (w.v && w.sets && w.table)
+	if (grow(&w, p->words))
 		r = walk_all(p, &w, ret);
 	free(w.v);
 	free(w.sets);

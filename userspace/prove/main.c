@@ -55,29 +55,55 @@ static int answer(const struct prover *pr)
 	return pr->found.n ? PROVE_FOUND : pr->unknown ? PROVE_UNKNOWN : PROVE_DONE;
 }
 
+/* What is about files alone is asked once; of the endpoints each group that hangs together. */
+static void ask(struct prover *pr, const struct input *in, const char *workdir)
+{
+	struct slices slices;
+
+	if (!slice_policy(pr->a, &in->p, &slices)) {
+		find_unknown(pr, "out of memory");
+		return;
+	}
+	for (uint32_t i = 0; i <= slices.n; i++) {
+		struct arena a = { 0 };
+		struct sym s;
+
+		sym_open(&s, &a, &in->p, workdir, &slices, i ? i - 1 : slices.n);
+		pr->s = &s;
+		if (!i) {
+			find_secrets(pr);
+			find_persistence(pr);
+		} else {
+			find_exfiltration(pr);
+			find_bypass(pr);
+			find_credentials(pr);
+			find_reach(pr);
+			find_names(pr);
+			find_refuted(pr);
+		}
+		if (a.bad)
+			find_unknown(pr, "out of memory");
+		sym_done(&s);
+		arena_done(&a);
+	}
+}
+
 static int prove(const struct options *o, const struct input *in)
 {
 	struct arena a = { 0 };
-	struct sym s;
-	struct prover pr = { .a = &a, .s = &s };
+	struct prover pr = { .a = &a };
 	int status = PROVE_FOUND;
 
 	if (!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) {
-		sym_open(&s, &a, &in->p, o->workdir);
-		find_secrets(&pr);
-		find_exfiltration(&pr);
-		find_bypass(&pr);
-		find_credentials(&pr);
-		find_reach(&pr);
-		find_names(&pr);
+		ask(&pr, in, o->workdir);
 		if (a.bad)
 			find_unknown(&pr, "out of memory");
+		find_sort(&pr);
 		if (o->json)
 			report_json(&pr, o->name);
 		else
 			report_text(&pr, o->name);
 		status = answer(&pr);
-		sym_done(&s);
 	}
 	arena_done(&a);
 	return status;

@@ -58,9 +58,10 @@ void sym_each_dim(struct sym *s, void (*fn)(struct dim *d))
 		fn(&((struct sym_param **)s->params.v)[i]->value);
 }
 
-void sym_open(struct sym *s, struct arena *a, const struct policy *p, const char *workdir)
+void sym_open(struct sym *s, struct arena *a, const struct policy *p, const char *workdir,
+	      const struct slices *slices, uint32_t slice)
 {
-	*s = (struct sym){ .p = p, .workdir = workdir, .no_files = !p->fs.n && !p->include_workdir };
+	*s = (struct sym){ .p = p, .workdir = workdir, .slices = slices, .slice = slice, .no_files = !p->fs.n && !p->include_workdir };
 	zed_open(&s->z, a);
 	open_dims(s);
 	open_bits(s);

@@ -8,6 +8,7 @@
 
 #include "dim.h"
 #include "model.h"
+#include "slice.h"
 
 struct sym_endpoint {
 	const struct rule *rule;
@@ -30,6 +31,8 @@ struct sym {
 	struct zed z;
 	const struct policy *p;
 	const char *workdir;
+	const struct slices *slices;
+	uint32_t slice;
 	bool no_files;			/* the policy does not say what may be read: anything */
 
 	struct dim host, program, ancestor, digest;
@@ -46,6 +49,10 @@ struct sym {
 
 	struct dim reader, file;	/* a program and what it reads */
 
+#define PLAIN 48
+	Z3_ast plain[PLAIN], all_plain;	/* what a witness is best without (witness.c) */
+	size_t n_plain;
+
 	struct list endpoints;		/* struct sym_endpoint */
 	Z3_ast reads;			/* the reader runs and may read the file */
 	Z3_ast runs;			/* the program may be executed */
@@ -56,7 +63,9 @@ struct sym {
 	Z3_ast sends;			/* dials, and what is sent is forwarded or not looked into */
 };
 
-void sym_open(struct sym *s, struct arena *a, const struct policy *p, const char *workdir);
+/* Of the endpoints those of one slice; slice.n 0 = none. */
+void sym_open(struct sym *s, struct arena *a, const struct policy *p, const char *workdir,
+	      const struct slices *slices, uint32_t slice);
 void sym_done(struct sym *s);
 void sym_each_dim(struct sym *s, void (*fn)(struct dim *d));
 

@@ -125,12 +125,18 @@ void sym_connect(struct sym *s)
 				     sym_addr_at_least(s, s->dialled, ADDR_PRIVATE) };
 	struct terms dials = { .z = &s->z }, inspects = { .z = &s->z };
 
+	uint32_t at = 0;
+
 	for EACH (struct rule, rule, &s->p->rules) {
-		Z3_ast caller = who(s, rule);
+		Z3_ast caller = NULL;
 
 		for EACH (struct endpoint, e, &rule->endpoints) {
-			struct sym_endpoint *se = list_push(s->z.a, &s->endpoints, sizeof(*se));
+			struct sym_endpoint *se;
 
+			if (s->slices->of[at++] != s->slice)
+				continue;
+			caller = caller ? caller : who(s, rule);
+			se = list_push(s->z.a, &s->endpoints, sizeof(*se));
 			if (!se)
 				return;
 			*se = (struct sym_endpoint){ .rule = rule, .e = e, .index = s->endpoints.n - 1 };

@@ -103,24 +103,45 @@ static Z3_ast named(struct sym *s, Z3_ast fact)
 }
 
 #define FACTS 16
-#define FACTS_ALL 64
 
-/* What nobody needs to make the point, left away where that is possible. */
+/* What nobody needs to make the point: left away all at once, or else each that can be. */
+static Z3_ast plain(struct sym *s, size_t i)
+{
+	const Z3_ast odd[] = {
+		s->nobody, s->tainted, s->is_addr, s->has_ancestor, s->has_digest, s->graphql, s->has_call, s->stream,
+		s->response, dim_word(&s->method, "HEAD"), dim_word(&s->method, "WEBSOCKET_TEXT"),
+	};
+
+	if (i < sizeof(odd) / sizeof(*odd))
+		return z_not(&s->z, odd[i]);
+	i -= sizeof(odd) / sizeof(*odd);
+	return i < s->params.n ? z_not(&s->z, ((struct sym_param **)s->params.v)[i]->there) : NULL;
+}
+
+static void name_plain(struct sym *s)
+{
+	struct terms all = { .z = &s->z };
+
+	for (size_t i = 0; i < PLAIN && plain(s, i); i++) {
+		s->plain[s->n_plain++] = named(s, plain(s, i));
+		terms_add(&all, plain(s, i));
+	}
+	s->all_plain = named(s, terms_and(&all));
+}
+
 static void prefer(struct sym *s, Z3_ast *facts, unsigned n, struct witness *w)
 {
-	const Z3_ast plain[] = {
-		z_not(&s->z, s->nobody), z_not(&s->z, s->tainted), z_not(&s->z, s->is_addr),
-		z_not(&s->z, s->has_ancestor), z_not(&s->z, s->has_digest), z_not(&s->z, s->graphql),
-		z_not(&s->z, s->has_call), z_not(&s->z, s->stream), z_not(&s->z, s->response),
-		z_not(&s->z, dim_word(&s->method, "HEAD")), z_not(&s->z, dim_word(&s->method, "WEBSOCKET_TEXT")),
-	};
 	struct witness nicer;
 
-	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain) + s->params.n && n < FACTS_ALL; i++) {
-		size_t k = i - sizeof(plain) / sizeof(*plain);
-
-		facts[n] = named(s, i < sizeof(plain) / sizeof(*plain)
-					    ? plain[i] : z_not(&s->z, ((struct sym_param **)s->params.v)[k]->there));
+	if (!s->n_plain)
+		name_plain(s);
+	facts[n] = s->all_plain;
+	if (check(s, facts, n + 1, &nicer) == ANSWER_YES) {
+		*w = nicer;
+		return;
+	}
+	for (size_t i = 0; i < s->n_plain; i++) {
+		facts[n] = s->plain[i];
 		if (check(s, facts, n + 1, &nicer) == ANSWER_YES) {
 			*w = nicer;
 			n++;
@@ -130,7 +151,7 @@ static void prefer(struct sym *s, Z3_ast *facts, unsigned n, struct witness *w)
 
 enum answer sym_ask(struct sym *s, const Z3_ast *facts, unsigned n, struct witness *w)
 {
-	Z3_ast names[FACTS_ALL];
+	Z3_ast names[FACTS + PLAIN + 1];
 	enum answer r;
 
 	if (n > FACTS)

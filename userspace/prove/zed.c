@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 
 #include "prove.h"
 
@@ -23,7 +24,7 @@ void zed_open(struct zed *z, struct arena *a)
 	*z = (struct zed){ .c = Z3_mk_context(config), .a = a };
 	Z3_del_config(config);
 	Z3_set_error_handler(z->c, gave_up);
-	z->s = Z3_mk_solver_for_logic(z->c, Z3_mk_string_symbol(z->c, "QF_FD"));
+	z->s = Z3_mk_simple_solver(z->c);	/* keeps what it learnt between questions */
 	Z3_solver_inc_ref(z->c, z->s);
 	params = Z3_mk_params(z->c);
 	Z3_params_inc_ref(z->c, params);
@@ -113,14 +114,14 @@ Z3_ast z_is(struct zed *z, Z3_ast bits, uint64_t value)
 /* Bit 0 of a network is the highest of the number. */
 Z3_ast z_prefix(struct zed *z, Z3_ast addr, const uint8_t net[16], unsigned from, unsigned to)
 {
-	struct terms all = { .z = z };
+	bool bits[128];
 
-	for (unsigned at = from; at < to; at++) {
-		bool one = net[at / 8] >> (7 - at % 8) & 1;
-
-		terms_add(&all, z_is(z, Z3_mk_extract(z->c, 127 - at, 127 - at, addr), one));
-	}
-	return terms_and(&all);
+	if (from >= to)
+		return z_true(z);
+	for (unsigned at = from; at < to; at++)
+		bits[to - 1 - at] = net[at / 8] >> (7 - at % 8) & 1;
+	return Z3_mk_eq(z->c, Z3_mk_extract(z->c, 127 - from, 128 - to, addr),
+			Z3_mk_bv_numeral(z->c, to - from, bits));
 }
 
 void z_assert(struct zed *z, Z3_ast a)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `assert`: each entry says what must never be possible; a way in which it is refutes it. */
+#include <ctype.h>
+#include <string.h>
+
+#include "find.h"
+
+static const char *upper(struct prover *pr, const char *text)
+{
+	char *copy = (char *)arena_printf(pr->a, "%s", text);
+
+	for (char *c = copy; c && *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	return copy;
+}
+
+/* Where nobody looks into the connection, a request of any method and path can be made. */
+static Z3_ast inside(struct prover *pr, const struct assertion *as)
+{
+	struct sym *s = pr->s;
+	struct terms methods = { .z = &s->z };
+	Z3_ast fits = z_true(&s->z);
+
+	for EACH (text_of, m, &as->methods)
+		terms_add(&methods, strcmp(*m, "*") ? dim_word(&s->method, upper(pr, *m)) : z_true(&s->z));
+	if (as->methods.n)
+		fits = z_and(&s->z, fits, terms_or(&methods));
+	if (as->path.text)
+		fits = z_and(&s->z, fits, dim_list(&s->path, &as->path.alts, '/', false));
+	return z_or(&s->z, z_not(&s->z, s->inspected), fits);
+}
+
+static Z3_ast there(struct prover *pr, const struct assertion *as)
+{
+	struct sym *s = pr->s;
+	Z3_ast at = sym_host(s, &as->host);
+
+	if (as->port)
+		at = z_and(&s->z, at, z_is(&s->z, s->port, as->port));
+	if (as->programs.n)
+		at = z_and(&s->z, at, z_and(&s->z, z_not(&s->z, s->nobody),
+					    sym_programs(&s->program, &as->programs)));
+	return at;
+}
+
+static Z3_ast read_there(struct prover *pr, const struct assertion *as)
+{
+	struct sym *s = pr->s;
+
+	return z_and(&s->z, s->reads, dim_list(&s->file, &as->read.alts, '/', false));
+}
+
+static const char *text_of_claim(enum claim_kind kind)
+{
+	static const char *const says[] = {
+		[ASSERT_NEVER] = "'never' is refuted: this request is sent",
+		[ASSERT_NEVER_REACH] = "'never_reach' is refuted: this is reached",
+		[ASSERT_NEVER_READ_AND_SEND] = "'never_read_and_send' is refuted: this is read, and sent",
+	};
+
+	return says[kind];
+}
+
+static bool confirmed(struct prover *pr, const struct assertion *as, struct witness *w)
+{
+	bool yes = as->kind == ASSERT_NEVER_REACH ? witness_connects(pr->s, w) : witness_sends(pr->s, w);
+
+	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
+		yes = yes && witness_reads(pr->s, w);
+	if (!yes)
+		find_unknown(pr, "the model and eval disagree about an assertion: this is a bug of osh");
+	return yes;
+}
+
+static bool refute(struct prover *pr, const struct assertion *as)
+{
+	struct sym *s = pr->s;
+	Z3_ast facts[3] = { as->kind == ASSERT_NEVER_REACH ? s->dials : s->sends, there(pr, as), inside(pr, as) };
+	struct finding *f;
+	struct witness w;
+
+	if (as->kind == ASSERT_NEVER_REACH)
+		facts[2] = z_true(&s->z);
+	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
+		facts[2] = z_and(&s->z, facts[2], read_there(pr, as));
+	if (find_ask(pr, facts, 3, &w) != ANSWER_YES || !confirmed(pr, as, &w))
+		return false;
+	if (as->kind == ASSERT_NEVER_REACH)
+		w.inspected = false;
+	f = find_add(pr, "assert", &w);
+	if (!f)
+		return false;
+	f->line = as->at.line;
+	f->says = text_of_claim(as->kind);
+	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
+		find_request(pr, f, arena_printf(pr->a, "open %s read", w.file), arena_printf(pr->a, "%s", w.reader));
+	return true;
+}
+
+void find_refuted(struct prover *pr)
+{
+	const struct policy *p = pr->s->p;
+	const struct assertion *v = p->asserts.v;
+
+	if (!pr->refuted)
+		pr->refuted = arena_zalloc(pr->a, p->asserts.n + 1);
+	for (uint32_t i = 0; pr->refuted && i < p->asserts.n; i++)
+		pr->refuted[i] = pr->refuted[i] || refute(pr, &v[i]);
+}
