@@ -3,6 +3,7 @@
 """kill -9 of each process: what then holds (docs/architecture.md, "What dies and what then holds")."""
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from osh import OSHCTL, Daemon, Work, kill, pids_of, policy, until  # noqa: E402
 
 import socketserver  # noqa: E402
 
-ROLES = ("oshctl", "oshd", "osh-launch", "osh-init", "osh-egress", "osh-audit")
+ROLES = ("oshctl", "oshd", "osh-front", "osh-launch", "osh-init", "osh-egress", "osh-audit")
 PROBE = """
 import socket, sys, time
 for line in sys.stdin:
@@ -112,8 +113,32 @@ def resident(t, w, echo):
         rc, out, err = until(lambda: (lambda r: r if r[0] == 0 else None)(run(d.command("true"))), 5) or \
             run(d.command("true"))
         t.ok(rc == 0, "kill -9 osh-launch: new sandboxes start", out, err, d.errors())
+        front(t, d, a)
         rc, _, err = a.end()
         t.ok(rc == 0, "the agent ends well", err)
+
+
+def front(t, d, a):
+    """Its own callers hear that it has gone; oshd, the sandbox and whoever calls next notice nothing else."""
+    was, oshd = pids_of("osh-front"), pids_of("oshd")
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(120)
+    s.connect(d.bus)
+    s.sendall(b"\0AUTH EXTERNAL\r\n")
+    t.ok(s.recv(64), "a caller is connected before osh-front dies")
+    kill(was)
+    try:
+        cut = s.recv(64) == b""
+    except ConnectionResetError:
+        cut = True
+    s.close()
+    t.ok(cut, "kill -9 osh-front: its caller's connection ends")
+    t.ok(a.try_("echo.test", 443) == "got pong ping", "kill -9 osh-front: the agent lives")
+    t.ok(a.try_("fourth.test", 443).startswith("failed"), "kill -9 osh-front: still enforced")
+    t.ok(until(d.answers, 5) and not set(was) & set(pids_of("osh-front")) and pids_of("oshd") == oshd,
+         "kill -9 osh-front: another is started, by the same oshd", d.errors())
+    rc, out, err = run(d.command("true"))
+    t.ok(rc == 0, "kill -9 osh-front: new sandboxes start", out, err, d.errors())
 
 
 def stopped(t, w):
