@@ -269,6 +269,7 @@ def attach(w, c):
     t.ok(rc == 1 and "provider attach stays acme" in err, "one that names it says what to do", err)
     rc, out, err = c("provider", "attach", "stays", "acme")
     t.ok(rc == 0 and out.startswith("ACME_KEY=osh-acme-"), "attached while it runs; the placeholder is told", out, err)
+    t.ok(not err and asks(w, c, "stays", "/at-once")[0] == [KEY2], "and the host that the policy in force lists takes it at once", err)
     rc, _, err = c("policy", "set", "stays", "-p", named)
     t.ok(rc == 0 and asks(w, c, "stays", "/w")[0] == [KEY2], "and the policy takes it without a new start", err)
     r = stdin_rotate(w, "seven77")

@@ -9,6 +9,7 @@
 #include "manager.h"
 #include "manager_call.h"
 #include "own.h"
+#include "policy_put.h"
 #include "provider_call.h"
 #include "provider_set.h"
 #include "say.h"
@@ -217,6 +218,25 @@ static int call_attach(sd_bus *bus, const char *sandbox, const char *name, const
 }
 
 /* What runs has its environment already: the variables are for whoever starts something in there. */
+/*
+ * A policy of which it is not a part yet is compiled anew: its hosts take the credential from now on. What cannot be
+ * is said, with what does it.
+ */
+static int apply(sd_bus *bus, const char *sandbox, struct err *e)
+{
+	struct policy_put put = { 0 };
+	struct err why = { 0 };
+	int r = policy_put_again(bus, sandbox, &put, &why);
+
+	if (r < 0)
+		return fail(e, why.code, "it is attached, and goes where the policy in force names it; for more, that one would have to be "
+			    "set anew: %s", why.text);
+	if (!r)
+		say_error("it goes where the policy in force names it; `oshctl policy set %s -p FILE` makes the hosts that FILE lists "
+			  "take it", sandbox);
+	return 0;
+}
+
 static int attach(sd_bus *bus, const char *sandbox, const char *name, struct err *e)
 {
 	struct provider_set set = { .fd = -1 };
@@ -234,7 +254,7 @@ static int attach(sd_bus *bus, const char *sandbox, const char *name, struct err
 		puts(set.env[i]);
 	free(w.record);
 	provider_set_done(&set);
-	return r;
+	return r ? r : apply(bus, sandbox, e);
 }
 
 int cmd_provider_attach(int argc, char **argv)
