@@ -250,6 +250,28 @@ def blind(t):
             t.ok(category not in categories(prove(has_not)[1]), f"blind spot: {what}: and not without")
 
 
+def accepted(t):
+    policy = net(PLAIN, "host: b.example.com, port: 443", fs="filesystem_policy: {read_only: [/usr, /home]}\n")
+
+    def left(entry):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+            json.dump([entry], f)
+            f.flush()
+            os.chmod(f.name, 0o644)
+            rc, a, _ = prove(policy, "--accept", f.name)
+        return rc, sorted(x["where"] for x in a["findings"]), a.get("accepted")
+    one = {"category": EXFIL, "where": "api.example.com:443", "reason": "ours", "expires": "9998-12-31"}
+    both = {"category": EXFIL, "reason": "ours", "expires": "9998-12-31"}
+    a, b = "api.example.com:443", "b.example.com:443"
+    t.ok(left(one) == (1, [b], 1), "an accepted finding is left out, others stay", left(one))
+    t.ok(left(both) == (0, [], 2), "a category everywhere: proved", left(both))
+    t.ok(left(dict(both, expires="2020-01-01")) == (1, [a, b], 0), "one that expired is none")
+    t.ok(left(dict(both, program="/usr/bin/wget")) == (1, [a, b], 0), "another program's is none")
+    t.ok(left(dict(both, category=BYPASS)) == (1, [a, b], 0), "another category is none")
+    for key in ("reason", "expires", "category"):
+        t.ok(left({k: v for k, v in one.items() if k != key}) == (1, [], None), f"without '{key}' the file is refused")
+
+
 def ways(t):
     rc, out, _ = run([OSHCTL, "policy", "prove", "-w", WORK, "--json", "preset:default"], 60)[:3]
     t.ok(rc == 1 and categories(json.loads(out)) == {"persistence"}, "the default preset lets nothing out", rc, out)
@@ -277,6 +299,7 @@ def main():
     credentials(t)
     claims(t)
     blind(t)
+    accepted(t)
     ways(t)
     t.done()
 

@@ -23,8 +23,8 @@
 #define ARGS 16
 
 struct prove {
-	const char *file, *credentials;
-	int policy_fd, credentials_fd;
+	const char *file, *credentials, *accept, *workdir;
+	int policy_fd, credentials_fd, accept_fd;
 	const char *args[ARGS];
 	size_t n;
 	bool json;
@@ -65,7 +65,8 @@ static _Noreturn void become(const struct prove *pr, const char *path, pid_t par
 	static char *envp[] = { NULL };
 	const struct {
 		int fd, at;
-	} files[] = { { pr->policy_fd, PROVE_FD_POLICY }, { pr->credentials_fd, PROVE_FD_CREDENTIALS } };
+	} files[] = { { pr->policy_fd, PROVE_FD_POLICY }, { pr->credentials_fd, PROVE_FD_CREDENTIALS },
+		    { pr->accept_fd, PROVE_FD_ACCEPT } };
 	int high[ARRAY_SIZE(files)];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -130,6 +131,16 @@ static int run(struct prove *pr)
 	return PROVE_UNKNOWN;
 }
 
+static bool open_json(const char *file, int *ret_fd)
+{
+	if (!file)
+		return true;
+	*ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (*ret_fd < 0)
+		say_error("cannot open '%s': %s", file, strerror(errno));
+	return *ret_fd >= 0;
+}
+
 static bool open_files(struct prove *pr)
 {
 	struct err e = { 0 };
@@ -138,18 +149,14 @@ static bool open_files(struct prove *pr)
 		say_error("%s", e.text);
 		return false;
 	}
-	if (!pr->credentials)
-		return true;
-	pr->credentials_fd = open(pr->credentials, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (pr->credentials_fd < 0)
-		say_error("cannot open '%s': %s", pr->credentials, strerror(errno));
-	return pr->credentials_fd >= 0;
+	return open_json(pr->credentials, &pr->credentials_fd) && open_json(pr->accept, &pr->accept_fd);
 }
 
 static bool parse(int argc, char **argv, struct prove *pr)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "credentials", required_argument, NULL, 'c' },
+						 { "accept", required_argument, NULL, 'a' },
 						 { "workdir", required_argument, NULL, 'w' },
 						 { 0 } };
 	int c;
@@ -157,12 +164,12 @@ static bool parse(int argc, char **argv, struct prove *pr)
 	while ((c = getopt_long(argc, argv, "w:", options, NULL)) != -1) {
 		if (c == 'j') {
 			pr->json = true;
-			arg(pr, "--json");
 		} else if (c == 'c') {
 			pr->credentials = optarg;
+		} else if (c == 'a') {
+			pr->accept = optarg;
 		} else if (c == 'w' && *optarg == '/') {
-			arg(pr, "--workdir");
-			arg(pr, optarg);
+			pr->workdir = optarg;
 		} else {
 			return false;
 		}
@@ -176,27 +183,33 @@ static bool parse(int argc, char **argv, struct prove *pr)
 int cmd_policy_prove(int argc, char **argv)
 {
 	_free_ char *here = getcwd(NULL, 0);
-	struct prove pr = { .policy_fd = -1, .credentials_fd = -1 };
+	struct prove pr = { .policy_fd = -1, .credentials_fd = -1, .accept_fd = -1 };
 	int status = EXIT_REFUSED;
 
 	arg(&pr, "osh-prove");
-	if (here) {			/* a later one holds */
-		arg(&pr, "--workdir");
-		arg(&pr, here);
-	}
+	pr.workdir = here;
 	if (!parse(argc, argv, &pr))
 		return help_usage("policy prove");
+	if (pr.json)
+		arg(&pr, "--json");
+	if (pr.workdir) {
+		arg(&pr, "--workdir");
+		arg(&pr, pr.workdir);
+	}
 	if (policy_source_caller_home()) {
 		arg(&pr, "--home");
 		arg(&pr, policy_source_caller_home());
 	}
 	if (pr.credentials)
 		arg(&pr, "--credentials");
+	if (pr.accept)
+		arg(&pr, "--accept");
 	arg(&pr, "--");
 	arg(&pr, pr.file);
 	if (open_files(&pr))
 		status = run(&pr);
 	own_close(&pr.policy_fd);
 	own_close(&pr.credentials_fd);
+	own_close(&pr.accept_fd);
 	return fflush(stdout) ? EXIT_REFUSED : status;
 }

@@ -53,6 +53,33 @@ void find_sort(struct prover *pr)
 		qsort(pr->found.v, pr->found.n, sizeof(struct finding), by_line);
 }
 
+static bool same(const char *accepted, const char *is)
+{
+	return !accepted || (is && !strcmp(accepted, is));
+}
+
+/* Dates as YYYY-MM-DD are in the order of their texts; the day of expiry is the last one. */
+static bool is_accepted(const struct prover *pr, const struct finding *f, const char *today)
+{
+	for EACH (struct accepted, a, &pr->accepts)
+		if (!strcmp(a->category, f->category) && same(a->where, f->where) && same(a->program, f->program) &&
+		    strcmp(today, a->expires) <= 0)
+			return true;
+	return false;
+}
+
+void find_accept(struct prover *pr, const char *today)
+{
+	struct finding *v = pr->found.v;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pr->found.n; i++)
+		if (!is_accepted(pr, &v[i], today))
+			v[n++] = v[i];
+	pr->n_accepted = pr->found.n - n;
+	pr->found.n = n;
+}
+
 static const char *place_text(struct prover *pr, const struct witness *w)
 {
 	return arena_printf(pr->a, strchr(w->host, ':') ? "[%s]:%u" : "%s:%u", w->host, w->port);

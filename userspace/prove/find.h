@@ -28,11 +28,17 @@ struct credential_in {			/* one that is said to be in use: --credentials */
 	const char *env;		/* variable that it is in, or NULL */
 };
 
+struct accepted {			/* --accept: a risk that somebody took on, and until when */
+	const char *category, *where, *program, *reason, *expires;	/* where, program: NULL = any */
+};
+
 struct prover {
 	struct arena *a;
 	struct sym *s;
 	struct list credentials;	/* struct credential_in */
+	struct list accepts;		/* struct accepted */
 	struct list found;		/* struct finding */
+	uint32_t n_accepted;		/* that are left out of `found` */
 	const char *unknown;		/* why something is not known; NULL = all is */
 	const char *secret;		/* one of those that can be read, and where */
 	const char *secret_file, *secret_reader;
@@ -52,6 +58,7 @@ void find_persistence(struct prover *pr);
 
 /* find.c */
 void find_sort(struct prover *pr);	/* by line */
+void find_accept(struct prover *pr, const char *today);	/* leaves out what is accepted */
 struct finding *find_add(struct prover *pr, const char *category, const struct witness *w);
 void find_request(struct prover *pr, struct finding *f, const char *text, const char *binary);
 enum answer find_ask(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w);

@@ -85,21 +85,56 @@ static bool read_one(struct arena *a, json_t *o, struct list *ret)
 	return c->name && read_hosts(a, hosts ? hosts : json_object_get(o, "hosts"), &c->hosts);
 }
 
-bool input_credentials(struct arena *a, int fd, struct list *ret)
+static bool is_date(const char *text)
+{
+	return text && strlen(text) == 10 && strspn(text, "0123456789-") == 10 && text[4] == '-' && text[7] == '-';
+}
+
+static bool read_accept(struct arena *a, json_t *o, struct list *ret)
+{
+	struct accepted *x = list_push(a, ret, sizeof(*x));
+
+	if (!x)
+		return false;
+	*x = (struct accepted){ text_at(a, o, "category"), text_at(a, o, "where"), text_at(a, o, "program"),
+				text_at(a, o, "reason"), text_at(a, o, "expires") };
+	return x->category && x->reason && *x->reason && is_date(x->expires);
+}
+
+/* A list, or an object that has it under `key`. */
+static bool read_list(struct arena *a, int fd, const char *key, bool (*one)(struct arena *, json_t *, struct list *),
+		      struct list *ret)
 {
 	struct buf b = { 0 };
 	bool ok = read_all(fd, &b);
 	json_t *root = ok ? json_loadb(b.p ? b.p : "", b.n, JSON_REJECT_DUPLICATES, NULL) : NULL, *list, *v;
 	size_t i;
 
-	list = json_is_object(root) ? json_object_get(root, "credentials") : root;
+	list = json_is_object(root) ? json_object_get(root, key) : root;
 	ok = json_is_array(list);
 	json_array_foreach(list, i, v)
-		ok = ok && read_one(a, v, ret);
+		ok = ok && one(a, v, ret);
+	json_decref(root);
+	buf_done(&b);
+	return ok;
+}
+
+bool input_accepts(struct arena *a, int fd, struct list *ret)
+{
+	bool ok = read_list(a, fd, "accepted", read_accept, ret);
+
+	if (!ok)
+		fputs("oshctl: accepted risks: not a list of {\"category\", \"reason\", \"expires\": \"YYYY-MM-DD\", "
+		      "\"where\", \"program\"}; the last two may be left out\n", stderr);
+	return ok;
+}
+
+bool input_credentials(struct arena *a, int fd, struct list *ret)
+{
+	bool ok = read_list(a, fd, "credentials", read_one, ret);
+
 	if (!ok)
 		fputs("oshctl: credentials: not a list of {\"name\", \"target_hosts\": [HOST], \"type\", \"scopes\", "
 		      "\"injected_via\"}\n", stderr);
-	json_decref(root);
-	buf_done(&b);
 	return ok;
 }

@@ -18,3 +18,6 @@ void input_done(struct input *in);
 
 /* [{"name", "type", "scopes", "target_hosts", "injected_via"}], or an object with `credentials`. */
 bool input_credentials(struct arena *a, int fd, struct list *ret);
+
+/* [{"category", "where", "program", "reason", "expires": "YYYY-MM-DD"}]; reason and expiry are wanted. */
+bool input_accepts(struct arena *a, int fd, struct list *ret);

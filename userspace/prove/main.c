@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] NAME: what could this policy ever let out? Started
+ * osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] NAME: what could this policy ever let out? Started
  * by `oshctl policy prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
  * is read the process has no privileges, hardly any system calls, and bounds on time and memory.
  */
 #include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "home.h"
 #include "input.h"
@@ -15,7 +16,8 @@
 
 struct options {
 	const char *workdir, *home, *name;
-	bool json, credentials;
+	char today[16];
+	bool json, credentials, accept;
 };
 
 static bool parse(int argc, char **argv, struct options *o)
@@ -24,6 +26,7 @@ static bool parse(int argc, char **argv, struct options *o)
 						 { "workdir", required_argument, NULL, 'w' },
 						 { "home", required_argument, NULL, 'H' },
 						 { "credentials", no_argument, NULL, 'c' },
+						 { "accept", no_argument, NULL, 'a' },
 						 { 0 } };
 	int c;
 
@@ -40,6 +43,9 @@ static bool parse(int argc, char **argv, struct options *o)
 			break;
 		case 'c':
 			o->credentials = true;
+			break;
+		case 'a':
+			o->accept = true;
 			break;
 		default:
 			return false;
@@ -94,11 +100,13 @@ static int prove(const struct options *o, const struct input *in)
 	struct prover pr = { .a = &a };
 	int status = PROVE_FOUND;
 
-	if (!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) {
+	if ((!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) &&
+	    (!o->accept || input_accepts(&a, PROVE_FD_ACCEPT, &pr.accepts))) {
 		ask(&pr, in, o->workdir);
 		if (a.bad)
 			find_unknown(&pr, "out of memory");
 		find_sort(&pr);
+		find_accept(&pr, o->today);
 		if (o->json)
 			report_json(&pr, o->name);
 		else
@@ -112,16 +120,20 @@ static int prove(const struct options *o, const struct input *in)
 int main(int argc, char **argv)
 {
 	static char out[1 << 16];
-	struct options o = { 0 };
+	struct options o = { .today = "9999-99-99" };	/* no clock: everything is over */
+	time_t now = time(NULL);
+	struct tm day;
 	struct input in;
 	struct err e = { 0 };
 	int status = PROVE_FOUND;
 
 	if (!parse(argc, argv, &o)) {
-		fputs("usage: osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] NAME\n", stderr);
+		fputs("usage: osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] NAME\n", stderr);
 		return PROVE_USAGE;
 	}
 	(void)policy_home(o.home);
+	if (gmtime_r(&now, &day))	/* reads the time zone's file: before the process is confined */
+		(void)strftime(o.today, sizeof(o.today), "%Y-%m-%d", &day);
 	json_object_seed(1);		/* jansson would open /dev/urandom behind the filter */
 	zed_warm();
 	setvbuf(stdout, out, _IOFBF, sizeof(out));

@@ -47,6 +47,8 @@ void report_text(const struct prover *pr, const char *file)
 		       pr->unknown ? ", and not all is known" : "");
 	else if (!pr->unknown)
 		printf("%s: proved: none of the questions has an answer that this policy allows\n", file);
+	if (pr->n_accepted)
+		printf("%s: %u accepted\n", file, pr->n_accepted);
 	if (pr->unknown)
 		printf("%s: unknown: %s\n", file, pr->unknown);
 }
@@ -82,6 +84,7 @@ void report_json(const struct prover *pr, const char *file)
 	json_kv_str(&j, "file", file);
 	json_kv_str(&j, "result", report_result(pr));
 	json_kv_str(&j, "unknown", pr->unknown);
+	json_kv_u64(&j, "accepted", pr->n_accepted);
 	json_key(&j, "findings");
 	json_arr(&j);
 	for EACH (struct finding, f, &pr->found)
