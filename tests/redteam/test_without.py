@@ -37,7 +37,7 @@ def lsm_lives(w):
 def stopped(a, w):
     before = attacks.arrived(w)
     r = a.inside(w)
-    return r.rc not in (0, 125) and "ok" not in r.out.split() and attacks.arrived(w) == before, r
+    return r.rc not in (0, 124, 125) and "ok" not in r.out.split() and attacks.arrived(w) == before, r
 
 
 def kernel_refuses(a, w):
