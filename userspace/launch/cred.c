@@ -5,12 +5,15 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "own.h"
 
 #define CAPS_MAX 64			/* two 32-bit words of the version 3 interface */
 
@@ -85,6 +88,23 @@ static int drop_bounding(struct err *e)
 	return 0;
 }
 
+/* What the kernel counts by uid, where that is the caller's own: he keeps half. Later nobody inside can raise it. */
+static int leave_half(struct err *e)
+{
+	static const int counted[] = { RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(counted); i++) {
+		struct rlimit l;
+
+		if (getrlimit(counted[i], &l) < 0)
+			return fail(e, errno, "limit %d: %s", counted[i], strerror(errno));
+		l.rlim_max = l.rlim_cur = l.rlim_cur / 2;
+		if (setrlimit(counted[i], &l) < 0)
+			return fail(e, errno, "limit %d: %s", counted[i], strerror(errno));
+	}
+	return 0;
+}
+
 int cred_drop(uid_t uid, gid_t gid, struct err *e)
 {
 	static const struct __user_cap_data_struct none[2];
@@ -92,6 +112,7 @@ int cred_drop(uid_t uid, gid_t gid, struct err *e)
 	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 				   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
 				   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+	bool own;
 	int r;
 
 	if (!uid || !gid || uid == (uid_t)-1 || gid == (gid_t)-1)
@@ -102,8 +123,10 @@ int cred_drop(uid_t uid, gid_t gid, struct err *e)
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return fail(e, errno, "core limit: %s", strerror(errno));
 	/* Counted by uid: a caller's own would count what he does outside, too. */
-	if (uid >= OSH_UID_SANDBOX && uid < OSH_UID_SANDBOX + OSH_SLOTS &&
-	    setrlimit(RLIMIT_NPROC, &(struct rlimit){ OSH_SANDBOX_NPROC, OSH_SANDBOX_NPROC }) < 0)
+	own = uid >= OSH_UID_SANDBOX && uid < OSH_UID_SANDBOX + OSH_SLOTS;
+	if (!own && (r = leave_half(e)) < 0)
+		return r;
+	if (own && setrlimit(RLIMIT_NPROC, &(struct rlimit){ OSH_SANDBOX_NPROC, OSH_SANDBOX_NPROC }) < 0)
 		return fail(e, errno, "task limit: %s", strerror(errno));
 	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
 		return fail(e, errno, "lock securebits: %s", strerror(errno));
