@@ -243,6 +243,18 @@ BLIND = (
 )
 
 
+def unreachable(t):
+    fine, denied = "host: a.example.com, port: 443, protocol: rest, access: read-only", "deny_rules: [{method: '*', path: '/**'}]"
+    for what, policy, dead in (
+            ("all is denied", net(PLAIN, f"{fine}, {denied}"), 1),
+            ("a port that is never dialled", net(PLAIN, "host: b.example.com, port: 6443"), 1),
+            ("an address that is never dialled", net(PLAIN, "host: 127.0.0.1, port: 443"), 1),
+            ("programs that may not run", net(PLAIN, more=strict("/usr/bin/wget")), 1),
+            ("one that is used", net(PLAIN, fine), 0)):
+        a = prove(policy)[1]
+        t.ok(len([f for f in a["findings"] if f["category"] == "unreachable_rule"]) == dead, f"unreachable: {what}", a)
+
+
 def blind(t):
     for what, category, has, has_not in BLIND:
         t.ok(category in categories(prove(has)[1]), f"blind spot: {what}: found")
@@ -299,6 +311,7 @@ def main():
     credentials(t)
     claims(t)
     blind(t)
+    unreachable(t)
     accepted(t)
     ways(t)
     t.done()

@@ -55,6 +55,7 @@ void find_reach(struct prover *pr);
 void find_names(struct prover *pr);
 void find_refuted(struct prover *pr);	/* `assert` entries */
 void find_persistence(struct prover *pr);
+void find_unreachable(struct prover *pr);
 
 /* find.c */
 void find_sort(struct prover *pr);	/* by line */

@@ -86,6 +86,7 @@ static void ask(struct prover *pr, const struct input *in, const char *workdir)
 			find_reach(pr);
 			find_names(pr);
 			find_refuted(pr);
+			find_unreachable(pr);
 		}
 		if (a.bad)
 			find_unknown(pr, "out of memory");

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An endpoint that lets nothing through: its programs cannot run, its port or address is never dialled, or rules that
+ * deny take away all that it allows. Whoever wrote it believes otherwise.
+ */
+#include "find.h"
+
+static bool used(struct prover *pr, const struct sym_endpoint *se)
+{
+	struct sym *s = pr->s;
+	const Z3_ast plain[] = { s->dials, se->dial };
+	const Z3_ast inside[] = { s->sends, se->dial, se->covers };
+	struct witness w;
+
+	/* Not known is not unreachable. */
+	return find_ask(pr, endpoint_inspected(se->e) ? inside : plain, endpoint_inspected(se->e) ? 3 : 2, &w) !=
+	       ANSWER_NO;
+}
+
+void find_unreachable(struct prover *pr)
+{
+	struct sym_endpoint *all = pr->s->endpoints.v;
+
+	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
+		struct finding *f = used(pr, &all[i]) ? NULL : list_push(pr->a, &pr->found, sizeof(*f));
+
+		if (!f)
+			continue;
+		*f = (struct finding){ .category = "unreachable_rule", .rule = all[i].rule->name,
+				       .line = all[i].e->at.line };
+		f->where = arena_printf(pr->a, "%s:%u", *all[i].e->host.text ? all[i].e->host.text : "*",
+					all[i].e->n_ports ? all[i].e->ports[0] : 0);
+		f->says = "nothing is ever let through by it";
+	}
+}
