@@ -21,7 +21,6 @@ static void add(const struct sandbox *s, struct kbpf_need *n)
 {
 	const struct bundle *next = reload_next(s);
 
-	kbpf_need_sandbox(&s->bundle, n);
 	kbpf_need_policy(&s->bundle, n);
 	kbpf_need_names(s->d->kernel, &s->k, &s->bundle, n);
 	if (!next)
@@ -38,8 +37,6 @@ int share_check(const struct sandbox *s, const struct bundle *b, struct err *e)
 		return 0;
 	kbpf_need_policy(b, &mine);
 	kbpf_need_new_names(b, &mine);
-	if (s->state == SB_NEW)
-		kbpf_need_sandbox(b, &mine);
 	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
 		const struct sandbox *x = s->d->slots[i];
 

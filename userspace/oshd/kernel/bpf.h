@@ -102,12 +102,11 @@ void kbpf_only(struct kbpf *k, const struct kbpf_sandbox *s);
 uint32_t kbpf_in_force(const struct kbpf *k, const struct kbpf_sandbox *s);	/* generation; 0 = unknown */
 
 /* Entries of the shared tables, by table (need.c). */
-#define KBPF_TABLES 16
+#define KBPF_TABLES 13
 struct kbpf_need {
 	uint64_t n[KBPF_TABLES];
 };
 void kbpf_need_policy(const struct bundle *b, struct kbpf_need *n);	/* adds one generation, names apart */
-void kbpf_need_sandbox(const struct bundle *b, struct kbpf_need *n);	/* adds what is its for life: budgets */
 void kbpf_need_new_names(const struct bundle *b, struct kbpf_need *n);	/* adds all its names */
 void kbpf_need_names(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, struct kbpf_need *n); /* what it has */
 int kbpf_need_check(struct kbpf *k, const struct kbpf_need *mine, const struct kbpf_need *others, struct err *e);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * How much of the tables that all sandboxes share a policy takes: an upper bound, from the counts of its
- * sections. Of what programs fill while a sandbox runs it takes its whole budget (limits.h): else users with many
- * sandboxes could leave no entry for what another's is denied.
+ * sections. Tables that programs fill while a sandbox runs have a bound for each sandbox (limits.h).
  */
 #include "kbpf.h"
 
@@ -11,36 +10,26 @@
 static const enum kmap tables[] = {
 	KMAP_NAMES, KMAP_ADDRS, KMAP_SUFFIXES, KMAP_CIDRS, KMAP_ENDPOINTS, KMAP_PROGRAMS, KMAP_INODES, KMAP_GLOBS,
 	KMAP_ENV_EXEMPT, KMAP_UNIX_ALLOW, KMAP_EGRESS_PORTS, KMAP_EGRESS_ALLOW, KMAP_RUN_INODES,
-	/* from here on by the sandbox, not by the policy */
-	KMAP_DENIALS, KMAP_MAPPED, KMAP_DENY_INODES,
 };
-#define OF_POLICY (KBPF_TABLES - 3)
 _Static_assert(sizeof(tables) / sizeof(*tables) == KBPF_TABLES, "one number each");
 
 void kbpf_need_policy(const struct bundle *b, struct kbpf_need *n)
 {
-	const uint64_t takes[OF_POLICY] = {
+	const uint64_t takes[KBPF_TABLES] = {
 		0, 0, b->n_suffixes, b->n_cidrs, b->n_endpoints, b->n_binaries, b->n_binaries,
 		b->n_binaries < OSH_GLOBS ? b->n_binaries : OSH_GLOBS, (uint64_t)b->n_env + OSH_ENV_EXEMPT,
 		(uint64_t)b->n_fs + b->n_unix + 1, b->n_endpoints < PORTS ? b->n_endpoints : PORTS, (uint64_t)b->n_upstream + b->n_cidrs,
 		b->n_exec ? (uint64_t)b->n_exec + b->n_fs + 1 : 0,
 	};
 
-	for (int i = 0; i < OF_POLICY; i++)
+	for (int i = 0; i < KBPF_TABLES; i++)
 		n->n[i] += takes[i];
 }
 
-/* One user's sandboxes have room in his share where nobody else has any. */
+/* Of those, all of one user's sandboxes take half at most. */
 _Static_assert(OSH_SLOTS_EACH * OSH_DENIALS_EACH <= OSH_DENIALS / 2, "denials");
 _Static_assert(OSH_SLOTS_EACH * OSH_MAPPED_EACH <= OSH_MAPPED / 2, "mapped");
 _Static_assert(OSH_SLOTS_EACH * OSH_DENY_TWINS <= OSH_DENY_INODES / 2, "deny_inodes");
-
-void kbpf_need_sandbox(const struct bundle *b, struct kbpf_need *n)
-{
-	n->n[OF_POLICY] += OSH_DENIALS_EACH;
-	n->n[OF_POLICY + 1] += OSH_MAPPED_EACH;
-	n->n[OF_POLICY + 2] += b->meta->deny ? OSH_DENY_TWINS : 0;
-}
 
 void kbpf_need_new_names(const struct bundle *b, struct kbpf_need *n)
 {
