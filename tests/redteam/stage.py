@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 
 from lib import ROOT, cgroup2
@@ -76,10 +77,13 @@ def enter():
 
 
 def mounts():
+    for d in COPIES + FRESH:
+        os.makedirs(d, exist_ok=True)
     for d in COPIES:
-        sh("mount", "-t", "tmpfs", "tmpfs", "/mnt")
-        sh("cp", "-a", d + "/.", "/mnt/")
-        sh("mount", "--move", "/mnt", d)
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as kept:
+            sh("cp", "-a", d + "/.", kept)
+            sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", d)
+            sh("cp", "-a", kept + "/.", d)
     for d in FRESH:
         sh("mount", "-t", "tmpfs", "-o", "mode=" + ("755" if d == "/run" else "1777"), "tmpfs", d)
     for f in FILES:
@@ -91,8 +95,9 @@ def mounts():
 
 
 def sysctl(name, value):
-    with open("/proc/sys/net/" + name, "w") as f:
-        f.write(value)
+    if os.path.exists("/proc/sys/net/" + name):
+        with open("/proc/sys/net/" + name, "w") as f:
+            f.write(value)
 
 
 def network():
