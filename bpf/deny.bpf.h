@@ -162,17 +162,18 @@ struct seg_scan {
 	__u32 word;
 };
 
-/* The last bytes of the name, and zero after them: its hash is that of the suffix. */
-static __always_inline int suffix_matches(const struct seg_scan *s, const struct osh_seg *seg)
+/* The last bytes of the name (w->name, of `len`), and zero after them: its hash is that of the suffix. */
+static __always_inline int suffix_matches(const struct deny_walk *w, __u32 len, __u32 suffix_len, __u64 hash)
 {
-	__u32 at = s->len - seg->len;
+	__u32 at = len - suffix_len;
 	__u64 words[OSH_SEG_SHORT / 8];
 
-	if (s->len < seg->len)
+	if (len < suffix_len)
 		return 0;
 	asm volatile("%0 &= 255" : "+r"(at));
-	__builtin_memcpy(words, (const char *)s->w->name + at, sizeof(words));
-	return osh_seg_hash_short(words, seg->len) == seg->hash;
+	for (int i = 0; i < OSH_SEG_SHORT / 8; i++)	/* a word at a time: memcpy() would take bytes */
+		words[i] = *(const __u64 *)((const char *)w->name + at + 8 * i);
+	return osh_seg_hash_short(words, suffix_len) == hash;
 }
 
 static __always_inline int seg_matches(const struct seg_scan *s, const struct osh_seg *seg, __u32 n)
@@ -180,7 +181,7 @@ static __always_inline int seg_matches(const struct seg_scan *s, const struct os
 	if (seg->kind == OSH_SEG_LITERAL)
 		return seg->hash == s->hash && seg->len == s->len;
 	if (seg->kind == OSH_SEG_SUFFIX)
-		return suffix_matches(s, seg);
+		return suffix_matches(s->w, s->len, seg->len, seg->hash);
 	return seg->kind == OSH_SEG_ANY || deny_glob(s->w, n);
 }
 
@@ -198,22 +199,34 @@ static __always_inline __u32 bit_number(__u64 bit)
 	return bit_at[at];
 }
 
+/* The number of the next live segment, or OSH_DENY_SEGS where none is left. */
+static __always_inline __u32 seg_next(__u64 *left, __u32 *word, const __u64 *live)
+{
+	__u64 bit;
+	__u32 n;
+
+	for (__u32 k = 1; k < OSH_DENY_WORDS; k++)
+		if (!*left && *word < k) {
+			*word = k;
+			*left = live[k];
+		}
+	if (!*left)
+		return OSH_DENY_SEGS;
+	bit = *left & -*left;
+	*left ^= bit;
+	n = *word * 64 + bit_number(bit);
+	asm volatile("%0 &= 255" : "+r"(n));
+	return n;
+}
+
 static long seg_step(__u32 i, struct seg_scan *s)
 {
 	struct deny_walk *w = s->w;
 	struct osh_seg *seg;
-	__u64 bit = s->left & -s->left;
-	__u32 n;
+	__u32 n = seg_next(&s->left, &s->word, w->live);
 
-	if (!bit) {
-		if (++s->word >= OSH_DENY_WORDS)
-			return 1;
-		s->left = w->live[s->word & (OSH_DENY_WORDS - 1)];
-		return 0;
-	}
-	s->left ^= bit;
-	n = s->word * 64 + bit_number(bit);
-	asm volatile("%0 &= 255" : "+r"(n));
+	if (n >= OSH_DENY_SEGS)
+		return 1;
 	seg = &s->t->seg[n];
 	if (seg->kind == OSH_SEG_DEEP) {
 		live_add(w->next, n);
@@ -268,7 +281,7 @@ __u32 deny_name(struct deny_walk *w, struct osh_deny *t, __u32 i)
 			w->above[k] = w->live[k];
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->next[k] = 0;
-	bpf_loop(OSH_DENY_SEGS + OSH_DENY_WORDS, seg_step, &s, 0);
+	bpf_loop(OSH_DENY_SEGS, seg_step, &s, 0);
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->live[k] = w->next[k];
 	return LOOK_DONE;
@@ -414,18 +427,76 @@ static __always_inline int short_same(const struct deny_walk *w, struct dentry *
 	return 1;
 }
 
-/* The way was gone, and nothing denies its end: what may come next below the last directory. */
-static __always_inline void known_keep(struct deny_walk *w, const struct osh_deny *t, const struct known_since *since)
-{
-	struct known_dir *dir = known_at(w->known, w->dir);
+struct form_scan {
+	struct known_dir *dir;
+	struct osh_deny *t;
+	__u64 left;
+	__u32 word;
+};
 
-	if (since->moves & 1 || !w->n || w->row || !w->dir)
-		return;
+static long form_step(__u32 i, struct form_scan *s)
+{
+	__u32 n = seg_next(&s->left, &s->word, s->dir->live), at = s->dir->n;
+	struct osh_seg *seg;
+
+	if (n >= OSH_DENY_SEGS)
+		return 1;
+	seg = &s->t->seg[n];
+	if (seg->kind == OSH_SEG_DEEP)
+		return 0;		/* it is no name's; what follows it is live too */
+	if (at >= KNOWN_FORMS || (seg->kind != OSH_SEG_LITERAL && seg->kind != OSH_SEG_SUFFIX)) {
+		s->dir->n = KNOWN_MANY;
+		return 1;
+	}
+	asm volatile("%0 &= 7" : "+r"(at));
+	s->dir->form[at].hash = seg->hash;
+	s->dir->form[at].len = seg->len;
+	s->dir->form[at].kind = seg->kind;
+	s->dir->n++;
+	return 0;
+}
+
+/* The way was gone, and nothing denies its end: what may come next below the last directory. */
+__u32 known_keep(struct deny_walk *w, struct osh_deny *t, struct known_since *since)
+{
+	struct form_scan s = { .t = t };
+	struct known_dir *dir;
+
+	if (!w || !t || !since || since->moves & 1 || !w->n || w->row || !w->dir)
+		return 0;
+	dir = known_at(w->known, w->dir);
 	dir->inode = w->dir;
 	dir->stamp = t->stamp;
 	dir->since = *since;
+	dir->n = 0;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		dir->live[k] = w->above[k];
+	s.dir = dir;
+	s.left = dir->live[0];
+	bpf_loop(OSH_DENY_SEGS, form_step, &s, 0);
+	return 1;
+}
+
+/* Is this name, which is w->name[0] and w->lens[0] long, of none of the forms? */
+static __always_inline int known_passes(struct deny_walk *w, const struct known_dir *dir)
+{
+	__u32 len = w->lens[0];
+
+	if (!dir->n)
+		return 1;		/* whatever it is */
+	asm volatile("%0 &= 255" : "+r"(len));
+	if (name_read(w, w->names[0], len))
+		return 0;
+	for (__u32 i = 0; i < KNOWN_FORMS; i++) {
+		const struct known_form *f = &dir->form[i];
+
+		if (i >= dir->n)
+			break;
+		if (f->kind == OSH_SEG_LITERAL ? f->len == len && f->hash == osh_seg_hash(w->name, len) :
+						 suffix_matches(w, len, f->len, f->hash))
+			return 0;
+	}
+	return 1;
 }
 
 /*
@@ -453,23 +524,28 @@ static __always_inline int known_allows(struct deny_walk *w, struct osh_deny *t,
 	    parent == d || t->linked || (t->roots | t->files) & osh_inode_bit(number_of(w, d->d_inode)))
 		return 0;
 	w->row = w->hit = w->near = 0;
-	for (int k = 0; k < OSH_DENY_WORDS; k++)
-		w->live[k] = dir->live[k];
-	if (live_any(w->live) && deny_name(w, t, 0) != LOOK_DONE)
-		return 0;
+	if (dir->n <= KNOWN_FORMS) {
+		if (!known_passes(w, dir))
+			return 0;
+	} else {
+		for (int k = 0; k < OSH_DENY_WORDS; k++)
+			w->live[k] = dir->live[k];
+		if (deny_name(w, t, 0) != LOOK_DONE)
+			return 0;
+	}
 	barrier();
 	return !w->row && !w->hit && !(seq & 1) && d->d_seq.seqcount.sequence == seq;
 }
 
-/* What the entries say of a dentry: 0, or a reason to deny at once. */
-static __always_inline __u32 deny_look(struct deny_walk *w, struct osh_deny *t, struct dentry *d)
+/* What the entries say of a dentry: 0, or a reason to deny at once. `whole`: w->live is wanted too. */
+static __always_inline __u32 deny_look(struct deny_walk *w, struct osh_deny *t, struct dentry *d, int whole)
 {
 	struct osh_deny_inode_key key = { .inode = number_of(w, d->d_inode), .id = w->id };
 	__u32 r = LOOK_AGAIN, *row = NULL;
-	struct known_since now;
+	struct known_since now = { .moves = 1 };
 	int asked;
 
-	if (known_allows(w, t, d, &now)) {
+	if (!whole && known_allows(w, t, d, &now)) {
 		r = LOOK_DONE;
 	} else if (short_up(w, t, d, &asked)) {
 		r = deny_down(w, t);

@@ -132,7 +132,7 @@ static __always_inline __u32 deny_why(struct deny_walk *w, struct dentry *d, __u
 
 	if (!t)
 		return 0;		/* no tree is entered yet: osh-launch's child builds the view */
-	why = deny_look(w, t, d);
+	why = deny_look(w, t, d, 0);
 	if (!why && w->hit & use)
 		why = OSH_WHY_FILE_DENIED;
 	/* Several names, and not all denied files that have them are known by their inode. */
@@ -149,13 +149,13 @@ static __always_inline __u32 deny_why_move(struct deny_walk *w, struct dentry *o
 
 	if (!t)
 		return 0;		/* no tree is entered yet: osh-launch's child builds the view */
-	why = deny_look(w, t, new);
+	why = deny_look(w, t, new, 1);
 	if (why)
 		return why;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->was[k] = w->live[k];
 	near = w->near;
-	why = deny_look(w, t, old);
+	why = deny_look(w, t, old, 1);
 	if (!w->near)
 		w->near = near;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
@@ -383,7 +383,7 @@ int osh_deny_probe(struct bpf_iter__task_file *ctx)
 	t = w ? deny_table(w) : NULL;
 	if (!f || !w || !t)
 		return 0;
-	why = deny_look(w, t, file->f_path.dentry);
+	why = deny_look(w, t, file->f_path.dentry, 0);
 	hit = w->hit;
 	row = w->row;
 	if (deny_slow(w, t, number_of(w, file->f_path.dentry)) == LOOK_DONE && w->hit == hit && w->row == row)

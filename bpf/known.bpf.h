@@ -20,6 +20,8 @@
 #include "maps.bpf.h"
 
 #define KNOWN_DIRS 16			/* a power of two */
+#define KNOWN_FORMS 8
+#define KNOWN_MANY (KNOWN_FORMS + 1)
 #define KNOWN_AGE 4096			/* jiffies: 4 to 41 s */
 
 /* Address of the kernel's rename_lock, 0 = unknown. Set by the loader. */
@@ -38,10 +40,19 @@ struct known_since {
 	__u32 moves;			/* odd = unknown, or one is under way */
 };
 
+/* What a last name must not be, or end in: a live segment that is a LITERAL or a SUFFIX. */
+struct known_form {
+	__u64 hash;
+	__u16 len;
+	__u8 kind;			/* enum osh_seg_kind */
+};
+
 struct known_dir {
 	__u64 inode;
 	__u64 stamp;
 	struct known_since since;
+	__u32 n;			/* forms; KNOWN_MANY = the live segments are no such list, and are asked */
+	struct known_form form[KNOWN_FORMS];
 	__u64 live[OSH_DENY_WORDS];
 };
 

@@ -100,9 +100,15 @@ static void random_path(char *ret, size_t room)
 
 static void random_job(struct job *j, enum op first)
 {
+	struct stat st;
+
 	memset(j, 0, sizeof(*j));
 	j->op = (enum op)(first + pick(OPS - first));
-	random_path(j->a, sizeof(j->a));
+	for (int i = 0; i < 12; i++) {		/* mostly what is there */
+		random_path(j->a, sizeof(j->a));
+		if (!pick(6) || !lstat(j->a, &st))
+			break;
+	}
 	random_path(j->b, sizeof(j->b));
 }
 
@@ -166,6 +172,7 @@ static void judge(const struct job *j, int got, const struct buf *text)
 
 static void one_round(const struct bundle *b, const struct buf *text)
 {
+	static const enum op made[] = { OP_CREATE, OP_MKDIR, OP_MKDIR };	/* links of denied files: eval knows no links */
 	const char *const roots[] = { TREE, WORKDIR };
 	int home = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), sv[2];
 	struct err e = { 0 };
@@ -187,14 +194,15 @@ static void one_round(const struct bundle *b, const struct buf *text)
 	task_fd = sv[0];
 	assert_int_equal(chdir(WORKDIR), 0);
 	for (int i = 0; i < STEPS; i++) {
-		if (i < 60 || !pick(6)) {	/* outside, whom nothing stops */
-			random_job(&j, i < 60 ? OP_CREATE : OP_MKDIR);
-			if (j.op == OP_LINK)	/* of a denied file, another name: eval knows no links */
-				continue;
+		if (i < 100 || !pick(4)) {	/* outside, whom nothing stops */
+			random_job(&j, OP_RENAME);
+			j.op = i < 100 || j.op == OP_LINK ? made[pick(ARRAY_SIZE(made))] : j.op;
 			(void)do_job(&j);
 			continue;
 		}
-		random_job(&j, OP_OPEN);
+		random_job(&j, pick(2) ? OP_OPEN : OP_UNLINK);
+		if (pick(2))
+			j.op = OP_CREATE;
 		if (!is_one(&j))
 			judge(&j, by_task(&j), text);
 	}
