@@ -10,6 +10,7 @@
 
 #include "osh/abi.h"
 #include "osh/bundle.h"
+#include "osh/creds.h"
 #include "osh/limits.h"
 
 #define OSH_MSG_FDS 24			/* most descriptors in one message */
@@ -83,6 +84,7 @@ enum osh_msg_type {
 	/* oshd -> osh-launch again */
 	OSH_MSG_PROBE,			/* struct osh_msg_id, id 0; fds: where `oshd --probe` writes its rows (osh/probe.h) */
 	/* oshd -> osh-audit again */
+	OSH_MSG_AUDIT_PROVIDER,		/* struct osh_msg_audit_provider: a line for its owner's log; after JOURNAL */
 	OSH_MSG_AUDIT_WARNED,		/* struct osh_msg_audit_warned: a line for its log; after ADD */
 	OSH_MSG_MAX
 };
@@ -463,6 +465,21 @@ struct osh_msg_audit_calls {
 	struct osh_msg_head h;
 	uint32_t id;
 	uint32_t run_uid;		/* the sandbox's identity */
+};
+
+/* What became of a stored credential. Never with anything of what is secret. */
+enum osh_provider_deed {
+	OSH_PROVIDER_CREATED, OSH_PROVIDER_ROTATED, OSH_PROVIDER_DELETED, OSH_PROVIDER_ATTACHED, OSH_PROVIDER_DETACHED,
+	OSH_PROVIDER_DEEDS
+};
+struct osh_msg_audit_provider {
+	struct osh_msg_head h;
+	uint32_t uid;			/* owner */
+	uint32_t by;			/* who did it */
+	uint32_t deed;			/* enum osh_provider_deed */
+	uint32_t pad;
+	char name[OSH_CRED_NAME];
+	char sandbox[OSH_SANDBOX_NAME];	/* of attach and detach */
 };
 
 /* One thing that a sandbox was started without. */

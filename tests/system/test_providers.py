@@ -47,6 +47,7 @@ def main():
             lasting(w, d, c)
             live(w, d, c)
             delete(w, c)
+            on_record(d)
         credential(w)
 
 
@@ -283,6 +284,33 @@ def attach(w, c):
     rc, _, err = c("sandbox", "start", "stays")
     t.ok(rc == 1 and "provider 'acme'" in err, "which then says what it lacks", err)
     t.ok(c("provider", "attach", "stays", "acme")[0] == 0 and c("sandbox", "start", "stays")[0] == 0 and asks(w, c, "stays", "/y")[0] == [KEY3], "and given")
+
+
+def on_record(d):
+    """What was done with them is in their owners' logs, refusals and values are not."""
+    def deeds(uid):
+        found, text = [], ""
+        at = os.path.join(d.state, "log", str(uid))
+        for name in sorted(os.listdir(at)) if os.path.isdir(at) else []:
+            text += open(os.path.join(at, name), errors="replace").read()
+        for line in text.splitlines():
+            o = json.loads(line)
+            if o.get("osh", {}).get("event") == "provider":
+                found.append((o["osh"]["deed"], o["entity"]["name"], o["actor"]["user"]["uid"], o.get("container", {}).get("name"),
+                              o["class_uid"], o["osh"]["owner"]))
+        return found, text
+    mine, text = deeds(0)
+    t.ok([x[:2] for x in mine][:3] == [("create", "acme"), ("create", "piped"), ("create", "github")], "each provider that was made is on record", mine)
+    t.ok(("rotate", "acme", "0", None, 3004, 0) in mine, "so are rotations", mine)
+    t.ok(("attach", "acme", "0", "stays", 3004, 0) in mine and ("detach", "acme", "0", "stays", 3004, 0) in mine, "what was attached and detached", mine)
+    t.ok(any(x[0] == "delete" for x in mine) and not any(x[1] == "x" for x in mine), "and deleted; what was refused is not", mine)
+    anns, more = deeds(1801)
+    t.ok(anns[:2] == [("create", "acme", "1801", None, 3004, 1801), ("delete", "acme", "0", None, 3004, 1801)],
+         "of a user without a sandbox, too, with who did it", anns)
+    rc, out, err = run([OSHCTL, "logs", "--socket", d.bus], 120)
+    rc2, _, _ = run([OSHCTL, "logs", "--socket", d.bus, "--verify"], 120)
+    t.ok(rc == rc2 == 0 and "rotate acme by uid 0" in out, "oshctl logs shows it, and the chain holds", rc, rc2, err)
+    t.ok(not any(k in text + more for k in (KEY, KEY2, KEY3)), "and no value is in it")
 
 
 def delete(w, c):

@@ -14,6 +14,7 @@
 #include "cage.h"
 #include "chan.h"
 #include "lanes.h"
+#include "ocsf.h"
 #include "own.h"
 
 #define TICK_MS 20
@@ -323,6 +324,28 @@ static int do_end(struct loop *l, const struct osh_msg_audit_end *end)
 	return chan_send(AFD_CONTROL, OSH_MSG_AUDIT_ENDED, &m, sizeof(m), NULL, 0);
 }
 
+static int do_provider(struct loop *l, const struct osh_msg_audit_provider *m)
+{
+	struct journal *j = journal_find(l->a.journals, m->uid, OSH_JOURNAL_DENIED);
+	struct ocsf_context c = { 0 };
+	struct timespec now;
+	struct buf out = { 0 };
+
+	if (m->deed >= OSH_PROVIDER_DEEDS || !memchr(m->name, 0, sizeof(m->name)) || !memchr(m->sandbox, 0, sizeof(m->sandbox)))
+		return -EPROTO;
+	if (!j)
+		return 0;		/* oshd could open none, and has said so */
+	set_epoch(&l->a);
+	c.epoch_ns = l->a.epoch_ns;
+	c.seq = j->seq++;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	ocsf_provider(&out, m, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, &c);
+	if (!buf_ok(&out) || !journal_line(j, out.p, out.n, l->a.now_ms))
+		j->lost++;
+	buf_done(&out);
+	return 0;
+}
+
 static int do_warned(struct loop *l, const struct osh_msg_audit_warned *m)
 {
 	struct asandbox *s = asandbox_find(&l->a, m->id);
@@ -348,6 +371,7 @@ static int do_limit(struct loop *l, const struct osh_msg_audit_limit *m)
 
 static int control(struct loop *l)
 {
+	const struct osh_msg_audit_provider *provider;
 	const struct osh_msg_audit_warned *warned;
 	const struct osh_msg_audit_limit *limit;
 	const struct osh_msg_audit_calls *calls;
@@ -374,6 +398,8 @@ static int control(struct loop *l)
 		r = do_policy(l, policy, &in);
 	} else if ((end = chan_is(&in, OSH_MSG_AUDIT_END, sizeof(*end), 0))) {
 		r = do_end(l, end);
+	} else if ((provider = chan_is(&in, OSH_MSG_AUDIT_PROVIDER, sizeof(*provider), 0))) {
+		r = do_provider(l, provider);
 	} else if ((warned = chan_is(&in, OSH_MSG_AUDIT_WARNED, sizeof(*warned), 0))) {
 		r = do_warned(l, warned);
 	} else if ((journal = chan_is(&in, OSH_MSG_AUDIT_JOURNAL, sizeof(*journal), in.n_fds)) && in.n_fds <= 1) {

@@ -390,3 +390,47 @@ void ocsf_log(struct buf *out, uint32_t uid, uint32_t kind, uint32_t file, const
 	json_end(&j);
 	(void)json_line(&j);
 }
+
+void ocsf_provider(struct buf *out, const struct osh_msg_audit_provider *m, uint64_t time_ns, const struct ocsf_context *c)
+{
+	static const struct {
+		const char *word;
+		unsigned activity;
+	} deeds[OSH_PROVIDER_DEEDS] = {
+		[OSH_PROVIDER_CREATED] = { "create", 1 },	[OSH_PROVIDER_ROTATED] = { "rotate", 3 /* Update */ },
+		[OSH_PROVIDER_DELETED] = { "delete", 4 },	[OSH_PROVIDER_ATTACHED] = { "attach", 8 /* Enable */ },
+		[OSH_PROVIDER_DETACHED] = { "detach", 9 /* Disable */ },
+	};
+	struct json j = json_to_buf(out);
+	char by[16];
+
+	snprintf(by, sizeof(by), "%u", m->by);
+	json_obj(&j);
+	base(&j, 3004, deeds[m->deed].activity, 1, time_ns, c);
+	json_key(&j, "actor");
+	json_obj(&j);
+	json_key(&j, "user");
+	json_obj(&j);
+	json_kv_str(&j, "uid", by);
+	json_end(&j);
+	json_end(&j);
+	json_key(&j, "entity");
+	json_obj(&j);
+	json_kv_str(&j, "name", m->name);
+	json_kv_str(&j, "type", "provider");
+	json_end(&j);
+	if (m->sandbox[0]) {
+		json_key(&j, "container");
+		json_obj(&j);
+		json_kv_str(&j, "name", m->sandbox);
+		json_end(&j);
+	}
+	json_key(&j, "osh");
+	json_obj(&j);
+	json_kv_str(&j, "event", "provider");
+	json_kv_str(&j, "deed", deeds[m->deed].word);
+	json_kv_u64(&j, "owner", m->uid);
+	json_end(&j);
+	json_end(&j);
+	(void)json_line(&j);
+}

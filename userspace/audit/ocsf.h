@@ -29,6 +29,9 @@ void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct oc
 void ocsf_finding(struct buf *out, const char *title, uint64_t count, uint64_t time_ns, uint32_t id,
 		  const struct ocsf_context *c);
 
+/* Something was done to a stored credential (OCSF 3004, entity management). */
+void ocsf_provider(struct buf *out, const struct osh_msg_audit_provider *m, uint64_t time_ns, const struct ocsf_context *c);
+
 /* The first line of a file of a user's log: what the chain's last line before it was. */
 void ocsf_log(struct buf *out, uint32_t uid, uint32_t kind, uint32_t file, const uint8_t previous[32], uint64_t time_ns,
 	      const struct ocsf_context *c);

@@ -161,6 +161,15 @@ static void put_log(struct buf *b, json_t *j)
 		   number_at(j, "osh", "owner"));
 }
 
+static void put_provider(struct buf *b, json_t *j)
+{
+	put_safe(b, text_at(j, "osh", "deed", NULL) ?: "-");
+	buf_str(b, " ");
+	put_safe(b, text_at(j, "entity", "name", NULL) ?: "-");
+	buf_str(b, " by uid ");
+	put_safe(b, text_at(json_object_get(j, "actor"), "user", "uid", NULL) ?: "?");
+}
+
 static void put_finding(struct buf *b, json_t *j)
 {
 	put_safe(b, text_at(j, "finding_info", "title", NULL) ?: "-");
@@ -173,6 +182,7 @@ static const struct {
 } whats[] = {
 	{ "dns", put_dns },   { "http", put_request }, { "socket", put_socket }, { "syscall", put_syscall },
 	{ "exec", put_exec }, { "file", put_file },    { "life", put_life },	  { "log", put_log },
+	{ "provider", put_provider },
 };
 
 static void put_what(struct buf *b, json_t *j, const char *event)

@@ -387,6 +387,38 @@ int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e)
 	return tell(d, OSH_MSG_AUDIT_CALLS, &m, sizeof(m), fds, ARRAY_SIZE(fds), e);
 }
 
+int auditor_lives(const struct daemon *d, struct err *e)
+{
+	return d->auditor->fd >= 0 ? 0 : fail(e, EAGAIN, "osh-audit is being started; this would not be on record: try again");
+}
+
+static bool has_sandbox(const struct daemon *d, uid_t uid)
+{
+	for (uint32_t i = 0; i < OSH_SLOTS; i++)
+		if (d->slots[i] && d->slots[i]->uid == uid)
+			return true;
+	return false;
+}
+
+void auditor_provider(struct daemon *d, uid_t owner, uid_t by, enum osh_provider_deed deed, const char *name, const char *sandbox)
+{
+	struct osh_msg_audit_provider m = { .uid = owner, .by = by, .deed = deed };
+	struct osh_msg_id end = { .id = owner };
+	struct auditor *a = d->auditor;
+	struct err e = { 0 };
+
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	snprintf(m.sandbox, sizeof(m.sandbox), "%s", sandbox ? sandbox : "");
+	if (give_journal(d, owner, true, &e) < 0 || tell(d, OSH_MSG_AUDIT_PROVIDER, &m, sizeof(m), NULL, 0, &e) < 0)
+		fprintf(stderr, "oshd: provider '%s' of uid %u: not on record: %s\n", m.name, owner, e.text);
+	for (size_t i = 0; i < a->n_given && !has_sandbox(d, owner); i++)
+		if (a->given[i] == owner) {
+			a->given[i] = a->given[--a->n_given];
+			(void)tell(d, OSH_MSG_AUDIT_JOURNAL_END, &end, sizeof(end), NULL, 0, &e);
+			return;
+		}
+}
+
 int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	const char *line = s->warnings.text;

@@ -12,6 +12,11 @@ void auditor_stop(struct daemon *d);
 int auditor_add(struct daemon *d, const struct sandbox *s, struct err *e);
 int auditor_tally(int *ret_fd, struct err *e);	/* what it leaves to its successor, per sandbox */
 int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e);	/* once it is prepared */
+/*
+ * A line in the owner's log. auditor_lives() first: what could not be on record is not done.
+ */
+int auditor_lives(const struct daemon *d, struct err *e);
+void auditor_provider(struct daemon *d, uid_t owner, uid_t by, enum osh_provider_deed deed, const char *name, const char *sandbox);
 int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e);	/* what it was started without */
 /* A policy is being loaded; then it is in force. Its rules have names from the first call on. */
 int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generation, int bundle_fd, bool in_force,

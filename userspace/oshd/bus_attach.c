@@ -3,6 +3,7 @@
  * ProviderAttach, ProviderDetach: a stored credential for a sandbox, running or not. Of a created one it is a row
  * first, so that the next start has it; of a run it is for that run.
  */
+#include "auditor.h"
 #include "bus_life.h"
 #include "bus_request.h"
 #include "methods.h"
@@ -76,6 +77,8 @@ int on_provider_attach(const struct caller *who, sd_bus_message *m, struct err *
 		r = request_placeholder(placeholder, e);
 	if (!r)
 		r = find(who, sandbox, &t, e);
+	if (!r)
+		r = auditor_lives(who->d, e);
 	if (r < 0)
 		return r;
 	strcpy(u.name, name);
@@ -84,6 +87,8 @@ int on_provider_attach(const struct caller *who, sd_bus_message *m, struct err *
 	r = provider_compose(who->d, t.uid, t.s ? t.s->creds_fd : -1, &u, 1, &set, e);
 	if (!r && t.l)
 		r = state_provider_use(who->d->state, t.l->key, t.uid, &u, e);
+	if (!r)
+		auditor_provider(who->d, t.uid, who->uid, OSH_PROVIDER_ATTACHED, name, t.l ? t.l->name : t.s->name);
 	if (r < 0 || !t.s) {
 		own_close(&set);
 		return r ? r : tell(&t, -1, m, e);
@@ -117,6 +122,8 @@ int on_provider_detach(const struct caller *who, sd_bus_message *m, struct err *
 	r = request_provider(name, e);
 	if (!r)
 		r = find(who, sandbox, &t, e);
+	if (!r)
+		r = auditor_lives(who->d, e);
 	if (!r && t.s && t.s->reload)	/* that was found to have it */
 		r = fail(e, EBUSY, "a policy of '%s' is being loaded; ask again in a moment", t.s->name);
 	if (!r && t.s && !provider_in_set(t.s->creds_fd, name, false))
@@ -133,5 +140,6 @@ int on_provider_detach(const struct caller *who, sd_bus_message *m, struct err *
 		own_close(&set);
 		return r;
 	}
+	auditor_provider(who->d, t.uid, who->uid, OSH_PROVIDER_DETACHED, name, t.l ? t.l->name : t.s->name);
 	return tell(&t, set, m, e);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "auditor.h"
 #include "bus_life.h"
 #include "bus_request.h"
 #include "manager.h"
@@ -90,6 +91,8 @@ int on_provider_create(const struct caller *who, sd_bus_message *m, struct err *
 	if (!r)
 		r = read_given(m, &g, e);
 	if (!r)
+		r = auditor_lives(who->d, e);
+	if (!r)
 		r = check_type(g.type, e);
 	if (!r && !*g.record)
 		r = fail(e, EINVAL, "a provider wants a record");
@@ -102,6 +105,8 @@ int on_provider_create(const struct caller *who, sd_bus_message *m, struct err *
 	}
 	if (!r)
 		r = state_provider_add(who->d->state, &p, e);
+	if (!r)
+		auditor_provider(who->d, who->uid, who->uid, OSH_PROVIDER_CREATED, p.name, NULL);
 	state_provider_done(&p);
 	return r ? r : answer_empty(m, e);
 }
@@ -186,7 +191,11 @@ int on_provider_rotate(const struct caller *who, sd_bus_message *m, struct err *
 	if (!r && !(t = calloc(1, sizeof(*t))))
 		r = fail(e, ENOMEM, "out of memory");
 	if (!r)
+		r = auditor_lives(who->d, e);
+	if (!r)
 		r = rotate(who, &g, &p, e);
+	if (!r)
+		auditor_provider(who->d, who->uid, who->uid, OSH_PROVIDER_ROTATED, p.name, NULL);
 	state_provider_done(&p);
 	if (r < 0) {
 		free(t);
@@ -236,7 +245,11 @@ int on_provider_delete(const struct caller *who, sd_bus_message *m, struct err *
 		r = fail(e, EBUSY, "provider '%.*s' is used by a sandbox that runs: `oshctl provider detach` it first",
 			 OSH_CRED_NAME, name);
 	if (!r)
+		r = auditor_lives(who->d, e);
+	if (!r)
 		r = state_provider_delete(who->d->state, uid, name, e);
+	if (!r)
+		auditor_provider(who->d, uid, who->uid, OSH_PROVIDER_DELETED, name, NULL);
 	return r ? r : answer_empty(m, e);
 }
 
