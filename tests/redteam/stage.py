@@ -80,7 +80,7 @@ def mounts():
     for d in COPIES + FRESH:
         os.makedirs(d, exist_ok=True)
     for d in COPIES:
-        with tempfile.TemporaryDirectory(dir="/var/tmp") as kept:
+        with tempfile.TemporaryDirectory() as kept:
             sh("cp", "-a", d + "/.", kept)
             sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", d)
             sh("cp", "-a", kept + "/.", d)
