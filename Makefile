@@ -16,7 +16,7 @@ LDFLAGS  += $(if $(SAN),$(SANFL),-pie -Wl,-z,relro,-z,now,-z,noexecstack) -Wl,--
 PREFIX ?= /usr
 
 # One row a program: what it may link. `make check-links` holds the built files against these rows.
-programs      := oshctl oshd osh-front osh-launch osh-init osh-egress osh-audit osh-prove
+programs      := oshctl oshd osh-front osh-launch osh-init osh-egress osh-audit osh-prove osh-gpu
 dir_oshctl    := oshctl
 # oshctl starts once a run: small archives instead of shared objects halve that (no relocations, and
 # of libcrypto nothing but SHA-256).
@@ -36,12 +36,15 @@ dir_osh-audit   := audit
 libs_osh-audit  := -lbpf -lelf -lz -lseccomp -lcrypto
 dir_osh-prove   := prove
 libs_osh-prove  := -lz3 -lyaml -ljansson -lcrypto
+# The compiler's reader of YAML reads CDI specifications, too.
+dir_osh-gpu     := gpu
+libs_osh-gpu    := -lseccomp -lyaml -ljansson -lcrypto
 
 src   = $(wildcard userspace/$1/*.c userspace/$1/*/*.c)
 obj   = $(patsubst %.c,$B/%.o,$1)
 base.o   := $(call obj,$(call src,base) $(call src,ipc))
 policy.o := $(call obj,$(wildcard policy-compiler/*.c))
-comps    := oshctl oshd front launch init egress audit prove
+comps    := oshctl oshd front launch init egress audit prove gpu
 bpf.o    := $(patsubst %.bpf.c,$B/%.bpf.o,$(wildcard bpf/*.bpf.c))
 units    := $(patsubst %.c,$B/%,$(wildcard tests/unit/*.c tests/bpf/*.c tests/differential/*.c tests/system/*.c tests/vm/*.c))
 fuzzers  := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -62,7 +65,7 @@ $B/%.a:
 	$(Q)rm -f $@; ar rcs $@ $(filter %.o,$^)
 
 define program
-$B/$1: $B/userspace/$(dir_$1)/main.o $B/lib-$(dir_$1).a $(if $(filter oshctl osh-prove,$1),$B/libpolicy.a) $B/libbase.a
+$B/$1: $B/userspace/$(dir_$1)/main.o $B/lib-$(dir_$1).a $(if $(filter oshctl osh-prove osh-gpu,$1),$B/libpolicy.a) $B/libbase.a
 	@echo "  LD   $$@"
 	$(Q)$(CC) $(if $(filter osh-init,$1),$(if $(SAN),$(LDFLAGS),-static -Wl,-z,relro,-z,now,-z,noexecstack),$(LDFLAGS)) -o $$@ $$^ $(libs_$1)
 endef
@@ -98,7 +101,7 @@ $(units) $(tools): $B/%: $B/%.o $(testlibs)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(testlibs) -Wl,--end-group $(alllibs)
 # Fuzzers: the parts that read what comes from outside, compiled once with coverage into an archive.
 fuzzcc   := $(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -DOSH_VERSION='"$(VERSION)"' $(CPPFLAGS) -Iuserspace/egress
-fuzz.o   := $(patsubst %.c,$B/fuzz/obj/%.o,$(filter-out %/main.c,$(wildcard policy-compiler/*.c) $(foreach d,base ipc egress oshctl,$(call src,$d))))
+fuzz.o   := $(patsubst %.c,$B/fuzz/obj/%.o,$(filter-out %/main.c,$(wildcard policy-compiler/*.c) $(foreach d,base ipc egress oshctl gpu,$(call src,$d))))
 $B/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(fuzzcc) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@

@@ -31,6 +31,7 @@ static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_PERSISTED] = sizeof(struct osh_b_persisted),
 	[OSH_SEC_FIELDS] = sizeof(uint32_t),
 	[OSH_SEC_LIMITS] = sizeof(struct osh_b_limits),
+	[OSH_SEC_GPUS] = sizeof(struct osh_b_gpu),
 };
 
 void out_put(struct out *o, enum osh_section sec, const void *entry)
@@ -126,6 +127,16 @@ static void put_fs(struct out *o, const struct fs_entry *f)
 		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, alt[i]), f->mode, f->at.line, 0 });
 }
 
+static void put_gpus(struct out *o, const struct gpu *g)
+{
+	typedef const char *text_t;	/* for EACH, which wants one word */
+
+	for EACH (text_t, device, &g->devices)
+		out_put(o, OSH_SEC_GPUS, &(struct osh_b_gpu){ .device = out_str(o, *device), .share = g->share });
+	if (g->count)
+		out_put(o, OSH_SEC_GPUS, &(struct osh_b_gpu){ .device = out_str(o, ""), .count = g->count, .share = g->share });
+}
+
 static void put_static(struct out *o, const struct policy *p)
 {
 	struct osh_b_limits limits = { 0 };
@@ -144,6 +155,7 @@ static void put_static(struct out *o, const struct policy *p)
 	}
 	if (any)
 		out_put(o, OSH_SEC_LIMITS, &limits);
+	put_gpus(o, &p->gpu);
 }
 
 static void put_upstream(struct out *o, const struct table_host *h, const struct claim *c)

@@ -7,6 +7,7 @@
 
 #include "ambiguity.h"
 #include "emit.h"
+#include "gpu.h"
 #include "lint.h"
 #include "merge.h"
 #include "osh/limits.h"
@@ -117,6 +118,7 @@ int policy_compile(struct slice text, struct diags *d, struct buf *ret)
 	int r;
 
 	r = policy_read(&p, text, d);
+	gpu_apply(&p.arena, &p.gpu);
 	say_unkept(&p, d, DIAG_LATER);
 	if (r == 0 && p.unkept.n)
 		r = -EINVAL;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "amount.h"
+#include "gpu.h"
 #include "own.h"
 #include "program.h"
 #include "schema.h"
@@ -50,7 +51,7 @@ void read_resources(struct reader *r, const struct node *n, void *obj)
 
 static void read_gpu_count(struct reader *r, const struct node *n, void *obj)
 {
-	(void)read_uint(r, n, 0, 64, &((struct gpu *)obj)->count);
+	(void)read_uint(r, n, 0, OSH_GPU_COUNT, &((struct gpu *)obj)->count);
 }
 
 /* An index may stand without quotes. */
@@ -62,8 +63,9 @@ static void read_devices(struct reader *r, const struct node *n, void *obj)
 		const char **slot = scalar(r, v) ? list_push(r->a, &((struct gpu *)obj)->devices,
 							     sizeof(*slot)) : NULL;
 
-		if (slot && !*v->text)
-			diag_add(r->d, DIAG_VALUE, v->at, NULL, "a device needs a name");
+		if (slot && !gpu_name_ok(v->text))
+			diag_add(r->d, DIAG_VALUE, v->at, "`oshctl gpu list` shows the names",
+				 "no name of a device: %.60s", *v->text ? v->text : "(empty)");
 		else if (slot)
 			*slot = v->text;
 	}
@@ -75,9 +77,9 @@ static void read_share(struct reader *r, const struct node *n, void *obj)
 }
 
 const struct field gpu_fields[] = {
-	{ "count", read_gpu_count, FIELD_PARSED, 0, "number", "any devices" },
-	{ "devices", read_devices, FIELD_PARSED, 0, "[name | index]", "these devices: UUID, index or CDI name" },
-	{ "share", read_share, FIELD_PARSED, 0, "bool", "others may use them too; default false" },
+	{ "count", read_gpu_count, FIELD_KEPT, 0, "number", "any devices" },
+	{ "devices", read_devices, FIELD_KEPT, 0, "[name | index]", "these devices: UUID, index or CDI name" },
+	{ "share", read_share, FIELD_KEPT, 0, "bool", "others may use them too; default false" },
 	{ 0 },
 };
 
@@ -85,7 +87,11 @@ void read_gpu(struct reader *r, const struct node *n, void *obj)
 {
 	(void)obj;
 	r->p->gpu.at = n->at;
-	if (read_map(r, n, gpu_fields, "gpu", &r->p->gpu) && map_get(n, "count") && map_get(n, "devices"))
+	if (!read_map(r, n, gpu_fields, "gpu", &r->p->gpu))
+		return;
+	if (r->p->gpu.devices.n > OSH_GPU_NAMES)
+		diag_add(r->d, DIAG_LIMIT, n->at, NULL, "more than %d devices are named", OSH_GPU_NAMES);
+	if (map_get(n, "count") && map_get(n, "devices"))
 		diag_add(r->d, DIAG_EXCLUSIVE, n->at, NULL, "'count' and 'devices' are mutually exclusive");
 }
 

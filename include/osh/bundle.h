@@ -52,6 +52,7 @@ enum osh_section {			/* entry type */
 	OSH_SEC_PERSISTED,		/* struct osh_b_persisted */
 	OSH_SEC_FIELDS,			/* uint32_t: string, a root field of a registered query */
 	OSH_SEC_LIMITS,			/* struct osh_b_limits, at most one: the policy asks for some */
+	OSH_SEC_GPUS,			/* struct osh_b_gpu: one with a count, or some with names */
 	OSH_SEC_MAX
 };
 
@@ -80,6 +81,13 @@ enum osh_resource {
 	OSH_RESOURCES
 };
 #define OSH_RESOURCES_ROOM 16		/* so that one more of them is no other layout */
+
+struct osh_b_gpu {
+	uint32_t device;		/* string: "0", UUID, CDI name, "all"; "" = any */
+	uint32_t count;			/* of any; 0 with a name */
+	uint32_t share;			/* 0, 1: others may have it too; the same in all rows */
+	uint32_t pad;
+};
 
 /* 0 = what every sandbox gets. */
 struct osh_b_limits {
@@ -252,6 +260,7 @@ struct osh_b_unix {
 _Static_assert(sizeof(struct osh_bundle_header) == 80, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_meta) == 48, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_limits) == 128 && OSH_RESOURCES <= OSH_RESOURCES_ROOM, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_gpu) == 16, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_cidr) == 24, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_upstream) == 32, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_l7) == 80, "bundle ABI");

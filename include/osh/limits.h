@@ -60,6 +60,16 @@
 #define OSH_SANDBOX_NAME 64		/* sandbox name, NUL included */
 #define OSH_GROUPS_CALLER 64		/* supplementary groups of a caller */
 
+#define OSH_GPU_NAMES 16		/* devices that one policy names */
+#define OSH_GPU_NAME 128		/* bytes of such a name, NUL included */
+#define OSH_GPU_PATH 512		/* bytes of a path or variable of a CDI specification */
+#define OSH_GPU_DEVICES 256		/* of one host, CDI devices included */
+#define OSH_GPU_EDITS 4096		/* nodes, mounts and variables of all of them */
+#define OSH_GPU_COUNT 64		/* whole GPUs of one sandbox */
+#define OSH_GIVEN 512			/* nodes, mounts and variables of one sandbox */
+#define OSH_CDI_FILES 64
+#define OSH_CDI_BYTES (1u << 20)	/* one of them */
+
 #define OSH_SPEC_BYTES (6u << 20)	/* command, environment and directory, as execve bounds them */
 #define OSH_SPEC_STRINGS 262144		/* arguments, or environment strings, of a command */
 

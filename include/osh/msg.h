@@ -290,7 +290,11 @@ struct osh_msg_mount {
 };
 #define OSH_MOUNT_RO 1u
 #define OSH_MOUNT_HOME 2u		/* the private home, in place of a tmpfs */
-#define OSH_MOUNTS 16			/* of one sandbox */
+#define OSH_MOUNT_NODE 4u		/* a character device, at a path below /dev */
+#define OSH_MOUNT_FILE 8u		/* a file or directory that a granted device needs, read-only */
+#define OSH_MOUNT_ENV 16u		/* nothing to mount: `path` is NAME=value, the descriptor means nothing */
+#define OSH_MOUNT_GIVEN 28u		/* what comes with a device */
+#define OSH_MOUNTS 16			/* homes and volumes of one sandbox; with what is GIVEN OSH_GIVEN */
 
 /*
  * Afterwards the sandbox has local routes for the addresses of both policies and no others. So oshd asks

@@ -16,7 +16,7 @@ from lib import BUILD, ROOT, Tap, run  # noqa: E402
 OSHCTL = os.path.abspath(os.path.join(BUILD, "oshctl"))
 SOURCES = os.path.join(ROOT, "userspace/oshctl")
 # Known so that nobody thinks they work: refused by name, and so nowhere in help.
-LATER = {("run", "--gpu"), ("run", "--detach"), ("run", "--json")}
+LATER = {("run", "--detach"), ("run", "--json")}
 OPTION = re.compile(r"^  (?:(-\w)(?:, )?|    )(?:--([\w-]+))?(\[=\w+\])?(?: (\S+))?  +\S")
 
 

@@ -160,7 +160,7 @@ static inline void box_build(const struct box *x, const struct bundle *b, const 
 	if (!r)
 		r = layers & L_VIEW ? view_enter(&v, &p, &a, &e) : view_rules_only(&v, &p, &a, &e);
 	if (!r && layers & L_CRED)
-		r = cred_drop(BOX_UID, BOX_UID, &e);
+		r = cred_drop(BOX_UID, BOX_UID, NULL, 0, &e);
 	if (!r && layers & L_LANDLOCK)
 		r = landlock_apply(v.rules, v.n_rules, landlock_abi(), &e);
 	if (!r && layers & L_SECCOMP)

@@ -146,7 +146,7 @@ static void compile_refuses_what_check_warns_of(void **state)
 		diags_done(&made);
 		buf_done(&b);
 	}
-	assert_true(refused > 4);
+	assert_true(refused > 2);
 }
 
 /* A key cannot be known to the reader and unknown to people: every row says what it is. */

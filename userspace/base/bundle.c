@@ -45,6 +45,7 @@ static const struct row {
 	ROW(OSH_SEC_PERSISTED, struct osh_b_persisted, persisted, 0, OSH_MATCHES_MAX),
 	ROW(OSH_SEC_FIELDS,    uint32_t,              fields,    0, OSH_MATCHES_MAX),
 	ROW(OSH_SEC_LIMITS,    struct osh_b_limits,   limits,    0, 1),
+	ROW(OSH_SEC_GPUS,      struct osh_b_gpu,      gpus,      0, OSH_GPU_NAMES),
 #undef n_meta
 #undef n_unix_paths
 #undef ROW

@@ -38,9 +38,10 @@ struct bundle {
 	const struct osh_b_persisted *persisted;
 	const uint32_t *fields;
 	const struct osh_b_limits *limits;	/* NULL = the policy asks for none */
+	const struct osh_b_gpu *gpus;
 	uint32_t n_fs, n_hosts, n_suffixes, n_cidrs, n_endpoints, n_alts, n_rules, n_binaries,
 		 n_upstream, n_env, n_exec, n_unix, n_l7, n_matches, n_queries, n_patterns,
-		 n_persisted, n_fields, n_limits;
+		 n_persisted, n_fields, n_limits, n_gpus;
 	bool mapped;			/* bundle_done() unmaps */
 };
 

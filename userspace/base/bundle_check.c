@@ -124,6 +124,19 @@ bool bundle_amount_ok(enum osh_resource what, uint64_t amount)
 	return !amount || (amount >= rows[what].least && amount <= rows[what].most);
 }
 
+static int check_gpus(const struct bundle *b, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_gpus; i++) {
+		const struct osh_b_gpu *g = &b->gpus[i];
+		bool named = has_str(b, g->device) && *bundle_str(b, g->device);
+
+		if (!has_str(b, g->device) || named == !!g->count || (g->count && b->n_gpus > 1) || g->count > OSH_GPU_COUNT ||
+		    g->share > 1 || g->share != b->gpus->share || strlen(bundle_str(b, g->device)) >= OSH_GPU_NAME)
+			return BAD("gpus");
+	}
+	return 0;
+}
+
 static int check_limits(const struct bundle *b, struct err *e)
 {
 	bool any = !b->limits;
@@ -343,7 +356,7 @@ static int check_lists(const struct bundle *b, struct err *e)
 int bundle_check(const struct bundle *b, struct err *e)
 {
 	static int (*const checks[])(const struct bundle *, struct err *) = {
-		check_strings, check_meta, check_limits, check_fs, check_hosts, check_suffixes,
+		check_strings, check_meta, check_limits, check_gpus, check_fs, check_hosts, check_suffixes,
 		check_cidrs, check_endpoints, check_alts, check_rules, check_binaries,
 		check_upstream, check_env, check_lists, bundle_check_l7,
 	};

@@ -50,6 +50,8 @@ static int read_order(struct init *i, struct chan_in *in, struct order *o, struc
 		o->stdio[k] = o->m.flags & OSH_SPEC_FD(k) ? chan_take(in, n++) : -1;
 	if (r >= 0 && (o->m.flags & OSH_SPEC_INHERIT))
 		r = spec_inherit(&o->spec, &i->base, e);
+	if (r >= 0)			/* our own environment is what osh-launch gave */
+		r = spec_given(&o->spec, environ, e);
 	return r;
 }
 

@@ -124,6 +124,27 @@ int spec_inherit(struct spec *s, const struct spec_base *b, struct err *e)
 	return 0;
 }
 
+int spec_given(struct spec *s, char *const *given, struct err *e)
+{
+	uint32_t n = 0, n_given = 0;
+	char **all;
+
+	while (given[n_given])
+		n_given++;
+	all = n_given ? calloc((size_t)s->envc + n_given + 1, sizeof(*all)) : NULL;
+	if (!all)
+		return n_given ? fail(e, ENOMEM, "out of memory") : 0;
+	for (uint32_t i = 0; i < s->envc; i++)
+		if (!names(given, n_given, s->envp[i]))
+			all[n++] = s->envp[i];
+	for (uint32_t i = 0; i < n_given; i++)
+		all[n++] = given[i];
+	free(s->envp);
+	s->envp = all;
+	s->envc = n;
+	return 0;
+}
+
 int spec_keep(struct spec *s, struct spec_base *b, struct err *e)
 {
 	char **envp;

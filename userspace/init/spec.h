@@ -40,6 +40,9 @@ int spec_read(char *p, size_t n, const struct osh_msg_init_spec *m, struct spec 
 /* Puts *s on top of the base. */
 int spec_inherit(struct spec *s, const struct spec_base *b, struct err *e);
 
+/* What the sandbox was given with a device: in every command's environment, whatever the client says. */
+int spec_given(struct spec *s, char *const *given, struct err *e);
+
 /* *s becomes the base, in place of another; its strings stay as long as that. */
 int spec_keep(struct spec *s, struct spec_base *b, struct err *e);
 void spec_done(struct spec *s);

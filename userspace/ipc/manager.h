@@ -51,6 +51,7 @@
  * Open(s name, h session, u flags)		a session of its osh-init (osh/msg.h); flags: 0 or OSH_OPEN_TERMINAL
  * Label(s name, a{ss} set, as remove)
  * Volumes() -> (aa{sv})				name s, uid u, sandboxes u (that use it)
+ * Gpus() -> (aa{sv}, s warning)		name, kind, uuid, model, pci, driver, state s; sandboxes, nodes as
  * VolumeDelete(s name)				the caller's own; one that a sandbox uses is busy
  * Policies(s name) -> (aa{sv})	revision u, in-force b, time t, uid u, from u (0 = no rollback), hash s
  * PolicyGet(s name, u revision) -> (h source, a{sv})	0 = the one in force; revision u, bundle h, text b (false: no
@@ -92,6 +93,7 @@
 #define MANAGER_GET "Get"
 #define MANAGER_OPEN "Open"
 #define MANAGER_LABEL "Label"
+#define MANAGER_GPUS "Gpus"
 #define MANAGER_VOLUMES "Volumes"
 #define MANAGER_VOLUME_DELETE "VolumeDelete"
 #define MANAGER_POLICIES "Policies"

@@ -23,6 +23,7 @@
 #include "landlock.h"
 #include "left_out.h"
 #include "netns.h"
+#include "nodes.h"
 #include "own.h"
 #include "paths.h"
 #include "programs.h"
@@ -162,6 +163,7 @@ static int view(struct child *c, struct err *e)
 				     .idmap = c->a->m->flags & OSH_LAUNCH_IDMAP,
 				     .nested = c->b.meta->userns, .bundle = &c->b,
 				     .disk = c->a->m->disk, .java = c->a->m->flags & OSH_LAUNCH_JAVA,
+				     .given = c->a->mounts,
 				     .root_fd = trust ? c->a->fds[OSH_LFD_ROOT] : -1,
 				     .anchors_fd = trust ? c->a->fds[OSH_LFD_ANCHORS] : -1 };
 
@@ -222,7 +224,10 @@ static int trees(struct child *c, struct err *e)
 
 static int credentials(struct child *c, struct err *e)
 {
-	return off(c, OSH_OFF_CAPS) ? 0 : cred_drop(c->a->m->run_uid, c->a->m->run_gid, e);
+	gid_t groups[OSH_GROUPS_CALLER];
+	size_t n = nodes_groups(c->a->mounts, c->a->m, groups, ARRAY_SIZE(groups));
+
+	return off(c, OSH_OFF_CAPS) ? 0 : cred_drop(c->a->m->run_uid, c->a->m->run_gid, groups, n, e);
 }
 
 static int landlock(struct child *c, struct err *e)
@@ -277,13 +282,16 @@ static int report(struct child *c, struct err *e)
 static int go(struct child *c, struct err *e)
 {
 	char files[24];
-	char *const argv[] = { (char *)"osh-init", c->a->m->files ? files : NULL, NULL }, *const env[] = { NULL };
+	char *const argv[] = { (char *)"osh-init", c->a->m->files ? files : NULL, NULL };
+	char **env = nodes_env(c->a->mounts);	/* what its commands are to have; it needs none itself */
 	struct chan_in in;
 	int r = chan_recv(CHANNEL, &in);
 
 	if (r <= 0 || !chan_is(&in, OSH_MSG_GO, sizeof(struct osh_msg_id), 0))
 		_exit(1);		/* osh-launch or oshd has gone: nobody to tell */
 	snprintf(files, sizeof(files), "%" PRIu64, c->a->m->files);
+	if (!env)
+		return fail(e, ENOMEM, "out of memory");
 	syscall(SYS_execveat, INIT, "", argv, env, AT_EMPTY_PATH);
 	return fail(e, errno, "execute osh-init: %s", strerror(errno));
 }

@@ -105,7 +105,7 @@ static int leave_half(struct err *e)
 	return 0;
 }
 
-int cred_drop(uid_t uid, gid_t gid, struct err *e)
+int cred_drop(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct err *e)
 {
 	static const struct __user_cap_data_struct none[2];
 	static const struct rlimit no_core;
@@ -130,7 +130,7 @@ int cred_drop(uid_t uid, gid_t gid, struct err *e)
 		return fail(e, errno, "task limit: %s", strerror(errno));
 	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
 		return fail(e, errno, "lock securebits: %s", strerror(errno));
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+	if (setgroups(n_groups, groups) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return fail(e, errno, "become uid %u gid %u: %s", uid, gid, strerror(errno));
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return fail(e, errno, "clear ambient capabilities: %s", strerror(errno));

@@ -15,7 +15,7 @@ int cred_as_caller(const struct osh_msg_launch *m, struct err *e);
 int cred_as_root(struct err *e);	/* undoes cred_as_caller() */
 
 /*
- * Groups, gid, uid, securebits, every capability set, the bounding set, no_new_privs, core limit.
+ * Groups (those of granted devices, mostly none), gid, uid, securebits, every capability set, the bounding set, no_new_privs, core limit.
  * Does not come back.
  */
-int cred_drop(uid_t uid, gid_t gid, struct err *e);
+int cred_drop(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct err *e);

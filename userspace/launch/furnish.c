@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mnt.h"
+#include "nodes.h"
 #include "own.h"
 #include "resolve.h"
 #include "trust.h"
@@ -259,6 +260,8 @@ static int dev(struct view *v, const struct view_args *a, struct err *e)
 		r = fail(e, -r, "mount /dev: %s", strerror(-r));
 	if (!r)
 		r = dev_fill(tree, e);
+	if (!r)
+		r = nodes_put(a->given, tree, e);
 	if (!r)
 		r = trust_write(tree, a, e);
 	if (!r)

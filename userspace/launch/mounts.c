@@ -6,11 +6,12 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "nodes.h"
 #include "own.h"
 #include "paths.h"
 #include "resolve.h"
 
-#define WAITING_MAX (64 * OSH_MOUNTS)	/* of all sandboxes that are being started */
+#define WAITING_MAX (64 * OSH_MOUNTS + 4 * OSH_GIVEN)	/* of all sandboxes that are being started */
 #define HOME "/sandbox"
 
 static const char *const engines[] = {
@@ -88,7 +89,11 @@ static int check_path(const struct mount_given *g, struct err *e)
 
 	if (!memchr(g->path, 0, sizeof(g->path)))
 		return fail(e, ENAMETOOLONG, "a volume's path is too long");
-	if (g->flags & ~(OSH_MOUNT_RO | OSH_MOUNT_HOME))
+	if (g->flags == OSH_MOUNT_NODE)
+		return nodes_check(g, e);
+	if (g->flags == OSH_MOUNT_ENV)
+		return strchr(g->path, '=') > g->path ? 0 : fail(e, EINVAL, "a device's variable is no NAME=value");
+	if (g->flags & ~(OSH_MOUNT_RO | OSH_MOUNT_HOME) && g->flags != (OSH_MOUNT_FILE | OSH_MOUNT_RO))
 		return fail(e, EINVAL, "malformed request");
 	if (g->flags & OSH_MOUNT_HOME)
 		return check_home(g, e);
@@ -100,6 +105,8 @@ static int check_path(const struct mount_given *g, struct err *e)
 
 static int check_pair(const struct mount_given *a, const struct mount_given *b, struct err *e)
 {
+	if ((a->flags | b->flags) & (OSH_MOUNT_NODE | OSH_MOUNT_ENV))
+		return 0;		/* oshd sends each once; a variable is no path */
 	if (!strcmp(a->path, b->path))
 		return fail(e, EEXIST, "two volumes at '%.150s'", a->path);
 	if ((a->flags & OSH_MOUNT_HOME) || !paths_within(b->path, a->path))
@@ -109,14 +116,34 @@ static int check_pair(const struct mount_given *a, const struct mount_given *b, 
 
 int mounts_check(const struct mounts *m, struct err *e)
 {
-	int r = m->n > OSH_MOUNTS ? fail(e, E2BIG, "at most %d volumes, the home included", OSH_MOUNTS) : 0;
+	size_t volumes = 0;
+	int r;
 
+	for (size_t i = 0; i < m->n; i++)
+		volumes += !(m->at[i].flags & OSH_MOUNT_GIVEN);
+	r = volumes > OSH_MOUNTS ? fail(e, E2BIG, "at most %d volumes, the home included", OSH_MOUNTS) :
+	    m->n - volumes > OSH_GIVEN ? fail(e, E2BIG, "its devices need more than %d nodes, files and variables", OSH_GIVEN) : 0;
 	for (size_t i = 0; !r && i < m->n; i++)
 		r = check_path(&m->at[i], e);
 	for (size_t i = 0; !r && i < m->n; i++)
 		for (size_t j = 0; !r && j < m->n; j++)
 			r = i == j ? 0 : check_pair(&m->at[i], &m->at[j], e);
 	return r;
+}
+
+/* What a device needs is often visible already: in a listed tree, at its own name. */
+static bool is_visible(const struct mount_given *g, const struct paths *p)
+{
+	const struct entry *in = paths_tree_of(p, g->path);
+	char from[PATH_MAX];
+
+	return (g->flags & OSH_MOUNT_FILE) && in && !in->write && !resolve_fd(g->fd, from, sizeof(from)) &&
+	       !strcmp(from, g->path);
+}
+
+static bool is_tree(const struct mount_given *g)
+{
+	return !(g->flags & (OSH_MOUNT_NODE | OSH_MOUNT_ENV));
 }
 
 static int check_listed(const char *path, const struct paths *p, struct err *e)
@@ -154,7 +181,8 @@ static int join(const struct mount_given *g, struct paths *p, struct err *e)
 		p->home = en;
 	else
 		p->n++;			/* counted even when half made: paths_done() frees it */
-	if (fstat(g->fd, &en->st) < 0 || !S_ISDIR(en->st.st_mode))
+	en->plain = g->flags & OSH_MOUNT_FILE;
+	if (fstat(g->fd, &en->st) < 0 || !(S_ISDIR(en->st.st_mode) || (en->plain && S_ISREG(en->st.st_mode))))
 		return fail(e, ENOTDIR, "what is to be mounted at '%.150s' is no directory", g->path);
 	r = resolve_fd(g->fd, from, sizeof(from));
 	if (r < 0)
@@ -168,16 +196,23 @@ static int join(const struct mount_given *g, struct paths *p, struct err *e)
 int mounts_join(const struct mounts *m, struct paths *p, struct err *e)
 {
 	struct entry *more = m->n ? realloc(p->entries, (p->n + m->n) * sizeof(*more)) : p->entries;
+	size_t n;
 	int r = 0;
 
 	if (!more)
 		return fail(e, ENOMEM, "out of memory");
 	p->entries = more;
+	n = p->n;
 	for (size_t i = 0; !r && i < m->n; i++)
-		if (!(m->at[i].flags & OSH_MOUNT_HOME))
+		if (!(m->at[i].flags & OSH_MOUNT_HOME) && is_tree(&m->at[i]) && !is_visible(&m->at[i], p))
 			r = check_listed(m->at[i].path, p, e);
-	for (size_t i = 0; !r && i < m->n; i++)
-		r = join(&m->at[i], p, e);
+	for (size_t i = 0; !r && i < m->n; i++) {
+		struct paths listed = *p;
+
+		listed.n = n;		/* not those that have joined: one may be half made */
+		if (is_tree(&m->at[i]) && !is_visible(&m->at[i], &listed))
+			r = join(&m->at[i], p, e);
+	}
 	if (!r)
 		paths_sort(p);		/* one that is half made has no name */
 	return r;

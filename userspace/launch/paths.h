@@ -22,6 +22,7 @@ struct entry {
 	int fd;				/* O_PATH */
 	int tree_fd;			/* the view's detached copy, -1 before */
 	bool write, socket;
+	bool plain;			/* a file or directory of the system, seen as it is: no map of owners */
 	bool given;			/* fd came from the caller, of another mount namespace */
 	char *from;			/* of oshd's mounts: where it lies on the host; else NULL */
 	struct stat st;

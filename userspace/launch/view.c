@@ -56,7 +56,7 @@ static int refuse_idmap(const struct entry *en, int code, struct err *e)
  */
 static int own_fd(struct entry *en, struct err *e)
 {
-	_close_ int fd = open_at(AT_FDCWD, en->from ? en->from : en->path, O_PATH | O_DIRECTORY,
+	_close_ int fd = open_at(AT_FDCWD, en->from ? en->from : en->path, O_PATH | (en->plain ? 0 : O_DIRECTORY),
 				 RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 	struct stat st;
 
@@ -72,11 +72,11 @@ static int own_fd(struct entry *en, struct err *e)
 static int copy_tree(struct entry *en, const struct view_args *a, struct err *e)
 {
 	struct idmap_key k = { en->st.st_uid, a->run_uid, en->st.st_gid, a->run_gid };
-	bool mapped = a->idmap && (en->write || en->from) && (k.owner != k.run_uid || k.group != k.run_gid);
+	bool mapped = a->idmap && !en->plain && (en->write || en->from) && (k.owner != k.run_uid || k.group != k.run_gid);
 	struct statfs fs;
 	int map = -1, r;
 
-	if (en->from && !a->idmap && k.owner != k.run_uid)
+	if (en->from && !en->plain && !a->idmap && k.owner != k.run_uid)
 		return fail(e, EPERM, "what is to be mounted at '%s' belongs to uid %u", en->listed, k.owner);
 	r = en->given || en->from ? own_fd(en, e) : 0;
 	if (r < 0)

@@ -26,6 +26,7 @@ struct view_args {
 	bool nested;			/* user namespaces inside: /proc must be writable */
 	const struct bundle *bundle;	/* process.exec.allow */
 	int root_fd, anchors_fd;	/* as OSH_LFD_*; -1 = nothing of ours is to be trusted */
+	const struct mounts *given;	/* device nodes among them; may be NULL */
 	bool java;			/* with root_fd: Java's store, too */
 	uint64_t disk;			/* bytes of what it may fill; 0 = half of the memory */
 };

@@ -19,7 +19,7 @@
 
 #define SUMMARY_MS 2000			/* for the auditor to drain and to write */
 
-enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_HELP, OPT_LATER };
+enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_GPU, OPT_HELP, OPT_LATER };
 
 static const struct option options[] = {
 	{ "policy", required_argument, NULL, 'p' },
@@ -32,10 +32,10 @@ static const struct option options[] = {
 	{ "upstream-ca", required_argument, NULL, OPT_CA },
 	{ "provider", required_argument, NULL, OPT_PROVIDER },
 	{ "no-providers", no_argument, NULL, OPT_NO_PROVIDERS },
+	{ "gpu", required_argument, NULL, OPT_GPU },
 	{ "help", no_argument, NULL, OPT_HELP },
 	TAKES_OPTIONS,
 	/* known by name so that nobody thinks they work */
-	{ "gpu", required_argument, NULL, OPT_LATER },
 	{ "detach", no_argument, NULL, OPT_LATER },
 	{ "json", no_argument, NULL, OPT_LATER },
 	{ 0 },
@@ -51,6 +51,7 @@ static const char **slot(struct run_opts *o, int c)
 	case OPT_SOCKET: return &o->socket;
 	case OPT_HOSTS: return &o->hosts;
 	case OPT_CA: return &o->ca;
+	case OPT_GPU: return &o->gpu;
 	default: return NULL;
 	}
 }

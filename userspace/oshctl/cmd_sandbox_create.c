@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "gpu.h"
 #include "manager.h"
 #include "manager_call.h"
 #include "own.h"
@@ -22,7 +23,7 @@
 #include "verbs.h"
 #include "warnings.h"
 
-enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_VOLUME, OPT_JSON, OPT_HELP };
+enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_GPU, OPT_VOLUME, OPT_JSON, OPT_HELP };
 
 static const struct option options[] = {
 	{ "policy", required_argument, NULL, 'p' },
@@ -37,6 +38,7 @@ static const struct option options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "upstream-hosts", required_argument, NULL, OPT_HOSTS },
 	{ "upstream-ca", required_argument, NULL, OPT_CA },
+	{ "gpu", required_argument, NULL, OPT_GPU },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	TAKES_OPTIONS,
@@ -70,6 +72,8 @@ static const char **slot(struct run_opts *o, int c)
 		return &o->hosts;
 	case OPT_CA:
 		return &o->ca;
+	case OPT_GPU:
+		return &o->gpu;
 	default:
 		return NULL;
 	}
@@ -151,6 +155,8 @@ static int compile(struct create *c, int *ret_bundle, struct err *e)
 
 	if (r == 0)
 		r = policy_source_seal(&c->f.policy, e);
+	if (r == 0)
+		r = policy_gpu(c->o.gpu, e);
 	if (r == 0)
 		r = policy_compile_start(c->f.policy, &job, e);
 	return r < 0 ? r : run_compile_end(&c->o, &c->f, &job, ret_bundle, e);

@@ -13,7 +13,7 @@
 #define RUN_TIMED_OUT 124		/* as timeout(1) */
 
 struct run_opts {
-	const char *policy, *name, *workdir, *log, *socket, *hosts, *ca;	/* NULL = not given */
+	const char *policy, *name, *workdir, *log, *socket, *hosts, *ca, *gpu;	/* NULL = not given */
 	char **env;			/* NULL terminated -e values */
 	const char **providers;		/* NULL terminated [NAME=]FILE */
 	const char *placeholders;	/* name of the sandbox that theirs go by; NULL = random ones */

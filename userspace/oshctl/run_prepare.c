@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a sandbox needs before oshd can make it: a bundle, compiled in a confined child, and the
  * environment. */
+#include "gpu.h"
 #include "own.h"
 #include "policy_source.h"
 #include "run.h"
@@ -11,6 +12,8 @@ int run_compile_start(const struct run_opts *o, struct run_files *f, struct poli
 {
 	int r = o->policy ? 0 : policy_preset_fd("default", &f->policy, e);
 
+	if (!r)
+		r = policy_gpu(o->gpu, e);
 	return r < 0 ? r : policy_compile_start(f->policy, j, e);
 }
 

@@ -79,6 +79,7 @@ struct daemon {
 	struct sandbox *slots[OSH_SLOTS];
 	unsigned n_sandboxes;
 	uint32_t next_id;
+	uint32_t next_gpu;		/* where the search for a free one begins */
 	uint32_t next_net6[4];		/* of the next sandbox; 0 before the first */
 	struct callers *callers;	/* osh-front; NULL when embedded */
 	struct conn *conns;

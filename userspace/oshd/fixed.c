@@ -121,10 +121,23 @@ static int check_limits(const struct sandbox *s, const struct bundle *b, struct 
 	return !was != !now || (was && memcmp(was, now, sizeof(*was))) ? differs("resources", e) : 0;
 }
 
+static int check_gpus(const struct sandbox *s, const struct bundle *b, struct err *e)
+{
+	const struct bundle *was = &s->bundle;
+
+	if (was->n_gpus != b->n_gpus)
+		return differs("gpu", e);
+	for (uint32_t i = 0; i < b->n_gpus; i++)
+		if (was->gpus[i].count != b->gpus[i].count || was->gpus[i].share != b->gpus[i].share ||
+		    strcmp(bundle_str(was, was->gpus[i].device), bundle_str(b, b->gpus[i].device)))
+			return differs("gpu", e);
+	return 0;
+}
+
 int fixed_check(const struct sandbox *s, const struct bundle *next, struct err *e)
 {
 	static int (*const checks[])(const struct sandbox *, const struct bundle *, struct err *) = {
-		check_meta, check_fs, check_env, check_limits, check_exec, check_unix, check_tls, check_credentials,
+		check_meta, check_fs, check_env, check_limits, check_gpus, check_exec, check_unix, check_tls, check_credentials,
 	};
 	int r = 0;
 

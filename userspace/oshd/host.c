@@ -74,6 +74,37 @@ int host_slot(uint32_t slot, struct err *e)
 	return take_fd(&fd);
 }
 
+/* Beyond the slots, a byte a device number. */
+static struct flock gpu_lock(uint32_t major, uint32_t minor, short type)
+{
+	return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_len = 1,
+			       .l_start = (off_t)1 << 40 | (off_t)major << 20 | minor };
+}
+
+int host_gpu(int slot_fd, uint32_t major, uint32_t minor, enum host_gpu how, struct err *e)
+{
+	static const short types[] = { F_UNLCK, F_RDLCK, F_WRLCK };
+	struct flock l = gpu_lock(major, minor, types[how]);
+
+	if (!fcntl(slot_fd, F_OFD_SETLK, &l))
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EAGAIN :
+	       fail(e, errno, "lock '" DIR_HOST "/slots': %s", strerror(errno));
+}
+
+int host_gpu_held(uint32_t major, uint32_t minor, enum host_gpu *ret, struct err *e)
+{
+	struct flock l = gpu_lock(major, minor, F_WRLCK);
+	_close_ int fd = open_shared(DIR_HOST "/slots", e);
+
+	if (fd < 0)
+		return fd;
+	if (fcntl(fd, F_OFD_GETLK, &l) < 0)
+		return fail(e, errno, "look at '" DIR_HOST "/slots': %s", strerror(errno));
+	*ret = l.l_type == F_UNLCK ? HOST_GPU_FREE : l.l_type == F_RDLCK ? HOST_GPU_SHARE : HOST_GPU_ALONE;
+	return 0;
+}
+
 /* Pins need bpffs. Hosts with systemd have it; elsewhere we mount it and take it away again. */
 int host_pins(struct daemon *d, struct err *e)
 {

@@ -14,6 +14,7 @@
 #include "auditor.h"
 #include "bus.h"
 #include "denied.h"
+#include "gpu.h"
 #include "hits.h"
 #include "host.h"
 #include "init.h"
@@ -238,6 +239,8 @@ static int ask_launch(struct sandbox *s, const struct run_request *r, int cert_f
 	memcpy(m.name, s->name, sizeof(m.name));
 	memcpy(m.workdir, r->workdir, sizeof(m.workdir));
 	x = ask_mounts(s, r, e);
+	if (!x)
+		x = gpu_mounts(s, e);
 	return x ? x : launcher_launch(s->d, &m, fds, e);
 }
 
@@ -262,6 +265,8 @@ static int fill(struct sandbox *s, const struct run_request *req, struct err *e)
 		if (s->bundle.env[i].kind == OSH_ENV_SET)
 			r = kbpf_env_exempt(k, &s->k, bundle_str(&s->bundle, s->bundle.env[i].text), e);
 	if (!r)
+		r = gpu_fill(s, e);
+	if (!r)
 		r = kbpf_flip(k, &s->k, &s->bundle, e);
 	return r;
 }
@@ -276,6 +281,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 
 	if (!x)
 		x = share_check(s, &s->bundle, e);
+	if (!x)
+		x = gpu_take(s, e);
 	if (!x)
 		x = make_root(s, r, &cert, e);
 	if (!x)
@@ -328,6 +335,7 @@ int sandbox_run(struct daemon *d, const struct run_request *r, sd_bus_message *c
 		return x;
 	}
 	x = start(s, r, e);
+	gpu_done(s);
 	if (x < 0) {
 		sandbox_kill(s);
 		return x;

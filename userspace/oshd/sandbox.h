@@ -12,6 +12,7 @@
 #include "warnings.h"
 
 struct state_provider_use;
+struct gpu_grant;
 
 enum sandbox_state {
 	SB_NEW,
@@ -98,6 +99,7 @@ struct sandbox {
 	sd_event_source *exit_source;
 	sd_event_source *wall;
 	struct egress egress;
+	struct gpu_grant *gpus;		/* while it is being started */
 	struct reload *reload;		/* the next policy on its way, or NULL */
 	uint32_t old_generation;	/* whose tables are to be cleared; 0 = none */
 	sd_event_source *old_timer;

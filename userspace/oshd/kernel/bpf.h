@@ -180,6 +180,8 @@ struct kbpf_device {
 int kbpf_devices(struct kbpf *k, const struct kbpf_sandbox *s, const struct kbpf_device *devices, uint32_t n,
 		 struct err *e);
 
+bool kbpf_has_device(const struct kbpf *k, const struct kbpf_sandbox *s, uint32_t major, uint32_t minor);
+
 /* One value that osh sets in the sandbox's environment ("NAME=value") does not taint. */
 int kbpf_env_exempt(struct kbpf *k, const struct kbpf_sandbox *s, const char *text, struct err *e);
 

@@ -116,6 +116,14 @@ int kbpf_devices(struct kbpf *k, const struct kbpf_sandbox *s, const struct kbpf
 	return r;
 }
 
+bool kbpf_has_device(const struct kbpf *k, const struct kbpf_sandbox *s, uint32_t major, uint32_t minor)
+{
+	struct osh_device_key key = { s->id, major, minor };
+	uint32_t rights;
+
+	return !bpf_map_lookup_elem(k->map[KMAP_DEVICES], &key, &rights);
+}
+
 /* The value is the slot; the key is remembered so that clearing finds it. */
 int kbpf_egress_cgroup(struct kbpf *k, const struct kbpf_sandbox *s, uint64_t cgroup, struct err *e)
 {

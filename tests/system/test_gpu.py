@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""GPUs for sandboxes: the nodes that were granted and no others, to one sandbox at a time, until it has ended, whoever dies.
+The devices are made up, of NVIDIA's numbers: an open that is let through says ENXIO, as no driver is there."""
+import json
+import os
+import signal
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import gpus  # noqa: E402
+from lib import Tap, run  # noqa: E402
+from osh import BASE_POLICY, OSHCTL, Daemon, Work, kill, pids_of, until  # noqa: E402
+
+LIMIT = 240
+LOOK = "import os\n" + """
+for n in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "dri/renderD128"):
+    try:
+        os.close(os.open("/dev/" + n, os.O_RDWR))
+        print(n, "OPEN")
+    except OSError as e:
+        print(n, os.strerror(e.errno) if e.errno not in (2, 6, 1, 13) else {2: "ENOENT", 6: "ENXIO", 1: "EPERM", 13: "EACCES"}[e.errno])
+"""
+MKNOD = """
+import os
+for where in ("/tmp/n", "/dev/n", "/dev/shm/n"):
+    try:
+        os.mknod(where, 0o20666, os.makedev(195, 0))
+        print("MADE")
+    except OSError as e:
+        print("refused")
+"""
+
+
+class Machine:
+    def __init__(self, d):
+        self.d, self.w = d, d.work
+
+    def run(self, gpu, code=LOOK, policy=""):
+        w = self.w
+        p = w.write("gpu.yaml", BASE_POLICY + policy)
+        return run([OSHCTL, "run", "--socket", self.d.bus, "-p", p, "-w", w.work, *(["--gpu", gpu] if gpu else []), "--",
+                    "python3", "-c", code], LIMIT)
+
+    def create(self, name, gpu):
+        return run([OSHCTL, "sandbox", "create", "--socket", self.d.bus, "-n", name, "-p", self.w.policy, "-w", self.w.work,
+                    "--gpu", gpu], LIMIT)
+
+    def ctl(self, *args):
+        return run([OSHCTL, *args, "--socket", self.d.bus], LIMIT)
+
+    def list(self):
+        rc, out, err = self.ctl("gpu", "list", "--json")
+        return {g["name"]: g for g in json.loads(out)} if rc == 0 else {"error": err}
+
+    def holders(self):
+        return {n: (g["state"], g["sandboxes"]) for n, g in self.list().items()}
+
+
+def seen(result):
+    return dict(ln.rsplit(" ", 1) for ln in result[1].splitlines() if " " in ln)
+
+
+def only(result, *granted):
+    """Were these let through, with what all users of the driver open, and was nothing else there?"""
+    s = seen(result)
+    through = {*granted, *(("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools") if any("nvidia" in g for g in granted) else ())}
+    return result[0] == 0 and len(s) == 6 and all(s[n] == ("ENXIO" if n in through else "ENOENT") for n in s)
+
+
+def t_list(t, m):
+    got = m.list()
+    t.ok(list(got) == ["nvidia0", "nvidia1", "renderD128"] and all(g["state"] == "free" and not g["sandboxes"] for g in got.values()),
+         "the list has whole devices, all free", got)
+    t.ok(got["nvidia0"]["nodes"] == ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"],
+         "with the nodes that one needs", got)
+    rc, out, err = m.ctl("gpu", "list")
+    t.ok(rc == 0 and "nvidia1" in out and "free" in out, "and for people", out, err)
+
+
+def t_granted(t, m):
+    r = m.run(None)
+    t.ok(r[0] == 0 and set(seen(r).values()) == {"ENOENT"}, "without a grant no node is there", r)
+    r = m.run("nvidia1")
+    t.ok(only(r, "nvidia1"), "by name: that one, and what all users of the driver open", r)
+    r = m.run("renderD128")
+    t.ok(only(r, "dri/renderD128"), "another vendor's: its own node alone", r)
+    r = m.run("all")
+    t.ok(only(r, "nvidia0", "nvidia1", "dri/renderD128"), "all of them", r)
+    r = m.run(None, policy="gpu: {devices: [0]}\n")
+    t.ok(only(r, "nvidia0"), "by the policy, with an index", r)
+    r = m.run("nvidia1", policy="gpu: {devices: [0]}\n")
+    t.ok(only(r, "nvidia1"), "the option comes before the policy", r)
+    r = m.run("nvidia0", MKNOD)
+    t.ok(r[0] == 0 and r[1].split() == ["refused"] * 3, "none is made, also not of a number that was granted", r)
+
+
+def t_refused(t, m):
+    for what, want in (("nvidia7", "no GPU 'nvidia7'"), ("vendor.com/gpu=0", "no GPU 'vendor.com/gpu=0'"), ("4", "3 of 3 GPUs are free"),
+                       ("0", "--gpu"), ("a b", "--gpu"), (",", "--gpu"), ("share", "--gpu"), ("1,nvidia0", "--gpu")):
+        r = m.run(what)
+        t.ok(r[0] == 125 and want in r[2], f"--gpu '{what}' is refused, and says why", r)
+    r = m.run(None, policy="gpu: {devices: [a b]}\n")
+    t.ok(r[0] == 125 and "no name of a device" in r[2], "so is a name in a policy that is none", r)
+
+
+def t_turns(t, m):
+    rounds = [tuple(sorted(n for n, s in seen(m.run("1")).items() if s == "ENXIO" and n in ("nvidia0", "nvidia1", "dri/renderD128")))
+              for _ in range(6)]
+    t.ok(len(set(rounds[:3])) == 3 and rounds[:3] == rounds[3:], "a count gives each in turn", rounds)
+
+
+def t_alone(t, m):
+    t.ok(m.create("one", "nvidia0")[0] == 0, "a sandbox has one")
+    t.ok(m.holders()["nvidia0"] == ("exclusive", ["one"]), "which the list says", m.holders())
+    r = m.run("nvidia0")
+    t.ok(r[0] == 125 and "another sandbox's" in r[2], "nobody else gets it", r)
+    r = m.run("nvidia0,share")
+    t.ok(r[0] == 125 and "another sandbox's" in r[2], "nor shares what was not shared", r)
+    r = m.run("2")
+    t.ok(only(r, "nvidia1", "dri/renderD128"), "a count is of what is free", r)
+    r = m.run("3")
+    t.ok(r[0] == 125 and "2 of 3 GPUs are free" in r[2], "or refused, and nothing is kept of it", r)
+    t.ok(m.holders()["nvidia1"] == ("free", []), "nothing is kept of a refusal", m.holders())
+    r = m.run("nvidia1")
+    t.ok(only(r, "nvidia1"), "beside it another has its own, and not that one", r)
+    rc, out, err = run(
+        [OSHCTL, "sandbox", "exec", "--socket", m.d.bus, "-T", "one", "--", "python3", "-c", LOOK], LIMIT)
+    t.ok(only((rc, out, err), "nvidia0"), "and what comes later into it has the same", out, err)
+    t.ok(m.ctl("sandbox", "stop", "one")[0] == 0 and m.holders()["nvidia0"] == ("free", []), "stopped: free again", m.holders())
+    r = m.run("nvidia0")
+    t.ok(only(r, "nvidia0"), "for the next", r)
+    t.ok(m.ctl("sandbox", "start", "one")[0] == 0 and m.holders()["nvidia0"][0] == "exclusive", "started: it has it again", m.holders())
+    t.ok(m.ctl("sandbox", "delete", "-f", "one")[0] == 0 and m.holders()["nvidia0"] == ("free", []), "deleted: free", m.holders())
+
+
+def t_shared(t, m):
+    t.ok(m.create("a", "nvidia0,share")[0] == 0 and m.create("b", "nvidia0,share")[0] == 0, "two share one")
+    t.ok(m.holders()["nvidia0"][0] == "shared" and sorted(m.holders()["nvidia0"][1]) == ["a", "b"], "the list has both", m.holders())
+    t.ok(m.run("nvidia0")[0] == 125, "nobody has it alone meanwhile")
+    m.ctl("sandbox", "delete", "-f", "a")
+    t.ok(m.run("nvidia0")[0] == 125 and m.holders()["nvidia0"] == ("shared", ["b"]), "nor while the other is left", m.holders())
+    m.ctl("sandbox", "delete", "-f", "b")
+    t.ok(only(m.run("nvidia0"), "nvidia0"), "then somebody has")
+
+
+def t_killed(t, m):
+    m.create("dies", "nvidia0")
+    inits = pids_of("osh-init")
+    kill(inits)
+    t.ok(inits and until(lambda: m.holders()["nvidia0"] == ("free", []), 30), "osh-init killed: free", m.holders())
+    m.ctl("sandbox", "delete", "-f", "dies")
+    m.create("stays", "nvidia0")
+    m.d.p.send_signal(signal.SIGKILL)
+    m.d.p.wait()
+    m.d.start()
+    t.ok(until(lambda: m.holders().get("nvidia0") == ("exclusive", ["stays"]), 30), "oshd killed: the next one knows who has it", m.holders())
+    r = m.run("nvidia0")
+    t.ok(r[0] == 125 and "another sandbox's" in r[2], "and gives it to nobody else", r)
+    m.ctl("sandbox", "delete", "-f", "stays")
+    t.ok(until(lambda: m.holders()["nvidia0"] == ("free", []), 30), "until its end", m.holders())
+
+
+def t_two_daemons(t, m):
+    with Work() as w, Daemon(w) as other:
+        n = Machine(other)
+        m.create("here", "nvidia0")
+        r = n.run("nvidia0")
+        t.ok(r[0] == 125 and "another sandbox's" in r[2], "another oshd of the machine does not give it away", r)
+        t.ok(n.holders()["nvidia0"] == ("exclusive", ["(another oshd's)"]), "and says so", n.holders())
+        m.ctl("sandbox", "delete", "-f", "here")
+        t.ok(only(n.run("nvidia0"), "nvidia0"), "then it does")
+
+
+def main():
+    if os.geteuid():
+        print("1..0 # SKIP needs root")
+        return 0
+    gpus.machine({**gpus.NODES, "dri/renderD128": (226, 500)})
+    t = Tap()
+    with Work() as w, Daemon(w) as d:
+        m = Machine(d)
+        for step in (t_list, t_granted, t_refused, t_turns, t_alone, t_shared, t_killed, t_two_daemons):
+            step(t, m)
+    return t.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
