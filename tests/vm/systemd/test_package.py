@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The package on a machine with systemd: installed, started, used by an unprivileged user, activated, watched, upgraded
-under living sandboxes, restored after a reboot, purged; stored credentials and doctor behind the units' filters. Runs as root with systemd as process 1: in the virtual machine, and in
-namespaces by tests/system/test_service.py. Exit status 75 asks for a reboot; OSH_BOOT counts them from 1."""
+under living sandboxes, restored after a reboot, purged; stored credentials and doctor behind the units' filters. Runs as
+root with systemd as process 1: in the virtual machine, and in namespaces by tests/system/test_service.py. Exit status 75
+asks for a reboot; OSH_BOOT counts them from 1."""
 import glob
 import grp
 import json
