@@ -169,7 +169,8 @@ def killed(t, w, d, ctl):
         load.join()
         total += load.acknowledged
         d.start()
-        until(lambda: all(b["state"] == "running" for b in ctl.list().values()), 10)
+        # One that a forced deletion had stopped already stays stopped.
+        until(lambda: all(b["state"] == ("running" if b["wanted"] else "stopped") for b in ctl.list().values()), 10)
         there = what_is(ctl)
         possible = [load.boxes] + ([load.apply(load.boxes, load.under_way)] if load.under_way else [])
         if there not in possible:
