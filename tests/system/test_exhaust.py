@@ -79,9 +79,8 @@ def take():
     must(libc.sigqueue(os.getpid(), 40, ctypes.c_void_p(0)))
 """,
     "message queues": """
-rt = ctypes.CDLL("librt.so.1", use_errno=True)
 def take():
-    must(rt.mq_open(b"/q%d.%d" % (os.getpid(), len(held)), os.O_RDWR | os.O_CREAT, 0o600, None))
+    must(libc.mq_open(b"/q%d.%d" % (os.getpid(), len(held)), os.O_RDWR | os.O_CREAT, 0o600, None))
 """,
     "descriptors in flight": """
 def take():
