@@ -87,6 +87,12 @@ static bool has_word(const char *list, const char *word, const char *separators)
 	return false;
 }
 
+/* Each costs all sandboxes, so it is switched on when somebody asks. */
+static bool when_asked(enum limit_kind k)
+{
+	return k == LIMIT_CPU || k == LIMIT_IO;
+}
+
 /* A controller reaches a directory only if each one above passes it on. */
 static bool enable_v2(const struct cgroup_base *c, enum limit_kind kind)
 {
@@ -161,7 +167,7 @@ void limits_open(struct limits *l, const struct cgroup_base *c)
 {
 	*l = (struct limits){ .cgroups = c };
 	for (enum limit_kind k = 0; k < LIMITS; k++) {
-		l->v2[k] = k < LIMIT_ASKED && enable_v2(c, k);
+		l->v2[k] = !when_asked(k) && enable_v2(c, k);
 		l->v1_fd[k] = l->v2[k] ? -1 : open_v1(kinds[k].v1);
 	}
 	l->memory = OSH_SANDBOX_MEMORY(all_memory(l));
@@ -224,7 +230,7 @@ static int set_one(struct limits *l, enum limit_kind k, uint64_t v, bool asked, 
 	char text[64];
 	int r = -ENOENT;
 
-	if (k >= LIMIT_ASKED && v && !limits_has(l, k))
+	if (when_asked(k) && v && !limits_has(l, k))
 		l->v2[k] = enable_v2(l->cgroups, k);
 	if (!v || (!asked && !limits_has(l, k)))
 		return 0;

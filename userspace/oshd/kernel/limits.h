@@ -13,10 +13,7 @@
 #include "err.h"
 
 enum limit_kind {
-	LIMIT_PIDS, LIMIT_MEMORY,
-	LIMIT_ASKED,			/* from here on: switched on when somebody asks, since each costs all sandboxes */
-	LIMIT_CPU = LIMIT_ASKED, LIMIT_IO,
-	LIMITS
+	LIMIT_PIDS, LIMIT_MEMORY, LIMIT_CPU, LIMIT_IO, LIMITS
 };
 
 struct limits {
