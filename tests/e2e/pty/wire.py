@@ -87,7 +87,8 @@ class Init:
         def third():
             os.dup2(fd, 3)
             os.set_inheritable(3, True)
-        self.proc = subprocess.Popen(cmd + [os.path.join(BUILD, "osh-init")], preexec_fn=third,
+        # What it finds in its environment is for every command.
+        self.proc = subprocess.Popen(cmd + ["env", "-i", os.path.join(BUILD, "osh-init")], preexec_fn=third,
                                      pass_fds=(3,), stdin=subprocess.DEVNULL, close_fds=True)
         other.close()
 
