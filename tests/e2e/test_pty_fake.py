@@ -62,7 +62,7 @@ def t_no_daemon():
 
 
 def t_used_wrongly():
-    for bad in ([], ["--gpu", "1", "--", "true"], ["--provider"], ["--nonsense"],
+    for bad in ([], ["--gpu"], ["--provider"], ["--nonsense"],
                 ["-e", "=x", "--", "true"], ["-e", "", "--", "true"], ["--"]):
         r = subprocess.run([OSHCTL, "run", *bad], capture_output=True)
         assert r.returncode == 2, (bad, r)
