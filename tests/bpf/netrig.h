@@ -300,6 +300,20 @@ static inline void rig_stop(struct rig *g)
 	free(g->events);
 }
 
+/* Started, with `p` in force; `listen`: somebody accepts there. Says on stderr what fails. */
+static inline int rig_up(struct rig *g, struct rig_policy *p, int listen)
+{
+	rig_policy(p);
+	if (rig_start(g) < 0)
+		return -1;
+	if (!kbpf_fill(g->k, &g->s, &p->b, &g->e) && !kbpf_flip(g->k, &g->s, &p->b, &g->e) &&
+	    (!listen || !rig_listen(g)))
+		return 0;
+	fprintf(stderr, "# %s\n", g->e.text);
+	rig_stop(g);
+	return -1;
+}
+
 static inline int rig_enter(int cgroup_fd)
 {
 	int fd = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);

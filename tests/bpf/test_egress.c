@@ -191,14 +191,7 @@ static void unknown_egress_is_denied(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	rig_policy(&policy);
-	if (rig_start(&rig) < 0)
-		return -1;
-	if (!kbpf_fill(rig.k, &rig.s, &policy.b, &rig.e) && !kbpf_flip(rig.k, &rig.s, &policy.b, &rig.e))
-		return 0;
-	fprintf(stderr, "# %s\n", rig.e.text);
-	rig_stop(&rig);
-	return -1;
+	return rig_up(&rig, &policy, 0);
 }
 
 static int tear_down(void **state)

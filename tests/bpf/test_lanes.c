@@ -219,16 +219,7 @@ static void slots_are_read_only(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	rig_policy(&policy);
-	if (rig_start(&rig) < 0)
-		return -1;
-	if (kbpf_fill(rig.k, &rig.s, &policy.b, &rig.e) < 0 ||
-	    kbpf_flip(rig.k, &rig.s, &policy.b, &rig.e) < 0 || rig_listen(&rig)) {
-		fprintf(stderr, "# %s\n", rig.e.text);
-		rig_stop(&rig);
-		return -1;
-	}
-	return 0;
+	return rig_up(&rig, &policy, 1);
 }
 
 static int tear_down(void **state)

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "manager.h"
 #include "own.h"
 
@@ -37,29 +38,6 @@ static int dial(const char *path, int *ret_fd)
 		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
-}
-
-/* `oshd` beside oshctl (a build tree), or where an installation puts it. */
-static int oshd_path(char path[PATH_MAX], struct err *e)
-{
-	static const char *const places[] = { "oshd", "../libexec/osh/oshd" };
-	char self[PATH_MAX - 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	if (n <= 0)
-		return fail(e, errno, "/proc/self/exe: %s", strerror(errno));
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	if (!slash)
-		return fail(e, ENOENT, "/proc/self/exe is no path");
-	slash[1] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(path, PATH_MAX, "%s%s", self, places[i]);
-		if (access(path, X_OK) == 0)
-			return 0;
-	}
-	return fail(e, ENOENT, "oshd is not installed beside oshctl (%soshd)", self);
 }
 
 /* Nothing of the caller's environment reaches a root daemon. */
@@ -95,7 +73,7 @@ int bus_start_oshd(const char *const *args, int fd, pid_t *ret_pid, struct err *
 {
 	char path[PATH_MAX];
 	pid_t self = getpid(), pid;
-	int r = oshd_path(path, e);
+	int r = beside(path, "oshd", e);
 
 	if (r < 0)
 		return r;

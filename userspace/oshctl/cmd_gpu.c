@@ -127,20 +127,6 @@ static int print_all(sd_bus_message *m, bool json)
 	return r < 0 ? r : json_line(&j);
 }
 
-static int list(sd_bus *bus, bool json, struct err *e)
-{
-	sd_bus_message *m = NULL, *answer = NULL;
-	int r = manager_new(bus, MANAGER_GPUS, &m, e);
-
-	if (!r)
-		r = manager_call(bus, m, &answer, e);
-	if (!r && print_all(answer, json) < 0)
-		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
-	sd_bus_message_unref(m);
-	sd_bus_message_unref(answer);
-	return r;
-}
-
 int cmd_gpu_list(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
@@ -163,7 +149,7 @@ int cmd_gpu_list(int argc, char **argv)
 		return help_usage("gpu list");
 	r = manager_open(&bus, socket, &e);
 	if (!r)
-		r = list(bus, json, &e);
+		r = manager_show(bus, MANAGER_GPUS, print_all, json, &e);
 	sd_bus_close_unref(bus);
 	if (r < 0)
 		say_error("%s", e.text);

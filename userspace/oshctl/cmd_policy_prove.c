@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "json.h"
 #include "own.h"
 #include "policy_source.h"
@@ -34,29 +35,6 @@ static void arg(struct prove *pr, const char *text)
 {
 	if (pr->n + 1 < ARGS)
 		pr->args[pr->n++] = text;
-}
-
-/* Beside oshctl (a build tree), or where an installation puts it. */
-static int program_path(char path[PATH_MAX], struct err *e)
-{
-	static const char *const places[] = { "osh-prove", "../libexec/osh/osh-prove" };
-	char self[PATH_MAX - 32];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	if (n <= 0)
-		return fail(e, errno, "/proc/self/exe: %s", strerror(errno));
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	if (!slash)
-		return fail(e, ENOENT, "/proc/self/exe is no path");
-	slash[1] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(path, PATH_MAX, "%s%s", self, places[i]);
-		if (access(path, X_OK) == 0)
-			return 0;
-	}
-	return fail(e, ENOENT, "osh-prove is not installed beside oshctl (%sosh-prove)", self);
 }
 
 /* Its descriptors have fixed numbers; what was not asked for stays closed. */
@@ -111,7 +89,7 @@ static int run(struct prove *pr)
 	pid_t self = getpid(), pid;
 	int status;
 
-	if (program_path(path, &e) < 0) {
+	if (beside(path, "osh-prove", &e) < 0) {
 		say_error("%s", e.text);
 		return EXIT_REFUSED;
 	}

@@ -99,7 +99,6 @@ static int print_all(sd_bus_message *m, bool json)
 
 int cmd_provider_list(int argc, char **argv)
 {
-	sd_bus_message *m = NULL, *answer = NULL;
 	struct err e = { 0 };
 	sd_bus *bus = NULL;
 	struct opts o;
@@ -109,13 +108,7 @@ int cmd_provider_list(int argc, char **argv)
 		return help_usage("provider list");
 	r = manager_open(&bus, o.socket, &e);
 	if (!r)
-		r = manager_new(bus, MANAGER_PROVIDERS, &m, &e);
-	if (!r)
-		r = manager_call(bus, m, &answer, &e);
-	if (!r && print_all(answer, o.json) < 0)
-		r = fail(&e, EBADMSG, "oshd sent an answer that makes no sense");
-	sd_bus_message_unref(m);
-	sd_bus_message_unref(answer);
+		r = manager_show(bus, MANAGER_PROVIDERS, print_all, o.json, &e);
 	sd_bus_close_unref(bus);
 	return r < 0 ? say(&e) : fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
 }

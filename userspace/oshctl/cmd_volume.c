@@ -59,20 +59,6 @@ static int print_all(sd_bus_message *m, bool json)
 	return r < 0 ? r : json_line(&j);
 }
 
-static int list(sd_bus *bus, bool json, struct err *e)
-{
-	sd_bus_message *m = NULL, *answer = NULL;
-	int r = manager_new(bus, MANAGER_VOLUMES, &m, e);
-
-	if (!r)
-		r = manager_call(bus, m, &answer, e);
-	if (!r && print_all(answer, json) < 0)
-		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
-	sd_bus_message_unref(m);
-	sd_bus_message_unref(answer);
-	return r;
-}
-
 static int delete(sd_bus *bus, const char *name, struct err *e)
 {
 	sd_bus_message *m = NULL;
@@ -126,7 +112,7 @@ int cmd_volume_list(int argc, char **argv)
 		return help_usage("volume list");
 	r = manager_open(&bus, o.socket, &e);
 	if (!r)
-		r = list(bus, o.json, &e);
+		r = manager_show(bus, MANAGER_VOLUMES, print_all, o.json, &e);
 	sd_bus_close_unref(bus);
 	return r < 0 ? say(&e) : fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
 }

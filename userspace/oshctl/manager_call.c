@@ -61,6 +61,21 @@ int manager_call(sd_bus *bus, sd_bus_message *m, sd_bus_message **ret_answer, st
 	return r < 0 ? r : 0;
 }
 
+int manager_show(sd_bus *bus, const char *method, int (*print)(sd_bus_message *answer, bool json), bool json,
+		 struct err *e)
+{
+	sd_bus_message *m = NULL, *answer = NULL;
+	int r = manager_new(bus, method, &m, e);
+
+	if (!r)
+		r = manager_call(bus, m, &answer, e);
+	if (!r && print(answer, json) < 0)
+		r = fail(e, EBADMSG, "oshd sent an answer that makes no sense");
+	sd_bus_message_unref(m);
+	sd_bus_message_unref(answer);
+	return r;
+}
+
 int manager_add_fd(sd_bus_message *m, const char *key, int fd)
 {
 	return fd < 0 ? 0 : sd_bus_message_append(m, "{sv}", key, "h", fd);

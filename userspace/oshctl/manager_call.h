@@ -16,6 +16,10 @@ int manager_new(sd_bus *bus, const char *method, sd_bus_message **ret, struct er
 /* Sends it and waits for as long as it takes. ret_answer may be NULL. */
 int manager_call(sd_bus *bus, sd_bus_message *m, sd_bus_message **ret_answer, struct err *e);
 
+/* A call without arguments; print() shows its answer, and is below 0 where that makes no sense. */
+int manager_show(sd_bus *bus, const char *method, int (*print)(sd_bus_message *answer, bool json), bool json,
+		 struct err *e);
+
 /* `filled`: what appending gave, so that one check is enough. */
 int manager_filled(int filled, struct err *e);
 
