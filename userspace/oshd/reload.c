@@ -214,9 +214,10 @@ static void do_flip(struct sandbox *s)
 	s->old_generation = r->k.generation;
 	if (sd_event_add_time_relative(s->d->event, &s->old_timer, CLOCK_MONOTONIC, OLD_US, 0, on_old, s) < 0)
 		s->old_timer = NULL;	/* the next reload clears it, or the end */
+	/* Whatever follows is after the flip: the stage changes before anything can fail, or it would flip back. */
 	if (s->egress.state != EGRESS_UP)
 		finish(s);
-	else if (control_say(s, OSH_MSG_EGRESS_FLIP, s->k.generation, r->serial, -1) < 0 || await(s, RL_SWEEP) < 0)
+	else if (await(s, RL_SWEEP) < 0 || control_say(s, OSH_MSG_EGRESS_FLIP, s->k.generation, r->serial, -1) < 0)
 		kill_egress(s);
 }
 
