@@ -47,9 +47,14 @@ static uint32_t in_force(const struct generations *ps)
 struct generation *generation_now(struct generations *ps)
 {
 	struct generation *was = ps->now;
+	uint32_t now = in_force(ps);
 
-	if (!ps->next || in_force(ps) != ps->next->table.generation)
+	if (!now || now == was->table.generation)
 		return was;
+	if (!ps->next || now != ps->next->table.generation) {
+		ps->stale(ps);
+		return was;
+	}
 	ps->now = ps->next;
 	ps->next = NULL;
 	generation_put(was);		/* what was judged by it has references of its own */

@@ -2,8 +2,8 @@
 /*
  * Generations of the policy, as this process holds them: the one it judges by and, while a reload is
  * under way, the next one. The kernel's table of sandboxes says which is in force; it is asked at every
- * judgement while there is a next one, so that the kernel's flip is the flip here. What was judged holds
- * its generation; reload.c judges it again, so nothing holds an old one for long.
+ * judgement, so that the kernel's flip is the flip here, and a process that the flip has passed by judges
+ * nothing. What was judged holds its generation; reload.c judges it again, so nothing holds an old one for long.
  */
 #pragma once
 
@@ -30,6 +30,8 @@ struct generations {
 	uint32_t slot;
 	/* `next` became `now`, in the middle of somebody's judgement; NULL = nobody wants to know. */
 	void (*flipped)(struct generations *ps);
+	/* Another one is in force than any that is held here. To be the last act of this process. */
+	void (*stale)(struct generations *ps);
 };
 
 /* Reads a bundle of `generation` for the sandbox that `like` is about. One reference is the caller's. */

@@ -125,6 +125,17 @@ static void report(struct flows *fs, uint32_t id, const struct err *e)
 		(void)records_put(&fs->records, &ev);
 }
 
+/* oshd has lost sight of this process, as when it died between asking for it and hearing of it: the next one knows. */
+static void on_stale(struct generations *ps)
+{
+	struct flows *fs = container_of(ps, struct flows, policies);
+	struct err e;
+
+	fail(&e, ESTALE, "another policy is in force than this egress was given; it ends");
+	report(fs, ps->now->table.id, &e);
+	_exit(1);
+}
+
 static void on_sandbox_end(struct watch *w, uint32_t events)
 {
 	(void)w;
@@ -156,6 +167,7 @@ int main(int argc, char **argv)
 	}
 	fs.loop = &l;
 	fs.policies.sandboxes_fd = FD(SANDBOXES);
+	fs.policies.stale = on_stale;
 	l.before = before;
 	l.arg = &fs;
 	if (read_inputs(&fs, &who, &e) < 0 || flows_start(&fs, FD(LISTENER), &e) < 0) {
