@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One question to osh-gpu. What it says is checked as if anybody had said it. */
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gpu.h"
@@ -11,7 +15,8 @@
 #include "sandbox.h"
 #include "spawn.h"
 
-#define WAIT_MS 20000			/* it takes a few; a driver that hangs may hold it up */
+#define WAIT_MS 8000			/* it takes a few; a driver that hangs may hold it up */
+#define KILL_MS 500
 #define MEM_MAJOR 1			/* memory, ports, the kernel's log: no device of anybody's */
 #define TTY_LAST 5
 
@@ -89,6 +94,44 @@ static int take(int fd, struct gpu_answer *a, struct err *e)
 	return r < 0 ? fail(e, -r, "osh-gpu's answer makes no sense") : 0;
 }
 
+/*
+ * One that a driver holds up ends when the driver lets it go, and no sooner, whoever kills it. Meanwhile nobody is sent
+ * after it: anybody may ask, and oshd would do nothing but wait.
+ */
+static struct {
+	pid_t pid;
+	int pidfd;
+} stuck = { .pidfd = -1 };
+
+static bool ended(pid_t pid, int *pidfd, int ms)
+{
+	struct pollfd p = { .fd = *pidfd, .events = POLLIN };
+
+	if (poll(&p, 1, ms) <= 0)
+		return false;
+	waitpid(pid, NULL, 0);
+	own_close(pidfd);
+	return true;
+}
+
+static int hangs(struct err *e)
+{
+	return fail(e, ETIMEDOUT, "osh-gpu gets no answer: a GPU's driver, or the file system of /run/cdi, hangs; ask again when it is "
+		    "well, or leave GPUs out");
+}
+
+static int await(pid_t pid, int pidfd, struct err *e)
+{
+	if (ended(pid, &pidfd, WAIT_MS))
+		return 0;
+	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	if (!ended(pid, &pidfd, KILL_MS)) {
+		stuck.pid = pid;
+		stuck.pidfd = pidfd;
+	}
+	return hangs(e);
+}
+
 int gpu_ask(struct daemon *d, const struct osh_gpu_ask *ask, struct gpu_answer *ret, struct err *e)
 {
 	char *argv[] = { (char *)"osh-gpu", NULL };
@@ -97,13 +140,16 @@ int gpu_ask(struct daemon *d, const struct osh_gpu_ask *ask, struct gpu_answer *
 	pid_t pid = 0;
 
 	*ret = (struct gpu_answer){ 0 };
+	if (stuck.pidfd >= 0 && !ended(stuck.pid, &stuck.pidfd, 0))
+		return hangs(e);
 	if (in < 0 || out < 0 || pwrite(in, ask, sizeof(*ask), 0) != sizeof(*ask))
 		return fail(e, errno, "memfd: %s", strerror(errno));
 	r = spawn_role(d->libexec_fd, argv[0], argv, (int[]){ in, out }, 2, &pid, &pidfd, e);
 	if (r < 0)
 		return r;
-	spawn_reap(pid, &pidfd, WAIT_MS);
-	r = take(out, ret, e);
+	r = await(pid, pidfd, e);
+	if (!r)
+		r = take(out, ret, e);
 	if (r < 0)
 		gpu_answer_done(ret);
 	return r;
