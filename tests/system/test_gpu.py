@@ -33,6 +33,16 @@ for where in ("/tmp/n", "/dev/n", "/dev/shm/n"):
 """
 
 
+TOUCH = """
+import os
+try:
+    os.utime("/dev/nvidia0")
+    print("TOUCHED")
+except OSError as e:
+    print("EROFS" if e.errno == 30 else e)
+"""
+
+
 class Machine:
     def __init__(self, d):
         self.d, self.w = d, d.work
@@ -94,6 +104,14 @@ def t_granted(t, m):
     t.ok(only(r, "nvidia1"), "the option comes before the policy", r)
     r = m.run("nvidia0", MKNOD)
     t.ok(r[0] == 0 and r[1].split() == ["refused"] * 3, "none is made, also not of a number that was granted", r)
+
+
+def t_untouched(t, m):
+    was = os.stat("/dev/nvidia0")
+    r = m.run("nvidia0", TOUCH)
+    now = os.stat("/dev/nvidia0")
+    t.ok(r[0] == 0 and r[1] == "EROFS\n" and (was.st_mtime_ns, was.st_mode) == (now.st_mtime_ns, now.st_mode),
+         "what may be written to is the device: its node stays as it is", r)
 
 
 def t_refused(t, m):
@@ -181,7 +199,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_list, t_granted, t_refused, t_turns, t_alone, t_shared, t_killed, t_two_daemons):
+        for step in (t_list, t_granted, t_untouched, t_refused, t_turns, t_alone, t_shared, t_killed, t_two_daemons):
             step(t, m)
     return t.done()
 

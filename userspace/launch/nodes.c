@@ -95,7 +95,8 @@ static int put(const struct mount_given *g, int dev, struct err *e)
 	target = open_at(dir, name, O_PATH | O_NOFOLLOW, STEP);
 	if (target < 0)
 		return fail(e, -target, "make '%.100s' inside: %s", g->path, strerror(-target));
-	return mnt_bind(fd, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+	/* It is the host's: opened for writing all the same, while its mode, owner and times stay. */
+	return mnt_bind(fd, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, e);
 }
 
 int nodes_put(const struct mounts *m, int dev, struct err *e)
