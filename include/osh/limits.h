@@ -22,6 +22,7 @@
 #define OSH_CALL_FDS 16			/* descriptors that come with it */
 #define OSH_SANDBOX_NPROC 8192		/* tasks of a sandbox that has a uid of its own */
 #define OSH_SANDBOX_PIDS 8192		/* tasks of any sandbox, where its policy says nothing; a quarter of the kernel's at most */
+#define OSH_PTYS 128			/* of one sandbox; those of all sandboxes and containers of a host are 3072 */
 #define OSH_SANDBOX_MEMORY(all) ((all) / 4 * 3)	/* likewise, of this much memory */
 #define OSH_TASKS (1 << 18)		/* tasks of all sandboxes at once, at least; more = no identity */
 #define OSH_NAME_MAX 256		/* DNS text name, NUL padded (RFC 1035: at most 253) */

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A sandbox takes all that it gets of what the kernel counts: descriptors, inotify, pipes, signals, message queues, names,
-descriptors in flight, keys. Each time another sandbox gets what it asks for, and oshd starts a new one."""
+descriptors in flight, keys, terminals, events of asynchronous files, huge pages. Each time another sandbox gets what it asks for, and oshd starts a new one."""
+import contextlib
 import json
 import os
 import resource
@@ -95,6 +96,17 @@ def take():
     held.append(e)
     e.register(os.eventfd(0), 1)
 """,
+    "terminals": "def take(): held.append(os.open('/dev/ptmx', os.O_RDWR | os.O_NOCTTY))",
+    "asynchronous files": """
+def take():
+    must(libc.syscall(206, 1024, ctypes.byref(ctypes.c_ulong(0))))
+""",
+    "huge pages": """
+libc.mmap.restype = ctypes.c_ssize_t
+def take():
+    must(libc.mmap(None, 1 << 21, 3, 0x40022, -1, 0))
+    ctypes.memset(held[-1], 1, 1)
+""",
     "keys": """
 def take():
     must(libc.syscall(248, b"user", b"x%d" % len(held), b"y", 1, -3))
@@ -108,7 +120,8 @@ def take():
         raise OSError(1, "") from None
 """,
 }
-REFUSED = ("keys", "message queues")     # nobody gets any: seccomp, Landlock
+REFUSED = ("keys", "message queues", "asynchronous files", "huge pages")     # nobody gets any: seccomp, Landlock
+POOL = "/proc/sys/vm/nr_overcommit_hugepages"
 
 
 class Box:
@@ -150,6 +163,30 @@ def each(t, d, bomb, other):
         p.communicate("\n", timeout=LIMIT)
 
 
+@contextlib.contextmanager
+def pool():
+    """Huge pages that the machine has for whoever asks, while this lasts. Says whether it has."""
+    try:
+        with open(POOL) as f:
+            was = f.read()
+        with open(POOL, "w") as f:
+            f.write("16")
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with open(POOL, "w") as f:
+            f.write(was)
+
+
+def outside(what):
+    """What a process beside any sandbox gets of it."""
+    rc, out, err = run(["/usr/bin/python3", "-c", HEAD + TAKES[what] + TAIL, "one"], LIMIT, cwd="/")
+    return int(out.split()[0]) if rc == 0 else err
+
+
 def shares(t, d):
     """The sandbox of a user who is not root has his uid, and what the kernel counts by that it shares with him."""
     who = {"user": USER, "group": USER, "extra_groups": []}
@@ -175,7 +212,9 @@ def main():
         with Daemon(w) as d:
             bomb, other = Box(d, "bomb", BOMBED), Box(d, "other", POLICY)
             t.ok(bomb.made[0] == 0 and other.made[0] == 0, "two sandboxes", bomb.made, other.made)
-            each(t, d, bomb, other)
+            with pool() as has:
+                t.ok(not has or outside("huge pages") == 1, "a process outside gets a huge page", outside("huge pages"))
+                each(t, d, bomb, other)
             rc, out, err = run([OSHCTL, "sandbox", "get", "bomb", "--json", "--socket", d.bus], LIMIT)
             t.ok(rc == 0 and json.loads(out)["state"] == "running", "it lives on itself", rc, err)
             shares(t, d)

@@ -487,39 +487,49 @@ static int try_host6(char **a)
 	return host(a, AF_INET6);
 }
 
-/* Every way to a set-uid file; the first that works counts. */
-static int try_suid(char **a)
+/* Every way to a file with this bit; the first that works counts. */
+static int make_with(const char *dir, mode_t bit)
 {
 	struct {
 		unsigned long long flags, mode, resolve;
-	} how = { O_CREAT | O_WRONLY, 04755, 0 };
+	} how = { O_CREAT | O_WRONLY, bit | 0755, 0 };
 	char path[4096];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/suid-%d", a[0], getpid());
+	snprintf(path, sizeof(path), "%s/with-%d", dir, getpid());
 	for (int way = 0; way < 9; way++) {
 		int fd = way < 4 ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755) : -1;
 
 		switch (way) {
-		case 0: (void)!chmod(path, 04755); break;
-		case 1: (void)!fchmod(fd, 04755); break;
-		case 2: syscall(SYS_fchmodat, AT_FDCWD, path, 04755); break;
-		case 3: syscall(452 /* fchmodat2 */, AT_FDCWD, path, 04755, 0); break;
-		case 4: fd = (int)syscall(SYS_creat, path, 04755); break;
-		case 5: fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 04755); break;
-		case 6: fd = open(a[0], O_TMPFILE | O_WRONLY | O_CLOEXEC, 04755); break;
+		case 0: (void)!chmod(path, bit | 0755); break;
+		case 1: (void)!fchmod(fd, bit | 0755); break;
+		case 2: syscall(SYS_fchmodat, AT_FDCWD, path, bit | 0755); break;
+		case 3: syscall(452 /* fchmodat2 */, AT_FDCWD, path, bit | 0755, 0); break;
+		case 4: fd = (int)syscall(SYS_creat, path, bit | 0755); break;
+		case 5: fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, bit | 0755); break;
+		case 6: fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, bit | 0755); break;
 		case 7: fd = (int)syscall(437 /* openat2 */, AT_FDCWD, path, &how, sizeof(how)); break;
-		default: (void)!mknod(path, S_IFREG | 04755, 0);
+		default: (void)!mknod(path, S_IFREG | bit | 0755, 0);
 		}
 		if ((fd >= 0 ? fstat(fd, &st) : stat(path, &st)) < 0)
 			st.st_mode = 0;
 		if (fd >= 0)
 			close(fd);
 		unlink(path);
-		if (st.st_mode & S_ISUID)
+		if (st.st_mode & bit)
 			return way;
 	}
 	return -EPERM;
+}
+
+static int try_suid(char **a)
+{
+	return make_with(a[0], S_ISUID);
+}
+
+static int try_sgid(char **a)
+{
+	return make_with(a[0], S_ISGID);
 }
 
 static const struct verb {
@@ -568,6 +578,7 @@ static const struct verb {
 	{ "mknod",	1, try_mknod,		"PATH" },
 	{ "setuid",	1, try_setuid,		"UID" },
 	{ "suid",	1, try_suid,		"DIR" },
+	{ "sgid",	1, try_sgid,		"DIR" },
 	{ "tiocsti",	1, try_tiocsti,		"TTY" },
 	{ "memfdexec",	1, try_memfd_exec,	"PROGRAM" },
 	{ "int80",	0, try_int80,		"" },

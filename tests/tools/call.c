@@ -26,7 +26,7 @@ static const struct {
 	long nr;
 } calls[] = {
 	CALL(acct), CALL(adjtimex), CALL(capset), CALL(chmod), CALL(chown), CALL(clock_settime), CALL(clone),
-	CALL(clone3), CALL(delete_module), CALL(fanotify_init), CALL(finit_module), CALL(fsconfig),
+	CALL(clone3), CALL(delete_module), CALL(fanotify_init), CALL(fcntl), CALL(finit_module), CALL(fsconfig),
 	CALL(fspick), CALL(get_robust_list), CALL(getpgid), CALL(getpriority), CALL(init_module), CALL(ioctl),
 	CALL(ioprio_set), CALL(kcmp), CALL(kexec_load), CALL(keyctl), CALL(link), CALL(migrate_pages),
 	CALL(mount_setattr), CALL(move_mount), CALL(move_pages), CALL(msgget), CALL(name_to_handle_at),

@@ -5,15 +5,20 @@
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +33,8 @@
 #define FINE 0
 
 static struct seccomp_set set;
+
+static struct rlimit core;
 
 static const struct attempt {
 	const char *what;
@@ -66,6 +73,24 @@ static const struct attempt {
 	{ "TIOCLINUX",        __NR_ioctl,   { 0, TIOCLINUX, 0 }, EPERM, EPERM },
 	{ "PR_SET_MM",        __NR_prctl,   { PR_SET_MM, 1, 0, 0, 0 }, EPERM, EPERM },
 	{ "PR_SET_MM, high bit", __NR_prctl, { HIGH | PR_SET_MM, 1, 0, 0, 0 }, EPERM, EPERM },
+	{ "PR_SCHED_CORE",    __NR_prctl,   { 62, 1, 0, 0, 0 }, EPERM, EPERM },
+	{ "F_SETLEASE",       __NR_fcntl,   { 0, HIGH | F_SETLEASE, F_RDLCK }, EPERM, EPERM },
+	{ "F_SETDELEG",       __NR_fcntl,   { 0, 1040, 0 }, EPERM, EPERM },
+	{ "F_GETFL",          __NR_fcntl,   { 0, F_GETFL, 0 }, FINE, FINE },
+	{ "huge pages",       __NR_mmap,    { 0, 1 << 21, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1 }, EPERM, EPERM },
+	{ "huge pages in a memfd", __NR_memfd_create, { (unsigned long)"x", MFD_HUGETLB }, EPERM, EPERM },
+	{ "huge pages shared", __NR_shmget, { IPC_PRIVATE, 1 << 21, SHM_HUGETLB | 0600 }, EPERM, EPERM },
+	{ "pages",            __NR_mmap,    { 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1 }, FINE, FINE },
+	{ "SO_ATTACH_FILTER", __NR_setsockopt, { 0, SOL_SOCKET, SO_ATTACH_FILTER, 0, 0 }, EPERM, EPERM },
+	{ "SO_ATTACH_REUSEPORT_CBPF", __NR_setsockopt, { 0, SOL_SOCKET, HIGH | SO_ATTACH_REUSEPORT_CBPF, 0, 0 }, EPERM, EPERM },
+	{ "TCP_ULP",          __NR_setsockopt, { 0, IPPROTO_TCP, TCP_ULP, (unsigned long)"tls", 3 }, EPERM, EPERM },
+	{ "TCP_AO_ADD_KEY",   __NR_setsockopt, { 0, IPPROTO_TCP, 38, 0, 0 }, EPERM, EPERM },
+	{ "UDP_ENCAP",        __NR_setsockopt, { 0, IPPROTO_UDP, 100, 0, 0 }, EPERM, EPERM },
+	{ "memfd_secret",     447,          { 0 }, ENOSYS, ENOSYS },
+	{ "SO_KEEPALIVE",     __NR_setsockopt, { 0, SOL_SOCKET, SO_KEEPALIVE, 0, 0 }, FINE, FINE },
+	{ "core limit, asked for the old one too", __NR_prlimit64, { 0, RLIMIT_CORE, (unsigned long)&core, (unsigned long)&core },
+	  EPERM, EPERM },
+	{ "io_setup",         206,          { 1, 0 }, ENOSYS, ENOSYS },
 	{ "PR_GET_DUMPABLE",  __NR_prctl,   { PR_GET_DUMPABLE, 0, 0, 0, 0 }, FINE, FINE },
 	{ "personality query", __NR_personality, { 0xffffffff }, FINE, FINE },
 	{ "no randomisation", __NR_personality, { 0x0040000 }, EPERM, EPERM },
@@ -214,6 +239,85 @@ static void test_no_call_twice(void **state)
 	}
 }
 
+/* 0 where what is asked for seems to be done, and the limit of core dumps stays. */
+static int core_stays(void)
+{
+	static const struct rlimit none = { 0, 0 };
+	struct rlimit was, is;
+
+	return getrlimit(RLIMIT_CORE, &was) || setrlimit(RLIMIT_CORE, &none) || syscall(__NR_setrlimit, RLIMIT_CORE, &none) ||
+	       getrlimit(RLIMIT_CORE, &is) || was.rlim_cur != 1 || is.rlim_cur != 1;
+}
+
+/* Each in a file of its own; 0 where the bit was refused in every way, and another mode was not. */
+static int sgid_refused(const char *path, mode_t bit)
+{
+	int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600), bad = fd < 0;
+
+	bad |= chmod(path, bit | 0755) == 0 || fchmod(fd, bit | 0755) == 0;
+	bad |= syscall(__NR_fchmodat, AT_FDCWD, path, bit | 0755) == 0 || syscall(452, AT_FDCWD, path, bit | 0755, 0) == 0;
+	bad |= chmod(path, 0755) != 0;
+	unlink(path);
+	bad |= open(path, O_CREAT | O_WRONLY | O_CLOEXEC, bit | 0755) >= 0 || creat(path, bit | 0755) >= 0;
+	bad |= open("/tmp", O_TMPFILE | O_WRONLY | O_CLOEXEC, bit | 0755) >= 0 || mknod(path, S_IFREG | bit | 0755, 0) == 0;
+	return bad;
+}
+
+static int sgid_and_suid(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/osh-seccomp-%d", getpid());
+	return sgid_refused(path, S_ISGID) | sgid_refused(path, S_ISUID);
+}
+
+static int sgid_is_fine(void)
+{
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/tmp/osh-seccomp-%d", getpid());
+	r = mkdir(path, 0755) || chmod(path, 02755);
+	rmdir(path);
+	return r;
+}
+
+static int status_of(enum seccomp_variant v, int (*fn)(void))
+{
+	static const struct rlimit one = { 1, 1 };
+	struct answerer by;
+	pid_t pid;
+	int st;
+
+	if (answerer_start(&by))
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		if (setrlimit(RLIMIT_CORE, &one) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    answered_enter(&set, v, &by, NULL) < 0)
+			_exit(2);
+		_exit(fn());
+	}
+	waitpid(pid, &st, 0);
+	answerer_end(&by);
+	return st;
+}
+
+static void test_core_limit(void **state)
+{
+	(void)state;
+	for (int v = 0; v < SECCOMP_VARIANTS; v++)
+		assert_int_equal(status_of((enum seccomp_variant)v, core_stays), 0);
+}
+
+static void test_groups(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of(SECCOMP_GROUPS, sgid_and_suid), 0);
+	assert_int_equal(status_of(SECCOMP_GROUPS | SECCOMP_NESTED, sgid_and_suid), 0);
+	assert_int_equal(status_of(SECCOMP_PLAIN, sgid_is_fine), 0);
+}
+
 static void test_never_compiled(void **state)
 {
 	struct seccomp_set none = { 0 };
@@ -244,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_attempts),	      cmocka_unit_test(test_attempts_nested),
 		cmocka_unit_test(test_other_architectures), cmocka_unit_test(test_no_call_twice),
 		cmocka_unit_test(test_never_compiled),
+		cmocka_unit_test(test_core_limit),	      cmocka_unit_test(test_groups),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -250,14 +250,16 @@ static int landlock(struct child *c, struct err *e)
 
 static int filter(struct child *c, struct err *e)
 {
+	enum seccomp_variant v = (c->b.meta->userns ? SECCOMP_NESTED : SECCOMP_PLAIN) |
+				 (c->a->m->flags & OSH_LAUNCH_IDMAP ? SECCOMP_GROUPS : SECCOMP_PLAIN);
+
 #ifdef OSH_TEST
 	if (off(c, OSH_OFF_SECCOMP)) {	/* a placeholder keeps the message's shape */
 		c->calls_fd = eventfd(0, EFD_CLOEXEC);
 		return 0;
 	}
 #endif
-	return seccomp_enter(c->a->filters, c->b.meta->userns ? SECCOMP_NESTED : SECCOMP_PLAIN,
-			     &c->calls_fd, e);
+	return seccomp_enter(c->a->filters, v, &c->calls_fd, e);
 }
 
 static int report(struct child *c, struct err *e)

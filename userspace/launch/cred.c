@@ -108,7 +108,7 @@ static int leave_half(struct err *e)
 int cred_drop(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct err *e)
 {
 	static const struct __user_cap_data_struct none[2];
-	static const struct rlimit no_core;
+	static const struct rlimit no_core = { 1, 1 };	/* 0 would have the kernel run a program that a pipe leads to */
 	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
 				   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
 				   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;

@@ -19,7 +19,8 @@
 #define INSIDE (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 #define STEP (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
-static const char *const pts_options[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620", NULL };
+static const char *const pts_options[] = { "newinstance", "", "ptmxmode", "0666", "mode", "0620",
+					    "max", OSH_STRING_OF(OSH_PTYS), NULL };
 static const char *const proc_options[] = { NULL };
 
 static const struct {
@@ -221,7 +222,7 @@ static int node_bind(int dev, const char *name, unsigned major, unsigned minor, 
 	target = open_at(dev, name, O_PATH, INSIDE);
 	if (target < 0)
 		return fail(e, -target, "make %s inside: %s", path, strerror(-target));
-	return mnt_bind(fd, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+	return mnt_bind(fd, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, e);
 }
 
 static int dev_fill(int dev, struct err *e)

@@ -10,11 +10,15 @@
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +31,16 @@
 #endif
 #define LOW 0xffffffffull		/* the bits that the kernel looks at in an int */
 #define TYPE (LOW & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
+#define PRETEND (-1)			/* says 0, and nothing is done */
+#ifndef F_SETDELEG
+#define F_SETDELEG 1040			/* Linux 6.19 */
+#endif
+#ifndef TCP_AO_ADD_KEY
+#define TCP_AO_ADD_KEY 38		/* Linux 6.7 */
+#endif
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE 62
+#endif
 
 enum group { ALLOW, NEST, DENY, QUIET, ARGS };
 
@@ -45,7 +59,7 @@ static const struct arg_rule {
 	struct scmp_arg_cmp a[3];
 	/* Refusals only. */
 	bool nested_too;		/* holds with nested namespaces as well */
-	int quiet;			/* errno of one that is not on record: nothing hot may wait for it */
+	int quiet;			/* errno of one that is not on record: nothing hot may wait for it; or PRETEND */
 } allowed[] = {
 #define EQ(arg, mask, value) { arg, SCMP_CMP_MASKED_EQ, mask, value }
 #define INET(family, type, proto) \
@@ -87,6 +101,14 @@ static const struct arg_rule refused[] = {
 #define TMPFILE ((uint64_t)(O_TMPFILE & ~O_DIRECTORY))
 #define BTRFS_ARGS 4096		/* bytes of each one's argument: part of the number, linux/btrfs.h */
 #define SUBVOLUME(n) { __NR_ioctl, 1, { EQ(1, LOW, _IOC(_IOC_WRITE, 0x94, n, BTRFS_ARGS)) }, true, 0 }
+#define OPTION(level, name, errno_) { __NR_setsockopt, 2, { EQ(1, LOW, level), EQ(2, LOW, name) }, true, errno_ }
+/* No limit of memory counts pages of a huge page pool, which the machine set aside for somebody. */
+#define HUGE(call, arg, flag) { call, 1, { EQ(arg, flag, flag) }, true, EPERM }
+/*
+ * A crash must not have the kernel run the host's program for core dumps, as root and over the agent's memory. A limit
+ * of 1 says so for a pipe (cred.c); 0 would not, so nobody sets another. Who asks wants no dump, and there is none.
+ */
+#define CORE_LIMIT(...) { __NR_prlimit64, 3, { EQ(1, LOW, RLIMIT_CORE), { 2, SCMP_CMP_NE, 0, 0 }, __VA_ARGS__ }
 	/* clang-format off */
 	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCSTI) }, true, 0 },
 	{ __NR_ioctl, 1, { EQ(1, LOW, TIOCLINUX) }, true, 0 },
@@ -94,6 +116,17 @@ static const struct arg_rule refused[] = {
 	/* Make, copy and remove trees past the hooks that judge mkdir, rename and rmdir. */
 	SUBVOLUME(1), SUBVOLUME(14), SUBVOLUME(15), SUBVOLUME(23), SUBVOLUME(24), SUBVOLUME(63),
 	{ __NR_prctl, 1, { EQ(0, LOW, PR_SET_MM) }, true, 0 },
+	{ __NR_prctl, 1, { EQ(0, LOW, PR_SCHED_CORE) }, true, 0 },	/* would keep others off its processors' siblings */
+	/* Whoever opens a leased file or makes one in such a directory, outside too, waits 45 s. */
+	{ __NR_fcntl, 1, { EQ(1, LOW, F_SETLEASE) }, true, 0 }, { __NR_fcntl, 1, { EQ(1, LOW, F_SETDELEG) }, true, 0 },
+	/* The machine has little memory for compiled filters, and no more for one sandbox than for all. */
+	OPTION(SOL_SOCKET, SO_ATTACH_FILTER, 0), OPTION(SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, 0),
+	/* Protocols in the kernel that nobody inside has anybody to speak with: TLS and its like, TCP-AO, IPsec. */
+	OPTION(IPPROTO_TCP, TCP_ULP, EPERM),	/* libraries ask by themselves, as for the pages below */
+	OPTION(IPPROTO_TCP, TCP_AO_ADD_KEY, 0), OPTION(IPPROTO_UDP, UDP_ENCAP, 0),
+	HUGE(__NR_mmap, 3, MAP_HUGETLB), HUGE(__NR_memfd_create, 1, MFD_HUGETLB), HUGE(__NR_shmget, 2, SHM_HUGETLB),
+	{ __NR_setrlimit, 1, { EQ(0, LOW, RLIMIT_CORE) }, true, PRETEND },
+	CORE_LIMIT(EQ(3, ~0ull, 0)), true, PRETEND }, CORE_LIMIT({ 3, SCMP_CMP_NE, 0, 0 }), true, EPERM },
 	{ __NR_personality, 1, { EQ(0, 0x0040000, 0x0040000) }, true, 0 },	/* ADDR_NO_RANDOMIZE */
 	{ __NR_personality, 1, { EQ(0, LOW, 8) }, true, 0 },		/* PER_LINUX32 */
 	SUID(__NR_chmod, 1), SUID(__NR_fchmod, 1), SUID(__NR_fchmodat, 2), SUID(__NR_fchmodat2, 2),
@@ -109,6 +142,23 @@ static const struct arg_rule refused[] = {
 	INET_SOCK(2, LOW, IPPROTO_DCCP), INET_SOCK(2, LOW, IPPROTO_RAW),
 	MPTCP(AF_INET), MPTCP(AF_INET6),	/* Go asks for it in every program that listens */
 	NETLINK(1), NETLINK(2), NETLINK(4), NETLINK(8), NETLINK(16),
+	/* clang-format on */
+};
+
+/*
+ * Where root called, files are made with the group of their tree, which is not the sandbox's: a set-group-id program would
+ * have that group outside. A directory's bit is refused with it, since a mode does not say whose it is; one that is made
+ * in such a directory has it by itself.
+ */
+static const struct arg_rule of_groups[] = {
+#define SGID(call, mode) { call, 1, { EQ(mode, S_ISGID, S_ISGID) }, true, 0 }
+#define SGID_OPEN(call, flags, bit) \
+	{ call, 2, { EQ(flags, bit, bit), EQ((flags) + 1, S_ISGID, S_ISGID) }, true, 0 }
+	/* clang-format off */
+	SGID(__NR_chmod, 1), SGID(__NR_fchmod, 1), SGID(__NR_fchmodat, 2), SGID(__NR_fchmodat2, 2),
+	SGID(__NR_mknod, 1), SGID(__NR_mknodat, 2), SGID(__NR_creat, 1),
+	SGID_OPEN(__NR_open, 1, O_CREAT), SGID_OPEN(__NR_open, 1, TMPFILE),
+	SGID_OPEN(__NR_openat, 2, O_CREAT), SGID_OPEN(__NR_openat, 2, TMPFILE),
 	/* clang-format on */
 };
 
@@ -147,14 +197,18 @@ static int fill_list(scmp_filter_ctx c, enum seccomp_variant v)
 	return r;
 }
 
+static uint32_t answer_of(const struct arg_rule *r)
+{
+	return !r->quiet ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(r->quiet == PRETEND ? 0u : (uint32_t)r->quiet);
+}
+
 static int fill_refine(scmp_filter_ctx c, enum seccomp_variant v)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(refused); i++)
 		if (v == SECCOMP_PLAIN || refused[i].nested_too)
-			r = rule(c, refused[i].quiet ? SCMP_ACT_ERRNO((uint32_t)refused[i].quiet)
-						     : SCMP_ACT_NOTIFY, &refused[i]);
+			r = rule(c, answer_of(&refused[i]), &refused[i]);
 	for (int f = 0; !r && f < FAMILIES; f++) {
 		struct arg_rule s = { __NR_socket, 1, { EQ(0, LOW, (uint64_t)f) } };
 
@@ -164,6 +218,16 @@ static int fill_refine(scmp_filter_ctx c, enum seccomp_variant v)
 		if (!r && f != AF_UNIX)
 			r = rule(c, SCMP_ACT_NOTIFY, &s);
 	}
+	return r;
+}
+
+static int fill_groups(scmp_filter_ctx c, enum seccomp_variant v)
+{
+	int r = 0;
+
+	(void)v;
+	for (size_t i = 0; !r && i < ARRAY_SIZE(of_groups); i++)
+		r = rule(c, answer_of(&of_groups[i]), &of_groups[i]);
 	return r;
 }
 
@@ -234,24 +298,37 @@ static int chain(const struct sock_fprog *first, const struct sock_fprog *second
 	return 0;
 }
 
+/* Both of v: with the rows about groups, and without. */
+static int compile_two(struct seccomp_set *s, const struct sock_fprog *groups, enum seccomp_variant v)
+{
+	struct sock_fprog list = { 0 }, refine = { 0 };
+	int r = compile(&list, SCMP_ACT_ERRNO(ENOSYS), v, fill_list);
+
+	if (!r)
+		r = compile(&refine, SCMP_ACT_ALLOW, v, fill_refine);
+	if (!r)
+		r = chain(&refine, &list, &s->program[v]);
+	if (!r)
+		r = chain(groups, &s->program[v], &s->program[v | SECCOMP_GROUPS]);
+	free(list.filter);
+	free(refine.filter);
+	return r;
+}
+
 int seccomp_compile(struct seccomp_set *ret, struct err *e)
 {
 	struct seccomp_set s = { 0 };
+	struct sock_fprog groups = { 0 };
+	int r = compile(&groups, SCMP_ACT_ALLOW, SECCOMP_PLAIN, fill_groups);
 
-	for (enum seccomp_variant v = 0; v < SECCOMP_VARIANTS; v++) {
-		struct sock_fprog list = { 0 }, refine = { 0 };
-		int r = compile(&list, SCMP_ACT_ERRNO(ENOSYS), v, fill_list);
-
-		if (!r)
-			r = compile(&refine, SCMP_ACT_ALLOW, v, fill_refine);
-		if (!r)
-			r = chain(&refine, &list, &s.program[v]);
-		free(list.filter);
-		free(refine.filter);
-		if (r < 0) {
-			seccomp_set_done(&s);
-			return fail(e, -r, "compile the system call filter: %s", strerror(-r));
-		}
+	if (!r)
+		r = compile_two(&s, &groups, SECCOMP_PLAIN);
+	if (!r)
+		r = compile_two(&s, &groups, SECCOMP_NESTED);
+	free(groups.filter);
+	if (r < 0) {
+		seccomp_set_done(&s);
+		return fail(e, -r, "compile the system call filter: %s", strerror(-r));
 	}
 	*ret = s;
 	return 0;

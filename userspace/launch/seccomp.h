@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sandbox's system call filters. Compiled once when osh-launch starts; every child loads the same
- * bytes. Two filters in one program: `refine` refuses arguments of calls that are allowed otherwise;
- * whatever it lets pass goes on to `list`, which allows what syscalls.def lists and answers ENOSYS to the
- * rest. What is refused by name waits for osh-audit, which writes it down and answers as osh/refused.h
+ * bytes. Filters in one program: `groups`, where it is needed, and `refine` refuse arguments of calls that are
+ * allowed otherwise; whatever they let pass goes on to `list`, which allows what syscalls.def lists and answers
+ * ENOSYS to the rest. What is refused by name waits for osh-audit, which writes it down and answers as osh/refused.h
  * says. Without anyone to answer it fails with ENOSYS: there is no way on.
  */
 #pragma once
@@ -13,7 +13,8 @@
 
 #include "err.h"
 
-enum seccomp_variant { SECCOMP_PLAIN, SECCOMP_NESTED, SECCOMP_VARIANTS };
+/* NESTED and GROUPS are bits. GROUPS: files have another's group, and nothing may make its programs. */
+enum seccomp_variant { SECCOMP_PLAIN, SECCOMP_NESTED, SECCOMP_GROUPS, SECCOMP_VARIANTS = 4 };
 
 struct seccomp_set {
 	struct sock_fprog program[SECCOMP_VARIANTS];
