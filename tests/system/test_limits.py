@@ -201,6 +201,14 @@ def t_disk(t, d, other):
     box.ctl("delete", "-f")
 
 
+def t_disk_in_flood(t, d, _):
+    """Who hits one limit without end does not hide another."""
+    box = Box(d, "flood", BASE_POLICY + "resources: {pids: 48, disk: 8Mi}\n", "bash", "-c", "head -c 9M /dev/zero >/tmp/a; " + FORKS)
+    found = until(lambda: box.hits(3), 60)
+    t.ok(found and box.get().get("tasks-refused", 0) > 0, "a disk that is full is on record while a fork bomb goes on", found, box.made)
+    box.ctl("delete", "-f")
+
+
 def t_wall(t, d, other):
     box = Box(d, "wall", BASE_POLICY + "resources: {wall: 2s}\n", "sh", "-c", "trap '' TERM; while :; do sleep 1; done")
     got = until(lambda: box.get().get("state") == "stopped" and box.get(), 60)
@@ -308,7 +316,7 @@ def main():
         with Daemon(w) as d:
             other = Box(d, "other", BASE_POLICY)
             t.ok(other.made[0] == 0, "a sandbox to compare with", *other.made)
-            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_wall, t_options, t_wall_kept, t_fixed, t_kept):
+            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_disk_in_flood, t_wall, t_options, t_wall_kept, t_fixed, t_kept):
                 case(t, d, other)
         t.ok(not left(d.cgroup()), "nothing is left behind", *left(d.cgroup()))
         t_missing(t, w)

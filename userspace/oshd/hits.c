@@ -31,7 +31,12 @@ static int on_timer(sd_event_source *src, uint64_t usec, void *data)
 static void look_again(struct sandbox *s, uint64_t us)
 {
 	struct hits *h = &s->hits;
+	uint64_t now = 0, due;
 
+	sd_event_now(s->d->event, CLOCK_MONOTONIC, &now);
+	if (h->timer && sd_event_source_get_enabled(h->timer, NULL) > 0 && sd_event_source_get_time(h->timer, &due) >= 0 &&
+	    due <= now + us)
+		return;			/* who hits one limit without end does not put off the look at another */
 	h->timer = sd_event_source_disable_unref(h->timer);
 	if (sd_event_add_time_relative(s->d->event, &h->timer, CLOCK_MONOTONIC, us, us / 2, on_timer, s) < 0)
 		fprintf(stderr, "oshd: sandbox %s: no timer to look at its limits\n", s->name);
@@ -82,23 +87,38 @@ static void read_disk(struct sandbox *s)
 	s->hits.full = full;
 }
 
+static void listen_again(sd_event_source *src)
+{
+	if (src)
+		sd_event_source_set_enabled(src, SD_EVENT_ON);
+}
+
 static void look(struct sandbox *s)
 {
 	read_limits(s);
 	read_disk(s);
 	tell(s);
+	listen_again(s->hits.pids);
+	listen_again(s->hits.memory);
 	look_again(s, LOOK_US);
 }
 
-/* A file of the kernel is quiet again once it was read, by this descriptor. */
+/*
+ * A file of the kernel is quiet again once it was read, by this descriptor. It is listened to again at the next look: many
+ * sandboxes that hit their limits without end cost oshd a few looks a second each, and no more.
+ */
 static int on_change(sd_event_source *src, int fd, uint32_t events, void *data)
 {
 	struct sandbox *s = data;
 	char text[1024];
 	bool gone = (events & EPOLLIN) ? read(fd, text, 8) < 0 : pread(fd, text, sizeof(text), 0) < 0;
 
-	if (gone)			/* nothing more comes of it, and it would be ready for ever */
-		sd_event_source_set_enabled(src, SD_EVENT_OFF);
+	sd_event_source_set_enabled(src, SD_EVENT_OFF);
+	if (gone) {			/* nothing more comes of it, and it would be ready for ever */
+		sd_event_source **at = src == s->hits.pids ? &s->hits.pids : &s->hits.memory;
+
+		*at = sd_event_source_unref(*at);
+	}
 	read_limits(s);
 	tell(s);
 	look_again(s, SOON_US);
