@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file of the state database: backup, older and newer schemas, damage, others' rights, a death right after an answer. */
+#include "../../userspace/oshd/state/db.h"
 #include "state_rig.h"
 
 static void a_backup_is_a_database(void **data)
@@ -187,6 +188,27 @@ static void others_may_not_touch_it(void **data)
 	assert_int_equal(count(f), 1);
 }
 
+/* Anybody may ask for a list of all rows, and each user may have megabytes of commands in them. */
+static void a_row_is_read_without_its_command(void **data)
+{
+	struct fixture *f = *data;
+	struct state_sandbox s = some("one", 1000), got;
+	int before = 0, after = 0, high;
+	struct err e = { 0 };
+
+	s.spec_len = 4 << 20;
+	s.spec = calloc(1, s.spec_len);
+	assert_int_equal(create(f, &s, 1, &e), 0);
+	free(s.spec);
+	again(f);
+	assert_int_equal(sqlite3_db_status(f->st->db, SQLITE_DBSTATUS_CACHE_MISS, &before, &high, 0), 0);
+	assert_int_equal(state_find(f->st, "one", &got, &e), 0);
+	assert_int_equal(got.spec_len, 4 << 20);
+	state_sandbox_done(&got);
+	assert_int_equal(sqlite3_db_status(f->st->db, SQLITE_DBSTATUS_CACHE_MISS, &after, &high, 0), 0);
+	assert_in_range(after - before, 0, 100);	/* pages; the command has a thousand */
+}
+
 /* Killed without any farewell: another process opens it, and the locks of the first are gone. */
 static void killed_after_the_answer(void **data)
 {
@@ -217,6 +239,7 @@ int main(void)
 		T(a_newer_schema_is_refused),
 		T(a_damaged_file_is_refused_and_kept),
 		T(others_may_not_touch_it),
+		T(a_row_is_read_without_its_command),
 		T(killed_after_the_answer),
 	};
 

@@ -264,7 +264,7 @@ static int get_uses(struct state *st, struct state_sandbox *s, struct err *e)
 
 static int get_command(struct state *st, struct state_sandbox *s, struct err *e)
 {
-	_query_ struct query q = query(st, SQL_COMMAND_GET);
+	_query_ struct query q = query(st, SQL_COMMAND_HEAD);
 	int r;
 
 	q_int(&q, (int64_t)s->key);
@@ -275,7 +275,7 @@ static int get_command(struct state *st, struct state_sandbox *s, struct err *e)
 		return fail(e, EPROTO, "the command of '%s' was kept by another version of osh: delete the sandbox "
 			    "and create it again", s->name);
 	memcpy(&s->spec_head, sqlite3_column_blob(q.s, 0), sizeof(s->spec_head));
-	s->spec_len = (size_t)sqlite3_column_bytes(q.s, 1);
+	s->spec_len = (size_t)sqlite3_column_int64(q.s, 1);
 	return 0;
 }
 
@@ -361,7 +361,7 @@ int state_command_open(struct state *st, uint64_t key, int *ret_fd, struct err *
 	r = q_next(&q, e);
 	if (r <= 0)
 		return r ? r : fail(e, ENOENT, "it has no command of its own");
-	return blob_memfd("osh-spec", sqlite3_column_blob(q.s, 1), (size_t)sqlite3_column_bytes(q.s, 1), ret_fd, e);
+	return blob_memfd("osh-spec", sqlite3_column_blob(q.s, 0), (size_t)sqlite3_column_bytes(q.s, 0), ret_fd, e);
 }
 
 /* A change of one row by its key: no such row is an error too. */
