@@ -117,7 +117,7 @@ INPUTS = (
     ("files that can be written", "persistence", net(PLAIN), net(PLAIN, fs="filesystem_policy: {read_only: [/usr, /work/p]}\n")),
     ("entries of deny", "persistence", "version: 1\nfilesystem_policy: {read_only: [/usr], read_write: [/work/p/.git], "
      "deny: [.git/hooks/*.sample]}\n", "version: 1\nfilesystem_policy: {read_only: [/usr], read_write: [/work/p/.git], "
-     "deny: ['.git/hooks/**', '.git/config']}\n"),
+     "deny: ['.git/**/hooks/**', '.git/**/config']}\n"),
     ("names under wildcards", "dns_channel", net('host: "*.example.com", port: 443'), net(PLAIN)),
 )
 
@@ -288,6 +288,18 @@ def accepted(t):
     t.ok(left(dict(both, category=BYPASS)) == (1, [a, b], 0), "another category is none")
     for key in ("reason", "expires", "category"):
         t.ok(left({k: v for k, v in one.items() if k != key}) == (1, [], None), f"without '{key}' the file is refused")
+    for what, entry in (("a key that is misspelt", dict(both, were="api.example.com:443")), ("a place that is no text", dict(one, where=1)),
+                        ("an empty reason", dict(one, reason=" ")), ("a day that there is not", dict(one, expires="2031-13-01")),
+                        ("a date that is none", dict(one, expires="----------")), ("an entry that is none", "x")):
+        t.ok(left(entry) == (1, [], None), f"{what}: the file is refused", left(entry))
+    for what, entry, word in (("expired", dict(one, expires="2020-01-01"), "expired on 2020-01-01"),
+                              ("never found", dict(one, where="c.example.com:443"), "nothing like it")):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
+            json.dump([entry], f)
+            f.flush()
+            os.chmod(f.name, 0o644)
+            a = prove(policy, "--accept", f.name)[1]
+        t.ok(len(a["stale"]) == 1 and word in a["stale"][0], f"one that {what} is said to be so", a.get("stale"))
 
 
 def ways(t):

@@ -21,11 +21,11 @@
 #include "say.h"
 #include "verbs.h"
 
-#define ARGS 16
+#define ARGS 24
 
 struct prove {
-	const char *file, *credentials, *accept, *workdir;
-	int policy_fd, credentials_fd, accept_fd;
+	const char *file, *base, *credentials, *accept, *workdir;
+	int policy_fd, base_fd, credentials_fd, accept_fd;
 	const char *args[ARGS];
 	size_t n;
 	bool json;
@@ -43,8 +43,8 @@ static _Noreturn void become(const struct prove *pr, const char *path, pid_t par
 	static char *envp[] = { NULL };
 	const struct {
 		int fd, at;
-	} files[] = { { pr->policy_fd, PROVE_FD_POLICY }, { pr->credentials_fd, PROVE_FD_CREDENTIALS },
-		    { pr->accept_fd, PROVE_FD_ACCEPT } };
+	} files[] = { { pr->policy_fd, PROVE_FD_POLICY }, { pr->base_fd, PROVE_FD_BASE },
+		    { pr->credentials_fd, PROVE_FD_CREDENTIALS }, { pr->accept_fd, PROVE_FD_ACCEPT } };
 	int high[ARRAY_SIZE(files)];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -123,7 +123,8 @@ static bool open_files(struct prove *pr)
 {
 	struct err e = { 0 };
 
-	if (policy_source_open(pr->file, &pr->policy_fd, &e) < 0) {
+	if (policy_source_open(pr->file, &pr->policy_fd, &e) < 0 ||
+	    (pr->base && policy_source_open(pr->base, &pr->base_fd, &e) < 0)) {
 		say_error("%s", e.text);
 		return false;
 	}
@@ -135,6 +136,7 @@ static bool parse(int argc, char **argv, struct prove *pr)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 						 { "credentials", required_argument, NULL, 'c' },
 						 { "accept", required_argument, NULL, 'a' },
+						 { "base", required_argument, NULL, 'b' },
 						 { "workdir", required_argument, NULL, 'w' },
 						 { 0 } };
 	int c;
@@ -146,6 +148,8 @@ static bool parse(int argc, char **argv, struct prove *pr)
 			pr->credentials = optarg;
 		} else if (c == 'a') {
 			pr->accept = optarg;
+		} else if (c == 'b') {
+			pr->base = optarg;
 		} else if (c == 'w' && *optarg == '/') {
 			pr->workdir = optarg;
 		} else {
@@ -161,7 +165,7 @@ static bool parse(int argc, char **argv, struct prove *pr)
 int cmd_policy_prove(int argc, char **argv)
 {
 	_free_ char *here = getcwd(NULL, 0);
-	struct prove pr = { .policy_fd = -1, .credentials_fd = -1, .accept_fd = -1 };
+	struct prove pr = { .policy_fd = -1, .base_fd = -1, .credentials_fd = -1, .accept_fd = -1 };
 	int status = EXIT_REFUSED;
 
 	arg(&pr, "osh-prove");
@@ -182,11 +186,16 @@ int cmd_policy_prove(int argc, char **argv)
 		arg(&pr, "--credentials");
 	if (pr.accept)
 		arg(&pr, "--accept");
+	if (pr.base) {
+		arg(&pr, "--base");
+		arg(&pr, pr.base);
+	}
 	arg(&pr, "--");
 	arg(&pr, pr.file);
 	if (open_files(&pr))
 		status = run(&pr);
 	own_close(&pr.policy_fd);
+	own_close(&pr.base_fd);
 	own_close(&pr.credentials_fd);
 	own_close(&pr.accept_fd);
 	return fflush(stdout) ? EXIT_REFUSED : status;

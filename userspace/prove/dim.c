@@ -61,6 +61,13 @@ Z3_ast dim_word(struct dim *d, const char *text)
 	return z_is(d->z, d->id, (*found)->id);
 }
 
+uint64_t dim_number(struct dim *d, const char *text)
+{
+	struct word key = { text, 0 }, **found = tfind(&key, &d->tree, by_text);
+
+	return found ? (*found)->id : 0;
+}
+
 /* A word of the policy is in a pattern or not; any other text has the bit that it has. */
 static void define(struct dim *d, struct dim_atom *a)
 {

@@ -34,6 +34,7 @@ void dim_done(struct dim *d);
 Z3_ast dim_word(struct dim *d, const char *word);
 void dim_close(struct dim *d);
 
+uint64_t dim_number(struct dim *d, const char *word);	/* 0 = another text */
 Z3_ast dim_in(struct dim *d, const struct lang_atom *a);	/* at any time */
 Z3_ast dim_glob(struct dim *d, const char *glob, char sep);
 Z3_ast dim_list(struct dim *d, const struct list *alts, char sep, bool root);	/* const char * */

@@ -61,11 +61,28 @@ static bool same(const char *accepted, const char *is)
 /* Dates as YYYY-MM-DD are in the order of their texts; the day of expiry is the last one. */
 static bool is_accepted(const struct prover *pr, const struct finding *f, const char *today)
 {
-	for EACH (struct accepted, a, &pr->accepts)
-		if (!strcmp(a->category, f->category) && same(a->where, f->where) && same(a->program, f->program) &&
-		    strcmp(today, a->expires) <= 0)
-			return true;
-	return false;
+	struct accepted *v = pr->accepts.v;
+	bool any = false;
+
+	for (uint32_t i = 0; i < pr->accepts.n; i++)
+		if (!strcmp(v[i].category, f->category) && same(v[i].where, f->where) &&
+		    same(v[i].program, f->program) && strcmp(today, v[i].expires) <= 0)
+			any = v[i].used = true;
+	return any;
+}
+
+/* Who keeps the list is told what can go. */
+static void find_stale(struct prover *pr, const char *today)
+{
+	for EACH (struct accepted, a, &pr->accepts) {
+		const char **slot = a->used ? NULL : list_push(pr->a, &pr->stale, sizeof(*slot));
+		bool over = strcmp(today, a->expires) > 0;
+
+		if (slot)
+			*slot = arena_printf(pr->a, "%s%s%s: %s%s", a->category, a->where ? " " : "",
+					     a->where ? a->where : "", over ? "expired on " : "nothing like it is found",
+					     over ? a->expires : "");
+	}
 }
 
 void find_accept(struct prover *pr, const char *today)
@@ -78,11 +95,20 @@ void find_accept(struct prover *pr, const char *today)
 			v[n++] = v[i];
 	pr->n_accepted = pr->found.n - n;
 	pr->found.n = n;
+	find_stale(pr, today);
 }
 
 static const char *place_text(struct prover *pr, const struct witness *w)
 {
 	return arena_printf(pr->a, strchr(w->host, ':') ? "[%s]:%u" : "%s:%u", w->host, w->port);
+}
+
+const char *find_place(struct prover *pr, const struct sym_endpoint *se)
+{
+	const char *host = se->e->host.text;
+
+	return arena_printf(pr->a, strchr(host, ':') ? "[%s]:%u" : "%s:%u", *host ? host : "*",
+			    se->e->n_ports ? se->e->ports[0] : 0);
 }
 
 struct finding *find_add(struct prover *pr, const char *category, const struct witness *w)

@@ -19,6 +19,7 @@ struct finding {
 	struct list requests;		/* struct asked: eval said yes to each */
 	const char *rule;
 	uint32_t line;
+	const void *endpoint;		/* that lets nothing through, or NULL */
 };
 
 struct credential_in {			/* one that is said to be in use: --credentials */
@@ -30,15 +31,18 @@ struct credential_in {			/* one that is said to be in use: --credentials */
 
 struct accepted {			/* --accept: a risk that somebody took on, and until when */
 	const char *category, *where, *program, *reason, *expires;	/* where, program: NULL = any */
+	bool used;			/* something that was found is accepted by it */
 };
 
 struct prover {
 	struct arena *a;
 	struct sym *s;
+	const struct policy *base;	/* --base, or NULL */
 	struct list credentials;	/* struct credential_in */
 	struct list accepts;		/* struct accepted */
 	struct list found;		/* struct finding */
 	uint32_t n_accepted;		/* that are left out of `found` */
+	struct list stale;		/* const char *: what is accepted no more, or never was there */
 	const char *unknown;		/* why something is not known; NULL = all is */
 	const char *secret;		/* one of those that can be read, and where */
 	const char *secret_file, *secret_reader;
@@ -56,8 +60,12 @@ void find_names(struct prover *pr);
 void find_refuted(struct prover *pr);	/* `assert` entries */
 void find_persistence(struct prover *pr);
 void find_unreachable(struct prover *pr);
+void find_redundant(struct prover *pr);	/* after the unreachable ones */
+void find_expansion(struct prover *pr);	/* against --base: of endpoints */
+void find_wider(struct prover *pr);	/* and of the rest: files, programs, environment */
 
 /* find.c */
+const char *find_place(struct prover *pr, const struct sym_endpoint *se);	/* as the policy has it */
 void find_sort(struct prover *pr);	/* by line */
 void find_accept(struct prover *pr, const char *today);	/* leaves out what is accepted */
 struct finding *find_add(struct prover *pr, const char *category, const struct witness *w);

@@ -40,9 +40,9 @@ static const char *actions(struct prover *pr, const struct credential_in *c, con
 		if (!may(c, cap))
 			continue;
 		memcpy(all, facts, n * sizeof(*facts));
-		all[n] = z_and(&s->z, dim_glob(&s->host, cap->host, '.'), z_not(&s->z, s->is_addr));
+		all[n] = z_and(&s->z, dim_glob(s->host, cap->host, '.'), z_not(&s->z, s->is_addr));
 		all[n + 1] = z_or(&s->z, z_not(&s->z, s->inspected),
-				  z_and(&s->z, dim_word(&s->method, cap->method), dim_glob(&s->path, cap->path, '/')));
+				  z_and(&s->z, dim_word(s->method, cap->method), dim_glob(s->path, cap->path, '/')));
 		if (find_sends(pr, all, n + 2, &w) == ANSWER_YES)
 			said = arena_printf(pr->a, "%s%s%s (%s)", said ? said : "", said ? ", " : "", cap->action,
 					    cap->risk);

@@ -27,7 +27,7 @@ static Z3_ast in_glob(struct prover *pr, const char *glob)
 
 	if (braces_expand(pr->a, glob, &alts) != PATTERN_OK)
 		return z_false(&pr->s->z);
-	return dim_list(&pr->s->file, &alts, '/', false);
+	return dim_list(pr->s->file, &alts, '/', false);
 }
 
 static Z3_ast is_secret(struct prover *pr, const char *glob)
@@ -79,8 +79,8 @@ void find_secrets(struct prover *pr)
 static const char *how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w)
 {
 	struct sym *s = pr->s;
-	Z3_ast quiet = z_or(&s->z, z_or(&s->z, dim_word(&s->method, "GET"), dim_word(&s->method, "HEAD")),
-			    dim_word(&s->method, "OPTIONS"));
+	Z3_ast quiet = z_or(&s->z, z_or(&s->z, dim_word(s->method, "GET"), dim_word(s->method, "HEAD")),
+			    dim_word(s->method, "OPTIONS"));
 	const Z3_ast plain[] = { s->dials, se->dial, z_not(&s->z, s->inspected) };
 	const Z3_ast body[] = { s->sends, se->dial, s->inspected, z_not(&s->z, quiet) };
 	const Z3_ast any[] = { s->sends, se->dial, s->inspected };

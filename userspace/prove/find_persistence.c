@@ -15,19 +15,16 @@ static const struct lure lures[] = {
 #undef LURE
 };
 
-static bool matches(struct prover *pr, const char *glob, Z3_ast *ret)
+/* Its alternatives, of which those without a leading slash lie below the working directory. */
+static bool alternatives(struct prover *pr, const char *glob, struct list *ret)
 {
-	struct list alts = { 0 };
 	const char *workdir = pr->s->workdir;
 
 	if (*glob != '/' && (!workdir || strpbrk(workdir, "*?[]{}\\")))
 		return false;
 	if (*glob != '/')
 		glob = arena_printf(pr->a, "%s/%s", strcmp(workdir, "/") ? workdir : "", glob);
-	if (!glob || braces_expand(pr->a, glob, &alts) != PATTERN_OK)
-		return false;
-	*ret = dim_list(&pr->s->file, &alts, '/', false);
-	return true;
+	return glob && braces_expand(pr->a, glob, ret) == PATTERN_OK;
 }
 
 static bool confirmed(struct prover *pr, const struct witness *w)
@@ -39,26 +36,35 @@ static bool confirmed(struct prover *pr, const struct witness *w)
 	return false;
 }
 
-void find_persistence(struct prover *pr)
+/* The first alternative that may be written stands for its row: a name that stays the same, for --accept. */
+static void writes_one(struct prover *pr, const struct lure *lure)
 {
 	struct sym *s = pr->s;
-	Z3_ast writes = z_and(&s->z, s->reads, sym_file(s, &s->file, &s->reader, true));
+	struct list alts = { 0 };
+	struct finding *f;
+	struct witness w;
 
-	for (size_t i = 0; i < ARRAY_SIZE(lures) && !s->no_files; i++) {
-		Z3_ast facts[2] = { writes, NULL };
-		struct finding *f;
-		struct witness w;
+	if (!alternatives(pr, lure->glob, &alts))
+		return;
+	for EACH (text_of, glob, &alts) {
+		const Z3_ast facts[] = { s->writes, dim_glob(s->file, *glob, '/') };
 
-		if (!matches(pr, lures[i].glob, &facts[1]) || find_ask(pr, facts, 2, &w) != ANSWER_YES ||
-		    !confirmed(pr, &w))
+		if (find_ask(pr, facts, 2, &w) != ANSWER_YES || !confirmed(pr, &w))
 			continue;
 		f = list_push(pr->a, &pr->found, sizeof(*f));
 		if (!f)
-			continue;
-		*f = (struct finding){ .category = "persistence", .where = arena_printf(pr->a, "%s", w.file),
+			return;
+		*f = (struct finding){ .category = "persistence", .where = *glob,
 				       .program = arena_printf(pr->a, "%s", w.reader) };
 		f->line = eval_file(s->p, w.file, s->workdir, w.reader, true).line;
-		f->says = arena_printf(pr->a, "it may be written, and is run by %s", lures[i].who);
+		f->says = arena_printf(pr->a, "may be written, and is run by %s", lure->who);
 		find_request(pr, f, arena_printf(pr->a, "open %s write", w.file), f->program);
+		return;
 	}
+}
+
+void find_persistence(struct prover *pr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lures) && !pr->s->no_files; i++)
+		writes_one(pr, &lures[i]);
 }

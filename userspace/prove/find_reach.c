@@ -14,7 +14,7 @@ static Z3_ast is_metadata(struct prover *pr)
 	struct terms any = { .z = &pr->s->z };
 
 	for (size_t i = 0; i < ARRAY_SIZE(metadata); i++)
-		terms_add(&any, dim_glob(&pr->s->host, metadata[i], '.'));
+		terms_add(&any, dim_glob(pr->s->host, metadata[i], '.'));
 	return z_and(&pr->s->z, terms_or(&any), z_not(&pr->s->z, pr->s->is_addr));
 }
 
@@ -71,7 +71,7 @@ void find_names(struct prover *pr)
 	struct sym *s = pr->s;
 
 	for (uint32_t i = 0; i < s->endpoints.n; i++) {
-		const Z3_ast facts[] = { s->dials, all[i].dial, z_not(&s->z, s->is_addr), z_is(&s->z, s->host.id, 0) };
+		const Z3_ast facts[] = { s->dials, all[i].dial, z_not(&s->z, s->is_addr), z_is(&s->z, s->host->id, 0) };
 		struct witness w;
 
 		if (all[i].e->host.kind == HOST_NAME || all[i].e->host.kind == HOST_NET ||

@@ -22,11 +22,11 @@ static Z3_ast inside(struct prover *pr, const struct assertion *as)
 	Z3_ast fits = z_true(&s->z);
 
 	for EACH (text_of, m, &as->methods)
-		terms_add(&methods, strcmp(*m, "*") ? dim_word(&s->method, upper(pr, *m)) : z_true(&s->z));
+		terms_add(&methods, strcmp(*m, "*") ? dim_word(s->method, upper(pr, *m)) : z_true(&s->z));
 	if (as->methods.n)
 		fits = z_and(&s->z, fits, terms_or(&methods));
 	if (as->path.text)
-		fits = z_and(&s->z, fits, dim_list(&s->path, &as->path.alts, '/', false));
+		fits = z_and(&s->z, fits, dim_list(s->path, &as->path.alts, '/', false));
 	return z_or(&s->z, z_not(&s->z, s->inspected), fits);
 }
 
@@ -39,7 +39,7 @@ static Z3_ast there(struct prover *pr, const struct assertion *as)
 		at = z_and(&s->z, at, z_is(&s->z, s->port, as->port));
 	if (as->programs.n)
 		at = z_and(&s->z, at, z_and(&s->z, z_not(&s->z, s->nobody),
-					    sym_programs(&s->program, &as->programs)));
+					    sym_programs(s->program, &as->programs)));
 	return at;
 }
 
@@ -47,7 +47,7 @@ static Z3_ast read_there(struct prover *pr, const struct assertion *as)
 {
 	struct sym *s = pr->s;
 
-	return z_and(&s->z, s->reads, dim_list(&s->file, &as->read.alts, '/', false));
+	return z_and(&s->z, s->reads, dim_list(s->file, &as->read.alts, '/', false));
 }
 
 static const char *text_of_claim(enum claim_kind kind)

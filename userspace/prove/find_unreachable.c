@@ -27,9 +27,8 @@ void find_unreachable(struct prover *pr)
 		if (!f)
 			continue;
 		*f = (struct finding){ .category = "unreachable_rule", .rule = all[i].rule->name,
-				       .line = all[i].e->at.line };
-		f->where = arena_printf(pr->a, "%s:%u", *all[i].e->host.text ? all[i].e->host.text : "*",
-					all[i].e->n_ports ? all[i].e->ports[0] : 0);
+				       .line = all[i].e->at.line, .endpoint = all[i].e };
+		f->where = find_place(pr, &all[i]);
 		f->says = "nothing is ever let through by it";
 	}
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "own.h"
 #include "osh/limits.h"
 
 static bool read_all(int fd, struct buf *b)
@@ -85,20 +86,47 @@ static bool read_one(struct arena *a, json_t *o, struct list *ret)
 	return c->name && read_hosts(a, hosts ? hosts : json_object_get(o, "hosts"), &c->hosts);
 }
 
+/* A day that there is: what is wrong must not be read as one that is far away. */
 static bool is_date(const char *text)
 {
-	return text && strlen(text) == 10 && strspn(text, "0123456789-") == 10 && text[4] == '-' && text[7] == '-';
+	static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int month, day;
+
+	if (!text || strlen(text) != 10 || strspn(text, "0123456789") != 4 || text[4] != '-' ||
+	    strspn(text + 5, "0123456789") != 2 || text[7] != '-' || strspn(text + 8, "0123456789") != 2)
+		return false;
+	month = (text[5] - '0') * 10 + text[6] - '0';
+	day = (text[8] - '0') * 10 + text[9] - '0';
+	return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1];
+}
+
+/* A key that is misspelt would widen what is accepted; so would a value that is no text. */
+static bool only_texts(json_t *o)
+{
+	static const char *const keys[] = { "category", "where", "program", "reason", "expires" };
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(o, key, v) {
+		bool known = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			known |= !strcmp(keys[i], key);
+		if (!known || !json_is_string(v))
+			return false;
+	}
+	return json_is_object(o);
 }
 
 static bool read_accept(struct arena *a, json_t *o, struct list *ret)
 {
-	struct accepted *x = list_push(a, ret, sizeof(*x));
+	struct accepted *x = only_texts(o) ? list_push(a, ret, sizeof(*x)) : NULL;
 
 	if (!x)
 		return false;
 	*x = (struct accepted){ text_at(a, o, "category"), text_at(a, o, "where"), text_at(a, o, "program"),
-				text_at(a, o, "reason"), text_at(a, o, "expires") };
-	return x->category && x->reason && *x->reason && is_date(x->expires);
+				text_at(a, o, "reason"), text_at(a, o, "expires"), false };
+	return x->category && x->reason && strspn(x->reason, " \t\n") < strlen(x->reason) && is_date(x->expires);
 }
 
 /* A list, or an object that has it under `key`. */

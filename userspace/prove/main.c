@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] NAME: what could this policy ever let out? Started
- * by `oshctl policy prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
+ * osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME: what could this policy ever let
+ * out? Started by `oshctl policy prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
  * is read the process has no privileges, hardly any system calls, and bounds on time and memory.
  */
 #include <getopt.h>
@@ -11,11 +11,12 @@
 
 #include "home.h"
 #include "input.h"
+#include "keys.h"
 #include "prove.h"
 #include "report.h"
 
 struct options {
-	const char *workdir, *home, *name;
+	const char *workdir, *home, *base, *name;
 	char today[16];
 	bool json, credentials, accept;
 };
@@ -27,6 +28,7 @@ static bool parse(int argc, char **argv, struct options *o)
 						 { "home", required_argument, NULL, 'H' },
 						 { "credentials", no_argument, NULL, 'c' },
 						 { "accept", no_argument, NULL, 'a' },
+						 { "base", required_argument, NULL, 'b' },
 						 { 0 } };
 	int c;
 
@@ -47,6 +49,9 @@ static bool parse(int argc, char **argv, struct options *o)
 		case 'a':
 			o->accept = true;
 			break;
+		case 'b':
+			o->base = optarg;
+			break;
 		default:
 			return false;
 		}
@@ -61,33 +66,57 @@ static int answer(const struct prover *pr)
 	return pr->found.n ? PROVE_FOUND : pr->unknown ? PROVE_UNKNOWN : PROVE_DONE;
 }
 
-/* What is about files alone is asked once; of the endpoints each group that hangs together. */
+/* What is about files alone is asked once. */
+static void ask_files(struct prover *pr)
+{
+	if (pr->base) {
+		find_wider(pr);
+		return;
+	}
+	find_secrets(pr);
+	find_persistence(pr);
+}
+
+static void ask_endpoints(struct prover *pr)
+{
+	find_refuted(pr);
+	if (pr->base) {
+		find_expansion(pr);
+		return;
+	}
+	find_exfiltration(pr);
+	find_bypass(pr);
+	find_credentials(pr);
+	find_reach(pr);
+	find_names(pr);
+	find_unreachable(pr);
+	find_redundant(pr);
+}
+
+/* Of the endpoints each group that hangs together. */
 static void ask(struct prover *pr, const struct input *in, const char *workdir)
 {
+	struct sym_plan plan = { .p = &in->p, .base = pr->base, .workdir = workdir, .less = !pr->base };
 	struct slices slices;
 
-	if (!slice_policy(pr->a, &in->p, &slices)) {
+	if (!slice_policy(pr->a, &in->p, pr->base, &slices)) {
 		find_unknown(pr, "out of memory");
 		return;
 	}
+	plan.slices = &slices;
 	for (uint32_t i = 0; i <= slices.n; i++) {
 		struct arena a = { 0 };
 		struct sym s;
 
-		sym_open(&s, &a, &in->p, workdir, &slices, i ? i - 1 : slices.n);
+		plan.slice = i ? i - 1 : slices.n;
+		sym_open(&s, &a, &plan);
 		pr->s = &s;
-		if (!i) {
-			find_secrets(pr);
-			find_persistence(pr);
-		} else {
-			find_exfiltration(pr);
-			find_bypass(pr);
-			find_credentials(pr);
-			find_reach(pr);
-			find_names(pr);
-			find_refuted(pr);
-			find_unreachable(pr);
-		}
+		if (a.bad)
+			find_unknown(pr, "out of memory");
+		else if (i)
+			ask_endpoints(pr);
+		else
+			ask_files(pr);
 		if (a.bad)
 			find_unknown(pr, "out of memory");
 		sym_done(&s);
@@ -95,14 +124,25 @@ static void ask(struct prover *pr, const struct input *in, const char *workdir)
 	}
 }
 
-static int prove(const struct options *o, const struct input *in)
+static void check_keys(struct prover *pr, const struct input *in)
+{
+	const char *key = keys_unknown(pr->a, (struct slice){ in->text.p, in->text.n }, key_rows);
+
+	if (key)
+		find_unknown(pr, arena_printf(pr->a, "'%s' has no model: what it lets out is not known", key));
+}
+
+static int prove(const struct options *o, const struct input *in, const struct input *base)
 {
 	struct arena a = { 0 };
-	struct prover pr = { .a = &a };
+	struct prover pr = { .a = &a, .base = base ? &base->p : NULL };
 	int status = PROVE_FOUND;
 
 	if ((!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) &&
 	    (!o->accept || input_accepts(&a, PROVE_FD_ACCEPT, &pr.accepts))) {
+		check_keys(&pr, in);
+		if (base)
+			check_keys(&pr, base);
 		ask(&pr, in, o->workdir);
 		if (a.bad)
 			find_unknown(&pr, "out of memory");
@@ -124,12 +164,12 @@ int main(int argc, char **argv)
 	struct options o = { .today = "9999-99-99" };	/* no clock: everything is over */
 	time_t now = time(NULL);
 	struct tm day;
-	struct input in;
+	struct input in, base = { 0 };
 	struct err e = { 0 };
 	int status = PROVE_FOUND;
 
 	if (!parse(argc, argv, &o)) {
-		fputs("usage: osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] NAME\n", stderr);
+		fputs("usage: osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME\n", stderr);
 		return PROVE_USAGE;
 	}
 	(void)policy_home(o.home);
@@ -142,8 +182,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "osh-prove: %s\n", e.text);
 		return PROVE_GAVE_UP;
 	}
-	if (input_policy(&in, PROVE_FD_POLICY, o.name))
-		status = prove(&o, &in);
+	if (input_policy(&in, PROVE_FD_POLICY, o.name) && (!o.base || input_policy(&base, PROVE_FD_BASE, o.base)))
+		status = prove(&o, &in, o.base ? &base : NULL);
 	input_done(&in);
+	input_done(&base);
 	return fflush(stdout) ? PROVE_UNKNOWN : status;
 }

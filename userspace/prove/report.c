@@ -46,9 +46,13 @@ void report_text(const struct prover *pr, const char *file)
 		printf("%s: %u finding%s%s\n", file, pr->found.n, pr->found.n == 1 ? "" : "s",
 		       pr->unknown ? ", and not all is known" : "");
 	else if (!pr->unknown)
-		printf("%s: proved: none of the questions has an answer that this policy allows\n", file);
+		printf("%s: proved: %s\n", file,
+		       pr->base ? "it allows nothing that the base policy does not"
+				: "none of the questions has an answer that this policy allows");
 	if (pr->n_accepted)
 		printf("%s: %u accepted\n", file, pr->n_accepted);
+	for EACH (text_of, s, &pr->stale)
+		put("accepted risk ", *s, "\n");
 	if (pr->unknown)
 		printf("%s: unknown: %s\n", file, pr->unknown);
 }
@@ -85,6 +89,11 @@ void report_json(const struct prover *pr, const char *file)
 	json_kv_str(&j, "result", report_result(pr));
 	json_kv_str(&j, "unknown", pr->unknown);
 	json_kv_u64(&j, "accepted", pr->n_accepted);
+	json_key(&j, "stale");
+	json_arr(&j);
+	for EACH (text_of, s, &pr->stale)
+		json_text(&j, *s);
+	json_end(&j);
 	json_key(&j, "findings");
 	json_arr(&j);
 	for EACH (struct finding, f, &pr->found)

@@ -51,22 +51,33 @@ static uint32_t root(uint32_t *of, uint32_t i)
 	return i;
 }
 
-bool slice_policy(struct arena *a, const struct policy *p, struct slices *ret)
+static bool add_hosts(struct arena *a, const struct policy *p, struct list *ret)
 {
-	struct list hosts = { 0 };
-	const struct host **v;
-	uint32_t *number;
-
 	for EACH (struct rule, rule, &p->rules)
 		for EACH (struct endpoint, e, &rule->endpoints) {
-			const struct host **slot = list_push(a, &hosts, sizeof(*slot));
+			const struct host **slot = list_push(a, ret, sizeof(*slot));
 
 			if (!slot)
 				return false;
 			*slot = &e->host;
 		}
+	return true;
+}
+
+bool slice_policy(struct arena *a, const struct policy *p, const struct policy *base, struct slices *ret)
+{
+	struct list hosts = { 0 };
+	const struct host **v;
+	uint32_t *number;
+
+	*ret = (struct slices){ 0 };
+	if (!add_hosts(a, p, &hosts))
+		return false;
+	ret->endpoints = hosts.n;
+	if (base && !add_hosts(a, base, &hosts))
+		return false;
 	v = hosts.v;
-	*ret = (struct slices){ .of = arena_zalloc(a, (hosts.n + 1) * sizeof(*ret->of)), .endpoints = hosts.n };
+	ret->of = arena_zalloc(a, (hosts.n + 1) * sizeof(*ret->of));
 	number = arena_zalloc(a, (hosts.n + 1) * sizeof(*number));
 	if (!ret->of || !number)
 		return false;

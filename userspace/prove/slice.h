@@ -9,8 +9,8 @@
 #include "model.h"
 
 struct slices {
-	uint32_t *of;			/* the group of each endpoint, in the policy's order */
-	uint32_t n, endpoints;
+	uint32_t *of;			/* the group of each endpoint, in the policy's order; then those of `base` */
+	uint32_t n, endpoints;		/* endpoints: of the policy, without base */
 };
 
-bool slice_policy(struct arena *a, const struct policy *p, struct slices *ret);
+bool slice_policy(struct arena *a, const struct policy *p, const struct policy *base, struct slices *ret);	/* base: or NULL */

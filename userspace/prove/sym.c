@@ -1,20 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sym.h"
 
+#include <stdlib.h>
+
+#include "sym_parts.h"
+
+static struct dim *open_dim(struct sym *s, const char *name, enum lang_base base)
+{
+	struct dim *d = arena_zalloc(s->z.a, sizeof(*d));
+
+	if (!d)
+		abort();
+	dim_open(d, &s->z, name, base);
+	return d;
+}
+
 static void open_dims(struct sym *s)
 {
-	dim_open(&s->host, &s->z, "host", LANG_HOST);
-	dim_open(&s->program, &s->z, "program", LANG_FILE);
-	dim_open(&s->ancestor, &s->z, "ancestor", LANG_FILE);
-	dim_open(&s->digest, &s->z, "digest", LANG_TEXT);
-	dim_open(&s->method, &s->z, "method", LANG_METHOD);
-	dim_open(&s->path, &s->z, "path", LANG_PATH);
-	dim_open(&s->op_name, &s->z, "op_name", LANG_TEXT);
-	dim_open(&s->field, &s->z, "field", LANG_NAME);
-	dim_open(&s->call, &s->z, "call", LANG_NAME);
-	dim_open(&s->tool, &s->z, "tool", LANG_NAME);
-	dim_open(&s->reader, &s->z, "reader", LANG_FILE);
-	dim_open(&s->file, &s->z, "file", LANG_FILE);
+	s->host = open_dim(s, "host", LANG_HOST);
+	s->program = open_dim(s, "program", LANG_FILE);
+	s->ancestor = open_dim(s, "ancestor", LANG_FILE);
+	s->digest = open_dim(s, "digest", LANG_TEXT);
+	s->method = open_dim(s, "method", LANG_METHOD);
+	s->path = open_dim(s, "path", LANG_PATH);
+	s->op_name = open_dim(s, "op_name", LANG_TEXT);
+	s->field = open_dim(s, "field", LANG_NAME);
+	s->call = open_dim(s, "call", LANG_NAME);
+	s->tool = open_dim(s, "tool", LANG_NAME);
+	s->reader = open_dim(s, "reader", LANG_FILE);
+	s->file = open_dim(s, "file", LANG_FILE);
+	s->params = arena_zalloc(s->z.a, sizeof(*s->params));
+	if (!s->params)
+		abort();
 }
 
 static void open_bits(struct sym *s)
@@ -43,41 +60,75 @@ static void common_words(struct sym *s)
 	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
 
 	for (unsigned i = 0; i < sizeof(methods) / sizeof(*methods); i++)
-		(void)dim_word(&s->method, methods[i]);
-	(void)dim_word(&s->op_name, "");
+		(void)dim_word(s->method, methods[i]);
+	(void)dim_word(s->op_name, "");
 }
 
 void sym_each_dim(struct sym *s, void (*fn)(struct dim *d))
 {
-	struct dim *const all[] = { &s->host, &s->program, &s->ancestor, &s->digest, &s->method, &s->path,
-				    &s->op_name, &s->field, &s->call, &s->tool, &s->reader, &s->file };
+	struct dim *const all[] = { s->host, s->program, s->ancestor, s->digest, s->method, s->path,
+				    s->op_name, s->field, s->call, s->tool, s->reader, s->file };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++)
 		fn(all[i]);
-	for (uint32_t i = 0; i < s->params.n; i++)
-		fn(&((struct sym_param **)s->params.v)[i]->value);
+	for (uint32_t i = 0; i < s->params->n; i++)
+		fn(&((struct sym_param **)s->params->v)[i]->value);
 }
 
-void sym_open(struct sym *s, struct arena *a, const struct policy *p, const char *workdir,
-	      const struct slices *slices, uint32_t slice)
+/* What one policy says of the attempt. */
+static void say(struct sym *s)
 {
-	*s = (struct sym){ .p = p, .workdir = workdir, .slices = slices, .slice = slice, .no_files = !p->fs.n && !p->include_workdir };
+	s->no_files = !s->p->fs.n && !s->p->include_workdir;
+	s->runs = z_or(&s->z, s->nobody, sym_exec(s, s->program));
+	s->ran = z_and(&s->z, s->has_ancestor, sym_exec(s, s->ancestor));
+	s->reads = z_and(&s->z, sym_exec(s, s->reader),
+			 s->no_files ? z_true(&s->z) : sym_file(s, s->file, s->reader, false));
+	s->writes = s->no_files ? s->reads : z_and(&s->z, s->reads, sym_file(s, s->file, s->reader, true));
+	sym_connect(s);
+	sym_request(s);
+}
+
+static struct sym *beside(const struct sym *s, const struct policy *p, uint32_t first, bool less)
+{
+	struct sym *other = arena_zalloc(s->z.a, sizeof(*other));
+
+	if (!other)
+		return NULL;
+	*other = *s;
+	other->p = p;
+	other->first = first;
+	other->endpoints = (struct list){ 0 };
+	if (less && !(other->parts = arena_zalloc(s->z.a, sizeof(*other->parts))))
+		return NULL;
+	say(other);
+	return other;
+}
+
+void sym_open(struct sym *s, struct arena *a, const struct sym_plan *plan)
+{
+	struct sym *base = NULL, *less = NULL;
+
+	*s = (struct sym){ .p = plan->p, .workdir = plan->workdir, .slices = plan->slices, .slice = plan->slice };
 	zed_open(&s->z, a);
 	open_dims(s);
 	open_bits(s);
 	common_words(s);
-	s->runs = z_or(&s->z, s->nobody, sym_exec(s, &s->program));
-	s->reads = z_and(&s->z, sym_exec(s, &s->reader),
-			 s->no_files ? z_true(&s->z) : sym_file(s, &s->file, &s->reader, false));
-	/* Who started it ran, too. */
-	z_assert(&s->z, z_imply(&s->z, s->has_ancestor, sym_exec(s, &s->ancestor)));
-	sym_connect(s);
-	sym_request(s);
+	/* A literal address is what is dialled. */
+	z_assert(&s->z, z_imply(&s->z, s->is_addr, Z3_mk_eq(s->z.c, s->addr, s->dialled)));
+	say(s);
+	if (plan->base && !(base = beside(s, plan->base, plan->slices->endpoints, false)))
+		a->bad = true;
+	if (plan->less && !(less = beside(s, plan->p, 0, true)))
+		a->bad = true;
+	s->base = base;
+	s->less = less;
 	sym_each_dim(s, dim_close);
 }
 
 void sym_done(struct sym *s)
 {
 	sym_each_dim(s, dim_done);
+	if (s->less)
+		sym_parts_done(s->less->parts);
 	zed_close(&s->z);
 }

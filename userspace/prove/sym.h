@@ -32,42 +32,58 @@ struct sym {
 	const struct policy *p;
 	const char *workdir;
 	const struct slices *slices;
-	uint32_t slice;
+	uint32_t slice, first;		/* first: of the policy's endpoints in slices->of */
 	bool no_files;			/* the policy does not say what may be read: anything */
 
-	struct dim host, program, ancestor, digest;
+	/* Shared by the sides of a comparison. */
+	struct dim *host, *program, *ancestor, *digest;
 	Z3_ast port, is_addr, addr;	/* destination: a name, or an address */
 	Z3_ast dialled;			/* what the name resolves to */
 	Z3_ast nobody, tainted, has_ancestor, has_digest;
 
-	struct dim method, path;
-	struct list params;		/* struct sym_param * */
-	struct dim op_name, field;	/* GraphQL */
+	struct dim *method, *path;
+	struct list *params;		/* struct sym_param * */
+	struct dim *op_name, *field;	/* GraphQL */
 	Z3_ast graphql, op_type, has_field;
-	struct dim call, tool;		/* JSON-RPC, MCP */
+	struct dim *call, *tool;	/* JSON-RPC, MCP */
 	Z3_ast has_call, has_tool, stream, response;
 
-	struct dim reader, file;	/* a program and what it reads */
+	struct dim *reader, *file;	/* a program and what it reads */
 
 #define PLAIN 48
 	Z3_ast plain[PLAIN], all_plain;	/* what a witness is best without (witness.c) */
 	size_t n_plain;
 
 	struct list endpoints;		/* struct sym_endpoint */
-	Z3_ast reads;			/* the reader runs and may read the file */
-	Z3_ast runs;			/* the program may be executed */
+	Z3_ast reads, writes;		/* the reader runs and may read (read and write) the file */
+	Z3_ast runs, ran;		/* the program may be executed; there is an ancestor that may */
 	Z3_ast dials;			/* connected, at an address that is allowed */
 	Z3_ast inspected;
 	Z3_ast allowed;			/* the request, by rules alone */
 	Z3_ast forwarded;		/* or in audit mode */
 	Z3_ast sends;			/* dials, and what is sent is forwarded or not looked into */
+
+	/* Other sides: what another policy, or this one with parts left out, says of the same attempt. NULL = not asked for. */
+	struct sym *base, *less;
+	struct sym_parts *parts;	/* of `less` alone */
 };
 
-/* Of the endpoints those of one slice; slice.n 0 = none. */
-void sym_open(struct sym *s, struct arena *a, const struct policy *p, const char *workdir,
-	      const struct slices *slices, uint32_t slice);
+struct sym_plan {
+	const struct policy *p, *base;	/* base NULL: nothing is compared */
+	const char *workdir;
+	const struct slices *slices;
+	uint32_t slice;			/* of the endpoints those of this one; slices->n = none */
+	bool less;
+};
+
+void sym_open(struct sym *s, struct arena *a, const struct sym_plan *plan);
 void sym_done(struct sym *s);
 void sym_each_dim(struct sym *s, void (*fn)(struct dim *d));
+
+/* sym_parts.c: is this endpoint or rule (its address in the policy) there? Without parts everything is. */
+Z3_ast sym_there(struct sym *s, const void *part);
+/* sym_single.c: is what one value, field and operation show of the two sides all there is to be seen? */
+bool sym_single(const struct sym *s, const struct sym *other);
 
 /* sym_connect.c */
 Z3_ast sym_host(struct sym *s, const struct host *h);
@@ -89,6 +105,7 @@ void sym_graphql(struct sym *s, struct sym_endpoint *e, Z3_ast *ret_allows, Z3_a
 Z3_ast sym_graphql_denies(struct sym *s, const struct endpoint *e);
 void sym_rpc(struct sym *s, struct sym_endpoint *e);
 
-/* sym_file.c: what eval_file() and eval_exec() say of the path in `file`, for the program in `who`. */
+/* sym_file.c: what eval_file() and eval_exec() say of the path in `file`, for the program in `who`; NULL: for all of them. */
 Z3_ast sym_file(struct sym *s, struct dim *file, struct dim *who, bool write);
 Z3_ast sym_exec(struct sym *s, struct dim *program);
+Z3_ast sym_below(struct sym *s, struct dim *file, const char *path);	/* the path, and what lies below it */

@@ -42,14 +42,14 @@ static Z3_ast graphql_rule(struct sym *s, const struct l7_rule *r, bool deny)
 	struct list fields;
 
 	if (r->has_name) {
-		a = z_and(&s->z, a, dim_list(&s->op_name, &r->name.alts, deny ? 0 : '.', false));
+		a = z_and(&s->z, a, dim_list(s->op_name, &r->name.alts, deny ? 0 : '.', false));
 		if (!deny)
-			a = z_and(&s->z, a, z_not(&s->z, dim_word(&s->op_name, "")));
+			a = z_and(&s->z, a, z_not(&s->z, dim_word(s->op_name, "")));
 	}
 	if (!r->fields.n)
 		return a;
 	fields = alts_of(s, &r->fields);
-	return z_and(&s->z, a, z_and(&s->z, s->has_field, dim_list(&s->field, &fields, deny ? 0 : '.', false)));
+	return z_and(&s->z, a, z_and(&s->z, s->has_field, dim_list(s->field, &fields, deny ? 0 : '.', false)));
 }
 
 void sym_graphql(struct sym *s, struct sym_endpoint *se, Z3_ast *ret_allows, Z3_ast *ret_hard)
@@ -64,13 +64,13 @@ void sym_graphql(struct sym *s, struct sym_endpoint *se, Z3_ast *ret_allows, Z3_
 	struct terms any = { .z = &s->z }, method = { .z = &s->z };
 	Z3_ast readable;
 
-	terms_add(&method, dim_word(&s->method, "GET"));
-	terms_add(&method, dim_word(&s->method, "POST"));
-	terms_add(&method, dim_word(&s->method, "WEBSOCKET_TEXT"));
+	terms_add(&method, dim_word(s->method, "GET"));
+	terms_add(&method, dim_word(s->method, "POST"));
+	terms_add(&method, dim_word(s->method, "WEBSOCKET_TEXT"));
 	readable = z_and(&s->z, s->graphql, terms_or(&method));
 	terms_add(&any, type_in(s, presets[se->e->l7.access]));
 	for EACH (struct l7_rule, r, &se->e->l7.rules)
-		terms_add(&any, graphql_rule(s, r, false));
+		terms_add(&any, z_and(&s->z, sym_there(s, r), graphql_rule(s, r, false)));
 	*ret_allows = z_and(&s->z, readable, terms_or(&any));
 	*ret_hard = z_not(&s->z, readable);
 }
@@ -81,7 +81,7 @@ Z3_ast sym_graphql_denies(struct sym *s, const struct endpoint *e)
 
 	for EACH (struct l7_rule, r, &e->l7.deny)
 		if (r->operations)
-			terms_add(&any, graphql_rule(s, r, true));
+			terms_add(&any, z_and(&s->z, sym_there(s, r), graphql_rule(s, r, true)));
 	return z_and(&s->z, s->graphql, terms_or(&any));
 }
 
@@ -93,27 +93,27 @@ static Z3_ast rpc_rule(struct sym *s, const struct endpoint *e, const struct l7_
 	if (!r->method)
 		return z_false(&s->z);
 	if (e->protocol == PROTO_JSONRPC)
-		return strcmp(r->method, "*") ? dim_word(&s->call, r->method) : z_true(&s->z);
-	is = dim_list(&s->call, &r->method_glob.alts, deny ? 0 : '.', false);
+		return strcmp(r->method, "*") ? dim_word(s->call, r->method) : z_true(&s->z);
+	is = dim_list(s->call, &r->method_glob.alts, deny ? 0 : '.', false);
 	if (!r->tools.n)
 		return is;
 	tools = alts_of(s, &r->tools);
-	tool = z_and(&s->z, s->has_tool, dim_list(&s->tool, &tools, deny ? 0 : '.', false));
-	return z_and(&s->z, is, z_and(&s->z, dim_word(&s->call, "tools/call"), tool));
+	tool = z_and(&s->z, s->has_tool, dim_list(s->tool, &tools, deny ? 0 : '.', false));
+	return z_and(&s->z, is, z_and(&s->z, dim_word(s->call, "tools/call"), tool));
 }
 
 static Z3_ast known_call(struct sym *s, const struct endpoint *e)
 {
-	struct terms any = { .z = &s->z };
+	struct terms any = { .z = &s->z }, narrowed = { .z = &s->z };
 	const char *method;
-	bool narrowed = false;
 
 	for EACH (struct l7_rule, r, &e->l7.rules)
-		narrowed |= r->tools.n != 0;
+		if (r->tools.n)
+			terms_add(&narrowed, sym_there(s, r));
 	for (size_t i = 0; e->l7.known_methods && (method = eval_mcp_known(i)) != NULL; i++)
-		if (!narrowed || strcmp(method, "tools/call"))
-			terms_add(&any, dim_word(&s->call, method));
-	return terms_or(&any);
+		terms_add(&any, dim_word(s->call, method));
+	return z_and(&s->z, terms_or(&any),
+		     z_not(&s->z, z_and(&s->z, terms_or(&narrowed), dim_word(s->call, "tools/call"))));
 }
 
 /* A call; an answer to the server's; a GET that listens. The last two are MCP's. */
@@ -121,19 +121,19 @@ void sym_rpc(struct sym *s, struct sym_endpoint *se)
 {
 	const struct endpoint *e = se->e;
 	bool mcp = e->protocol == PROTO_MCP;
-	Z3_ast get = dim_word(&s->method, "GET"), post = dim_word(&s->method, "POST");
+	Z3_ast get = dim_word(s->method, "GET"), post = dim_word(s->method, "POST");
 	Z3_ast plain, other, is_call, loose, strict;
 	struct terms any = { .z = &s->z }, deny = { .z = &s->z };
 
 	for EACH (struct l7_rule, r, &e->l7.rules)
-		terms_add(&any, rpc_rule(s, e, r, false));
+		terms_add(&any, z_and(&s->z, sym_there(s, r), rpc_rule(s, e, r, false)));
 	terms_add(&any, known_call(s, e));
 	plain = z_not(&s->z, z_or(&s->z, s->stream, s->response));
 	is_call = z_and(&s->z, s->has_call, z_and(&s->z, plain, post));
 	strict = z_false(&s->z);
 	if (mcp && !e->l7.loose_tools) {
-		loose = z_and(&s->z, s->has_tool, dim_in(&s->tool, &(struct lang_atom){ .strict = true }));
-		strict = z_and(&s->z, dim_word(&s->call, "tools/call"), z_not(&s->z, loose));
+		loose = z_and(&s->z, s->has_tool, dim_in(s->tool, &(struct lang_atom){ .strict = true }));
+		strict = z_and(&s->z, dim_word(s->call, "tools/call"), z_not(&s->z, loose));
 	}
 	other = z_false(&s->z);
 	if (mcp)
@@ -144,6 +144,6 @@ void sym_rpc(struct sym *s, struct sym_endpoint *se)
 	se->hard = z_or(&s->z, z_and(&s->z, z_not(&s->z, is_call), z_not(&s->z, other)),
 			z_and(&s->z, is_call, strict));
 	for EACH (struct l7_rule, r, &e->l7.deny)
-		terms_add(&deny, rpc_rule(s, e, r, true));
+		terms_add(&deny, z_and(&s->z, sym_there(s, r), rpc_rule(s, e, r, true)));
 	se->denies = z_and(&s->z, z_and(&s->z, s->has_call, plain), terms_or(&deny));
 }

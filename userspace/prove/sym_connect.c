@@ -8,14 +8,14 @@
 
 static Z3_ast name_in(struct sym *s, const char *glob)
 {
-	return z_and(&s->z, z_not(&s->z, s->is_addr), dim_glob(&s->host, glob, '.'));
+	return z_and(&s->z, z_not(&s->z, s->is_addr), dim_glob(s->host, glob, '.'));
 }
 
 Z3_ast sym_host(struct sym *s, const struct host *h)
 {
 	switch (h->kind) {
 	case HOST_NAME:
-		return z_and(&s->z, z_not(&s->z, s->is_addr), dim_word(&s->host, h->text));
+		return z_and(&s->z, z_not(&s->z, s->is_addr), dim_word(s->host, h->text));
 	case HOST_ONE:
 		return name_in(s, arena_printf(s->z.a, "?*%s", h->text));
 	case HOST_DEEP:
@@ -23,7 +23,7 @@ Z3_ast sym_host(struct sym *s, const struct host *h)
 	case HOST_NET:
 		return z_and(&s->z, s->is_addr, sym_addr_in(s, s->addr, &h->net));
 	case HOST_GLOB:
-		return z_and(&s->z, z_not(&s->z, s->is_addr), dim_list(&s->host, &h->glob.alts, '.', false));
+		return z_and(&s->z, z_not(&s->z, s->is_addr), dim_list(s->host, &h->glob.alts, '.', false));
 	case HOST_ANY:
 		return z_true(&s->z);
 	}
@@ -56,12 +56,12 @@ static const char *lower(struct sym *s, const char *digest)
 
 static Z3_ast listed(struct sym *s, const struct program *p)
 {
-	Z3_ast is = sym_is_program(&s->program, p);
+	Z3_ast is = sym_is_program(s->program, p);
 
 	if (p->sha256)
-		return z_and(&s->z, is, z_and(&s->z, s->has_digest, dim_word(&s->digest, lower(s, p->sha256))));
+		return z_and(&s->z, is, z_and(&s->z, s->has_digest, dim_word(s->digest, lower(s, p->sha256))));
 	if (p->inherit)
-		is = z_or(&s->z, is, z_and(&s->z, s->has_ancestor, sym_is_program(&s->ancestor, p)));
+		is = z_or(&s->z, is, z_and(&s->z, s->ran, sym_is_program(s->ancestor, p)));
 	return is;
 }
 
@@ -114,6 +114,7 @@ static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller, 
 	Z3_ast fine = z_not(&s->z, z_and(&s->z, s->is_addr, forbidden[0]));
 
 	se->host = sym_host(s, &se->e->host);
+	fine = z_and(&s->z, fine, sym_there(s, se->e));
 	se->reach = z_and(&s->z, z_and(&s->z, se->host, fine), z_and(&s->z, ports(s, se->e), caller));
 	se->dial = z_and(&s->z, se->reach, at_addr(s, se->e, forbidden[1], forbidden[2]));
 }
@@ -125,7 +126,7 @@ void sym_connect(struct sym *s)
 				     sym_addr_at_least(s, s->dialled, ADDR_PRIVATE) };
 	struct terms dials = { .z = &s->z }, inspects = { .z = &s->z };
 
-	uint32_t at = 0;
+	uint32_t at = s->first;
 
 	for EACH (struct rule, rule, &s->p->rules) {
 		Z3_ast caller = NULL;
@@ -146,8 +147,6 @@ void sym_connect(struct sym *s)
 				terms_add(&inspects, se->reach);
 		}
 	}
-	/* A literal address is what is dialled. */
-	z_assert(&s->z, z_imply(&s->z, s->is_addr, Z3_mk_eq(s->z.c, s->addr, s->dialled)));
 	s->dials = z_and(&s->z, z_and(&s->z, terms_or(&dials), s->runs), z_not(&s->z, closed_port(s)));
 	s->inspected = terms_or(&inspects);
 }

@@ -31,7 +31,7 @@ static void push(struct sym *s, struct list *to, const char *text)
 	*slot = text;
 }
 
-static Z3_ast below(struct sym *s, struct dim *file, const char *path)
+Z3_ast sym_below(struct sym *s, struct dim *file, const char *path)
 {
 	struct list alts = { 0 };
 	const char *text = literal(s, path);
@@ -47,6 +47,8 @@ static Z3_ast below(struct sym *s, struct dim *file, const char *path)
 
 static Z3_ast concerns(struct sym *s, struct dim *who, const struct fs_entry *f)
 {
+	if (!who)	/* everybody: what is for some gives nothing, and takes away */
+		return f->programs.n && f->mode != OSH_FS_DENY ? z_false(&s->z) : z_true(&s->z);
 	return f->programs.n ? sym_programs(who, &f->programs) : z_true(&s->z);
 }
 
@@ -118,7 +120,7 @@ Z3_ast sym_file(struct sym *s, struct dim *file, struct dim *who, bool write)
 		v[n++] = (struct entry){ s->workdir, NULL, 2 };
 	qsort(v, n, sizeof(*v), widest_first);
 	for (uint32_t i = 0; i < n; i++) {
-		Z3_ast speaks = below(s, file, v[i].path);
+		Z3_ast speaks = sym_below(s, file, v[i].path);
 
 		if (v[i].f)
 			speaks = z_and(&s->z, speaks, concerns(s, who, v[i].f));

@@ -7,12 +7,12 @@
 
 struct sym_param *sym_param(struct sym *s, const char *key)
 {
-	struct sym_param **v = s->params.v, *p, **slot;
+	struct sym_param **v = s->params->v, *p, **slot;
 
-	for (uint32_t i = 0; i < s->params.n; i++)
+	for (uint32_t i = 0; i < s->params->n; i++)
 		if (!strcmp(v[i]->key, key))
 			return v[i];
-	slot = list_push(s->z.a, &s->params, sizeof(*slot));
+	slot = list_push(s->z.a, s->params, sizeof(*slot));
 	p = arena_zalloc(s->z.a, sizeof(*p));
 	if (!slot || !p)
 		abort();
@@ -29,8 +29,8 @@ static Z3_ast covers(struct sym *s, const struct sym_endpoint *se)
 	Z3_ast c = se->reach;
 
 	if (!l7->encoded_slash)
-		c = z_and(&s->z, c, z_not(&s->z, dim_glob(&s->path, "**%2F**", '/')));
-	return l7->weight ? z_and(&s->z, c, dim_list(&s->path, &l7->path.alts, '/', false)) : c;
+		c = z_and(&s->z, c, z_not(&s->z, dim_glob(s->path, "**%2F**", '/')));
+	return l7->weight ? z_and(&s->z, c, dim_list(s->path, &l7->path.alts, '/', false)) : c;
 }
 
 /* A list of variables that hold while the endpoints are walked in order, as protocol_of() does. */

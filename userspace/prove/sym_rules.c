@@ -21,8 +21,8 @@ static Z3_ast method_in(struct sym *s, const char *method)
 
 	if (!strcmp(method, "*"))
 		return z_true(&s->z);
-	is = dim_word(&s->method, upper(s, method));
-	return strcasecmp(method, "GET") ? is : z_or(&s->z, is, dim_word(&s->method, "HEAD"));
+	is = dim_word(s->method, upper(s, method));
+	return strcasecmp(method, "GET") ? is : z_or(&s->z, is, dim_word(s->method, "HEAD"));
 }
 
 static struct list alts_of(struct sym *s, const struct list *patterns)
@@ -54,7 +54,7 @@ static Z3_ast http_rule(struct sym *s, const struct l7_rule *r, bool deny)
 		return z_false(&s->z);
 	a = method_in(s, r->method);
 	if (r->has_path)
-		a = z_and(&s->z, a, dim_list(&s->path, &r->path.alts, '/', deny));
+		a = z_and(&s->z, a, dim_list(s->path, &r->path.alts, '/', deny));
 	for EACH (struct query_match, m, &r->query) {
 		struct sym_param *p = sym_param(s, m->key);
 
@@ -68,7 +68,7 @@ static Z3_ast http_rules(struct sym *s, const struct list *rules, bool deny)
 	struct terms any = { .z = &s->z };
 
 	for EACH (struct l7_rule, r, rules)
-		terms_add(&any, http_rule(s, r, deny));
+		terms_add(&any, z_and(&s->z, sym_there(s, r), http_rule(s, r, deny)));
 	return terms_or(&any);
 }
 
@@ -78,7 +78,7 @@ static Z3_ast methods(struct sym *s, size_t n)
 	struct terms any = { .z = &s->z };
 
 	for (size_t i = 0; i < n; i++)
-		terms_add(&any, dim_word(&s->method, preset[i]));
+		terms_add(&any, dim_word(s->method, preset[i]));
 	return terms_or(&any);
 }
 
@@ -91,7 +91,7 @@ static Z3_ast http_preset(struct sym *s, enum access access)
 
 static Z3_ast ws_preset(struct sym *s, enum access access)
 {
-	Z3_ast text = dim_word(&s->method, "WEBSOCKET_TEXT"), get = method_in(s, "GET");
+	Z3_ast text = dim_word(s->method, "WEBSOCKET_TEXT"), get = method_in(s, "GET");
 
 	if (access == ACCESS_FULL)
 		return z_true(&s->z);
@@ -100,24 +100,27 @@ static Z3_ast ws_preset(struct sym *s, enum access access)
 	return access == ACCESS_READ_ONLY ? get : z_false(&s->z);
 }
 
-static bool has_operations(const struct list *rules)
+static void add_operations(struct sym *s, const struct list *rules, struct terms *any)
 {
 	for EACH (struct l7_rule, r, rules)
 		if (r->operations)
-			return true;
-	return false;
+			terms_add(any, sym_there(s, r));
 }
 
 static void websocket(struct sym *s, struct sym_endpoint *se)
 {
 	const struct l7 *l7 = &se->e->l7;
-	Z3_ast text = dim_word(&s->method, "WEBSOCKET_TEXT"), plain, inside, hard;
+	Z3_ast text = dim_word(s->method, "WEBSOCKET_TEXT"), plain, inside, hard;
+	struct terms operations = { .z = &s->z };
 
 	plain = z_or(&s->z, ws_preset(s, l7->access), http_rules(s, &l7->rules, false));
 	se->allows = plain;
 	se->hard = z_false(&s->z);
-	if (!has_operations(&l7->rules) && !has_operations(&l7->deny))
+	add_operations(s, &l7->rules, &operations);
+	add_operations(s, &l7->deny, &operations);
+	if (!operations.v.n)
 		return;
+	text = z_and(&s->z, text, terms_or(&operations));
 	sym_graphql(s, se, &inside, &hard);
 	se->allows = z_ite(&s->z, text, inside, plain);
 	se->hard = z_and(&s->z, text, hard);

@@ -7,11 +7,11 @@
 
 static enum lang_answer take_params(struct sym *s, Z3_model m, struct witness *w)
 {
-	struct sym_param **v = s->params.v;
+	struct sym_param **v = s->params->v;
 	enum lang_answer r = LANG_FOUND;
 
 	w->n_params = 0;
-	for (uint32_t i = 0; i < s->params.n && r == LANG_FOUND; i++) {
+	for (uint32_t i = 0; i < s->params->n && r == LANG_FOUND; i++) {
 		if (!z_value(&s->z, m, v[i]->there))
 			continue;
 		if (w->n_params == WITNESS_PARAMS)
@@ -28,10 +28,10 @@ static enum lang_answer take_texts(struct sym *s, Z3_model m, struct witness *w)
 		struct dim *d;
 		char *to;
 	} all[] = {
-		{ &s->host, w->host }, { &s->program, w->program }, { &s->ancestor, w->ancestor },
-		{ &s->digest, w->digest }, { &s->method, w->method }, { &s->path, w->path },
-		{ &s->op_name, w->op_name }, { &s->field, w->field }, { &s->call, w->call },
-		{ &s->tool, w->tool }, { &s->reader, w->reader }, { &s->file, w->file },
+		{ s->host, w->host }, { s->program, w->program }, { s->ancestor, w->ancestor },
+		{ s->digest, w->digest }, { s->method, w->method }, { s->path, w->path },
+		{ s->op_name, w->op_name }, { s->field, w->field }, { s->call, w->call },
+		{ s->tool, w->tool }, { s->reader, w->reader }, { s->file, w->file },
 	};
 	enum lang_answer worst = take_params(s, m, w);
 
@@ -109,13 +109,13 @@ static Z3_ast plain(struct sym *s, size_t i)
 {
 	const Z3_ast odd[] = {
 		s->nobody, s->tainted, s->is_addr, s->has_ancestor, s->has_digest, s->graphql, s->has_call, s->stream,
-		s->response, z_not(&s->z, dim_glob(&s->reader, "**/bin/?*", '/')), dim_word(&s->method, "HEAD"), dim_word(&s->method, "WEBSOCKET_TEXT"),
+		s->response, z_not(&s->z, dim_glob(s->reader, "**/bin/?*", '/')), dim_word(s->method, "HEAD"), dim_word(s->method, "WEBSOCKET_TEXT"),
 	};
 
 	if (i < sizeof(odd) / sizeof(*odd))
 		return z_not(&s->z, odd[i]);
 	i -= sizeof(odd) / sizeof(*odd);
-	return i < s->params.n ? z_not(&s->z, ((struct sym_param **)s->params.v)[i]->there) : NULL;
+	return i < s->params->n ? z_not(&s->z, ((struct sym_param **)s->params->v)[i]->there) : NULL;
 }
 
 static void name_plain(struct sym *s)
@@ -164,15 +164,7 @@ enum answer sym_ask(struct sym *s, const Z3_ast *facts, unsigned n, struct witne
 	return r;
 }
 
-static struct eval_connect connect_of(const struct witness *w, const char **ancestor)
-{
-	*ancestor = w->ancestor;
-	return (struct eval_connect){ .host = w->host, .port = w->port, .binary = w->nobody ? NULL : w->program,
-				      .tainted = w->tainted, .ancestors = ancestor,
-				      .n_ancestors = w->has_ancestor, .sha256 = w->has_digest ? w->digest : NULL };
-}
-
-static bool runs(struct sym *s, const char *program)
+bool witness_runs(struct sym *s, const char *program)
 {
 	/* Where the policy says nothing of files, the list alone decides: a root that may be read stands in. */
 	static const struct fs_entry root = { .path = "/", .mode = OSH_FS_RO };
@@ -183,16 +175,33 @@ static bool runs(struct sym *s, const char *program)
 	return eval_exec(&p, program, s->workdir).verdict == OSH_ALLOW;
 }
 
+/* An ancestor that may not run is none. */
+static struct eval_connect connect_of(struct sym *s, const struct witness *w, const char **ancestor)
+{
+	*ancestor = w->ancestor;
+	return (struct eval_connect){ .host = w->host, .port = w->port, .binary = w->nobody ? NULL : w->program,
+				      .tainted = w->tainted, .ancestors = ancestor,
+				      .n_ancestors = w->has_ancestor && witness_runs(s, w->ancestor), .sha256 = w->has_digest ? w->digest : NULL };
+}
+
 bool witness_connects(struct sym *s, struct witness *w)
 {
 	const char *ancestor, *addr = w->dialled;
-	struct eval_connect c = connect_of(w, &ancestor);
+	struct eval_connect c = connect_of(s, w, &ancestor);
 	struct decision d = eval_addr(s->p, &c, &addr, 1);
 
 	w->rule = d.rule;
 	w->line = d.line;
 	w->inspected = eval_inspects(s->p, &c);
-	return d.verdict == OSH_ALLOW && (w->nobody || runs(s, w->program));
+	return d.verdict == OSH_ALLOW && (w->nobody || witness_runs(s, w->program));
+}
+
+bool witness_reaches(struct sym *s, const struct witness *w)
+{
+	const char *ancestor;
+	const struct eval_connect c = connect_of(s, w, &ancestor);
+
+	return eval_connect(s->p, &c).verdict == OSH_ALLOW;
 }
 
 static bool forwards(struct sym *s, struct witness *w)
@@ -206,7 +215,7 @@ static bool forwards(struct sym *s, struct witness *w)
 	const struct eval_call call = { .method = plain ? w->call : NULL, .tool = w->has_tool ? w->tool : NULL,
 					.response = w->response, .stream = w->stream };
 	struct eval_param params[WITNESS_PARAMS];
-	struct eval_request q = { .connect = connect_of(w, &ancestor), .method = w->method, .path = w->path,
+	struct eval_request q = { .connect = connect_of(s, w, &ancestor), .method = w->method, .path = w->path,
 				  .query = params, .n_query = w->n_params,
 				  .graphql = w->graphql ? &graphql : NULL, .calls = &call,
 				  .n_calls = w->has_call };
@@ -229,7 +238,7 @@ bool witness_sends(struct sym *s, struct witness *w)
 
 bool witness_reads(struct sym *s, const struct witness *w)
 {
-	return runs(s, w->reader) &&
+	return witness_runs(s, w->reader) &&
 	       (s->no_files || eval_file(s->p, w->file, s->workdir, w->reader, false).verdict == OSH_ALLOW);
 }
 

@@ -41,6 +41,9 @@ enum answer sym_ask(struct sym *s, const Z3_ast *facts, unsigned n, struct witne
 bool witness_sends(struct sym *s, struct witness *w);
 bool witness_connects(struct sym *s, struct witness *w);
 bool witness_reads(struct sym *s, const struct witness *w);
+bool witness_runs(struct sym *s, const char *program);
+/* Is the host allowed to this program at all, whatever it resolves to? */
+bool witness_reaches(struct sym *s, const struct witness *w);
 
 /* As `policy explain` takes it: "connect /usr/bin/curl host:443", "POST https://host/path". */
 void witness_text(const struct witness *w, struct buf *b);

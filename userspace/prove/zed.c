@@ -88,22 +88,14 @@ Z3_ast z_ite(struct zed *z, Z3_ast c, Z3_ast t, Z3_ast e)
 	return Z3_mk_ite(z->c, c, t, e);
 }
 
-static Z3_ast constant(struct zed *z, const char *name, Z3_sort sort)
-{
-	char unique[96];
-
-	snprintf(unique, sizeof(unique), "%.60s#%u", name, z->names++);
-	return Z3_mk_const(z->c, Z3_mk_string_symbol(z->c, unique), sort);
-}
-
 Z3_ast z_bool(struct zed *z, const char *name)
 {
-	return constant(z, name, Z3_mk_bool_sort(z->c));
+	return Z3_mk_fresh_const(z->c, name, Z3_mk_bool_sort(z->c));
 }
 
 Z3_ast z_bits(struct zed *z, const char *name, unsigned bits)
 {
-	return constant(z, name, Z3_mk_bv_sort(z->c, bits));
+	return Z3_mk_fresh_const(z->c, name, Z3_mk_bv_sort(z->c, bits));
 }
 
 Z3_ast z_is(struct zed *z, Z3_ast bits, uint64_t value)

@@ -10,7 +10,6 @@ struct zed {
 	Z3_context c;
 	Z3_solver s;
 	struct arena *a;
-	unsigned names;			/* given to constants so far */
 };
 
 struct terms {				/* of an and, or an or */

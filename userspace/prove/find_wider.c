@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --base: files, programs and settings that this policy gives and the other one does not. */
+#include <string.h>
+
+#include "find.h"
+
+/* A section that is not there is missed at the first line. */
+static uint32_t line_of(struct place at)
+{
+	return at.line ? at.line : 1;
+}
+
+static void add(struct prover *pr, const char *where, const char *program, const char *says, const char *request,
+		uint32_t line)
+{
+	struct finding *f = list_push(pr->a, &pr->found, sizeof(*f));
+
+	if (!f) {
+		find_unknown(pr, "out of memory");
+		return;
+	}
+	*f = (struct finding){ .category = "capability_expansion", .where = arena_printf(pr->a, "%s", where), .says = says,
+			       .line = line };
+	f->program = program ? arena_printf(pr->a, "%s", program) : NULL;
+	find_request(pr, f, request, f->program);
+}
+
+static bool may(struct sym *s, const struct witness *w, bool write)
+{
+	return witness_reads(s, w) && (!write || s->no_files ||
+				       eval_file(s->p, w->file, s->workdir, w->reader, true).verdict == OSH_ALLOW);
+}
+
+/*
+ * Below one entry, by one way of access: the entry's own line says where to look. A program that ran before, or a new
+ * one, at what not everybody could have before.
+ */
+static void files(struct prover *pr, Z3_ast below, bool write, uint32_t line)
+{
+	struct sym *s = pr->s, *b = s->base;
+	const Z3_ast may_now = write ? s->writes : s->reads, could = write ? b->writes : b->reads;
+	const Z3_ast old[] = { may_now, z_not(&s->z, could), below, sym_exec(b, s->reader) };
+	const Z3_ast new[] = { may_now, z_not(&s->z, could), below,
+			       b->no_files ? z_false(&s->z) : z_not(&s->z, sym_file(b, s->file, NULL, write)) };
+	struct witness w;
+
+	if (find_ask(pr, old, 4, &w) != ANSWER_YES && find_ask(pr, new, 4, &w) != ANSWER_YES)
+		return;
+	if (!may(s, &w, write) || may(b, &w, write)) {
+		find_unknown(pr, "the model and eval disagree about a file: this is a bug of osh");
+		return;
+	}
+	add(pr, w.file, w.reader, write ? "newly written" : "newly read",
+	    arena_printf(pr->a, "open %s %s", w.file, write ? "write" : "read"), line);
+}
+
+static void all_files(struct prover *pr)
+{
+	struct sym *s = pr->s;
+
+	for EACH (struct fs_entry, f, &s->p->fs) {
+		if (f->mode == OSH_FS_DENY)
+			continue;
+		files(pr, sym_below(s, s->file, f->path), false, f->at.line);
+		if (f->mode == OSH_FS_RW)
+			files(pr, sym_below(s, s->file, f->path), true, f->at.line);
+	}
+	if (s->p->include_workdir && s->workdir) {
+		files(pr, sym_below(s, s->file, s->workdir), false, line_of(s->p->fs_at));
+		files(pr, sym_below(s, s->file, s->workdir), true, line_of(s->p->fs_at));
+	}
+	if (s->no_files)
+		files(pr, z_true(&s->z), true, 1);
+}
+
+static void programs(struct prover *pr)
+{
+	struct sym *s = pr->s;
+	Z3_ast runs = z_and(&s->z, sym_exec(s, s->reader), z_not(&s->z, sym_exec(s->base, s->reader)));
+	struct witness w;
+
+	if (find_ask(pr, &runs, 1, &w) != ANSWER_YES)
+		return;
+	if (!witness_runs(s, w.reader) || witness_runs(s->base, w.reader)) {
+		find_unknown(pr, "the model and eval disagree about a program: this is a bug of osh");
+		return;
+	}
+	add(pr, w.reader, NULL, "newly executed", arena_printf(pr->a, "exec %s", w.reader), line_of(s->p->exec.at));
+}
+
+static bool has_env(const struct policy *p, const char *name)
+{
+	for EACH (struct env_entry, e, &p->env)
+		if (e->kind == OSH_ENV_PASS && !strcmp(e->text, name))
+			return true;
+	return false;
+}
+
+static void environment(struct prover *pr)
+{
+	for EACH (struct env_entry, e, &pr->s->p->env)
+		if (e->kind == OSH_ENV_PASS && !has_env(pr->s->base->p, e->text))
+			add(pr, arena_printf(pr->a, "$%s", e->text), NULL, "a variable of the caller that is newly passed",
+			    NULL, 1);
+}
+
+/* 0 is no limit of the policy's own: what every sandbox gets. */
+static void limits(struct prover *pr)
+{
+	static const char *const keys[] = {
+#define RESOURCE(id, key, kind, least, most, text) [OSH_RES_##id] = key,
+#include "osh/resources.def"
+#undef RESOURCE
+	};
+	const struct resources *new = &pr->s->p->resources, *old = &pr->s->base->p->resources;
+
+	for (unsigned i = 0; i < OSH_RESOURCES; i++)
+		if (old->amount[i] && (!new->amount[i] || new->amount[i] > old->amount[i]))
+			add(pr, arena_printf(pr->a, "resources.%s", keys[i]), NULL, "a limit that is newly wider", NULL,
+			    line_of(new->at));
+}
+
+static bool has_device(const struct gpu *g, const char *name)
+{
+	for EACH (text_of, d, &g->devices)
+		if (!strcmp(*d, name) || !strcmp(*d, "all"))
+			return true;
+	return false;
+}
+
+static void devices(struct prover *pr)
+{
+	const struct gpu *new = &pr->s->p->gpu, *old = &pr->s->base->p->gpu;
+	bool wider = new->count > old->count || (new->share && !old->share && (old->count || old->devices.n));
+
+	for EACH (text_of, d, &new->devices)
+		wider |= !has_device(old, *d);
+	if (wider)
+		add(pr, "gpu", NULL, "devices that are newly given", NULL, line_of(new->at));
+}
+
+static bool same_identity(const struct identity *a, const struct identity *b)
+{
+	return a->kind == b->kind && a->id == b->id;
+}
+
+static void settings(struct prover *pr)
+{
+	const struct policy *new = pr->s->p, *old = pr->s->base->p;
+
+	if (!same_identity(&new->user, &old->user))
+		add(pr, "process.run_as_user", NULL, "programs run as another user", NULL, 1);
+	if (!same_identity(&new->group, &old->group))
+		add(pr, "process.run_as_group", NULL, "programs run with another group", NULL, 1);
+	if (new->compat == OSH_COMPAT_BEST_EFFORT && old->compat == OSH_COMPAT_HARD)
+		add(pr, "landlock.compatibility", NULL, "what a kernel lacks is no reason to refuse any more", NULL, 1);
+	if (new->wildcard_names > old->wildcard_names)
+		add(pr, "dns.wildcard_names", NULL, "more names under wildcards can be made up", NULL, 1);
+}
+
+void find_wider(struct prover *pr)
+{
+	all_files(pr);
+	programs(pr);
+	environment(pr);
+	limits(pr);
+	devices(pr);
+	settings(pr);
+}
