@@ -71,6 +71,8 @@ void find_bypass(struct prover *pr)
 	Z3_ast inside = looked_into(pr), credentialed = find_credentialed(pr);
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n && anything_to_bypass(pr); i++) {
+		if (!all[i].asked)
+			continue;
 		if (!endpoint_inspected(all[i].e))
 			plain(pr, &all[i], inside, credentialed);
 		else if (all[i].e->l7.audit)

@@ -100,6 +100,8 @@ void find_credentials(struct prover *pr)
 	struct sym_endpoint *all = pr->s->endpoints.v;
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
+		if (!all[i].asked)
+			continue;
 		injected(pr, &all[i]);
 		for EACH (struct credential_in, c, &pr->credentials)
 			given(pr, c, &all[i]);

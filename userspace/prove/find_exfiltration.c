@@ -97,14 +97,16 @@ static const char *how_much(struct prover *pr, const struct sym_endpoint *se, st
 void find_exfiltration(struct prover *pr)
 {
 	struct sym_endpoint *all = pr->s->endpoints.v;
+	bool alone = pr->s->endpoints.n == 1;
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n && pr->n_secrets; i++) {
 		struct witness w;
-		const char *how = how_much(pr, &all[i], &w);
+		const char *how = all[i].asked ? how_much(pr, &all[i], &w) : NULL;
 		struct finding *f = how ? find_add(pr, "exfiltration", &w) : NULL;
 
 		if (!f)
 			continue;
+		all[i].used = alone || !endpoint_inspected(all[i].e);
 		f->rule = all[i].rule->name;
 		f->line = all[i].e->at.line;
 		f->says = arena_printf(pr->a, "%s%s%s can be read%s and sent there: %s", pr->secret,

@@ -120,6 +120,8 @@ void find_expansion(struct prover *pr)
 	if (!sym_single(pr->s, pr->s->base))
 		find_unknown(pr, "several values, fields or operations in one request are not compared with the base policy");
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
+		if (!all[i].asked)
+			continue;
 		if (endpoint_inspected(all[i].e)) {
 			requests(pr, &all[i]);
 		} else {

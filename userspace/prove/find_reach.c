@@ -53,10 +53,13 @@ void find_reach(struct prover *pr)
 		const Z3_ast to_private[] = { pr->s->dials, all[i].dial, private };
 		struct witness w;
 
+		if (!all[i].asked)
+			continue;
 		if (connects(pr, to_metadata, 3, &w))
 			add(pr, "link_local_reach", &all[i], &w,
 			    "a metadata service: osh never dials its usual addresses, but gives the name to whatever it resolves to");
-		if (connects(pr, to_private, 3, &w)) {
+		/* Without the list none of them is private. */
+		if (all[i].e->n_allowed && connects(pr, to_private, 3, &w)) {
 			w.at = true;
 			add(pr, "private_reach", &all[i], &w,
 			    arena_printf(pr->a, "leads to %s of a private network", w.dialled));
@@ -74,7 +77,7 @@ void find_names(struct prover *pr)
 		const Z3_ast facts[] = { s->dials, all[i].dial, z_not(&s->z, s->is_addr), z_is(&s->z, s->host->id, 0) };
 		struct witness w;
 
-		if (all[i].e->host.kind == HOST_NAME || all[i].e->host.kind == HOST_NET ||
+		if (!all[i].asked || all[i].e->host.kind == HOST_NAME || all[i].e->host.kind == HOST_NET ||
 		    !connects(pr, facts, 4, &w))
 			continue;
 		if (eval_dns(s->p, w.host).verdict != OSH_ALLOW) {

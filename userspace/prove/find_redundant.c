@@ -25,12 +25,14 @@ static bool is_dead(const struct prover *pr, const struct sym_endpoint *se)
 	return false;
 }
 
-static void add(struct prover *pr, const struct sym_endpoint *se, uint32_t line, const char *says)
+static void add(struct prover *pr, const struct sym_endpoint *se, const void *part, uint32_t line, const char *says)
 {
 	struct finding *f = list_push(pr->a, &pr->found, sizeof(*f));
+	const void **gone = list_push(pr->a, &pr->gone, sizeof(*gone));
 
-	if (!f)
+	if (!f || !gone)
 		return;
+	*gone = part;
 	*f = (struct finding){ .category = "redundant_rule", .rule = se->rule->name, .line = line, .says = says };
 	f->where = find_place(pr, se);
 }
@@ -51,7 +53,7 @@ static void rules(struct prover *pr, const struct sym_endpoint *se, const struct
 		if (r == ANSWER_UNKNOWN)
 			find_unknown(pr, "a question met the solver's bound");
 		if (r == ANSWER_NO)
-			add(pr, se, v[i].at.line, says);
+			add(pr, se, &v[i], v[i].at.line, says);
 	}
 }
 
@@ -71,8 +73,10 @@ void find_redundant(struct prover *pr)
 	for (uint32_t i = stays ? s->endpoints.n : 0; i-- > 0;) {
 		enum answer r = ANSWER_YES;
 
+		if (!all[i].asked)
+			continue;
 		stays[i] = !is_dead(pr, &all[i]);
-		if (!stays[i] || does_more(all[i].e) || (endpoint_inspected(all[i].e) && !single))
+		if (!stays[i] || s->endpoints.n == 1 || does_more(all[i].e) || (endpoint_inspected(all[i].e) && !single))
 			sym_keep(s, all[i].e);
 		else
 			r = sym_needed(s, all[i].e);
@@ -80,10 +84,12 @@ void find_redundant(struct prover *pr)
 			find_unknown(pr, "a question met the solver's bound");
 		if (r == ANSWER_NO) {
 			stays[i] = false;
-			add(pr, &all[i], all[i].e->at.line, "without it exactly the same is let through");
+			add(pr, &all[i], all[i].e, all[i].e->at.line,
+			    "without it exactly the same is let through");
 		}
 	}
 	for (uint32_t i = stays ? s->endpoints.n : 0; i-- > 0;)
-		inside(pr, &all[i], stays[i] && single);
+		if (all[i].asked)
+			inside(pr, &all[i], stays[i] && single);
 	free(stays);
 }

@@ -10,11 +10,11 @@ static bool used(struct prover *pr, const struct sym_endpoint *se)
 	struct sym *s = pr->s;
 	const Z3_ast plain[] = { s->dials, se->dial };
 	const Z3_ast inside[] = { s->sends, se->dial, se->covers };
-	struct witness w;
+	enum answer r = se->used ? ANSWER_YES : sym_can(s, endpoint_inspected(se->e) ? inside : plain, endpoint_inspected(se->e) ? 3 : 2);
 
-	/* Not known is not unreachable. */
-	return find_ask(pr, endpoint_inspected(se->e) ? inside : plain, endpoint_inspected(se->e) ? 3 : 2, &w) !=
-	       ANSWER_NO;
+	if (r == ANSWER_UNKNOWN)	/* is not unreachable */
+		find_unknown(pr, "a question met the solver's bound");
+	return r != ANSWER_NO;
 }
 
 void find_unreachable(struct prover *pr)
@@ -22,7 +22,7 @@ void find_unreachable(struct prover *pr)
 	struct sym_endpoint *all = pr->s->endpoints.v;
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
-		struct finding *f = used(pr, &all[i]) ? NULL : list_push(pr->a, &pr->found, sizeof(*f));
+		struct finding *f = !all[i].asked || used(pr, &all[i]) ? NULL : list_push(pr->a, &pr->found, sizeof(*f));
 
 		if (!f)
 			continue;

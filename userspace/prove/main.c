@@ -93,10 +93,10 @@ static void ask_endpoints(struct prover *pr)
 	find_redundant(pr);
 }
 
-/* Of the endpoints each group that hangs together. */
+/* Of the endpoints each in a model of those that it meets. */
 static void ask(struct prover *pr, const struct input *in, const char *workdir)
 {
-	struct sym_plan plan = { .p = &in->p, .base = pr->base, .workdir = workdir, .less = !pr->base };
+	struct sym_plan plan = { .p = &in->p, .base = pr->base, .workdir = workdir, .gone = &pr->gone };
 	struct slices slices;
 
 	if (!slice_policy(pr->a, &in->p, pr->base, &slices)) {
@@ -104,11 +104,12 @@ static void ask(struct prover *pr, const struct input *in, const char *workdir)
 		return;
 	}
 	plan.slices = &slices;
-	for (uint32_t i = 0; i <= slices.n; i++) {
+	for (uint32_t i = 0; i <= slices.n; i++) {	/* backwards: of two that say the same the first stays */
 		struct arena a = { 0 };
 		struct sym s;
 
-		plan.slice = i ? i - 1 : slices.n;
+		plan.slice = slices.n - i;
+		plan.less = i && !pr->base;
 		sym_open(&s, &a, &plan);
 		pr->s = &s;
 		if (a.bad)

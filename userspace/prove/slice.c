@@ -44,13 +44,6 @@ static bool may_meet(struct arena *a, const struct host *x, const struct host *y
 	return pattern_overlaps(&p, &q);
 }
 
-static uint32_t root(uint32_t *of, uint32_t i)
-{
-	while (of[i] != i)
-		i = of[i] = of[of[i]];
-	return i;
-}
-
 static bool add_hosts(struct arena *a, const struct policy *p, struct list *ret)
 {
 	for EACH (struct rule, rule, &p->rules)
@@ -64,11 +57,32 @@ static bool add_hosts(struct arena *a, const struct policy *p, struct list *ret)
 	return true;
 }
 
+/* The bits of those whose hosts meet this one's, itself among them. */
+static uint64_t *meets(struct arena *a, const struct list *hosts, uint32_t i)
+{
+	const struct host *const *v = hosts->v;
+	uint64_t *bits = arena_zalloc(a, (hosts->n / 64 + 1) * sizeof(*bits));
+
+	for (uint32_t k = 0; bits && k < hosts->n; k++)
+		if (k == i || may_meet(a, v[i], v[k]))
+			bits[k / 64] |= 1ull << (k % 64);
+	return bits;
+}
+
+static uint64_t hash_of(const uint64_t *bits, uint32_t words)
+{
+	uint64_t h = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		h = (h ^ bits[i]) * 0xff51afd7ed558ccdull, h ^= h >> 29;
+	return h;
+}
+
 bool slice_policy(struct arena *a, const struct policy *p, const struct policy *base, struct slices *ret)
 {
 	struct list hosts = { 0 };
-	const struct host **v;
-	uint32_t *number;
+	uint64_t *hashes;
+	uint32_t words;
 
 	*ret = (struct slices){ 0 };
 	if (!add_hosts(a, p, &hosts))
@@ -76,23 +90,28 @@ bool slice_policy(struct arena *a, const struct policy *p, const struct policy *
 	ret->endpoints = hosts.n;
 	if (base && !add_hosts(a, base, &hosts))
 		return false;
-	v = hosts.v;
+	ret->all = hosts.n;
+	words = hosts.n / 64 + 1;
 	ret->of = arena_zalloc(a, (hosts.n + 1) * sizeof(*ret->of));
-	number = arena_zalloc(a, (hosts.n + 1) * sizeof(*number));
-	if (!ret->of || !number)
+	ret->has = arena_zalloc(a, (hosts.n + 1) * sizeof(*ret->has));
+	hashes = arena_zalloc(a, (hosts.n + 1) * sizeof(*hashes));
+	if (!ret->of || !ret->has || !hashes)
 		return false;
-	for (uint32_t i = 0; i < hosts.n; i++) {
-		ret->of[i] = i;
-		for (uint32_t k = 0; k < i; k++)
-			if (may_meet(a, v[i], v[k]))
-				ret->of[root(ret->of, i)] = root(ret->of, k);
+	for (uint32_t i = 0; i < ret->endpoints; i++) {
+		uint64_t *bits = meets(a, &hosts, i), hash;
+		uint32_t at = 0;
+
+		if (!bits)
+			return false;
+		hash = hash_of(bits, words);
+		while (at < ret->n && (hashes[at] != hash || memcmp(ret->has[at], bits, words * sizeof(*bits))))
+			at++;
+		ret->of[i] = at;
+		if (at < ret->n)
+			continue;
+		hashes[at] = hash;
+		ret->has[at] = bits;
+		ret->n++;
 	}
-	for (uint32_t i = 0; i < hosts.n; i++)
-		if (root(ret->of, i) == i)
-			number[i] = ret->n++;
-	for (uint32_t i = 0; i < hosts.n; i++)
-		v[i] = (const void *)(uintptr_t)number[root(ret->of, i)];
-	for (uint32_t i = 0; i < hosts.n; i++)
-		ret->of[i] = (uint32_t)(uintptr_t)v[i];
 	return true;
 }

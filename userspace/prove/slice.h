@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Endpoints that no host belongs to at once have nothing to say to each other. Each group that hangs together by its
- * hosts is asked about in a model of its own, which is what keeps policies of many rules quick.
+ * What is asked of an endpoint concerns those alone whose hosts meet its own. Each endpoint is asked about in a model of
+ * these, which is what keeps policies of many rules quick; those that meet the same ones share a model.
  */
 #pragma once
 
@@ -9,8 +9,15 @@
 #include "model.h"
 
 struct slices {
-	uint32_t *of;			/* the group of each endpoint, in the policy's order; then those of `base` */
-	uint32_t n, endpoints;		/* endpoints: of the policy, without base */
+	uint32_t n;			/* models */
+	uint32_t endpoints, all;	/* of the policy, in its order; and with those of `base` behind them */
+	uint32_t *of;			/* the model in which each endpoint is asked about */
+	uint64_t **has;			/* of each model: bits of the endpoints that it has */
 };
 
 bool slice_policy(struct arena *a, const struct policy *p, const struct policy *base, struct slices *ret);	/* base: or NULL */
+
+static inline bool slice_has(const struct slices *s, uint32_t slice, uint32_t at)
+{
+	return slice < s->n && (s->has[slice][at / 64] >> (at % 64) & 1);
+}

@@ -104,11 +104,25 @@ static struct sym *beside(const struct sym *s, const struct policy *p, uint32_t 
 	return other;
 }
 
+/* Hosts that no endpoint of this model is asked about are another model's: here not all is known of them. */
+static void only_asked(struct sym *s)
+{
+	const struct sym_endpoint *v = s->endpoints.v;
+	struct terms here = { .z = &s->z };
+
+	for (uint32_t i = 0; i < s->endpoints.n; i++)
+		if (v[i].asked)
+			terms_add(&here, v[i].host);
+	if (s->endpoints.n)
+		z_assert(&s->z, terms_or(&here));
+}
+
 void sym_open(struct sym *s, struct arena *a, const struct sym_plan *plan)
 {
 	struct sym *base = NULL, *less = NULL;
 
-	*s = (struct sym){ .p = plan->p, .workdir = plan->workdir, .slices = plan->slices, .slice = plan->slice };
+	*s = (struct sym){ .p = plan->p, .workdir = plan->workdir, .slices = plan->slices, .slice = plan->slice,
+			   .gone = plan->gone };
 	zed_open(&s->z, a);
 	open_dims(s);
 	open_bits(s);
@@ -116,6 +130,7 @@ void sym_open(struct sym *s, struct arena *a, const struct sym_plan *plan)
 	/* A literal address is what is dialled. */
 	z_assert(&s->z, z_imply(&s->z, s->is_addr, Z3_mk_eq(s->z.c, s->addr, s->dialled)));
 	say(s);
+	only_asked(s);
 	if (plan->base && !(base = beside(s, plan->base, plan->slices->endpoints, false)))
 		a->bad = true;
 	if (plan->less && !(less = beside(s, plan->p, 0, true)))

@@ -14,6 +14,8 @@ struct sym_endpoint {
 	const struct rule *rule;
 	const struct endpoint *e;
 	uint32_t index;
+	bool asked;			/* here; the others are those that it meets */
+	bool used;			/* something was seen to go through it */
 	Z3_ast host;			/* it names this destination */
 	Z3_ast reach;			/* eval_connect() allows by it */
 	Z3_ast dial;			/* and eval_addr() at this address */
@@ -40,6 +42,7 @@ struct sym {
 	Z3_ast port, is_addr, addr;	/* destination: a name, or an address */
 	Z3_ast dialled;			/* what the name resolves to */
 	Z3_ast nobody, tainted, has_ancestor, has_digest;
+	Z3_ast forbidden[3], closed;	/* addresses and ports that are never dialled (sym_connect.c) */
 
 	struct dim *method, *path;
 	struct list *params;		/* struct sym_param * */
@@ -66,6 +69,7 @@ struct sym {
 	/* Other sides: what another policy, or this one with parts left out, says of the same attempt. NULL = not asked for. */
 	struct sym *base, *less;
 	struct sym_parts *parts;	/* of `less` alone */
+	const struct list *gone;	/* of the plan */
 };
 
 struct sym_plan {
@@ -73,6 +77,7 @@ struct sym_plan {
 	const char *workdir;
 	const struct slices *slices;
 	uint32_t slice;			/* of the endpoints those of this one; slices->n = none */
+	const struct list *gone;	/* const void *: parts that were found to change nothing */
 	bool less;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may connect where: eval_connect(), eval_inspects() and eval_addr(). */
 #include "host.h"
+#include "own.h"
 #include "sym.h"
 
 #include <ctype.h>
@@ -101,52 +102,67 @@ static Z3_ast at_addr(struct sym *s, const struct endpoint *e, Z3_ast forbidden,
 
 static Z3_ast closed_port(struct sym *s)
 {
+	static uint32_t closed[64];
+	static size_t n;
+	static bool walked;		/* once for all models */
 	struct terms any = { .z = &s->z };
 
-	for (uint32_t port = 1; port < 65536; port++)
-		if (port_forbidden(port))
-			terms_add(&any, z_is(&s->z, s->port, port));
+	for (uint32_t port = 65535; port && !walked; port--)
+		if (port_forbidden(port) && n < ARRAY_SIZE(closed))
+			closed[n++] = port;
+	walked = true;
+	for (size_t i = 0; i < n; i++)
+		terms_add(&any, z_is(&s->z, s->port, closed[i]));
 	return terms_or(&any);
 }
 
-static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller, const Z3_ast forbidden[3])
+static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller)
 {
-	Z3_ast fine = z_not(&s->z, z_and(&s->z, s->is_addr, forbidden[0]));
+	Z3_ast fine = z_not(&s->z, z_and(&s->z, s->is_addr, s->forbidden[0]));
 
 	se->host = sym_host(s, &se->e->host);
 	fine = z_and(&s->z, fine, sym_there(s, se->e));
 	se->reach = z_and(&s->z, z_and(&s->z, se->host, fine), z_and(&s->z, ports(s, se->e), caller));
-	se->dial = z_and(&s->z, se->reach, at_addr(s, se->e, forbidden[1], forbidden[2]));
+	se->dial = z_and(&s->z, se->reach, at_addr(s, se->e, s->forbidden[1], s->forbidden[2]));
+}
+
+/* The same on all sides. */
+static void addresses(struct sym *s)
+{
+	s->forbidden[0] = sym_addr_at_least(s, s->addr, ADDR_FORBIDDEN);
+	s->forbidden[1] = sym_addr_at_least(s, s->dialled, ADDR_FORBIDDEN);
+	s->forbidden[2] = sym_addr_at_least(s, s->dialled, ADDR_PRIVATE);
+	s->closed = closed_port(s);
 }
 
 void sym_connect(struct sym *s)
 {
-	const Z3_ast forbidden[] = { sym_addr_at_least(s, s->addr, ADDR_FORBIDDEN),
-				     sym_addr_at_least(s, s->dialled, ADDR_FORBIDDEN),
-				     sym_addr_at_least(s, s->dialled, ADDR_PRIVATE) };
 	struct terms dials = { .z = &s->z }, inspects = { .z = &s->z };
 
 	uint32_t at = s->first;
 
+	if (!s->closed)
+		addresses(s);
 	for EACH (struct rule, rule, &s->p->rules) {
 		Z3_ast caller = NULL;
 
 		for EACH (struct endpoint, e, &rule->endpoints) {
 			struct sym_endpoint *se;
 
-			if (s->slices->of[at++] != s->slice)
+			if (!slice_has(s->slices, s->slice, at++))
 				continue;
 			caller = caller ? caller : who(s, rule);
 			se = list_push(s->z.a, &s->endpoints, sizeof(*se));
 			if (!se)
 				return;
 			*se = (struct sym_endpoint){ .rule = rule, .e = e, .index = s->endpoints.n - 1 };
-			one_endpoint(s, se, caller, forbidden);
+			se->asked = at <= s->slices->endpoints && s->slices->of[at - 1] == s->slice;
+			one_endpoint(s, se, caller);
 			terms_add(&dials, se->dial);
 			if (endpoint_inspected(e))
 				terms_add(&inspects, se->reach);
 		}
 	}
-	s->dials = z_and(&s->z, z_and(&s->z, terms_or(&dials), s->runs), z_not(&s->z, closed_port(s)));
+	s->dials = z_and(&s->z, z_and(&s->z, terms_or(&dials), s->runs), z_not(&s->z, s->closed));
 	s->inspected = terms_or(&inspects);
 }

@@ -4,6 +4,8 @@
 #include <search.h>
 #include <stdlib.h>
 
+typedef const void *const_pointer;	/* for EACH */
+
 struct sym_part {
 	const void *what;
 	Z3_ast there, rest;		/* rest: all that are asked about later are there */
@@ -18,7 +20,7 @@ static int by_what(const void *pa, const void *pb)
 
 Z3_ast sym_there(struct sym *s, const void *what)
 {
-	struct sym_part key = { .what = what }, *new, **slot, **found;
+	struct sym_part key = { .what = what }, *new, **found;
 
 	if (!s->parts)
 		return z_true(&s->z);
@@ -26,43 +28,76 @@ Z3_ast sym_there(struct sym *s, const void *what)
 	if (found)
 		return (*found)->there;
 	new = arena_zalloc(s->z.a, sizeof(*new));
-	slot = list_push(s->z.a, &s->parts->v, sizeof(*slot));
-	if (!new || !slot)
+	if (!new)
 		abort();
 	*new = (struct sym_part){ what, z_bool(&s->z, "there"), NULL };
-	*slot = new;
 	if (!tsearch(new, &s->parts->tree, by_what))
 		abort();
 	return new->there;
 }
 
+static struct sym_part *known(struct sym *s, const void *what)
+{
+	struct sym_part key = { .what = what }, **found = tfind(&key, &s->less->parts->tree, by_what);
+
+	return found ? *found : NULL;
+}
+
+static bool is_gone(const struct sym *s, const void *what)
+{
+	for EACH (const_pointer, p, s->gone)
+		if (*p == what)
+			return true;
+	return false;
+}
+
+/* What is asked about elsewhere is there, unless it was found to change nothing. */
+static void settle(struct sym *s, const void *what)
+{
+	struct sym_part *part = known(s, what);
+
+	if (part)
+		z_assert(&s->z, is_gone(s, what) ? z_not(&s->z, part->there) : part->there);
+}
+
 /* Names for "all later ones", each of which says one more: so an assumption is one literal however many there are. */
+static void link_part(struct sym *s, const void *what, Z3_ast *later)
+{
+	struct sym_part *part = known(s, what);
+
+	if (!part)
+		return;
+	part->rest = *later;
+	*later = z_bool(&s->z, "rest");
+	z_assert(&s->z, z_imply(&s->z, *later, z_and(&s->z, part->there, part->rest)));
+}
+
+static void each_rule(struct sym *s, const struct sym_endpoint *se, Z3_ast *later)
+{
+	for EACH (struct l7_rule, r, &se->e->l7.rules)
+		se->asked ? link_part(s, r, later) : settle(s, r);
+	for EACH (struct l7_rule, r, &se->e->l7.deny)
+		se->asked ? link_part(s, r, later) : settle(s, r);
+}
+
+/* The other way round than they are asked about. */
 static void chain(struct sym *s)
 {
-	struct sym_parts *p = s->less->parts;
-	struct sym_part **v = p->v.v;
-	uint32_t n = p->v.n, endpoints = s->less->endpoints.n;
+	const struct sym_endpoint *v = s->less->endpoints.v;
 	Z3_ast later = z_true(&s->z);
 
-	/* The other way round than they are asked about. */
-	for (uint32_t i = 0; i < n; i++) {
-		struct sym_part *part = v[i < n - endpoints ? endpoints + i : i - (n - endpoints)];
-
-		part->rest = later;
-		later = z_bool(&s->z, "rest");
-		z_assert(&s->z, z_imply(&s->z, later, z_and(&s->z, part->there, part->rest)));
-	}
-	p->chained = true;
+	for (uint32_t i = 0; i < s->less->endpoints.n; i++)
+		each_rule(s, &v[i], &later);
+	for (uint32_t i = 0; i < s->less->endpoints.n; i++)
+		v[i].asked ? link_part(s, v[i].e, &later) : settle(s, v[i].e);
+	s->less->parts->chained = true;
 }
 
 static struct sym_part *find(struct sym *s, const void *what)
 {
-	struct sym_part key = { .what = what }, **found;
-
 	if (!s->less->parts->chained)
 		chain(s);
-	found = tfind(&key, &s->less->parts->tree, by_what);
-	return found ? *found : NULL;
+	return known(s, what);
 }
 
 static Z3_ast differ(struct sym *s, Z3_ast a, Z3_ast b)
@@ -84,12 +119,11 @@ static Z3_ast changes(struct sym *s)
 enum answer sym_needed(struct sym *s, const void *what)
 {
 	struct sym_part *part = find(s, what);
-	struct witness w;
 	enum answer r;
 
 	if (!part)
 		return ANSWER_YES;
-	r = sym_ask(s, (const Z3_ast[]){ changes(s), z_not(&s->z, part->there), part->rest }, 3, &w);
+	r = sym_can(s, (const Z3_ast[]){ changes(s), z_not(&s->z, part->there), part->rest }, 3);
 	z_assert(&s->z, r == ANSWER_NO ? z_not(&s->z, part->there) : part->there);
 	return r;
 }

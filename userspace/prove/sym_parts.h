@@ -9,12 +9,14 @@
 #include "witness.h"
 
 struct sym_parts {
-	struct list v;			/* struct sym_part *, as they lie in the policy: endpoints, then rules */
 	void *tree;			/* by `what` */
 	bool chained;
 };
 
-/* YES: something changes. Asked in this order: endpoints from the last to the first, then rules likewise. */
+/*
+ * YES: something changes. Of the endpoints that are asked about in this model, in this order: endpoints from the last to
+ * the first, then their rules likewise, those that deny before those that allow.
+ */
 enum answer sym_needed(struct sym *s, const void *part);
 /* The same order; this one stays, unasked. */
 void sym_keep(struct sym *s, const void *part);

@@ -149,6 +149,16 @@ static void prefer(struct sym *s, Z3_ast *facts, unsigned n, struct witness *w)
 	}
 }
 
+enum answer sym_can(struct sym *s, const Z3_ast *facts, unsigned n)
+{
+	Z3_ast names[FACTS];
+	struct witness w;
+
+	for (unsigned i = 0; i < n && i < FACTS; i++)
+		names[i] = named(s, facts[i]);
+	return n > FACTS ? ANSWER_UNKNOWN : check(s, names, n, &w);
+}
+
 enum answer sym_ask(struct sym *s, const Z3_ast *facts, unsigned n, struct witness *w)
 {
 	Z3_ast names[FACTS + PLAIN + 1];

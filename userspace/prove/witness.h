@@ -36,6 +36,7 @@ enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
  * again until it is settled.
  */
 enum answer sym_ask(struct sym *s, const Z3_ast *facts, unsigned n, struct witness *w);
+enum answer sym_can(struct sym *s, const Z3_ast *facts, unsigned n);	/* where nobody wants to know how */
 
 /* eval's word: it is connected (and forwarded, where it is looked into); the reader reads the file. */
 bool witness_sends(struct sym *s, struct witness *w);
