@@ -123,6 +123,18 @@ def t_refused(t, m):
     t.ok(r[0] == 125 and "no name of a device" in r[2], "so is a name in a policy that is none", r)
 
 
+def t_memory(t, m):
+    """Whether the kernel has the controller or not: no driver counts these."""
+    r = m.run("nvidia0", policy="resources: {gpu_memory: 1Gi}\n")
+    t.ok(r[0] == 125 and "resources.gpu_memory" in r[2] and "'nvidia0'" in r[2] and ("dmem" in r[2] or "driver" in r[2]),
+         "a limit of its memory that nobody can keep is refused by name", r)
+    t.ok(m.holders()["nvidia0"] == ("free", []), "and the GPU is free again", m.holders())
+    r = run([*m.d.command("true", options=("--gpu", "renderD128", "--gpu-memory", "64Mi"))], LIMIT)
+    t.ok(r[0] == 125 and "resources.gpu_memory" in r[2] and "'renderD128'" in r[2], "so is the option", r)
+    r = m.run(None, "print('up')", policy="resources: {gpu_memory: 1Gi}\n")
+    t.ok(r[0] == 0 and r[1] == "up\n", "who has no GPU takes no memory of one", r)
+
+
 def t_turns(t, m):
     rounds = [tuple(sorted(n for n, s in seen(m.run("1")).items() if s == "ENXIO" and n in ("nvidia0", "nvidia1", "dri/renderD128")))
               for _ in range(6)]
@@ -199,7 +211,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_list, t_granted, t_untouched, t_refused, t_turns, t_alone, t_shared, t_killed, t_two_daemons):
+        for step in (t_list, t_granted, t_untouched, t_refused, t_memory, t_turns, t_alone, t_shared, t_killed, t_two_daemons):
             step(t, m)
     return t.done()
 

@@ -91,7 +91,7 @@ static void refuses_amounts(void **state)
 		int at;
 		uint64_t amount;
 	} bad[] = { { OSH_RES_CPU, 9 }, { OSH_RES_FILES, 15 }, { OSH_RES_FILES, 1048577 }, { OSH_RES_MEMORY, UINT64_MAX },
-		    { OSH_RES_IO_WEIGHT, 10001 }, { OSH_RESOURCES, 1 }, { OSH_RESOURCES_ROOM - 1, 1 } };
+		    { OSH_RES_IO_WEIGHT, 10001 }, { OSH_RES_GPU_MEMORY, 65535 }, { OSH_RESOURCES, 1 }, { OSH_RESOURCES_ROOM - 1, 1 } };
 	struct buf b = compiled();
 	struct bundle o;
 	struct err e;

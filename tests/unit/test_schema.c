@@ -151,7 +151,7 @@ static const char whole[] =
 	"landlock: {compatibility: hard_requirement}\n"
 	"process: {run_as_user: sandbox, run_as_group: 1000, env: {pass: [TERM], set: {CI: \"1\"}}, exec: {mode: strict, allow: [/usr/bin/**]}}\n"
 	"dns: {wildcard_names: 4}\n"
-	"resources: {cpu: 2, memory: 4Gi, swap: 1Gi, pids: 512, io_weight: 50, files: 4096, disk: 1Gi, wall: 2h}\n"
+	"resources: {cpu: 2, memory: 4Gi, swap: 1Gi, pids: 512, io_weight: 50, files: 4096, disk: 1Gi, wall: 2h, gpu_memory: 8Gi}\n"
 	"gpu: {devices: [0, GPU-1], share: false}\n"
 	"credentials: {c: {provider: p}}\n"
 	"inference: {routes: [{name: default, provider: p, model: \"m-*\"}]}\n"

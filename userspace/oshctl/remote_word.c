@@ -34,7 +34,7 @@ static const struct {
 static const char *const with_value[] = { "-n", "--name", "-w", "--workdir", "-e", "--env", "--provider", "--log",
 					  "--socket", "--upstream-hosts", "--upstream-ca", "--binary", "-v", "--volume",
 					  "-l", "--label", "--gpu", "--timeout", "-u", "--user", "--cpu", "--memory", "--swap", "--pids", "--io-weight",
-					  "--files", "--disk", "--wall" };
+					  "--files", "--disk", "--wall", "--gpu-memory" };
 
 static struct {
 	const char *name;

@@ -11,7 +11,8 @@
 #define TAKES_ROW(name, id) { name, required_argument, NULL, TAKES_FIRST + OSH_RES_##id }
 #define TAKES_OPTIONS \
 	TAKES_ROW("cpu", CPU), TAKES_ROW("memory", MEMORY), TAKES_ROW("swap", SWAP), TAKES_ROW("pids", PIDS), \
-	TAKES_ROW("io-weight", IO_WEIGHT), TAKES_ROW("files", FILES), TAKES_ROW("disk", DISK), TAKES_ROW("wall", WALL)
+	TAKES_ROW("io-weight", IO_WEIGHT), TAKES_ROW("files", FILES), TAKES_ROW("disk", DISK), TAKES_ROW("wall", WALL), \
+	TAKES_ROW("gpu-memory", GPU_MEMORY)
 
 bool takes_option(int opt);
 /* False: it was said what is wrong. */

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "bus_life.h"
+#include "kernel/dmem.h"
 #include "methods.h"
 #include "own.h"
 #include "provider.h"
@@ -108,6 +109,7 @@ static int put_use(sd_bus_message *m, const struct sandbox *s)
 {
 	uint64_t disk = 0, disk_max = 0, full = s->hits.seen[OSH_LIMIT_DISK];
 	uint64_t cpu = s->amount[OSH_RES_CPU], files = s->amount[OSH_RES_FILES], wall = s->amount[OSH_RES_WALL];
+	uint64_t gpu = dmem_use(s->box_fd), gpu_max = s->amount[OSH_RES_GPU_MEMORY];
 	struct limits_use u;
 	struct statfs fs;
 	const struct {
@@ -118,7 +120,7 @@ static int put_use(sd_bus_message *m, const struct sandbox *s)
 		{ "memory", &u.memory }, { "memory-max", &u.memory_max }, { "memory-killed", &u.killed },
 		{ "cpu-time", &u.cpu_us },	 { "cpu-max", &cpu },	  { "disk", &disk },
 		{ "disk-max", &disk_max },	 { "disk-full", &full },  { "files-max", &files },
-		{ "wall-max", &wall },
+		{ "wall-max", &wall },	 { "gpu-memory", &gpu },	  { "gpu-memory-max", &gpu_max },
 	};
 	int r = 0;
 

@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "kernel/dmem.h"
 #include "launcher.h"
 #include "own.h"
 #include "sandbox.h"
+
+#define PCI_NAME 64
 
 struct gpu_grant {
 	struct gpu_answer a;
@@ -192,6 +195,53 @@ int gpu_fill(struct sandbox *s, struct err *e)
 			r = kbpf_env_exempt(s->d->kernel, &s->k, x->path, e);
 	}
 	return r;
+}
+
+/* "0000:03:00.0", of whose node this is; false where the kernel has no word of it. */
+static bool pci_of(const struct osh_gpu_edit *x, char ret[PCI_NAME])
+{
+	char path[64], to[512];
+	const char *name;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", x->major, x->minor);
+	n = x->kind == OSH_GPU_NODE ? readlink(path, to, sizeof(to) - 1) : -1;
+	if (n <= 0)
+		return false;
+	to[n] = 0;
+	name = strrchr(to, '/') ? strrchr(to, '/') + 1 : to;
+	return snprintf(ret, PCI_NAME, "%.*s", PCI_NAME - 1, name) > 0;
+}
+
+/* Of a device of a specification only its nodes say which PCI device, or devices, it is. */
+static int limit_device(struct sandbox *s, uint32_t device, uint64_t bytes, const char **why)
+{
+	const struct gpu_answer *a = &s->gpus->a;
+	const struct cgroup_base *c = &s->d->cgroups;
+	const char *own = a->devices[device].pci;
+	bool known = *own;
+	char pci[PCI_NAME];
+	int r = known ? dmem_set(c, s->box_fd, own, bytes, why) : 0;
+
+	for (uint32_t i = 0; !r && i < a->n_edits; i++)
+		if (a->edits[i].device == device && pci_of(&a->edits[i], pci)) {
+			known = true;
+			r = dmem_set(c, s->box_fd, pci, bytes, why);
+		}
+	return known ? r : dmem_set(c, s->box_fd, "", bytes, why);
+}
+
+int gpu_limit(struct sandbox *s, struct err *e)
+{
+	uint64_t bytes = s->amount[OSH_RES_GPU_MEMORY];
+	const char *why = "";
+	int r = 0;
+
+	for (uint32_t i = 0; s->gpus && bytes && !r && i < s->gpus->a.n_devices; i++)
+		if (s->gpus->given[i] && (r = limit_device(s, i, bytes, &why)) < 0)
+			return fail(e, r == -ENOENT || r == -ENODEV ? EOPNOTSUPP : -r, "resources.gpu_memory: no limit for '%.100s': %s",
+				    s->gpus->a.devices[i].name, why);
+	return 0;
 }
 
 void gpu_done(struct sandbox *s)

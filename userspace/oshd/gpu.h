@@ -24,6 +24,7 @@ void gpu_answer_done(struct gpu_answer *a);
 
 /* Of a start, in this order: locks what the policy asks for, tells osh-launch, opens it in the kernel's table. */
 int gpu_take(struct sandbox *s, struct err *e);
+int gpu_limit(struct sandbox *s, struct err *e);	/* resources.gpu_memory, once it has its cgroup */
 int gpu_mounts(struct sandbox *s, struct err *e);
 int gpu_fill(struct sandbox *s, struct err *e);
 void gpu_done(struct sandbox *s);	/* forgets the answer; what was taken stays the sandbox's */

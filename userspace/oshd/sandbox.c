@@ -299,6 +299,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 		x = cgroup_make(d->cgroups.box_fd, s->k.id, &s->box_fd, &s->k.cgroup, e);
 	if (!x)
 		x = limits_set(&d->limits, s->amount, s->k.id, s->box_fd, e);
+	if (!x)
+		x = gpu_limit(s, e);
 	while (!x && (unkept = limits_unkept(&d->limits, s->amount, &i)))
 		warnings_add(&s->warnings, "%s", unkept);
 	if (!x)

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/dmem.h"
 #include "needs.h"
 #include "own.h"
 #include "probe.h"
@@ -78,6 +79,8 @@ static int say_limits(struct daemon *d, bool cgroup)
 	r = probe_say(PROBE_FD, OSH_PROBE_TASKS, cgroup && limits_has(&d->limits, LIMIT_PIDS) ? 0 : -ENOENT, &e);
 	if (!r)
 		r = probe_say(PROBE_FD, OSH_PROBE_MEMORY, cgroup && limits_has(&d->limits, LIMIT_MEMORY) ? 0 : -ENOENT, &e);
+	if (!r)
+		r = probe_say(PROBE_FD, OSH_PROBE_GPU_MEMORY, cgroup && dmem_has(&d->cgroups) ? 0 : -ENOENT, &e);
 	limits_close(&d->limits);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
+#include "cgfile.h"
 #include "own.h"
 #include "osh/limits.h"
 #include "proc.h"
@@ -34,27 +35,11 @@ static const struct {
 	/* clang-format on */
 };
 
-static int read_text(int dir, const char *name, char *ret, size_t n)
-{
-	_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, ret, n - 1);
-
-	ret[got > 0 ? got : 0] = 0;
-	return got < 0 ? -errno : 0;
-}
-
-static int write_text(int dir, const char *name, const char *text)
-{
-	_close_ int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
-}
-
 /* "max" and the kernel's "no limit" are no number. */
 static uint64_t read_number(int dir, const char *name)
 {
 	char text[64];
-	uint64_t v = read_text(dir, name, text, sizeof(text)) < 0 ? 0 : strtoull(text, NULL, 10);
+	uint64_t v = cgfile_read(dir, name, text, sizeof(text)) < 0 ? 0 : strtoull(text, NULL, 10);
 
 	return v > INT64_MAX / 2 ? 0 : v;
 }
@@ -65,7 +50,7 @@ static uint64_t read_key(int dir, const char *name, const char *key)
 	char text[1024], *save = NULL;
 	size_t n = strlen(key);
 
-	if (read_text(dir, name, text, sizeof(text)) < 0)
+	if (cgfile_read(dir, name, text, sizeof(text)) < 0)
 		return 0;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		if (!strncmp(line, key, n) && line[n] == ' ')
@@ -73,41 +58,10 @@ static uint64_t read_key(int dir, const char *name, const char *key)
 	return 0;
 }
 
-static bool has_word(const char *list, const char *word, const char *separators)
-{
-	size_t n = strlen(word);
-
-	for (list += strspn(list, separators); *list; list += strspn(list, separators)) {
-		size_t len = strcspn(list, separators);
-
-		if (len == n && !strncmp(list, word, n))
-			return true;
-		list += len;
-	}
-	return false;
-}
-
 /* Each costs all sandboxes, so it is switched on when somebody asks. */
 static bool when_asked(enum limit_kind k)
 {
 	return k == LIMIT_CPU || k == LIMIT_IO;
-}
-
-/* A controller reaches a directory only if each one above passes it on. */
-static bool enable_v2(const struct cgroup_base *c, enum limit_kind kind)
-{
-	_close_ int root = open(c->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const int way[] = { root, c->slice_fd, c->instance_fd, c->box_fd };
-	char text[512];
-
-	for (size_t i = 0; i < ARRAY_SIZE(way); i++) {
-		if (read_text(way[i], "cgroup.controllers", text, sizeof(text)) < 0 || !has_word(text, kinds[kind].v2, " \n"))
-			return false;
-		snprintf(text, sizeof(text), "+%s", kinds[kind].v2);
-		if (write_text(way[i], "cgroup.subtree_control", text) < 0)
-			return false;
-	}
-	return true;
 }
 
 /* Where we are in the v1 hierarchy of a controller: "7:pids:/path". */
@@ -117,7 +71,7 @@ static bool own_path(const char *controller, char ret[256])
 	char line[512], list[128];
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%*u:%127[^:]:%255s", list, ret) == 2 && has_word(list, controller, ","))
+		if (sscanf(line, "%*u:%127[^:]:%255s", list, ret) == 2 && cgfile_has(list, controller, ","))
 			return true;
 	return false;
 }
@@ -133,7 +87,7 @@ static int open_v1(const char *controller)
 
 		if (!right || sscanf(line, "%*s %*s %*s %255s %255s", root, at) != 2 ||
 		    sscanf(right, " - %31s %*s %255s", type, options) != 2 || strcmp(type, "cgroup") ||
-		    !has_word(options, controller, ","))
+		    !cgfile_has(options, controller, ","))
 			continue;
 		n = strcmp(root, "/") ? strlen(root) : 0;
 		if (strncmp(path, root, n))
@@ -167,7 +121,7 @@ void limits_open(struct limits *l, const struct cgroup_base *c)
 {
 	*l = (struct limits){ .cgroups = c };
 	for (enum limit_kind k = 0; k < LIMITS; k++) {
-		l->v2[k] = !when_asked(k) && enable_v2(c, k);
+		l->v2[k] = !when_asked(k) && cgfile_enable(c, kinds[k].v2);
 		l->v1_fd[k] = l->v2[k] ? -1 : open_v1(kinds[k].v1);
 	}
 	l->memory = OSH_SANDBOX_MEMORY(all_memory(l));
@@ -231,7 +185,7 @@ static int set_one(struct limits *l, enum limit_kind k, uint64_t v, bool asked, 
 	int r = -ENOENT;
 
 	if (when_asked(k) && v && !limits_has(l, k))
-		l->v2[k] = enable_v2(l->cgroups, k);
+		l->v2[k] = cgfile_enable(l->cgroups, kinds[k].v2);
 	if (!v || (!asked && !limits_has(l, k)))
 		return 0;
 	if (!limits_has(l, k))
@@ -243,7 +197,7 @@ static int set_one(struct limits *l, enum limit_kind k, uint64_t v, bool asked, 
 	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(kinds[k].v2_max); i++) {
 		const char *name = l->v2[k] ? kinds[k].v2_max[i] : kinds[k].v1_max[i];
 
-		r = name ? write_text(dir, name, text) : -ENOENT;
+		r = name ? cgfile_write(dir, name, text) : -ENOENT;
 	}
 	if (r == -ENOENT)
 		return refuse(k, e);
@@ -261,7 +215,7 @@ static int set_swap(struct limits *l, uint64_t memory, uint64_t swap, uint32_t i
 	int r;
 
 	snprintf(text, sizeof(text), "%" PRIu64, v2 ? swap : memory + swap);
-	r = dir < 0 ? -ENOENT : write_text(dir, v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", text);
+	r = dir < 0 ? -ENOENT : cgfile_write(dir, v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", text);
 	return !swap || !r ? 0 : fail(e, EOPNOTSUPP, "resources.swap: neither cgroup v2 nor v1 counts swap here: %s", strerror(-r));
 }
 
@@ -310,7 +264,7 @@ int limits_enter(const struct limits *l, uint32_t id, int pid, struct err *e)
 	snprintf(text, sizeof(text), "%d", pid);
 	for (enum limit_kind k = 0; k < LIMITS; k++) {
 		_close_ int dir = l->v1_fd[k] < 0 ? -1 : open_dir(l, k, id, -1, false);
-		int r = dir < 0 ? 0 : write_text(dir, "cgroup.procs", text);
+		int r = dir < 0 ? 0 : cgfile_write(dir, "cgroup.procs", text);
 
 		if (r < 0)
 			return fail(e, -r, "enter the cgroup for the limit '%s': %s", kinds[k].key, strerror(-r));
@@ -365,7 +319,7 @@ static int watch_v1_memory(int dir)
 	int r;
 
 	snprintf(text, sizeof(text), "%d %d", fd, file);
-	r = fd < 0 || file < 0 ? -errno : write_text(dir, "cgroup.event_control", text);
+	r = fd < 0 || file < 0 ? -errno : cgfile_write(dir, "cgroup.event_control", text);
 	return r < 0 ? r : take_fd(&fd);
 }
 
