@@ -30,6 +30,7 @@ enum audit_fd {				/* descriptors that oshd passes, from 3 */
 	AFD_LANE_SLOTS,
 	AFD_LANE_TAILS,
 	AFD_LOCK,			/* held, not used: one osh-audit at a time writes the users' logs */
+	AFD_JOURNALD,			/* a datagram socket, or closed */
 };
 
 /* One distinct denial, remembered so that the closing record and the summary can name it. */
@@ -43,7 +44,7 @@ struct denial {
 };
 
 struct asandbox {
-	uint32_t id, slot;
+	uint32_t id, slot, uid;
 	char name[OSH_SANDBOX_NAME];
 	struct policies policies;
 	uint32_t generation;		/* in force, as far as we were told */

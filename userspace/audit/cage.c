@@ -18,10 +18,11 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "audit.h"
 #include "own.h"
 
 static const int calls[] = {
-	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
+	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(close),
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll), SCMP_SYS(setitimer), SCMP_SYS(munmap),
 	SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(clock_gettime), SCMP_SYS(fdatasync), SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat), SCMP_SYS(lseek), SCMP_SYS(exit_group), SCMP_SYS(exit),
@@ -34,13 +35,14 @@ static const int calls[] = {
 #endif
 };
 
-/* Look-ups only, no code but what is loaded, and no way to take O_APPEND from a log. */
+/* Look-ups only, words with an address to oshd alone, no code but what is loaded, and no way to take O_APPEND from a log. */
 static const struct {
 	int call;
 	struct scmp_arg_cmp arg;
 } judged[] = {
 	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_LOOKUP_ELEM, 0 } },
 	{ SCMP_SYS(bpf), { 0, SCMP_CMP_EQ, BPF_MAP_GET_NEXT_KEY, 0 } },
+	{ SCMP_SYS(sendmsg), { 0, SCMP_CMP_EQ, AFD_CONTROL, 0 } },
 	{ SCMP_SYS(fcntl), { 1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0 } },
 	{ SCMP_SYS(fcntl), { 1, SCMP_CMP_EQ, F_GET_SEALS, 0 } },
 	{ SCMP_SYS(mmap), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },

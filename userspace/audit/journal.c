@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "note.h"
 #include "ocsf.h"
 #include "own.h"
 
@@ -36,8 +37,7 @@ bool journal_open(const struct journal *j)
 static void stop(struct journal *j, int why, uint64_t now_ms)
 {
 	if (!j->retry_ms)
-		fprintf(stderr, "osh-audit: the log of uid %u (%s) cannot be written: %s\n", j->uid, journal_kind(j->kind),
-			strerror(why));
+		note(NULL, j->uid, "the log of uid %u (%s) cannot be written: %s", j->uid, journal_kind(j->kind), strerror(why));
 	j->retry_ms = now_ms + RETRY_MS;
 }
 
@@ -133,7 +133,7 @@ static bool finish(struct journal *j, uint64_t now_ms)
 static void settle(struct journal *j, struct syncer *s)
 {
 	if (j->sync_ms && !(s && syncer_take(s, j->fd)) && fdatasync(j->fd) < 0)
-		fprintf(stderr, "osh-audit: the log of uid %u: %s\n", j->uid, strerror(errno));
+		note(NULL, j->uid, "the log of uid %u: %s", j->uid, strerror(errno));
 	j->sync_ms = 0;
 }
 
@@ -205,8 +205,8 @@ bool journal_retry(struct journal *j, uint64_t now_ms)
 	if (j->lost && !say(j, "log lines could not be written", now_ms))
 		return false;
 	if (j->lost)
-		fprintf(stderr, "osh-audit: the log of uid %u (%s) is written again; %llu lines are missing\n", j->uid,
-			journal_kind(j->kind), (unsigned long long)j->lost);
+		note(NULL, j->uid, "the log of uid %u (%s) is written again; %llu lines are missing", j->uid, journal_kind(j->kind),
+		     (unsigned long long)j->lost);
 	j->lost = 0;
 	return j->behind && journal_open(j);
 }

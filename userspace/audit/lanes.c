@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "note.h"
+
 static uint64_t slot_seq(const struct lanes *l, uint32_t lane, uint64_t n)
 {
 	const struct osh_lane_slot *s = &l->slots[lane * l->each + n % l->each];
@@ -40,7 +42,7 @@ static void tail_mend(struct lanes *l, uint32_t lane)
 		if (seq > last)
 			last = seq;
 	}
-	fprintf(stderr, "osh-audit: lane %u was out of step; its records are lost\n", lane);
+	note(NULL, NOTE_NOBODY, "lane %u was out of step; its records are lost", lane);
 	__atomic_store_n(&l->tails[lane].tail, last, __ATOMIC_RELEASE);
 }
 

@@ -7,13 +7,16 @@
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "answer.h"
 #include "audit.h"
 #include "cage.h"
 #include "chan.h"
+#include "journald.h"
 #include "lanes.h"
+#include "note.h"
 #include "ocsf.h"
 #include "own.h"
 
@@ -127,7 +130,7 @@ static void take_policy(struct asandbox *s, uint32_t generation, int fd)
 	struct err e = { 0 };
 
 	if (bundle_open_fd(&b, fd, &e) < 0)
-		fprintf(stderr, "osh-audit: sandbox %s: %s; rules will have no names\n", s->name, e.text);
+		note(s->name, s->uid, "%s; rules will have no names", e.text);
 	policies_add(&s->policies, generation, &b);
 }
 
@@ -140,6 +143,7 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 	if (!s)
 		return -EPROTO;
 	s->slot = m->slot;
+	s->uid = m->uid;
 	s->generation = m->generation;
 	snprintf(s->name, sizeof(s->name), "%.*s", (int)sizeof(m->name) - 1, m->name);
 	for (uint32_t k = 0; k < OSH_JOURNAL_KINDS; k++)
@@ -293,8 +297,7 @@ static void drain(struct loop *l, int most, int records)
 			read_records(l, fd, l->peer_of[fd], records);
 	lost = strays_expire(l->a.strays, l->a.now_ms);
 	if (lost)
-		fprintf(stderr, "osh-audit: %llu events of no known sandbox\n",
-			(unsigned long long)lost);
+		note(NULL, NOTE_NOBODY, "%llu events of no known sandbox", (unsigned long long)lost);
 }
 
 static void drop_peer(struct loop *l, uint32_t id)
@@ -333,6 +336,7 @@ static int do_provider(struct loop *l, const struct osh_msg_audit_provider *m)
 
 	if (m->deed >= OSH_PROVIDER_DEEDS || !memchr(m->name, 0, sizeof(m->name)) || !memchr(m->sandbox, 0, sizeof(m->sandbox)))
 		return -EPROTO;
+	journald_provider(m);
 	if (!j)
 		return 0;		/* oshd could open none, and has said so */
 	set_epoch(&l->a);
@@ -476,6 +480,15 @@ static int start(struct loop *l, struct err *e)
 	return 0;
 }
 
+/* oshd gives it where its own words go to the journal; its number is nobody else's before anything is opened. */
+static int journald_fd(void)
+{
+	int type = 0;
+	socklen_t n = sizeof(type);
+
+	return getsockopt(AFD_JOURNALD, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_DGRAM ? AFD_JOURNALD : -1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct loop l;
@@ -488,6 +501,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	l.embedded = !strcmp(argv[2], "embedded");
+	note_use("osh-audit", journald_fd());
 	if (start(&l, &e) < 0 || answer_setup(&e) < 0 || cage_enter((uid_t)uid, !l.embedded, &e) < 0) {
 		fprintf(stderr, "osh-audit: %s\n", e.text);
 		return 1;

@@ -31,6 +31,11 @@ static const struct {
 	[OSH_AUDIT] = { "observed", 3, 17 /* Logged */, 3 },
 };
 
+const char *ocsf_verdict(unsigned verdict)
+{
+	return verdict < ARRAY_SIZE(verdicts) ? verdicts[verdict].name : "?";
+}
+
 static void strings(struct json *j, const char *key, const char *const *list, size_t n)
 {
 	json_key(j, key);
@@ -289,14 +294,12 @@ static void device(struct json *j)
 
 static void details(struct json *j, const struct osh_event *e, const struct ocsf_context *c)
 {
-	const char *verdict = e->verdict < ARRAY_SIZE(verdicts) ? verdicts[e->verdict].name : "?";
-
 	json_kv_str(j, "status_detail", reason_text(e->why));
 	json_kv_u64(j, "count", c->count);
 	json_key(j, "osh");
 	json_obj(j);
 	json_kv_str(j, "event", event_text(e->kind));
-	json_kv_str(j, "verdict", verdict);
+	json_kv_str(j, "verdict", ocsf_verdict(e->verdict));
 	json_kv_str(j, "reason", reason_id(e->why));
 	json_kv_u64(j, "generation", e->generation);
 	json_kv_u64(j, "aux", e->aux);
@@ -391,16 +394,22 @@ void ocsf_log(struct buf *out, uint32_t uid, uint32_t kind, uint32_t file, const
 	(void)json_line(&j);
 }
 
+static const struct {
+	const char *word;
+	unsigned activity;
+} deeds[OSH_PROVIDER_DEEDS] = {
+	[OSH_PROVIDER_CREATED] = { "create", 1 },	[OSH_PROVIDER_ROTATED] = { "rotate", 3 /* Update */ },
+	[OSH_PROVIDER_DELETED] = { "delete", 4 },	[OSH_PROVIDER_ATTACHED] = { "attach", 8 /* Enable */ },
+	[OSH_PROVIDER_DETACHED] = { "detach", 9 /* Disable */ },
+};
+
+const char *ocsf_deed(unsigned deed)
+{
+	return deed < ARRAY_SIZE(deeds) ? deeds[deed].word : "?";
+}
+
 void ocsf_provider(struct buf *out, const struct osh_msg_audit_provider *m, uint64_t time_ns, const struct ocsf_context *c)
 {
-	static const struct {
-		const char *word;
-		unsigned activity;
-	} deeds[OSH_PROVIDER_DEEDS] = {
-		[OSH_PROVIDER_CREATED] = { "create", 1 },	[OSH_PROVIDER_ROTATED] = { "rotate", 3 /* Update */ },
-		[OSH_PROVIDER_DELETED] = { "delete", 4 },	[OSH_PROVIDER_ATTACHED] = { "attach", 8 /* Enable */ },
-		[OSH_PROVIDER_DETACHED] = { "detach", 9 /* Disable */ },
-	};
 	struct json j = json_to_buf(out);
 	char by[16];
 

@@ -23,6 +23,8 @@ struct ocsf_context {
 	bool closing;			/* the aggregated record of repeats */
 };
 
+const char *ocsf_verdict(unsigned verdict);	/* "denied" */
+const char *ocsf_deed(unsigned deed);		/* "rotate" */
 void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct ocsf_context *c);
 
 /* A finding about the log itself: lost allow records, denials beyond the budget, write errors. id 0 = no sandbox's. */

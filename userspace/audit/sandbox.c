@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "audit.h"
+#include "journald.h"
+#include "note.h"
 #include "ocsf.h"
 #include "own.h"
 #include "summary.h"
@@ -62,8 +64,7 @@ static void to_log(struct asandbox *s, const struct buf *line)
 		return;
 	r = buf_ok(line) ? out_write(&s->log, line->p, line->n) : -ENOMEM;
 	if (r < 0 && !s->lost++)
-		fprintf(stderr, "osh-audit: sandbox %s: the log cannot be written: %s\n", s->name,
-			strerror(-r));
+		note(s->name, s->uid, "the log cannot be written: %s", strerror(-r));
 }
 
 static bool to_journal(const struct audit *a, struct journal *j, const struct buf *line)
@@ -131,6 +132,23 @@ static const struct buf *format(struct audit *a, struct asandbox *s, const struc
 	return &out;
 }
 
+/* What is allowed is too much for it. */
+static void to_journald(struct audit *a, struct asandbox *s, const struct osh_event_named *e, const struct osh_http *http,
+			uint64_t seq, uint64_t count)
+{
+	char program[OSH_PATH_MAX], host[OSH_NAME_MAX];
+	struct ocsf_context c;
+
+	if (!note_is_open() || (e->ev.verdict == OSH_ALLOW && e->ev.kind != OSH_EV_LIFE))
+		return;
+	context(a, s, e, &c, program, host);
+	c.http = http;
+	c.detail = s->detail;
+	c.seq = seq;
+	c.count = count;
+	journald_line(s, e, &c);
+}
+
 /* False: its owner's log did not take it. */
 static bool line(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
 		 const struct osh_http *http, uint64_t count, bool closing)
@@ -139,6 +157,7 @@ static bool line(struct audit *a, struct asandbox *s, const struct osh_event_nam
 
 	if (!wanted(s))
 		return true;
+	to_journald(a, s, e, http, s->seq, count);
 	out = format(a, s, e, http, s->seq++, count, closing);
 	to_log(s, out);
 	return to_journal(a, journal_of(s, &e->ev), out);
@@ -309,6 +328,7 @@ static void finding(struct audit *a, struct asandbox *s, const char *title, uint
 	ocsf_finding(&out, title, count, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
 		     s->id, &c);
 	to_log(s, &out);
+	journald_finding(s->name, s->id, s->uid, title, count, c.seq);
 	if (!to_journal(a, s->journals[OSH_JOURNAL_DENIED], &out))
 		s->journals[OSH_JOURNAL_DENIED]->lost++;
 	buf_done(&out);

@@ -17,6 +17,7 @@
 #include "chan.h"
 #include "hits.h"
 #include "journal.h"
+#include "note.h"
 #include "own.h"
 #include "sandbox.h"
 #include "spawn.h"
@@ -205,7 +206,7 @@ static int give_journal(struct daemon *d, uid_t uid, bool lives, struct err *e)
 	for (uint32_t kind = 0; !r && kind < OSH_JOURNAL_KINDS; kind++)
 		r = journal_open(d, uid, kind, &f[kind], e);
 	if (r < 0 && lives) {
-		fprintf(stderr, "oshd: the log of uid %u waits: %s\n", uid, e->text);
+		note(NULL, uid, "the log of uid %u waits: %s", uid, e->text);
 		r = 0;
 	}
 	for (uint32_t kind = 0; !r && kind < OSH_JOURNAL_KINDS; kind++)
@@ -246,7 +247,7 @@ static void on_want(struct daemon *d, const struct osh_msg_audit_want *m)
 	if (!r)
 		r = send_journal(d, m->uid, m->kind, &f, &e);
 	if (r < 0)
-		fprintf(stderr, "oshd: no other file for the log of uid %u: %s\n", m->uid, e.text);
+		note(NULL, m->uid, "no other file for the log of uid %u: %s", m->uid, e.text);
 	own_close(&f.fd);
 }
 
@@ -293,7 +294,7 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 	char uid[16];
 	char *argv[] = { "osh-audit", uid, d->config.embedded ? "embedded" : "resident", NULL };
 	struct timeval patience = { .tv_sec = SEND_SECONDS };
-	int fds[2 + ARRAY_SIZE(maps)], pair[2], r = 0;
+	int fds[3 + ARRAY_SIZE(maps)], pair[2], r = 0;
 
 	snprintf(uid, sizeof(uid), "%u", OSH_UID_AUDIT);
 	if (!d->config.embedded && journal_lock(d, &lock, e) < 0)
@@ -303,6 +304,7 @@ static int spawn(struct daemon *d, struct auditor *a, struct err *e)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	fds[0] = pair[1];
 	fds[1 + ARRAY_SIZE(maps)] = lock;	/* AFD_LOCK; it alone has it from here on */
+	fds[2 + ARRAY_SIZE(maps)] = d->journald_fd;	/* AFD_JOURNALD */
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
 		fds[1 + i] = maps[i].mapped ? kbpf_map_fd(d->kernel, maps[i].name) :
 					      kbpf_map_fd_ro(d->kernel, maps[i].name);
@@ -410,7 +412,7 @@ void auditor_provider(struct daemon *d, uid_t owner, uid_t by, enum osh_provider
 	snprintf(m.name, sizeof(m.name), "%s", name);
 	snprintf(m.sandbox, sizeof(m.sandbox), "%s", sandbox ? sandbox : "");
 	if (give_journal(d, owner, true, &e) < 0 || tell(d, OSH_MSG_AUDIT_PROVIDER, &m, sizeof(m), NULL, 0, &e) < 0)
-		fprintf(stderr, "oshd: provider '%s' of uid %u: not on record: %s\n", m.name, owner, e.text);
+		note(NULL, owner, "provider '%s' of uid %u: not on record: %s", m.name, owner, e.text);
 	for (size_t i = 0; i < a->n_given && !has_sandbox(d, owner); i++)
 		if (a->given[i] == owner) {
 			a->given[i] = a->given[--a->n_given];

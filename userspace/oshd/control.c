@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "chan.h"
+#include "note.h"
 #include "own.h"
 #include "provider.h"
 #include "reload.h"
@@ -53,7 +54,7 @@ static int on_control(sd_event_source *src, int fd, uint32_t events, void *data)
 	} else if ((m = chan_is(&in, OSH_MSG_EGRESS_TAKEN, sizeof(*m), 0))) {
 		provider_answered(s, m);
 	} else {
-		fprintf(stderr, "oshd: sandbox %s: its egress sent an unknown message; it is ended\n", s->name);
+		note(s->name, s->uid, "its egress sent an unknown message; it is ended");
 		cgroup_kill_members(s->egress_cgroup_fd);
 	}
 	chan_in_done(&in);

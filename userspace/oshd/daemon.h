@@ -66,6 +66,7 @@ struct daemon {
 	int lock_fd;
 	int host_fd;			/* while what all oshds of the host share is changed, else -1 */
 	int libexec_fd;			/* directory of our own binary */
+	int journald_fd;		/* note.h, for osh-audit; -1 = our words do not go there */
 	sd_event *event;
 	struct kbpf *kernel;
 	struct cgroup_base cgroups;

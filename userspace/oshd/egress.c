@@ -7,6 +7,7 @@
 
 #include "control.h"
 #include "launcher.h"
+#include "note.h"
 #include "own.h"
 #include "provider.h"
 #include "reload.h"
@@ -91,13 +92,12 @@ static void rest(struct sandbox *s)
 {
 	s->egress.state = EGRESS_RESTING;
 	if (s->egress.starts >= MAX_STARTS) {
-		fprintf(stderr, "oshd: sandbox %s: egress died %u times; no more\n", s->name,
-			s->egress.starts);
+		note(s->name, s->uid, "egress died %u times; no more", s->egress.starts);
 		return;
 	}
 	if (sd_event_add_time_relative(s->d->event, &s->egress.rest, CLOCK_MONOTONIC, REST_US, 0,
 				       on_rested, s) < 0)
-		fprintf(stderr, "oshd: sandbox %s: no timer; its egress stays down\n", s->name);
+		note(s->name, s->uid, "no timer; its egress stays down");
 }
 
 /* While a policy is loaded: the next one starts with what comes of that, so there is no reason to rest. */
@@ -225,7 +225,7 @@ void egress_up(struct sandbox *s, int pidfd)
 	g->state = EGRESS_UP;
 	g->pidfd = pidfd;
 	if (sd_event_add_io(s->d->event, &g->exit, pidfd, EPOLLIN, on_gone, s) < 0)
-		fprintf(stderr, "oshd: sandbox %s: cannot watch its egress\n", s->name);
+		note(s->name, s->uid, "cannot watch its egress");
 	provider_egress_up(s);
 	if (g->held)			/* asked for before it was held */
 		reload_egress_up(s);
@@ -233,7 +233,7 @@ void egress_up(struct sandbox *s, int pidfd)
 
 void egress_failed(struct sandbox *s, const char *why)
 {
-	fprintf(stderr, "oshd: sandbox %s: egress: %s\n", s->name, why);
+	note(s->name, s->uid, "egress: %s", why);
 	control_close(s);
 	provider_egress_gone(s);
 	if (s->egress.held)

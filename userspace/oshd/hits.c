@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "auditor.h"
+#include "note.h"
 #include "own.h"
 #include "store.h"
 
@@ -39,7 +40,7 @@ static void look_again(struct sandbox *s, uint64_t us)
 		return;			/* who hits one limit without end does not put off the look at another */
 	h->timer = sd_event_source_disable_unref(h->timer);
 	if (sd_event_add_time_relative(s->d->event, &h->timer, CLOCK_MONOTONIC, us, us / 2, on_timer, s) < 0)
-		fprintf(stderr, "oshd: sandbox %s: no timer to look at its limits\n", s->name);
+		note(s->name, s->uid, "no timer to look at its limits");
 }
 
 static void tell(struct sandbox *s)
@@ -60,7 +61,7 @@ static void tell(struct sandbox *s)
 		told = true;
 	}
 	if (told && s->state == SB_RUNNING && store_save(s, &e) < 0)
-		fprintf(stderr, "oshd: sandbox %s: %s\n", s->name, e.text);
+		note(s->name, s->uid, "%s", e.text);
 }
 
 static void read_limits(struct sandbox *s)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "note.h"
 #include "own.h"
 
 #define STATE "/var/lib/osh"
@@ -202,7 +203,7 @@ static int go_on(struct daemon *d, uid_t uid, uint32_t kind, uint32_t full, stru
 		return r;
 	/* A file that cannot be continued is left as it is: the chain breaks there, which is what happened to it. */
 	if (n && look(dir, kind, all[n - 1], all[n - 1] == full, &last, &why) < 0) {
-		fprintf(stderr, "oshd: the log of uid %u goes on in another file: %s\n", uid, why.text);
+		note(NULL, uid, "the log of uid %u goes on in another file: %s", uid, why.text);
 		memset(last.chain, 0, sizeof(last.chain));
 		last.size = OSH_LOG_BYTES;
 	}

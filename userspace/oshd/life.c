@@ -13,6 +13,7 @@
 
 #include "home.h"
 #include "init.h"
+#include "note.h"
 #include "own.h"
 #include "utf8.h"
 
@@ -110,9 +111,9 @@ static int join(struct life *l, enum life_want want, life_done *done, void *data
 	return 0;
 }
 
-static void note(struct life *l, const char *what, const struct err *e)
+static void trouble(struct life *l, const char *what, const struct err *e)
 {
-	fprintf(stderr, "oshd: sandbox %s: %s: %s\n", l->name, what, e->text);
+	note(l->name, l->uid, "%s: %s", what, e->text);
 }
 
 /* An end of oshd itself takes no wish back: the next one starts what was running. */
@@ -121,7 +122,7 @@ static void write_row(struct life *l, bool wanted, const char *reason)
 	struct err e = { 0 };
 
 	if (!l->d->stopping && state_wanted(l->d->state, l->key, wanted, l->status, reason, &e) < 0)
-		note(l, "the database", &e);
+		trouble(l, "the database", &e);
 }
 
 static int do_nothing(struct life *l, struct err *e)
@@ -292,7 +293,7 @@ static int do_remove(struct life *l, struct err *e)
 	}
 	if (home_remove(l->d, l->key, on_cleared, l, e) >= 0)
 		return 0;
-	note(l, "its home stays until oshd starts again", e);
+	trouble(l, "its home stays until oshd starts again", e);
 	(void)sd_event_add_defer(l->d->event, &l->timer, on_nothing_to_clear, l);
 	return 0;
 }

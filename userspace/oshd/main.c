@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "manager.h"
+#include "note.h"
 #include "off.h"
 #include "trials.h"
 
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
 	if (d.config.probe)
 		return trials_run(&d);
 	off_from_env(&d.config.off);
+	d.journald_fd = note_open("oshd");
 	r = daemon_start(&d, &e);
 	if (r < 0) {
 		fprintf(stderr, "oshd: %s\n", e.text);

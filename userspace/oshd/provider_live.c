@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "control.h"
+#include "note.h"
 #include "own.h"
 #include "provider.h"
 #include "store.h"
@@ -48,7 +49,7 @@ static int on_late(sd_event_source *src, uint64_t usec, void *data)
 
 	(void)src;
 	(void)usec;
-	fprintf(stderr, "oshd: sandbox %s: its egress does not take its credentials; it is ended\n", s->name);
+	note(s->name, s->uid, "its egress does not take its credentials; it is ended");
 	egress_kill(s);			/* provider_egress_gone() tells */
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "fixed.h"
 #include "launcher.h"
+#include "note.h"
 #include "own.h"
 #include "reach.h"
 #include "share.h"
@@ -165,11 +166,11 @@ static void finish(struct sandbox *s)
 	struct reload *r = s->reload;
 	uint64_t now = now_ns();
 
-	fprintf(stderr, "oshd: sandbox %s: generation %u is in force; us: tables %llu, egress ready %llu, flip %llu, closed %llu\n",
-		s->name, s->k.generation, (unsigned long long)(r->filled_ns - r->serial) / 1000,
-		(unsigned long long)(r->ready_ns - r->filled_ns) / 1000,
-		(unsigned long long)(r->flipped_ns - r->ready_ns) / 1000,
-		(unsigned long long)(now - r->flipped_ns) / 1000);
+	note(s->name, s->uid, "generation %u is in force; us: tables %llu, egress ready %llu, flip %llu, closed %llu",
+	     s->k.generation, (unsigned long long)(r->filled_ns - r->serial) / 1000,
+	     (unsigned long long)(r->ready_ns - r->filled_ns) / 1000,
+	     (unsigned long long)(r->flipped_ns - r->ready_ns) / 1000,
+	     (unsigned long long)(now - r->flipped_ns) / 1000);
 	if (reach_same_routes(&s->bundle, &r->bundle))
 		conclude(s);
 	else
@@ -191,8 +192,7 @@ static int await(struct sandbox *s, enum stage stage)
 static void kill_egress(struct sandbox *s)
 {
 	s->reload->killed = true;
-	fprintf(stderr, "oshd: sandbox %s: its egress does not follow to generation %u and is ended\n", s->name,
-		s->reload->k.generation);
+	note(s->name, s->uid, "its egress does not follow to generation %u and is ended", s->reload->k.generation);
 	egress_kill(s);
 	(void)await(s, s->reload->stage);
 }
@@ -210,7 +210,7 @@ static void do_flip(struct sandbox *s)
 	}
 	r->flipped_ns = now_ns();
 	if (auditor_policy(s->d, s, s->k.generation, s->bundle_fd, true, &e) < 0)
-		fprintf(stderr, "oshd: sandbox %s: %s\n", s->name, e.text);
+		note(s->name, s->uid, "%s", e.text);
 	s->old_generation = r->k.generation;
 	if (sd_event_add_time_relative(s->d->event, &s->old_timer, CLOCK_MONOTONIC, OLD_US, 0, on_old, s) < 0)
 		s->old_timer = NULL;	/* the next reload clears it, or the end */
@@ -312,7 +312,7 @@ static void followed(struct sandbox *s, int code, const char *why)
 	if (!r)
 		return;
 	if (code && r->stage == RL_TIDY)
-		fprintf(stderr, "oshd: sandbox %s: routes of the former policy stay: %s\n", s->name, why);
+		note(s->name, s->uid, "routes of the former policy stay: %s", why);
 	if (code && !r->refusal[0])
 		snprintf(r->refusal, sizeof(r->refusal), "%s", why);
 	happen(s, code || r->refusal[0] ? RH_NOT_FOLLOWED : RH_FOLLOWED);
@@ -340,7 +340,7 @@ static void tidy(struct sandbox *s)
 	s->reload->refusal[0] = 0;
 	if (await(s, RL_TIDY) >= 0 && launcher_routes(s, s->bundle_fd, 0, followed, &e) >= 0)
 		return;
-	fprintf(stderr, "oshd: sandbox %s: routes of the former policy stay: %s\n", s->name, e.text);
+	note(s->name, s->uid, "routes of the former policy stay: %s", e.text);
 	conclude(s);
 }
 
@@ -425,7 +425,7 @@ int reload_start(struct sandbox *s, const struct reload_request *q, struct err *
 	}
 	r->filled_ns = now_ns();
 	if (auditor_policy(s->d, s, r->k.generation, r->bundle_fd, false, e) < 0)
-		fprintf(stderr, "oshd: sandbox %s: %s\n", s->name, e->text);
+		note(s->name, s->uid, "%s", e->text);
 	s->reload = r;
 	x = follow(s, e);
 	if (x > 0)

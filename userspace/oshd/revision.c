@@ -6,6 +6,7 @@
 
 #include "life.h"
 #include "methods.h"
+#include "note.h"
 #include "own.h"
 #include "reload.h"
 #include "share.h"
@@ -16,7 +17,7 @@ struct change {
 	sd_bus_message *call;
 	char name[OSH_SANDBOX_NAME];
 	uint64_t key;			/* 0 = a run: nothing of it is kept */
-	uid_t by;
+	uid_t by, uid;			/* who asked, whose it is */
 	uint32_t was, from;
 	uint32_t revision;		/* written; 0 = not yet */
 	int bundle_fd, source_fd;
@@ -47,13 +48,16 @@ static int find(const struct caller *who, const char *name, struct change *c, st
 	if (!r && caller_may(who, row.uid)) {
 		c->key = row.key;
 		c->was = row.revision;
+		c->uid = row.uid;
 		memcpy(c->name, row.name, sizeof(c->name));
 	}
 	if (!r)
 		state_sandbox_done(&row);
 	r = bus_find_running(who, name, ret, e);
-	if (!r)
+	if (!r) {
 		memcpy(c->name, (*ret)->name, sizeof(c->name));
+		c->uid = (*ret)->uid;
+	}
 	if (r < 0 && c->key) {		/* which is no error of it */
 		*ret = NULL;
 		r = 0;
@@ -86,8 +90,8 @@ static void on_done(void *arg, uint32_t generation, const char *error)
 	int r = error && c->revision ? state_policy_cut(c->d->state, c->key, c->was, &e) : 0;
 
 	if (r < 0 && r != -ENOENT)	/* -ENOENT: it was deleted */
-		fprintf(stderr, "oshd: sandbox %s: revision %u was not enforced and is still in force in the database, "
-			"until oshd starts again: %s\n", c->name, c->revision, e.text);
+		note(c->name, c->uid, "revision %u was not enforced and is still in force in the database, "
+		     "until oshd starts again: %s", c->revision, e.text);
 	if (error)
 		bus_answer_error(c->call, error);
 	else
@@ -162,5 +166,5 @@ void revision_adopt(struct sandbox *s)
 	if (r == -ENOENT)		/* a database of before it was set: what is enforced is kept */
 		r = state_policy_add(st, s->life->key, s->bundle_fd, -1, s->uid, 0, &revision, &e);
 	if (r < 0)
-		fprintf(stderr, "oshd: sandbox %s: its policy stays in force, but is not recorded: %s\n", s->name, e.text);
+		note(s->name, s->uid, "its policy stays in force, but is not recorded: %s", e.text);
 }

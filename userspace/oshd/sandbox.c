@@ -20,6 +20,7 @@
 #include "init.h"
 #include "launcher.h"
 #include "life.h"
+#include "note.h"
 #include "own.h"
 #include "programs.h"
 #include "reload.h"
@@ -390,7 +391,7 @@ static void forget(struct sandbox *s)
 				       on_removal, s) >= 0)
 		return;
 	if (a < 0 || b < 0)
-		fprintf(stderr, "oshd: sandbox %s: its cgroup stays: %s\n", s->name, strerror(a ? -a : -b));
+		note(s->name, s->uid, "its cgroup stays: %s", strerror(a ? -a : -b));
 	limits_remove(&d->limits, s->k.id);
 	store_forget(s);		/* first: what is not stored, the next oshd clears */
 	kbpf_clear(d->kernel, &s->k);

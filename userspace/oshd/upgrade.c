@@ -5,6 +5,7 @@
  */
 #include "upgrade.h"
 
+#include "note.h"
 #include "sandbox.h"
 
 int upgrade_adopt(struct daemon *d, struct err *e)
@@ -43,7 +44,7 @@ void upgrade_sandboxes(struct daemon *d)
 			continue;
 		n++;
 		if (kbpf_replace_netns(d->kernel, s->netns_fd, s->steer_link_fd, &e) < 0) {
-			fprintf(stderr, "oshd: sandbox %s keeps the former programs: %s\n", s->name, e.text);
+			note(s->name, s->uid, "it keeps the former programs: %s", e.text);
 			failed++;
 		}
 	}

@@ -12,6 +12,7 @@
 #include "hits.h"
 #include "init.h"
 #include "life.h"
+#include "note.h"
 #include "proc.h"
 
 #define GRACE_MS 5000			/* from SIGTERM to SIGKILL */
@@ -38,7 +39,7 @@ static int on_over(sd_event_source *src, uint64_t usec, void *data)
 	snprintf(why, sizeof(why), "its time was over: resources.wall is %" PRIu64 " seconds", s->amount[OSH_RES_WALL]);
 	if (s->life)
 		life_say(s->life, why, sizeof(why));
-	fprintf(stderr, "oshd: sandbox %s: %s\n", s->name, why);
+	note(s->name, s->uid, "%s", why);
 	hits_add(s, OSH_LIMIT_WALL);
 	/* osh-init does it; where it has been stopped from outside, we do. */
 	if (init_stop(s, GRACE_MS, &e) < 0 ||

@@ -111,6 +111,20 @@ def on_record():
     calls = {json.loads(ln).get("unmapped", {}).get("syscall") for ln in text.splitlines()}
     t.ok({"ptrace", "clock_settime", "sethostname"} <= calls and '"socket"' in text,
          "refused calls and families are on record: no unit's filter answers first", rc, err, calls)
+    in_journal(log)
+
+
+def in_journal(log):
+    """The same in the journal, with fields, as the unit's."""
+    want = {o["metadata"]["sequence"]: o["osh"]["reason"] for o in map(json.loads, open(log)) if o.get("osh", {}).get("verdict") == "denied"}
+    name = json.loads(open(log).readline())["container"]["name"]
+    sh("journalctl", "--sync")
+    _, out, err = sh("journalctl", "-q", "--no-pager", "-o", "json", "_SYSTEMD_UNIT=oshd.service", "OSH_UNIT=oshd", f"OSH_SANDBOX={name}",
+                     f"OSH_USER={pwd.getpwnam(USER).pw_uid}", "OSH_VERDICT=denied")
+    got = {int(m["OSH_SEQUENCE"]): m["OSH_REASON"] for m in map(json.loads, out.splitlines())}
+    t.ok(want and got == want, "each denial is in the journal too: found by the fields of sandbox, user and verdict", want, got, err)
+    _, out, _ = sh("journalctl", "-q", "--no-pager", "-o", "json", f"OSH_SANDBOX={name}", "OSH_EVENT=life")
+    t.ok({m["OSH_REASON"] for m in map(json.loads, out.splitlines())} == {"STARTED", "ENDED"}, "so are its start and its end", out)
 
 
 def confinement():
