@@ -10,6 +10,7 @@
     LSM='kind REASON'     # with LSM programs it is stopped without those layers as well, and this is on record
     MORE='process: {exec: strict}'   # more of the policy's text
     CRED=yes              # run with the provider `acme`, whose secret is $KEY
+    GPU=nvidia60          # devices that it is given, of the stage's (stage.NODES, stage.CDI)
     NET=yes               # a network attack: repeated with every BPF program left out, and without egress
     control() { attack; } # the same outside the sandbox, by root: must succeed, else the attack proves nothing
     attack() { ...; }     # must fail
@@ -17,7 +18,8 @@
 A control does what the attack does, to the same object. What that is exists: attacks have a stage (stage.py). A control may
 make what its attack needs, and puts back what it changed: it runs first. Variables of vars_of() below are set in both;
 `attempt` and `call` are tests/tools/*.c, `probe` is probe.py, `fresh` makes the files of $RO, which is listed read-only,
-`first` runs a tool as process 1 of a plain pid namespace.
+`first` runs a tool as process 1 of a plain pid namespace, `device` opens a node, whether a driver is there or not,
+`node PATH MAJOR MINOR` makes one.
 """
 import contextlib
 import fnmatch
@@ -38,7 +40,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 KEY = "redteam-key-0123456789abcdef"
 TOOLS = {"call": os.path.join(BUILD, "tests/tools/call"), "attempt": os.path.join(BUILD, "tests/tools/attempt"),
          "probe.py": os.path.join(HERE, "probe.py")}
-FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY|MORE|CRED|ALONE|LSM)=(.*)$", re.M)
+NODE = """node() {
+	python3 -c '
+import errno, os, sys
+try:
+    os.mknod(sys.argv[1], 0o20666, os.makedev(int(sys.argv[2]), int(sys.argv[3])))
+except OSError as e:
+    sys.exit("errno=" + errno.errorcode[e.errno])' "$@"
+}
+"""
+FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY|MORE|CRED|GPU|ALONE|LSM)=(.*)$", re.M)
 
 POLICIES = {
     "web": rule("web", ["allowed.example", "v6.example"], ["/usr/bin/curl"]),
@@ -73,6 +84,8 @@ class Attack:
                 f.write(f"{k}={shlex.quote(str(v))}\n")
             f.write('fresh() { rm -rf "$RO"/*; echo x >"$RO/f" && chmod 666 "$RO/f" && chmod 777 "$RO"; }\n')
             f.write('first() { tool=$1; shift; unshare -p -f --mount-proc "$WORK/$tool" "$@"; }\n')
+            f.write('device() { r=$(attempt open "$1"); case $r in ok|errno=ENXIO|errno=ENODEV) echo ok;; *) echo "$r"; false;; esac; }\n')
+            f.write(NODE)
             up = ("allowed.example", 443) if which == "attack" else ("127.0.0.1", w.tls4.server_port)
             f.write("UP={} UPPORT={}\n".format(*up))
             for tool in TOOLS:
@@ -94,6 +107,8 @@ class Attack:
         more = self.field.get("MORE", "")
         if self.field.get("CRED"):
             kw["options"] = [*kw.get("options", ()), "--provider", "acme=" + provider(w)]
+        if self.field.get("GPU"):
+            kw["options"] = [*kw.get("options", ()), "--gpu", self.field["GPU"]]
         return w.run(w.policy(self.policy, more + "\n" if more else "", deny=self.field.get("DENY"), read_only=[w.readonly]), ["sh", self.script(w, "attack")], **kw)
 
     def event_missing(self, r):

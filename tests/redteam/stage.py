@@ -5,6 +5,7 @@ is a local one, and somebody listens on each port that is tried; a resolver answ
 where they lie on a desktop; /etc, /run, /tmp and some more are its own."""
 import os
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,10 @@ SERVICES = ["/run/docker.sock", "/run/dbus/system_bus_socket", "/run/nscd/socket
             # names that a record of them must survive
             '/run/x\n{"osh":{"event":"connect","verdict":"allowed"}}', "/run/" + "0" * 100, "/run/\033]0;pwned\007\033[2J"]
 DATAGRAMS = ["/run/systemd/journal/socket", "\0osh-redteam-datagrams"]
+# Of GPUs that nobody has, beside the machine's own devices: an open that is let through says ENXIO, since no driver answers.
+NODES = {"nvidia60": (195, 60), "nvidia61": (195, 61), "nvidiactl": (195, 255), "nvidia-modeset": (195, 254), "redteam0": (120, 0)}
+CDI = """{"cdiVersion": "0.6.0", "kind": "redteam.example/dev", "devices": [
+ {"name": "ro", "containerEdits": {"deviceNodes": [{"path": "/dev/redteam0", "permissions": "r"}]}}]}"""
 FILES = ["/etc/ssh/ssh_host_ed25519_key", "/etc/shadow-", "/dev/shm/osh-redteam", "/etc/profile.d/none.sh"]
 
 
@@ -55,6 +60,19 @@ class Listeners:
         s.bind(name)
         self._watch(s, lambda: s.recv(65536))
 
+    def holder(self, name, path):
+        """Whoever connects gets a descriptor of that node."""
+        def give():
+            c, _ = s.accept()
+            with c:
+                fd = os.open(path, os.O_PATH)
+                socket.send_fds(c, [b"x"], [fd])
+                os.close(fd)
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(name)
+        s.listen(64)
+        self._watch(s, give)
+
     def _watch(self, s, take):
         self.open.append(s)
         threading.Thread(target=self._serve, args=(s, take), daemon=True).start()
@@ -76,7 +94,31 @@ def enter():
     os.execvp("unshare", ["unshare", "-m", "-n", sys.executable, *sys.argv])
 
 
+def devices():
+    """The machine's /dev again in a tmpfs of the stage's, with the mounts below it."""
+    where = tempfile.mkdtemp()
+    sh("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", where)
+    for e in os.scandir("/dev"):
+        to = os.path.join(where, e.name)
+        st = e.stat(follow_symlinks=False)
+        if not os.path.ismount(e.path):
+            sh("cp", "-a", "--one-file-system", e.path, to)
+            continue
+        if stat.S_ISDIR(st.st_mode):
+            os.mkdir(to)
+        else:
+            touch(to)
+        sh("mount", "--rbind", e.path, to)
+    for name, numbers in NODES.items():
+        if not os.path.lexists(os.path.join(where, name)):
+            os.mknod(os.path.join(where, name), stat.S_IFCHR, os.makedev(*numbers))
+        os.chmod(os.path.join(where, name), 0o666)
+    sh("mount", "--move", where, "/dev")
+    os.rmdir(where)
+
+
 def mounts():
+    devices()
     for d in COPIES + FRESH:
         os.makedirs(d, exist_ok=True)
     for d in COPIES:
@@ -88,6 +130,9 @@ def mounts():
         sh("mount", "-t", "tmpfs", "-o", "mode=" + ("755" if d == "/run" else "1777"), "tmpfs", d)
     for f in FILES:
         touch(f)
+    os.makedirs("/run/cdi")
+    with open("/run/cdi/redteam.json", "w") as f:
+        f.write(CDI)
     with open("/etc/resolv.conf", "w") as f:
         f.write("nameserver 127.0.0.1\n")
     with open("/etc/nsswitch.conf", "a") as f:
@@ -134,6 +179,8 @@ def furnish(ears, w):
     for name in (os.path.join(w.dir, "agent.sock"), os.path.join(w.work, "door")):
         ears.stream(socket.AF_UNIX, name)
     ears.datagram(socket.AF_UNIX, os.path.join(w.dir, "log.sock"))
+    ears.holder(os.path.join(w.work, "holder"), "/dev/nvidia61")
+    ears.holder("\0osh-redteam-holder", "/dev/nvidia61")
     w.readonly = os.path.join(w.dir, "readonly")
     os.makedirs(w.readonly, exist_ok=True)
     w.ears = ears

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The attacks of this directory again with one of their own layers left out, for each layer in turn: the mount view, Landlock,
-noexec mounts, the filter of system calls, nftables, the dropping of capabilities. Each still fails; where one layer alone
+noexec mounts, the filter of system calls, nftables, the dropping of capabilities, the device program. Each still fails; where one layer alone
 holds, the attack says so (ALONE), and then it must succeed without that layer, so that the word stays true, unless this
 kernel refuses it to every user. LSM programs, where they live, are a further layer: LSM says that they hold it then.
 Needs a test build (`make TEST=1`), which is made here.
@@ -20,12 +20,13 @@ from lib import Tap, run, test_build  # noqa: E402
 # Which attacks are run without a layer, by `make redteam-full`. Those that run as root, with capabilities, are the ones that touch
 # nothing lasting.
 LAYERS = {
-    "view": "file_* engine_* proc_*",
-    "landlock": "file_* proc_* net_* engine_* exec_*",
+    "view": "file_* engine_* proc_* dev_*",
+    "landlock": "file_* proc_* net_* engine_* exec_* dev_*",
     "noexec": "exec_*",
-    "seccomp": "file_* proc_* net_*",
+    "seccomp": "file_* proc_* net_* dev_*",
     "nft": "net_* dns_*",
-    "caps": "proc_[bfikpu]* net_[ilmprtv]*",
+    "caps": "proc_[bfikpu]* net_[ilmprtv]* dev_*",
+    "osh_device": "dev_*",
 }
 
 
@@ -68,7 +69,8 @@ def own(a, layer):
     """Is it a lock of this attack's? What CI runs: the rest is left to `make redteam-full`."""
     event = a.field["EVENT"].split()[0]
     return layer in alone(a) or {
-        "view": event == "none" and a.name.startswith("file_"), "landlock": a.name.startswith(("file_", "exec_")) or event == "unix",
+        "view": event == "none" and a.name.startswith("file_") or a.name.startswith("dev_"),
+        "landlock": a.name.startswith(("file_", "exec_")) or event == "unix", "osh_device": True,
         "noexec": True, "seccomp": event in ("syscall", "socket"), "nft": a.net or event == "sendmsg", "caps": event == "none"}[layer]
 
 

@@ -65,18 +65,23 @@ child.kill()
 
 # Takes descriptors from whoever connects, until one says that it was all: "1" or "0" for each.
 TAKES = r"""
-import socket
+import errno, os, socket
 s = socket.socket(socket.AF_UNIX); s.bind("/tmp/takes"); s.listen()
 print("ready", flush=True)
 c, _ = s.accept()
-said = ""
+said, opened = "", "-"
 while True:
     text, fds, flags, _ = socket.recv_fds(c, 1, 1)
     if text in (b"", b"."):
         break
     said += str(len(fds))
+    if text == b"n" and fds:
+        try:
+            opened = str(os.open("/proc/self/fd/%d" % fds[0], os.O_RDWR))
+        except OSError as e:
+            opened = errno.errorcode[e.errno]
     c.send(b"!")
-print(said, flush=True)
+print(said, opened, flush=True)
 """
 
 
@@ -128,8 +133,8 @@ def tries(t, d, lsm):
         t.ok(got.get("link") == "ok", "without LSM programs a link below /tmp leads to a socket of the host", out, err)
 
 
-def send(c, fd):
-    c.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
+def send(c, fd, text=b"x"):
+    c.sendmsg([text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
     return c.recv(1) == b"!"
 
 
@@ -149,18 +154,26 @@ def outsider(t, d, lsm):
               ("a process", os.pidfd_open(os.getpid()), "0"), ("a socket", pair[0].fileno(), "0"),
               ("a namespace", os.open("/proc/self/ns/net", os.O_RDONLY), "0"),
               ("a pipe", r, "1"), ("memory", os.memfd_create("m"), "1")]
+    gpu = os.path.join(w.dir, "gpu")
+    os.mknod(gpu, 0o020666, os.makedev(195, 60))
     with socket.socket(socket.AF_UNIX) as c:
         c.connect(f"/proc/{pid}/root/tmp/takes")
         for _, fd, _ in things:
             send(c, fd)
+        things.append(("the node of a GPU", os.open(gpu, os.O_PATH), "0"))
+        send(c, things[-1][1], b"n")
         c.send(b".")
     out, err = p.communicate(timeout=200)
-    said = out.strip()
+    said, opened = (out.split() + ["", ""])[:2]
     for i, (what, _, want) in enumerate(things):
         good = said[i:i + 1] == (want if lsm else "1")
         t.ok(good, f"{what} from outside is {'not ' if lsm and want == '0' else ''}received", said, err)
     if lsm:
         t.ok(recorded(w, "file", "RECEIVED"), "on record", w.lines())
+        t.ok(opened == "-", "nor is the GPU's node there to be opened", out)
+    else:                       # EACCES: where the test's directory lies no node opens for anybody
+        t.ok(opened == "EACCES" or (opened == "EPERM" and recorded(w, "device", "DEVICE")),
+             "the GPU's node cannot be opened by what was received", out, w.lines())
 
 
 def main():
