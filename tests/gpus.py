@@ -52,6 +52,44 @@ def machine(nodes=None, where="/tmp/osh-gpus-dev"):
     sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", CDI)
 
 
+def driver(cards, version="535.129.03"):
+    """/proc/driver/nvidia as the driver writes it. cards: [(uuid, {(gpu instance, compute instance or None): minor of its capability})]."""
+    sh("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/proc/driver")
+    put("version", f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Thu Oct  5 11:21:51 UTC 2023\nGCC version:  gcc\n")
+    for i, (uuid, parts) in enumerate(cards):
+        put(f"gpus/0000:0{i + 1}:00.0/information", f"Model: \t\t NVIDIA Stand-in {i}\nIRQ:   \t\t 16\nGPU UUID: \t {uuid}\n"
+            f"Bus Type: \t PCIe\nDevice Minor: \t {i}\n")
+        for (gi, ci), minor in parts.items():
+            put(f"capabilities/gpu{i}/mig/gi{gi}/" + (f"ci{ci}/" if ci is not None else "") + "access",
+                f"DeviceFileMinor: {minor}\nDeviceFileMode: 438\nDeviceFileModify: 1\n")
+
+
+def put(name, text):
+    path = os.path.join("/proc/driver/nvidia", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def standins(where):
+    """Libraries as the driver's, of tests/system/gpu: {nvml: path, cuda: path}, by the names that they are loaded by."""
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "system/gpu")
+    made = {"nvml": os.path.join(where, "libnvidia-ml.so.1"), "cuda": os.path.join(where, "libcuda.so.1")}
+    for name, path in made.items():
+        sh(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-I", top, "-o", path, os.path.join(top, name + ".c"))
+        os.chmod(path, 0o755)
+    return made
+
+
+def used(text):
+    """What tests/tools/gpu_use.c says: {"nvml": {uuid: "ok"}, "cuda": {"-": "error=100"}}"""
+    got = {"nvml": {}, "cuda": {}}
+    for word in (ln.split() for ln in text.splitlines()):
+        if len(word) == 3 and word[0] in got:
+            got[word[0]][word[1]] = word[2]
+    return got
+
+
 def spec(name, content):
     """A specification of root's; a text, or what becomes JSON."""
     path = os.path.join(CDI, name)

@@ -5,6 +5,7 @@ The devices are made up, of NVIDIA's numbers: an open that is let through says E
 import json
 import os
 import signal
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -192,6 +193,29 @@ def t_killed(t, m):
     t.ok(until(lambda: m.holders()["nvidia0"] == ("free", []), 30), "until its end", m.holders())
 
 
+def t_run_killed(t, m):
+    """A run's is free whoever was killed: its client, everybody at once, or an oshd that was its alone."""
+    def held(by):
+        return until(lambda: m.holders().get("nvidia1") == by, 30)
+    p = subprocess.Popen(m.d.command("sleep", "1000", options=("-n", "client", "--gpu", "nvidia1")), stdin=subprocess.DEVNULL)
+    t.ok(held(("exclusive", ["client"])), "a run has one", m.holders())
+    p.kill()
+    p.wait()
+    t.ok(held(("free", [])), "its client killed: free", m.holders())
+    p = subprocess.Popen(m.d.command("sleep", "1000", options=("-n", "all", "--gpu", "nvidia1")), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    held(("exclusive", ["all"]))
+    kill([m.d.p.pid, *pids_of("osh-launch"), *pids_of("osh-init")])
+    m.d.p.wait()
+    m.d.start()
+    p.wait()
+    t.ok(held(("free", [])), "oshd, osh-launch and osh-init killed at once: free", m.holders())
+    p = subprocess.Popen([OSHCTL, "run", "-p", m.w.policy, "-w", m.w.work, "--gpu", "nvidia1", "--", "sleep", "1000"], stdin=subprocess.DEVNULL)
+    t.ok(held(("exclusive", ["(another oshd's)"])), "a run with an oshd of its own has one", m.holders())
+    p.kill()
+    p.wait()
+    t.ok(held(("free", [])), "killed: free", m.holders())
+
+
 def t_two_daemons(t, m):
     with Work() as w, Daemon(w) as other:
         n = Machine(other)
@@ -211,7 +235,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_list, t_granted, t_untouched, t_refused, t_memory, t_turns, t_alone, t_shared, t_killed, t_two_daemons):
+        for step in (t_list, t_granted, t_untouched, t_refused, t_memory, t_turns, t_alone, t_shared, t_killed, t_run_killed, t_two_daemons):
             step(t, m)
     return t.done()
 

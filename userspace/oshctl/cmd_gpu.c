@@ -82,10 +82,10 @@ static void json_row(struct json *j, const struct row *w)
 
 static void print_row(const struct row *w)
 {
-	const char *about = w->model && *w->model ? w->model : w->driver ? w->driver : "";
 	struct nvml_row nv;
 
-	printf("%-28s  %-10s  %-20.40s  %-20s  ", w->name ? w->name : "?", w->state ? w->state : "?", about,
+	printf("%-24s  %-9s  %-24.40s  %-18.40s  %-18s  ", w->name ? w->name : "?", w->state ? w->state : "?",
+	       w->model && *w->model ? w->model : "-", w->driver && *w->driver ? w->driver : "-",
 	       w->n_sandboxes ? w->sandboxes[0] : "-");
 	if (w->uuid && nvml_ask(w->uuid, &nv))
 		printf("%s, %llu of %llu MiB used\n", w->uuid, (unsigned long long)nv.used >> 20,
@@ -93,7 +93,7 @@ static void print_row(const struct row *w)
 	else
 		printf("%s\n", w->uuid && *w->uuid ? w->uuid : w->pci && *w->pci ? w->pci : "-");
 	for (size_t i = 1; i < w->n_sandboxes; i++)
-		printf("%-28s  %-10s  %-20s  %s\n", "", "", "", w->sandboxes[i]);
+		printf("%-24s  %-9s  %-24s  %-18s  %s\n", "", "", "", "", w->sandboxes[i]);
 }
 
 static int print_all(sd_bus_message *m, bool json)
@@ -105,7 +105,7 @@ static int print_all(sd_bus_message *m, bool json)
 	if (json)
 		json_arr(&j);
 	else
-		printf("%-28s  %-10s  %-20s  %-20s  %s\n", "NAME", "STATE", "MODEL", "SANDBOX", "UUID");
+		printf("%-24s  %-9s  %-24s  %-18s  %-18s  %s\n", "NAME", "STATE", "MODEL", "DRIVER", "SANDBOX", "UUID");
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct row w = { 0 };
 
