@@ -1,16 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """World with a server that stands for the APIs of providers, remembers what credential came, and says it back
 when asked; and searches for a key in processes and files, outside and inside."""
+import glob
 import http.server
+import json
 import os
 import ssl
 import subprocess
 import threading
 
+from lib import ROOT
 from osh import exe, pids_of
 from world import World
 
-NAMES = ["api.anthropic.com", "api.openai.com", "api.github.com", "api.acme.example", "other.acme.example"]
+def profiles():
+    """{type: profile}, of those that know agents."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(ROOT, "policy-compiler/profiles/*.json"))):
+        with open(path) as f:
+            p = json.load(f)
+        if p.get("agents"):
+            found[os.path.basename(path)[:-5]] = p
+    return found
+
+
+NAMES = sorted({"api.acme.example", "other.acme.example"} | {h for p in profiles().values() for h in p["record"]["hosts"]})
 OURS = ["oshctl", "oshd", "osh-front", "osh-launch", "osh-init", "osh-egress", "osh-audit"]
 
 # Environment, command lines, memory of every process that may be read, and every file that can be opened. The key
@@ -155,4 +169,4 @@ def holders(key, names=None):
     return found
 
 
-__all__ = ["KeysWorld", "holders", "memory", "exe"]
+__all__ = ["KeysWorld", "profiles", "holders", "memory", "exe"]

@@ -3,12 +3,13 @@
 """A known agent's key in the caller's environment works upstream and is nowhere in the sandbox: not in its
 environment, arguments, files or memory, nor in any process of ours but the egress.
 """
+import base64
 import os
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from keys_world import KeysWorld, holders  # noqa: E402
+from keys_world import KeysWorld, holders, profiles  # noqa: E402
 from lib import Tap  # noqa: E402
 from osh import OSHCTL, until  # noqa: E402
 
@@ -25,6 +26,8 @@ def main():
         nowhere(w)
         with w.resident():
             nowhere(w)
+            for name, profile in profiles().items():
+                every(w, name, profile)
         choices(w)
         policies(w)
 
@@ -71,6 +74,25 @@ def nowhere(w):
     t.ok(found == {"osh-egress"}, f"{what}: the egress alone has the key, of all processes of ours", found)
     t.ok(KEY.encode() not in environ and b"ANTHROPIC_API_KEY=sk" not in environ, f"{what}: it is not in oshctl's environment any more")
     t.ok("found []" in out, f"{what}: a search of environment, arguments, files and memory inside finds nothing", out, err)
+
+
+def every(w, name, profile):
+    """Each agent by each of its variables: what was set comes to the host where it belongs, in its place, and nowhere inside."""
+    record = profile["record"]
+    host, path = record["hosts"][0], (record.get("paths") or ["/x"])[0]
+    place, holds = record["placement"], record["env"][0]
+    ends = ", ".join(f"{{host: {h}, port: 443}}" for h in record["hosts"])
+    policy = f"  api:\n    endpoints: [{ends}]\n    binaries: [{{path: /usr/bin/curl}}]\n"
+    field = place.get("header", "authorization")
+    shown = f'-u "{place["basic"]}:${holds}"' if "basic" in place else f'-H "{field}: {place.get("prefix", "")}${holds}"'
+    for i, variable in enumerate(profile["variables"]):
+        key = f"key-of-{name}-{i}-4eC39HqLyjWDarjtT1zdp7dcQ0Vx"
+        want = "Basic " + base64.b64encode(f"{place['basic']}:{key}".encode()).decode() if "basic" in place else place.get("prefix", "") + key
+        script = f"env; cat /proc/self/environ; curl -sS -m 60 {shown} https://{host}{path}"
+        for agent in profile["agents"] if not i else profile["agents"][:1]:
+            r = go(w, script, policy, env={variable: key}, name=agent)
+            t.ok(w.came(field) == [want] and r.out.endswith("fine\n"), f"{agent}: {variable} comes to {host}", w.api.seen, r)
+            t.ok(key not in r.out + r.err + str(r.events) and f"{variable} stays outside" in r.err, f"{agent}: and is nowhere inside", r)
 
 
 def choices(w):
