@@ -3,7 +3,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 GPU=nvidia60
 EXPECT='errno=(EPERM|EACCES)'
-EVENT='device DEVICE'
-ALONE='osh_device'
+EVENT='none'
 control() { rm -f left; node left 195 61 && device left; }
 attack() { device left; }

@@ -54,9 +54,9 @@ CASES = [
     ("nothing left out", "", "ENXIO", "ENOENT", ("EPERM", "EACCES"), None),
     ("all but the view", "view", "ENXIO", "EPERM", ("EPERM", "EACCES"), "DEVICE"),
     ("all but the device program", "osh_device", "ENXIO", "ENOENT", ("EPERM", "EACCES"), None),
-    ("the device program alone", "all,+osh_device,+GLOBAL", "ENXIO", "EPERM", ("EPERM",), "DEVICE MKNOD"),
-    ("the view alone", "all,+view", "ENXIO", "ENOENT", ("EACCES",), None),
-    ("neither", "all", "ENXIO", "ENXIO", ("ENXIO",), None),
+    ("the device program alone", "all,+netns,+osh_device,+GLOBAL", "ENXIO", "EPERM", ("EPERM",), "DEVICE MKNOD"),
+    ("the view alone", "all,+netns,+view", "ENXIO", "ENOENT", ("EACCES",), None),
+    ("neither", "all,+netns", "ENXIO", "ENXIO", ("ENXIO",), None),
 ]
 
 

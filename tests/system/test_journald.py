@@ -94,8 +94,8 @@ def t_denials(t, w, d, j):
     t.ok(rc == 0 and dns and dns[0]["OSH_NAME"] == "denied.example" and dns[0]["OSH_REASON"] == "NAME_UNKNOWN" and
          dns[0]["OSH_USER"] == "0" and dns[0]["OSH_PROGRAM"].startswith("/usr/bin/python3") and dns[0]["PRIORITY"] == "5" and
          dns[0]["SYSLOG_IDENTIFIER"] == "osh-audit" and "denied.example" in dns[0]["MESSAGE"], "a question that is refused, with its fields", rc, err, mine)
-    unix = j.of(sandbox="agent", event="unix")
-    t.ok(unix and unix[0]["OSH_NAME"] == NASTY and unix[0]["OSH_REASON"] != "ALLOWED" and unix[0]["PRIORITY"] == "5" and
+    unix = j.of(sandbox="agent", event="unix", name=NASTY)
+    t.ok(unix and unix[0]["OSH_REASON"] != "ALLOWED" and unix[0]["PRIORITY"] == "5" and
          "\n" not in unix[0]["MESSAGE"], "a name with lines of its own adds no field, and breaks no message", unix)
     life = [m["OSH_REASON"] for m in j.of(sandbox="agent", event="life")]
     t.ok(life == ["STARTED", "ENDED"], "the life of the sandbox", life)
