@@ -82,18 +82,22 @@ static struct decision find_allow(const struct policy *p, const struct target *t
 				  const struct eval_request *q)
 {
 	enum protocol protocol = protocol_of(p, t, q);
-	struct decision d = { .why = OSH_WHY_REQUEST };
+	struct decision d = { .why = OSH_WHY_REQUEST }, allowed = { 0 };
+	uint32_t weight = 0;
 
 	for EACH (struct rule, rule, &p->rules) {
 		for EACH (struct endpoint, e, &rule->endpoints) {
 			struct ruling r;
 
-			if (e->protocol != protocol || !covers(rule, e, t, q))
+			if (e->protocol != protocol || !covers(rule, e, t, q) || (allowed.rule && e->l7.weight <= weight))
 				continue;
 			r = allows(e, q);
-			if (r.why == OSH_WHY_ALLOWED)
-				return (struct decision){ OSH_ALLOW, r.why, rule->name,
-							  r.line ? r.line : e->at.line, false };
+			if (r.why == OSH_WHY_ALLOWED) {		/* the heaviest of them answers */
+				allowed = (struct decision){ OSH_ALLOW, r.why, rule->name,
+							     r.line ? r.line : e->at.line, false };
+				weight = e->l7.weight;
+				continue;
+			}
 			/* What is malformed is refused even where rules are only recorded. */
 			if (!d.rule)
 				d = (struct decision){ OSH_DENY, r.why, rule->name, e->at.line,
@@ -102,7 +106,7 @@ static struct decision find_allow(const struct policy *p, const struct target *t
 				d.audit = d.audit && e->l7.audit && !r.hard;
 		}
 	}
-	return d;
+	return allowed.rule ? allowed : d;
 }
 
 static struct decision judge(const struct policy *p, const struct target *t, const struct eval_request *q)

@@ -80,15 +80,15 @@ def every(w, name, profile):
     """Each agent by each of its variables: what was set comes to the host where it belongs, in its place, and nowhere inside."""
     record = profile["record"]
     host, path = record["hosts"][0], (record.get("paths") or ["/x"])[0]
-    place, holds = record["placement"], record["env"][0]
+    place = record["placement"]
     ends = ", ".join(f"{{host: {h}, port: 443}}" for h in record["hosts"])
     policy = f"  api:\n    endpoints: [{ends}]\n    binaries: [{{path: /usr/bin/curl}}]\n"
     field = place.get("header", "authorization")
-    shown = f'-u "{place["basic"]}:${holds}"' if "basic" in place else f'-H "{field}: {place.get("prefix", "")}${holds}"'
     for i, variable in enumerate(profile["variables"]):
         key = f"key-of-{name}-{i}-4eC39HqLyjWDarjtT1zdp7dcQ0Vx"
         want = "Basic " + base64.b64encode(f"{place['basic']}:{key}".encode()).decode() if "basic" in place else place.get("prefix", "") + key
-        script = f"env; cat /proc/self/environ; curl -sS -m 60 {shown} https://{host}{path}"
+        shown = f'-u "{place["basic"]}:${variable}"' if "basic" in place else f'-H "{field}: {place.get("prefix", "")}${variable}"'
+        script = f"env; tr '\\0' '\\n' </proc/self/environ; curl -sS -m 60 {shown} https://{host}{path}"
         for agent in profile["agents"] if not i else profile["agents"][:1]:
             r = go(w, script, policy, env={variable: key}, name=agent)
             t.ok(w.came(field) == [want] and r.out.endswith("fine\n"), f"{agent}: {variable} comes to {host}", w.api.seen, r)

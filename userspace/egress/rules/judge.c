@@ -163,27 +163,32 @@ static uint32_t line_of(const struct judging *j, const struct osh_b_l7 *l7)
 	return j->a.b->rules[l7->rule].line;
 }
 
-/* What is malformed is refused even where rules are only recorded. */
+/*
+ * Of the endpoints that allow it the heaviest answers, the first of equals: what else is done with the request, a credential
+ * above all, is said by that one. What is malformed is refused even where rules are only recorded.
+ */
 static struct verdict find_allow(const struct judging *j)
 {
-	struct verdict v = { .why = OSH_WHY_REQUEST };
+	struct verdict v = { .why = OSH_WHY_REQUEST }, allowed = { 0 };
 
 	for (uint32_t i = 0; i < j->n; i++) {
 		const struct osh_b_l7 *l7 = j->cover[i];
 		struct ruling r;
 		bool audit;
 
-		if (l7->protocol != j->protocol)
+		if (l7->protocol != j->protocol || (allowed.by && l7->weight <= allowed.by->weight))
 			continue;
 		r = ruling(j, l7);
-		if (r.why == OSH_WHY_ALLOWED)
-			return (struct verdict){ OSH_ALLOW, r.why, l7, r.line ? r.line : line_of(j, l7), false };
+		if (r.why == OSH_WHY_ALLOWED) {
+			allowed = (struct verdict){ OSH_ALLOW, r.why, l7, r.line ? r.line : line_of(j, l7), false };
+			continue;
+		}
 		audit = (l7->flags & OSH_L7_AUDIT) && !r.hard;
 		if (!v.by)
 			v = (struct verdict){ OSH_DENY, r.why, l7, line_of(j, l7), audit };
 		v.audit &= audit;
 	}
-	return v;
+	return allowed.by ? allowed : v;
 }
 
 /* The first deny rule that is enforced, else the first in audit mode. */
