@@ -99,7 +99,8 @@ static const char *request_differs(const struct endpoint *x, const struct endpoi
 		{ !same_text(a->signing_region, b->signing_region), "signing_region" },
 		{ !same_text(a->binding, b->binding), "credential_binding" },
 		{ !same_text(a->credential, b->credential), "credential" },
-		{ a->max_body != b->max_body, "body limits" },
+		{ a->inference != b->inference, "route" },
+		{ a->max_body != b->max_body && !a->inference, "body limits" },
 		{ a->loose_tools != b->loose_tools, "mcp.strict_tool_names" },
 		{ ws_graphql(a) != ws_graphql(b), "GraphQL over websocket" },
 	};

@@ -114,6 +114,18 @@ static void check_credentials(struct reader *r, const struct endpoint_in *in)
 		    "endpoint has credential_signing set but signing_service is empty");
 }
 
+/* The backend's credential goes along, and the model is looked for in a body that nothing else has changed. */
+static void check_route(struct reader *r, const struct endpoint_in *in)
+{
+	if (!in->route)
+		return;
+	if (in->e.protocol != PROTO_REST)
+		say(r, in->route, DIAG_RULES, "route: inference wants protocol rest");
+	if (in->credential || in->signing || in->body_rewrite)
+		say(r, in->route, DIAG_CREDENTIAL,
+		    "route: inference takes no credential of the endpoint: each route names its provider");
+}
+
 static void check_options(struct reader *r, const struct endpoint_in *in)
 {
 	enum protocol p = in->e.protocol;
@@ -133,6 +145,7 @@ void endpoint_check(struct reader *r, const struct node *at, const struct endpoi
 
 	check_lists(r, in);
 	check_credentials(r, in);
+	check_route(r, in);
 	if (wrong_protocol || in->e.protocol == PROTO_SQL)
 		return;
 	check_options(r, in);

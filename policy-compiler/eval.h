@@ -15,6 +15,7 @@ struct decision {
 	const char *rule;		/* smallest name of those that allow, or that name the host; or NULL */
 	uint32_t line;			/* of its endpoint; of the deny rule where one decided */
 	bool audit;			/* requests: the denial is recorded and the request forwarded */
+	bool inference;			/* allowed requests: calls of models, for eval_inference() */
 };
 
 /* Is this name answered? Who asks does not matter. */
@@ -77,6 +78,24 @@ struct eval_request {
 
 /* Rules alone: audit mode shows in decision.audit and changes no verdict. */
 struct decision eval_request(const struct policy *p, const struct eval_request *q);
+
+/* A request that eval_request() allowed with `inference`. */
+struct eval_call_of_model {
+	const char *method, *path;	/* canonical */
+	const char *model;		/* in its body; NULL = none */
+	bool anthropic;			/* has the field anthropic-version */
+};
+
+struct eval_routed {
+	enum osh_shape shape;
+	const struct route *route;	/* NULL = none */
+	const char *model;		/* that the backend is asked for; "" = none */
+};
+
+/* Which backend does it go to? `a` keeps the texts. */
+enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of_model *q, struct arena *a,
+			       struct eval_routed *ret);
+const char *eval_shape(enum osh_shape shape);	/* its name */
 
 /*
  * May this path, whose ".." and links are resolved, be read; or written, made, renamed, removed? `deny`

@@ -94,7 +94,7 @@ static struct decision find_allow(const struct policy *p, const struct target *t
 			r = allows(e, q);
 			if (r.why == OSH_WHY_ALLOWED) {		/* the heaviest of them answers */
 				allowed = (struct decision){ OSH_ALLOW, r.why, rule->name,
-							     r.line ? r.line : e->at.line, false };
+							     r.line ? r.line : e->at.line, false, e->l7.inference };
 				weight = e->l7.weight;
 				continue;
 			}

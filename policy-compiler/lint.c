@@ -37,7 +37,8 @@ static bool index_endpoints(struct lint *l)
 		return false;
 	for EACH (struct rule, rule, &l->p->rules)
 		for EACH (struct endpoint, e, &rule->endpoints)
-			l->refs[l->n_refs++] = (struct ref){ .rule = rule, .e = e };
+			if (!rule->egress_only)	/* no program's way round anything */
+				l->refs[l->n_refs++] = (struct ref){ .rule = rule, .e = e };
 	qsort(l->refs, l->n_refs, sizeof(*l->refs), by_host);
 	return true;
 }

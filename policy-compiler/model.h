@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "diag.h"
 #include "osh/bundle.h"
+#include "osh/inference.h"
 #include "pattern.h"
 
 struct net {
@@ -88,6 +89,7 @@ struct l7 {
 	struct list rules, deny;	/* struct l7_rule */
 	bool encoded_slash;
 	bool ws_rewrite, body_rewrite, uninspected;
+	bool inference;			/* its requests are calls of models, for the routes of `inference` */
 	enum signing signing;
 	const char *signing_service, *signing_region;
 	const char *binding, *credential;	/* NULL = absent */
@@ -127,6 +129,7 @@ struct rule {
 	struct place at;
 	bool any_program;		/* short form without `binaries` */
 	bool taint_ok;			/* taint: ignore */
+	bool egress_only;		/* where the egress itself goes for the sandbox; no program may */
 	struct list programs;		/* struct program; helpers and second spellings included */
 	struct list endpoints;		/* struct endpoint */
 };
@@ -172,9 +175,30 @@ struct credential {
 	const char *name, *provider;
 };
 
-struct route {
+struct route {				/* a backend of `inference` */
 	struct place at;
-	const char *name, *provider, *model;
+	const char *name;
+	const char *provider;		/* whose credential goes along; NULL = none */
+	const char *as;			/* model that is asked for in place of the caller's; NULL = that one */
+	const char *path;		/* put before the path of the call; "" = nothing */
+	uint32_t api;			/* enum osh_api, one */
+	bool plain;			/* without TLS */
+	const char *host;
+	uint32_t port;
+	struct list models;		/* struct pattern: that it serves; none = all. No separator */
+};
+
+struct alias {
+	struct place at;
+	const char *name, *model;
+};
+
+struct inference {
+	struct place at;
+	struct list routes;		/* struct route, in the order in which they are tried */
+	struct list aliases;		/* struct alias */
+	bool has_models;
+	struct list models;		/* struct pattern: the only ones that may be asked for */
 };
 
 enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND };
@@ -209,7 +233,7 @@ struct policy {
 	struct resources resources;
 	struct gpu gpu;
 	struct list credentials;	/* struct credential */
-	struct list routes;		/* struct route */
+	struct inference inference;
 	struct list asserts;		/* struct assertion */
 	struct list unkept;		/* struct unkept: check warns, compile refuses (OSH150) */
 };

@@ -16,7 +16,7 @@ struct endpoint_in {
 	const struct node *signing, *ws_rewrite, *body_rewrite, *encoded_slash;
 	const struct node *graphql, *json_rpc, *mcp;	/* any key that is for that protocol alone */
 	const struct node *methods, *paths;		/* short form */
-	const struct node *credential;
+	const struct node *credential, *route;
 	bool brief;			/* an entry of `network` */
 	struct list allowed;
 	struct rule_in *rule;		/* short form: endpoint and rule are one mapping */
@@ -35,6 +35,12 @@ void rules_finish(struct reader *r, struct endpoint_in *in);
 /* check_endpoint.c: keys that contradict each other or the protocol. */
 void endpoint_check(struct reader *r, const struct node *at, const struct endpoint_in *in);
 
+/* read_endpoint.c: keys of an endpoint that others have too; `obj` is a struct endpoint_in. */
+void read_endpoint_host(struct reader *r, const struct node *n, void *obj);
+void read_endpoint_port(struct reader *r, const struct node *n, void *obj);
+void read_endpoint_allowed(struct reader *r, const struct node *n, void *obj);
+
 /* read_network.c */
+void read_binaries(struct reader *r, const struct node *list, struct rule *rule);
 void read_taint(struct reader *r, const struct node *n, void *obj);
 const char *protocol_name(enum protocol p);

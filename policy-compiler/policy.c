@@ -39,6 +39,20 @@ static void check_version(struct reader *r, const struct node *root)
 		diag_add(r->d, DIAG_MISSING, root->at, NULL, "policy is empty");
 }
 
+/* What an endpoint hands over must have somewhere to go. */
+static void check_routes(struct reader *r)
+{
+	for EACH (struct rule, rule, &r->p->rules)
+		for EACH (struct endpoint, e, &rule->endpoints)
+			if (e->l7.inference && !r->p->inference.routes.n)
+				diag_add(r->d, DIAG_MISSING, e->at, NULL,
+					 "route: inference wants `inference` with routes");
+			else if (!e->l7.inference && r->p->inference.routes.n && e->host.kind == HOST_NAME &&
+				 !strcmp(e->host.text, OSH_INFERENCE_HOST))
+				diag_add(r->d, DIAG_HOST, e->at, "`inference.binaries` says who may call it",
+					 OSH_INFERENCE_HOST " is the name of `inference` itself");
+}
+
 int policy_read(struct policy *p, struct slice text, struct diags *d)
 {
 	struct reader r = { .a = &p->arena, .d = d, .p = p };
@@ -51,6 +65,7 @@ int policy_read(struct policy *p, struct slice text, struct diags *d)
 		check_version(&r, root);
 		(void)read_map(&r, root, policy_fields, "policy", p);
 		provide(&r);
+		check_routes(&r);
 		if (p->rules.n)
 			qsort(p->rules.v, p->rules.n, sizeof(struct rule), by_name);
 		check_ambiguity(p, d);

@@ -37,7 +37,7 @@ static uint32_t distinct(void *v, uint32_t n, size_t size, int (*cmp)(const void
 	return kept;
 }
 
-static void read_host_node(struct reader *r, const struct node *n, void *obj)
+void read_endpoint_host(struct reader *r, const struct node *n, void *obj)
 {
 	const char *text;
 
@@ -45,7 +45,7 @@ static void read_host_node(struct reader *r, const struct node *n, void *obj)
 		((struct endpoint_in *)obj)->host = n;
 }
 
-static void read_port_node(struct reader *r, const struct node *n, void *obj)
+void read_endpoint_port(struct reader *r, const struct node *n, void *obj)
 {
 	(void)r;
 	((struct endpoint_in *)obj)->port = n;
@@ -78,7 +78,7 @@ static void read_allowed_ip(struct reader *r, const struct node *n, struct list 
 		*p = net;
 }
 
-static void read_allowed(struct reader *r, const struct node *n, void *obj)
+void read_endpoint_allowed(struct reader *r, const struct node *n, void *obj)
 {
 	struct endpoint_in *in = obj;
 
@@ -288,6 +288,18 @@ static void read_credential(struct reader *r, const struct node *n, void *obj)
 	(void)read_text(r, n, &in->e.l7.credential);
 }
 
+static void read_endpoint_route(struct reader *r, const struct node *n, void *obj)
+{
+	static const char *const words[] = { "inference", NULL };
+	struct endpoint_in *in = obj;
+	unsigned v;
+
+	if (!read_word(r, n, words, &v))
+		return;
+	in->route = n;
+	in->e.l7.inference = true;
+}
+
 static void read_persisted(struct reader *r, const struct node *n, void *obj)
 {
 	static const char *const words[] = { "deny", "allow_registered", NULL };
@@ -429,14 +441,14 @@ static void read_http_paths(struct reader *r, const struct node *n, void *obj)
 
 /* clang-format off */
 const struct field endpoint_fields[] = {
-	{ "host",        read_host_node,   FIELD_KEPT,   0, "name | pattern | address", "where to; absent only with allowed_ips" },
-	{ "port",        read_port_node,   FIELD_KEPT,   0, "1..65535",   "one port" },
+	{ "host",        read_endpoint_host, FIELD_KEPT,   0, "name | pattern | address", "where to; absent only with allowed_ips" },
+	{ "port",        read_endpoint_port, FIELD_KEPT,   0, "1..65535",   "one port" },
 	{ "ports",       read_ports_node,  FIELD_KEPT,   0, "[1..65535]", "several ports" },
 	{ "protocol",    read_protocol,    FIELD_KEPT,   0, "tcp | rest | websocket | graphql | json-rpc | mcp", "what is spoken; absent = not looked into" },
 	{ "tls",         read_tls,         FIELD_KEPT,   0, "skip | terminate | passthrough", "skip: not terminated; the others have no effect" },
 	{ "enforcement", read_enforcement, FIELD_KEPT,   0, "enforce | audit", "of rules inside the connection" },
 	{ "path",        read_selector,    FIELD_KEPT,   0, "glob",       "which requests the endpoint is for" },
-	{ "allowed_ips", read_allowed,     FIELD_KEPT,   0, "[network]",  "addresses that the host may have; needed for private ones" },
+	{ "allowed_ips", read_endpoint_allowed, FIELD_KEPT,   0, "[network]",  "addresses that the host may have; needed for private ones" },
 	{ "access",      read_access,      FIELD_KEPT,   0, "read-only | read-write | full", "preset of rules" },
 	{ "rules",       read_rule_list,   FIELD_KEPT,   0, "[{allow: rule}]", "requests that are allowed", allow_fields },
 	{ "deny_rules",  read_deny_list,   FIELD_KEPT,   0, "[rule]",     "requests that are denied", deny_fields },
@@ -446,6 +458,7 @@ const struct field endpoint_fields[] = {
 	{ "signing_region",                read_region,       FIELD_KEPT, 0, "text", "for credential_signing" },
 	{ "credential_binding",            read_binding,      FIELD_KEPT, 0, "{provider}", "provider whose credential fits here", binding_fields },
 	{ "credential",                    read_credential,   FIELD_KEPT, FIELD_OWN, "name", "entry of `credentials`" },
+	{ "route",                         read_endpoint_route, FIELD_JUDGED, FIELD_OWN, "inference", "its requests are calls of models, for the routes of `inference`" },
 	{ "websocket_credential_rewrite",  read_ws_rewrite,   FIELD_KEPT,   0, "bool", "placeholders in messages" },
 	{ "request_body_credential_rewrite", read_body_rewrite, FIELD_KEPT, 0, "bool", "placeholders in bodies" },
 	{ "allow_uninspected_credentials", read_uninspected,  FIELD_KEPT,   0, "bool", "credentials at L4" },
@@ -458,11 +471,11 @@ const struct field endpoint_fields[] = {
 };
 
 const struct field short_fields[] = {
-	{ "host",        read_host_node,         FIELD_KEPT,   FIELD_REQUIRED, "name | pattern | address", "where to" },
-	{ "port",        read_port_node,         FIELD_KEPT,   0, "1..65535",   "one port" },
+	{ "host",        read_endpoint_host,     FIELD_KEPT,   FIELD_REQUIRED, "name | pattern | address", "where to" },
+	{ "port",        read_endpoint_port,     FIELD_KEPT,   0, "1..65535",   "one port" },
 	{ "ports",       read_ports_node,        FIELD_KEPT,   0, "[1..65535]", "several ports; default [443]" },
 	{ "binaries",    read_endpoint_binaries, FIELD_KEPT,   0, "[path | {path}]", "programs; absent = any", binary_fields },
-	{ "allowed_ips", read_allowed,           FIELD_KEPT,   0, "[network]",  "addresses that the host may have" },
+	{ "allowed_ips", read_endpoint_allowed,  FIELD_KEPT,   0, "[network]",  "addresses that the host may have" },
 	{ "taint",       read_endpoint_taint,    FIELD_KEPT,   0, "deny | ignore", "programs started with an injecting variable" },
 	{ "methods",     read_methods,           FIELD_KEPT,   0, "[method]", "HTTP methods; absent = all" },
 	{ "paths",       read_http_paths,        FIELD_KEPT,   0, "[glob]",   "HTTP paths; absent = all" },

@@ -58,7 +58,7 @@ const struct field binary_fields[] = {
 };
 /* clang-format on */
 
-static void read_binaries(struct reader *r, const struct node *list, struct rule *rule)
+void read_binaries(struct reader *r, const struct node *list, struct rule *rule)
 {
 	for (const struct node *v = list->first; v; v = v->next) {
 		struct program_in in = { .path = v };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sections of osh's own: resources, gpu, credentials, inference, process.exec. */
+/* Sections of osh's own: resources, gpu, credentials, process.exec. */
 #include <string.h>
 
 #include "amount.h"
@@ -119,58 +119,6 @@ void read_credentials(struct reader *r, const struct node *n, void *obj)
 		if (c)
 			*c = one;
 	}
-}
-
-static void read_route_name(struct reader *r, const struct node *n, void *obj)
-{
-	(void)read_text(r, n, &((struct route *)obj)->name);
-}
-
-static void read_route_provider(struct reader *r, const struct node *n, void *obj)
-{
-	(void)read_text(r, n, &((struct route *)obj)->provider);
-}
-
-static void read_route_model(struct reader *r, const struct node *n, void *obj)
-{
-	(void)read_text(r, n, &((struct route *)obj)->model);
-}
-
-static const struct field route_fields[] = {
-	{ "name", read_route_name, FIELD_PARSED, FIELD_REQUIRED, "name", "of the route" },
-	{ "provider", read_route_provider, FIELD_PARSED, FIELD_REQUIRED, "name", "provider record" },
-	{ "model", read_route_model, FIELD_PARSED, 0, "glob", "models that it serves" },
-	{ 0 },
-};
-
-static void read_routes(struct reader *r, const struct node *n, void *obj)
-{
-	(void)obj;
-	if (!want_kind(r, n, NODE_LIST))
-		return;
-	for (const struct node *v = n->first; v; v = v->next) {
-		struct route *to, one = { .at = v->at };
-
-		if (!read_map(r, v, route_fields, "route", &one))
-			continue;
-		for EACH (struct route, o, &r->p->routes)
-			if (one.name && o->name && !strcmp(one.name, o->name))
-				diag_add(r->d, DIAG_DUPLICATE, v->at, NULL,
-					 "route '%.60s' was given before, on line %u", one.name, o->at.line);
-		to = list_push(r->a, &r->p->routes, sizeof(*to));
-		if (to)
-			*to = one;
-	}
-}
-
-const struct field inference_fields[] = {
-	{ "routes", read_routes, FIELD_PARSED, FIELD_REQUIRED, "[{name, provider, model}]", "models", route_fields },
-	{ 0 },
-};
-
-void read_inference(struct reader *r, const struct node *n, void *obj)
-{
-	(void)read_map(r, n, inference_fields, "inference", obj);
 }
 
 static void read_exec_mode(struct reader *r, const struct node *n, void *obj)

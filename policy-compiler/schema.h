@@ -44,6 +44,7 @@ extern const struct field filesystem_fields[], landlock_fields[], process_fields
 extern const struct field exec_fields[], resource_fields[], gpu_fields[], credential_fields[];
 extern const struct field inference_fields[], rule_fields[], short_fields[], middleware_fields[];
 extern const struct field assert_fields[];
+extern const struct field route_fields[];
 
 /* Reads a mapping by its table; `what` names it in messages. Gives false when it is no mapping. */
 bool read_map(struct reader *r, const struct node *n, const struct field *fields, const char *what,

@@ -20,6 +20,7 @@ runner = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.
 loader.exec_module(runner)
 OURS = os.path.join(HERE, "cases.jsonl")
 FLIP = {"allow": "deny", "deny": "allow", "canonical": "reject", "reject": "canonical",
+        "route": "deny",
         "accept_policy": "reject_policy", "reject_policy": "accept_policy"}
 
 

@@ -36,8 +36,11 @@ PLAIN = "host: api.example.com, port: 443"
 SSH = "filesystem_policy: {read_only: [/usr, {path: /home/u/.ssh, binaries: [/usr/bin/ssh]}]}\n"
 EXFIL, BYPASS = "exfiltration", "l7_bypass"
 
+ROUTED = "inference: {routes: [{name: a, api: openai, host: models.example.net}]%s}\n"
+
 # (input of the model, category, policy that has the finding, policy that has not)
 INPUTS = (
+    ("calls of models", EXFIL, f"version: 1\n{FS}" + ROUTED % "", f"version: 1\n{FS}" + ROUTED % ", binaries: []"),
     ("files that can be read", EXFIL, net(PLAIN), net(PLAIN, fs="filesystem_policy: {read_only: [/usr]}\n")),
     ("which program a file is for", EXFIL, net(PLAIN, fs=SSH, more=strict("/usr/bin/curl", "/usr/bin/ssh")),
      net(PLAIN, fs=SSH, more=strict("/usr/bin/curl"))),
@@ -302,6 +305,15 @@ def accepted(t):
         t.ok(len(a["stale"]) == 1 and word in a["stale"][0], f"one that {what} is said to be so", a.get("stale"))
 
 
+def routed(t):
+    """What goes to a backend goes on from inference.local: a claim about it is neither shown nor refuted."""
+    for claim, want in (("never_reach: {host: models.example.net}", 3), ("never_reach: {host: '*.example.net'}", 3),
+                        ("never: {host: models.example.net, method: POST}", 3), ("never_reach: {host: a.example.com}", 0),
+                        ("never: {host: inference.local, method: POST}", 1)):
+        rc, a, _ = prove(f"version: 1\nfilesystem_policy: {{read_only: [/usr]}}\n{ROUTED % ''}assert: [{{{claim}}}]\n")
+        t.ok(rc == want and (want != 3 or "route" in a["unknown"]), f"routes: {claim}: {want}", rc, a)
+
+
 def ways(t):
     rc, out, _ = run([OSHCTL, "policy", "prove", "-w", WORK, "--json", "preset:default"], 60)[:3]
     t.ok(rc == 1 and categories(json.loads(out)) == {"persistence"}, "the default preset lets nothing out", rc, out)
@@ -330,6 +342,7 @@ def main():
     claims(t)
     blind(t)
     unreachable(t)
+    routed(t)
     accepted(t)
     ways(t)
     t.done()

@@ -78,7 +78,8 @@ static const struct {
 	  "109:1:18 109:1:28 109:1:45 109:1:59 109:1:69 109:1:81 109:1:97" },
 	{ "resources", "resources: {cpu: 10m, swap: 4Ki, io_weight: 10000, files: 16, disk: 64Ki, wall: 1s, gpu_memory: 64Ki}\n", "" },
 	{ "assert", "assert: [{never: {host: '*'}}, {never_reach: {}}, {never: {read: /x}, never_reach: {host: a}}]\n", "108:1:46 110:1:51 142:1:60" },
-	{ "routes twice", "inference: {routes: [{name: a, provider: b}, {name: a, provider: c}]}\n", "104:1:46" },
+	{ "routes twice", "inference: {routes: [{name: a, api: openai}, {name: a, api: openai}]}\n", "104:1:46" },
+	{ "a route", "inference: {routes: [{name: a, api: openai, host: a.test, port: 1, allowed_ips: [10.0.0.1], as: 'a b'}]}\n", "109:1:97" },
 	{ "entry for nobody", "version: 1\nfilesystem_policy: {read_only: [{path: /a, binaries: []}]}\n", "109:2:54" },
 	/* contradictions: OSH133 at the later endpoint */
 	{ "protocol", EP2("protocol: rest, access: full", "protocol: graphql, access: full"), "133:4:1" },

@@ -154,7 +154,9 @@ static const char whole[] =
 	"resources: {cpu: 2, memory: 4Gi, swap: 1Gi, pids: 512, io_weight: 50, files: 4096, disk: 1Gi, wall: 2h, gpu_memory: 8Gi}\n"
 	"gpu: {devices: [0, GPU-1], share: false}\n"
 	"credentials: {c: {provider: p}}\n"
-	"inference: {routes: [{name: default, provider: p, model: \"m-*\"}]}\n"
+	"inference:\n  models: [\"m-*\"]\n  aliases: {fast: m-1}\n  binaries: [/b, {path: /c}]\n  routes:\n"
+	"    - {name: default, provider: p, api: anthropic, model: \"m-*\", as: m-2, path: /x}\n"
+	"    - {name: local, api: ollama, host: o.example.com, port: 11434, tls: false, allowed_ips: [10.0.0.1], model: [a, \"b*\"]}\n"
 	"assert:\n  - never: {host: a.example.com, port: 443, method: [POST], path: /x, binaries: [/b]}\n"
 	"  - never_reach: {host: \"*.example.org\"}\n  - never_read_and_send: {read: /home/*/.ssh/**}\n"
 	"network:\n  - {host: a.example.org, ports: [443], binaries: [/b, {path: /c}], taint: deny, methods: [GET], paths: [/x]}\n"
@@ -165,6 +167,7 @@ static const char whole[] =
 	"         credential: c, rules: [{allow: {method: GET, path: /x, query: {a: b, c: {any: [d]}}}}], deny_rules: [{method: \"*\", path: /y}]}\n"
 	"      - {host: a.example.com, ports: [443], protocol: rest, access: read-only, credential_signing: sigv4, signing_service: s3, signing_region: r}\n"
 	"      - {host: b.example.com, port: 443, protocol: rest, access: full, request_body_credential_rewrite: true, websocket_credential_rewrite: true}\n"
+	"      - {host: i.example.com, port: 443, protocol: rest, access: full, route: inference}\n"
 	"      - {host: g.example.com, port: 443, protocol: graphql, persisted_queries: allow_registered, graphql_max_body_bytes: 10,\n"
 	"         graphql_persisted_queries: {h: {operation_type: query, operation_name: n, fields: [f]}},\n"
 	"         rules: [{allow: {operation_type: query, operation_name: n, fields: [f]}}]}\n"
@@ -238,6 +241,9 @@ static void test_refused(void **state)
 		"version: 1\nnetwork_policies: {r: {endpoints: [{host: a.example.com, port: 1}]}}\n",
 		"version: 1\nnetwork_policies: {r: {binaries: [/b], endpoints: [{host: a.example.com, port: 1, protocol: rest, rules: [{allw: {}}]}]}}\n",
 		"credentials: {c: {provder: p}}\n",
+		"inference: {routes: [{name: a, api: opena}]}\n",
+		"inference: {routes: [{name: a}]}\n",
+		"inference: {routes: [{name: a, api: openai}], alias: {a: b}}\n",
 	};
 	json_t *s = schema();
 

@@ -36,6 +36,12 @@ static void print_answer(const struct question *q, const struct answer *a)
 		json_kv_str(&j, "canonical", a->canonical);
 	if (a->error)
 		json_kv_str(&j, "error", a->error);
+	if (a->protocol)
+		json_kv_str(&j, "protocol", a->protocol);
+	if (a->route)
+		json_kv_str(&j, "route", a->route);
+	if (a->model)
+		json_kv_str(&j, "model", a->model);
 	if (a->audit)
 		json_kv_bool(&j, "audit", true);
 	if (!q->valid)

@@ -236,13 +236,35 @@ static void providers(struct facts *f, const struct policy *p)
 		word(f, c->provider);
 		done(f);
 	}
-	for EACH (struct route, r, &p->routes) {
-		word(f, "route");
+}
+
+/* Routes are tried in their order, so that order is a part of what each of them says. */
+static void inference(struct facts *f, const struct policy *p)
+{
+	uint32_t i = 0;
+
+	for EACH (struct route, r, &p->inference.routes) {
+		number(f, ++i);
 		word(f, r->name);
 		word(f, r->provider);
-		word(f, r->model);
+		word(f, r->as);
+		word(f, r->path);
+		word(f, r->host);
+		number(f, r->api);
+		number(f, r->plain);
+		number(f, r->port);
+		patterns(f, &r->models);
 		done(f);
 	}
+	for EACH (struct alias, a, &p->inference.aliases) {
+		word(f, "alias");
+		word(f, a->name);
+		word(f, a->model);
+		done(f);
+	}
+	number(f, p->inference.has_models);
+	patterns(f, &p->inference.models);
+	done(f);
 }
 
 static void compat(struct facts *f, const struct policy *p)
@@ -322,7 +344,8 @@ void diff_settings(struct compare *c)
 		{ "dns.wildcard_names", wildcards },
 		{ "resources", limits },
 		{ "gpu", gpus },
-		{ "credentials, inference", providers },
+		{ "credentials", providers },
+		{ "inference", inference },
 		{ "assert", claims },
 		{ "sha256, inherit, or binaries of a path (as written)", programs },
 		{ "tls, enforcement, credentials or rewriting of an endpoint (as written)", handling },

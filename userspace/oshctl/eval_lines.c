@@ -121,39 +121,72 @@ static const char *say_request(const struct question *q, const struct eval_reque
 }
 
 /* %2F stays here; whether an endpoint takes it is part of the decision. */
-static struct answer on_l7(const struct question *q, const json_t *o)
+static struct answer ask_request(const struct question *q, const json_t *o, struct eval_request *r, struct decision *d)
 {
 	const struct canon_options keep = { .encoded_slash = true };
 	char path[CANON_MAX + 1];
-	struct eval_request r;
 	enum canon_error bad;
-	struct decision d;
 	struct answer a;
 
-	if (!question_request(q->arena, o, &r))
+	*d = (struct decision){ .why = OSH_WHY_TARGET_BAD };
+	if (!question_request(q->arena, o, r))
 		return failed("l7 wants host, port, method, path, and members of the known shape");
-	bad = *r.path ? canon_path(slice_of(r.path), &keep, path) : CANON_OK;
+	bad = *r->path ? canon_path(slice_of(r->path), &keep, path) : CANON_OK;
 	if (bad != CANON_OK) {
-		d = (struct decision){ .why = OSH_WHY_TARGET_BAD };
-		a = decided(&d, "request");
+		a = decided(d, "request");
 		a.error = canon_error_name(bad);
 		return a;
 	}
-	if (*r.path) {
-		r.path = arena_text(q->arena, path, strlen(path));
-		if (!r.path)
+	if (*r->path) {
+		r->path = arena_text(q->arena, path, strlen(path));
+		if (!r->path)
 			return failed("out of memory");
 	}
-	d = eval_connect(q->policy, &r.connect);
-	if (d.verdict != OSH_ALLOW) {
-		a = decided(&d, "connect");
-		a.reason = say_connect(q, &r.connect, &d);
+	*d = eval_connect(q->policy, &r->connect);
+	if (d->verdict != OSH_ALLOW) {
+		a = decided(d, "connect");
+		a.reason = say_connect(q, &r->connect, d);
 	} else {
-		d = eval_request(q->policy, &r);
-		a = decided(&d, "request");
-		a.reason = say_request(q, &r, &d);
+		*d = eval_request(q->policy, r);
+		a = decided(d, "request");
+		a.reason = say_request(q, r, d);
 	}
-	a.canonical = *r.path ? r.path : NULL;
+	a.canonical = *r->path ? r->path : NULL;
+	return a;
+}
+
+static struct answer on_l7(const struct question *q, const json_t *o)
+{
+	struct eval_request r;
+	struct decision d;
+
+	return ask_request(q, o, &r, &d);
+}
+
+/* A request whose rules allow it, and `model` of its body; `anthropic`: it has the field anthropic-version. */
+static struct answer on_inference(const struct question *q, const json_t *o)
+{
+	struct eval_call_of_model call = { .model = member_text(o, "model"),
+					   .anthropic = json_is_true(json_object_get(o, "anthropic")) };
+	struct eval_routed to;
+	struct eval_request r;
+	struct decision d;
+	struct answer a = ask_request(q, o, &r, &d);
+
+	if (strcmp(a.decision, "allow"))
+		return a;
+	call.method = r.method;
+	call.path = r.path;
+	d.why = d.inference ? eval_inference(q->policy, &call, q->arena, &to) : OSH_WHY_NOT_INFERENCE;
+	a.decision = d.why == OSH_WHY_ALLOWED ? "route" : "deny";
+	a.layer = "inference";
+	a.reason = reason_text(d.why);
+	a.reason_id = reason_id(d.why);
+	if (!d.inference)
+		return a;
+	a.protocol = to.shape ? eval_shape(to.shape) : NULL;
+	a.route = to.route ? to.route->name : NULL;
+	a.model = *to.model ? arena_text(q->arena, to.model, strlen(to.model)) : NULL;
 	return a;
 }
 
@@ -220,6 +253,7 @@ static const struct {
 	{ "l4", on_l4, true },	 { "dns", on_dns, true },
 	{ "ssrf", on_ssrf, true }, { "l7", on_l7, true },
 	{ "file", on_file, true }, { "exec", on_exec, true },
+	{ "inference", on_inference, true },
 	{ "canonicalize", on_canonicalize, false },
 	{ "validate", on_validate, false },
 };

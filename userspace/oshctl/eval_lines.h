@@ -13,6 +13,7 @@ struct answer {
 	uint32_t line;
 	const char *canonical, *error;	/* canonicalize, l7: the path; what is wrong with it */
 	bool audit;
+	const char *protocol, *route, *model;	/* inference: kind of call, where it goes, what is asked for there */
 };
 
 struct question {			/* what lines are asked of; one arena a line */

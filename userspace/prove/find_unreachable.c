@@ -22,7 +22,9 @@ void find_unreachable(struct prover *pr)
 	struct sym_endpoint *all = pr->s->endpoints.v;
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
-		struct finding *f = !all[i].asked || used(pr, &all[i]) ? NULL : list_push(pr->a, &pr->found, sizeof(*f));
+		/* Where the egress itself goes no program is to come. */
+		bool fine = !all[i].asked || all[i].rule->egress_only || used(pr, &all[i]);
+		struct finding *f = fine ? NULL : list_push(pr->a, &pr->found, sizeof(*f));
 
 		if (!f)
 			continue;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls of models: what kind of call a request is, which model it means, and the first route that speaks
+ * that API and serves that model.
+ */
+#include <string.h>
+
+#include "eval.h"
+
+static const struct {
+	const char *text, *method, *path;
+	uint32_t apis;
+	enum osh_model_in model;
+} shapes[OSH_SHAPES] = {
+#define SHAPE(id, text, method, path, apis, model) [OSH_SHAPE_##id] = { text, method, path, apis, OSH_MODEL_##model },
+#include "osh/shapes.def"
+#undef SHAPE
+};
+
+const char *eval_shape(enum osh_shape shape)
+{
+	return shapes[shape].text;
+}
+
+/* Is it this path, and which part of it names the model? */
+static bool path_is(const char *pattern, const char *path, const char **ret, size_t *ret_n)
+{
+	const char *star = strchr(pattern, '*'), *after;
+	size_t n = strlen(path), before, behind;
+	bool rest;
+
+	*ret_n = 0;
+	if (!star)
+		return !strcmp(pattern, path);
+	rest = star[1] == '*';
+	after = star + 1 + rest;
+	before = (size_t)(star - pattern);
+	behind = strlen(after);
+	if (n <= before + behind || strncmp(path, pattern, before) || strcmp(path + n - behind, after))
+		return false;
+	*ret = path + before;
+	*ret_n = n - before - behind;
+	return rest || !memchr(*ret, '/', *ret_n);
+}
+
+static int hex(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* A canonical path has every escape in capitals, and none that is not one. */
+static const char *decoded(struct arena *a, const char *s, size_t n)
+{
+	char *out = arena_zalloc(a, n + 1), *to = out;
+
+	for (size_t i = 0; out && i < n; i++)
+		if (s[i] == '%' && i + 2 < n && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0) {
+			*to++ = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+			i += 2;
+		} else {
+			*to++ = s[i];
+		}
+	return out;
+}
+
+/* As the compiler takes one: what may stand in JSON and in a path as it is. */
+static bool is_model(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i] <= 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\')
+			return false;
+	return n && n <= OSH_MODEL_LEN;
+}
+
+static bool serves(const struct list *models, const char *model)
+{
+	for EACH (struct pattern, p, models)
+		if (pattern_match(p, model, 0))
+			return true;
+	return false;
+}
+
+static const char *renamed(const struct inference *in, const char *model)
+{
+	for EACH (struct alias, a, &in->aliases)
+		if (!strcmp(a->name, model))
+			return a->model;
+	return model;
+}
+
+static enum osh_reason model_of(const struct policy *p, const struct eval_call_of_model *q, struct arena *a,
+				struct eval_routed *ret)
+{
+	enum osh_model_in where = shapes[ret->shape].model;
+	const char *part = NULL, *model = q->model;
+	size_t n = 0;
+
+	if (where == OSH_MODEL_PATH && path_is(shapes[ret->shape].path, q->path, &part, &n))
+		model = decoded(a, part, n);
+	if (where == OSH_MODEL_NONE || (where == OSH_MODEL_OPTIONAL && !model)) {
+		/* What names no model gets the backend's own, which is then not one of a list. */
+		return where == OSH_MODEL_OPTIONAL && p->inference.has_models ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;
+	}
+	if (!model || !is_model(model))
+		return OSH_WHY_MODEL_UNCLEAR;
+	ret->model = renamed(&p->inference, model);
+	return p->inference.has_models && !serves(&p->inference.models, ret->model) ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;
+}
+
+enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of_model *q, struct arena *a,
+			       struct eval_routed *ret)
+{
+	const char *part;
+	enum osh_reason why;
+	uint32_t apis;
+	size_t n;
+
+	*ret = (struct eval_routed){ .model = "" };
+	for (unsigned i = 1; i < OSH_SHAPES && !ret->shape; i++)
+		if (!strcmp(shapes[i].method, q->method) && path_is(shapes[i].path, q->path, &part, &n))
+			ret->shape = (enum osh_shape)i;
+	if (!ret->shape)
+		return OSH_WHY_NOT_INFERENCE;
+	why = model_of(p, q, a, ret);
+	if (why != OSH_WHY_ALLOWED)
+		return why;
+	apis = shapes[ret->shape].apis;
+	if (q->anthropic && (apis & OSH_API_ANTHROPIC))
+		apis = OSH_API_ANTHROPIC;
+	for EACH (struct route, route, &p->inference.routes) {
+		if (!(route->api & apis) || (*ret->model && route->models.n && !serves(&route->models, ret->model)))
+			continue;
+		ret->route = route;
+		if (route->as && *ret->model)
+			ret->model = route->as;
+		return OSH_WHY_ALLOWED;
+	}
+	return OSH_WHY_NO_ROUTE;
+}
