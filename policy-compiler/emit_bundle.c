@@ -32,6 +32,9 @@ static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_FIELDS] = sizeof(uint32_t),
 	[OSH_SEC_LIMITS] = sizeof(struct osh_b_limits),
 	[OSH_SEC_GPUS] = sizeof(struct osh_b_gpu),
+	[OSH_SEC_INFERENCE] = sizeof(struct osh_b_inference),
+	[OSH_SEC_ROUTES] = sizeof(struct osh_b_route),
+	[OSH_SEC_ALIASES] = sizeof(struct osh_b_alias),
 };
 
 void out_put(struct out *o, enum osh_section sec, const void *entry)
@@ -289,6 +292,8 @@ int emit_bundle(const struct policy *p, const struct tables *t, struct slice tex
 	put_meta(&o, p, t);
 	put_static(&o, p);
 	put_network(&o, p, t);
+	if (!out_inference(&o, p, t))
+		o.failed = true;
 	o.count[OSH_SEC_STRINGS] = (uint32_t)o.sec[OSH_SEC_STRINGS].n;
 	for (unsigned i = 0; i < OSH_SEC_MAX; i++)
 		o.failed |= !buf_ok(&o.sec[i]);

@@ -26,7 +26,7 @@ static struct osh_b_range one_pattern(struct out *o, struct place at, const stru
 	return r;
 }
 
-static struct osh_b_range all_patterns(struct out *o, struct place at, const struct list *l)
+struct osh_b_range out_patterns(struct out *o, struct place at, const struct list *l)
 {
 	struct osh_b_range r = { o->count[OSH_SEC_PATTERNS], 0 };
 
@@ -42,7 +42,7 @@ static struct osh_b_range put_queries(struct out *o, const struct l7_rule *rule)
 
 	for EACH (struct query_match, q, &rule->query)
 		out_put(o, OSH_SEC_QUERIES,
-			&(struct osh_b_query){ out_str(o, q->key), 0, all_patterns(o, q->at, &q->any) });
+			&(struct osh_b_query){ out_str(o, q->key), 0, out_patterns(o, q->at, &q->any) });
 	return r;
 }
 
@@ -59,8 +59,8 @@ static void put_match(struct out *o, enum protocol protocol, const struct l7_rul
 	if (rule->has_name)
 		m.name = one_pattern(o, rule->at, &rule->name);
 	m.query = put_queries(o, rule);
-	m.fields = all_patterns(o, rule->at, &rule->fields);
-	m.tools = all_patterns(o, rule->at, &rule->tools);
+	m.fields = out_patterns(o, rule->at, &rule->fields);
+	m.tools = out_patterns(o, rule->at, &rule->tools);
 	out_put(o, OSH_SEC_MATCHES, &m);
 }
 
@@ -102,7 +102,8 @@ static uint32_t flags_of(const struct l7 *l7)
 			 (l7->uninspected ? OSH_L7_UNINSPECTED : 0) |
 			 (l7->loose_tools ? OSH_L7_LOOSE_TOOLS : 0) |
 			 (l7->known_methods ? OSH_L7_KNOWN_METHODS : 0) |
-			 (l7->persisted_registered ? OSH_L7_PERSISTED : 0);
+			 (l7->persisted_registered ? OSH_L7_PERSISTED : 0) |
+			 (l7->inference ? OSH_L7_INFERENCE : 0);
 
 	for EACH (struct l7_rule, rule, &l7->rules)
 		flags |= rule->tools.n ? OSH_L7_TOOLS : 0;

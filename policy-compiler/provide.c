@@ -96,7 +96,7 @@ static enum say says(const struct endpoint *has, const struct endpoint *e)
 
 	if (!has_port(has, e->ports[0]) || (!wider && !covers(&e->host, &has->host)))
 		return SAYS_NOTHING;
-	if (has->tls_skip || has->protocol == PROTO_TCP || has->l7.credential || has->l7.binding ||
+	if (has->l7.inference || has->tls_skip || has->protocol == PROTO_TCP || has->l7.credential || has->l7.binding ||
 	    (endpoint_inspected(has) && wider && !covers(&e->host, &has->host)))
 		return SAYS_OTHERWISE;
 	return endpoint_inspected(has) ? SAYS_INSIDE : SAYS_PLAIN;
@@ -110,6 +110,8 @@ static enum say policy_says(const struct policy *p, const struct endpoint *e)
 		for EACH (struct endpoint, has, &rule->endpoints) {
 			enum say s = says(has, e);
 
+			if (s && rule->egress_only)	/* programs get there by its route, and by that alone */
+				s = SAYS_OTHERWISE;
 			most = s > most ? s : most;
 		}
 	return most;
@@ -152,7 +154,9 @@ static void bind(struct reader *r, const struct endpoint *e, const char *name, b
 	struct rule *rules = r->p->rules.v;
 
 	for (uint32_t i = 0; i < r->p->rules.n; i++)
-		if (inside)
+		if (rules[i].egress_only)
+			continue;
+		else if (inside)
 			bind_inside(&rules[i], e, name);
 		else
 			bind_plain(r, &rules[i], e);

@@ -458,7 +458,7 @@ const struct field endpoint_fields[] = {
 	{ "signing_region",                read_region,       FIELD_KEPT, 0, "text", "for credential_signing" },
 	{ "credential_binding",            read_binding,      FIELD_KEPT, 0, "{provider}", "provider whose credential fits here", binding_fields },
 	{ "credential",                    read_credential,   FIELD_KEPT, FIELD_OWN, "name", "entry of `credentials`" },
-	{ "route",                         read_endpoint_route, FIELD_JUDGED, FIELD_OWN, "inference", "its requests are calls of models, for the routes of `inference`" },
+	{ "route",                         read_endpoint_route, FIELD_KEPT, FIELD_OWN, "inference", "its requests are calls of models, for the routes of `inference`" },
 	{ "websocket_credential_rewrite",  read_ws_rewrite,   FIELD_KEPT,   0, "bool", "placeholders in messages" },
 	{ "request_body_credential_rewrite", read_body_rewrite, FIELD_KEPT, 0, "bool", "placeholders in bodies" },
 	{ "allow_uninspected_credentials", read_uninspected,  FIELD_KEPT,   0, "bool", "credentials at L4" },

@@ -27,7 +27,7 @@ const struct field policy_fields[] = {
 	{ "resources",           read_resources,        FIELD_KEPT, FIELD_OWN, "mapping", "cpu, memory, processes, files, time", resource_fields },
 	{ "gpu",                 read_gpu,              FIELD_KEPT, FIELD_OWN, "mapping", "devices", gpu_fields },
 	{ "credentials",         read_credentials,      FIELD_KEPT,   FIELD_OWN, "name -> credential", "secrets that the egress adds", credential_fields },
-	{ "inference",           read_inference,        FIELD_JUDGED, FIELD_OWN, "mapping", "routes to models", inference_fields },
+	{ "inference",           read_inference,        FIELD_KEPT,   FIELD_OWN, "mapping", "routes to models", inference_fields },
 	{ "assert",              read_asserts,          FIELD_KEPT,   FIELD_OWN, "[entry]", "what the prover must show", assert_fields },
 	{ 0 }
 };

@@ -53,6 +53,9 @@ enum osh_section {			/* entry type */
 	OSH_SEC_FIELDS,			/* uint32_t: string, a root field of a registered query */
 	OSH_SEC_LIMITS,			/* struct osh_b_limits, at most one: the policy asks for some */
 	OSH_SEC_GPUS,			/* struct osh_b_gpu: one with a count, or some with names */
+	OSH_SEC_INFERENCE,		/* struct osh_b_inference, exactly one where there are routes */
+	OSH_SEC_ROUTES,			/* struct osh_b_route, in the order in which they are tried */
+	OSH_SEC_ALIASES,		/* struct osh_b_alias */
 	OSH_SEC_MAX
 };
 
@@ -188,7 +191,8 @@ struct osh_b_l7 {
 #define OSH_L7_PERSISTED 128u		/* registered queries may be named by hash */
 #define OSH_L7_OPERATIONS 256u		/* a rule is about operations: a websocket's messages are GraphQL */
 #define OSH_L7_TOOLS 512u		/* an allow rule says which tools */
-#define OSH_L7_FLAGS 1023u
+#define OSH_L7_INFERENCE 1024u		/* calls of models, for ROUTES */
+#define OSH_L7_FLAGS 2047u
 
 enum osh_b_operation { OSH_OP_QUERY = 1, OSH_OP_MUTATION = 2, OSH_OP_SUBSCRIPTION = 4 };
 
@@ -216,6 +220,30 @@ struct osh_b_persisted {
 	uint32_t operation;		/* enum osh_b_operation, one of them */
 	uint32_t pad;
 	struct osh_b_range fields;	/* of FIELDS */
+};
+
+/* Calls of models. Patterns of models have no separator. */
+struct osh_b_inference {
+	struct osh_b_range models;	/* of PATTERNS: the only ones that may be asked for */
+	uint32_t only;			/* 0, 1: there is such a list */
+	uint32_t pad;
+};
+
+struct osh_b_route {
+	uint32_t name;
+	uint32_t provider;		/* strings; 0 = none */
+	uint32_t as;			/* model that is asked for in place of the caller's; 0 = that one */
+	uint32_t path;			/* put before a call's path; 0 = nothing */
+	uint32_t host, port;		/* of an endpoint, with an exact name */
+	uint32_t rule;			/* index into RULES: its own */
+	uint32_t api;			/* enum osh_api, one */
+	uint32_t plain;			/* 0, 1: no TLS, and then no provider */
+	struct osh_b_range models;	/* of PATTERNS: that it serves; empty = all */
+	uint32_t pad;
+};
+
+struct osh_b_alias {
+	uint32_t name, model;
 };
 
 /*
@@ -266,3 +294,4 @@ _Static_assert(sizeof(struct osh_b_upstream) == 32, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_l7) == 80, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_match) == 64, "bundle ABI");
 _Static_assert(sizeof(struct osh_b_persisted) == 24, "bundle ABI");
+_Static_assert(sizeof(struct osh_b_route) == 48, "bundle ABI");

@@ -122,7 +122,8 @@
 #define OSH_EGRESS_POOL_MS 45000	/* an upstream connection without a request is closed after */
 #define OSH_EGRESS_REQUESTS 4096	/* requests of one sandbox under way at once */
 #define OSH_ANCHORS_BYTES (2u << 20)	/* PEM text of the roots trusted for upstreams */
-#define OSH_EGRESS_BODY (8u << 20)	/* bytes of bodies held for judgement, one sandbox */
+#define OSH_EGRESS_BODY (32u << 20)	/* bytes of bodies held for judgement, one sandbox */
+#define OSH_INFERENCE_BODY (16u << 20)	/* of one call of a model, pictures included */
 
 /*
  * User ids that osh gives out, from a range that systemd's UIDs page marks unused (above 1879048191).

@@ -86,6 +86,8 @@ enum osh_msg_type {
 	/* oshd -> osh-audit again */
 	OSH_MSG_AUDIT_PROVIDER,		/* struct osh_msg_audit_provider: a line for its owner's log; after JOURNAL */
 	OSH_MSG_AUDIT_WARNED,		/* struct osh_msg_audit_warned: a line for its log; after ADD */
+	/* osh-egress -> osh-audit again */
+	OSH_MSG_INFERENCE,		/* struct osh_msg_inference: a call of a model has ended */
 	OSH_MSG_MAX
 };
 
@@ -533,6 +535,25 @@ struct osh_msg_request {
 	struct osh_msg_head h;
 	struct osh_event_named e;	/* OSH_EV_HTTP, or OSH_EV_EGRESS: then `detail` alone counts */
 	struct osh_http http;
+};
+
+/* What a call of a model came to. Names are as they were sent, NUL terminated; content is never on record. */
+struct osh_inference {
+	uint16_t status;		/* of the backend's answer; 0 = none came */
+	uint16_t flags;			/* OSH_INFERENCE_* */
+	uint32_t first_ms, ms;		/* until the answer began, and until it was over */
+	uint32_t pad;
+	uint64_t tokens_in, tokens_out;
+	char operation[32], route[64];
+	char backend[256];
+	char asked[208], model[208];
+};
+#define OSH_INFERENCE_COUNTED 1u	/* the tokens are as the backend says; else tokens_out is a count of events */
+
+struct osh_msg_inference {
+	struct osh_msg_head h;
+	struct osh_event_named e;	/* OSH_EV_INFERENCE */
+	struct osh_inference said;
 };
 
 _Static_assert(OSH_LIMITS <= 8, "one count each");

@@ -12,7 +12,7 @@ BAD = {
     "an unknown key": (BASE_POLICY + "netwrk: []\n", "unknown key 'netwrk'", "did you mean 'network'"),
     "a duplicate key": (BASE_POLICY + "version: 1\n", "OSH1", ":"),
     "an alias": (BASE_POLICY + "network: &a [{host: a.test}]\nnetwork_policies: *a\n", "OSH1", ":"),
-    "a key that is not enforced yet": (BASE_POLICY + "inference: {routes: []}\n", "not enforced yet: 'inference'", "OSH150"),
+    "a key that is not enforced yet": (BASE_POLICY + "network: [{host: '*-x.example.test'}]\n", "not enforced yet: 'this host pattern'", "OSH150"),
     "a host that is no host": (policy("{host: '*.com'}"), "*.com", "OSH1"),
     "no YAML at all": ("\0\0\0", "OSH1", ""),
     "nothing": ("", "OSH1", ""),

@@ -69,6 +69,7 @@ static const struct {
 	{ "body rewrite elsewhere", EP("protocol: graphql, access: full, request_body_credential_rewrite: true"), "144:3:58" },
 	{ "hostless", "version: 1\nnetwork_policies: {r: {binaries: [/x], endpoints: [{port: 1, allowed_ips: [10.0.0.0/8]}]}}\n", "" },
 	{ "hostless tcp", "version: 1\nnetwork_policies: {r: {binaries: [/x], endpoints: [{port: 1, protocol: tcp, allowed_ips: [10.0.0.0/8]}]}}\n", "130:2:52" },
+	{ "a host pattern", "network: [{host: '*-x.a.test'}]\n", "" },
 	{ "short form", "network: [{host: a.test, methods: [GET, head], paths: [/a, '/b/**']}]\n", "" },
 	{ "short form, none", "network: [{host: a.test, methods: [], paths: []}]\n", "142:1:26 142:1:39" },
 	{ "middleware", "version: 1\nnetwork_middlewares: {m: {middleware: x, endpoints: {include: ['{a}']}}}\n", "151:2:1 141:2:64" },

@@ -137,7 +137,7 @@ static const struct {
 	{ "skip and look", EP("host: a.example.com, port: 1, tls: skip, protocol: rest, access: full"), "150:6:9" },
 	{ "websocket", EP("host: a.example.com, port: 1, protocol: websocket, access: full"), "" },
 	{ "later sections", "version: 1\nnetwork_middlewares: {}\ngpu: {count: 1}\nassert: []\nresources: {}\ncredentials: {}\ninference: {}\n",
-	  "150:7:1 108:7:12" },
+	  "108:7:12" },
 	/* ambiguity */
 	{ "same host, other allowed_ips", EP("host: a.example.com, port: 1}\n      - {host: A.example.com., port: 1, allowed_ips: [10.0.0.1]"), "133:7:9" },
 	{ "same host, other port", EP("host: a.example.com, port: 1}\n      - {host: a.example.com, port: 2, allowed_ips: [10.0.0.1]"), "" },

@@ -56,6 +56,7 @@ struct asandbox {
 	uint64_t seq;			/* of the next line */
 	uint64_t lost;			/* lines that the log which the caller gave did not take */
 	const char *detail;		/* of the line that is being written, or NULL */
+	const struct osh_inference *call;	/* likewise */
 	struct calls calls;		/* refused ones, waiting for our answer */
 	struct asandbox *next;
 };

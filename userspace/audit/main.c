@@ -231,14 +231,38 @@ static int do_calls(struct loop *l, const struct osh_msg_audit_calls *m, struct 
 	return r;
 }
 
+/* Told once, when it is over; what it was allowed by is on record since it began. */
+static void read_call(struct loop *l, struct asandbox *s, const struct osh_msg_inference *m)
+{
+	struct osh_inference said = m->said;
+	struct osh_event_named e = m->e;
+	char *const texts[] = { said.operation, said.route, said.backend, said.asked, said.model };
+	const size_t rooms[] = { sizeof(said.operation), sizeof(said.route), sizeof(said.backend), sizeof(said.asked),
+				 sizeof(said.model) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		texts[i][rooms[i] - 1] = 0;
+	e.ev.id = s->id;
+	e.ev.kind = OSH_EV_INFERENCE;
+	e.ev.verdict = OSH_ALLOW;
+	if (e.ev.name_len > OSH_NAME_MAX)
+		e.ev.name_len = OSH_NAME_MAX;
+	s->call = &said;
+	asandbox_record(&l->a, s, &e, NULL);
+	s->call = NULL;
+}
+
 /* The socket says whose it is, not the sender; nor does the sender choose what kind of event it is. */
 static void read_record(struct loop *l, struct asandbox *s, const struct chan_in *in)
 {
 	const struct osh_msg_request *q = chan_is(in, OSH_MSG_REQUEST, sizeof(*q), 0);
 	const struct osh_msg_record *m = chan_is(in, OSH_MSG_RECORD, sizeof(*m), 0);
+	const struct osh_msg_inference *call = chan_is(in, OSH_MSG_INFERENCE, sizeof(*call), 0);
 	struct osh_event_named e;
 	struct osh_http http;
 
+	if (call)
+		read_call(l, s, call);
 	if (!q && !m)
 		return;
 	e = q ? q->e : m->e;

@@ -20,6 +20,7 @@ static const struct {
 	{ 1001, 1, 14 /* Open */, 14 },
 	{ 2004, 2, 1 /* Create */, 1 },
 	{ 6002, 6, 3 /* Start */, 3 },
+	{ 6003, 6, 1 /* Create */, 1 },
 };
 
 static const struct {
@@ -186,6 +187,49 @@ static void network(struct json *j, const struct osh_event_named *e, const struc
 	}
 }
 
+/* A call of a model: never a word of what was asked or answered. */
+static void call(struct json *j, const struct ocsf_context *c)
+{
+	const struct osh_inference *k = c->call;
+
+	json_key(j, "api");
+	json_obj(j);
+	json_kv_str(j, "operation", k->operation);
+	json_key(j, "service");
+	json_obj(j);
+	json_kv_str(j, "name", k->route);
+	json_end(j);
+	if (k->status) {
+		json_key(j, "response");
+		json_obj(j);
+		json_kv_u64(j, "code", k->status);
+		json_end(j);
+	}
+	json_end(j);
+	json_key(j, "src_endpoint");
+	json_obj(j);
+	json_kv_str(j, "name", c->sandbox);
+	json_end(j);
+	json_key(j, "dst_endpoint");
+	json_obj(j);
+	json_kv_str(j, "hostname", k->backend);
+	json_end(j);
+	json_key(j, "unmapped");
+	json_obj(j);
+	json_kv_str(j, "host", c->host);
+	json_kv_str(j, "route", k->route);
+	if (k->asked[0])
+		json_kv_str(j, "model_asked", k->asked);
+	if (k->model[0])
+		json_kv_str(j, "model", k->model);
+	json_kv_u64(j, "tokens_in", k->tokens_in);
+	json_kv_u64(j, "tokens_out", k->tokens_out);
+	json_kv_bool(j, "tokens_counted", k->flags & OSH_INFERENCE_COUNTED);
+	json_kv_u64(j, "first_byte_ms", k->first_ms);
+	json_kv_u64(j, "duration_ms", k->ms);
+	json_end(j);
+}
+
 static unsigned http_activity(const struct osh_http *http)
 {
 	static const char *const methods[] = { "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "POST",
@@ -340,6 +384,8 @@ void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct oc
 		dns(&j, e, c);
 	else if (class_uid / 1000 == 4)
 		network(&j, e, c);
+	else if (class_uid == 6003 && c->call)
+		call(&j, c);
 	else
 		subject(&j, e, c, class_uid);
 	details(&j, &e->ev, c);

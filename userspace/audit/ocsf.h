@@ -19,6 +19,7 @@ struct ocsf_context {
 	uint64_t seq;
 	const struct osh_http *http;	/* what was inside, or NULL */
 	const char *detail;		/* one line more, or NULL */
+	const struct osh_inference *call;	/* of a model, or NULL */
 	uint64_t count;			/* how often; 1 = once */
 	bool closing;			/* the aggregated record of repeats */
 };

@@ -125,6 +125,7 @@ static const struct buf *format(struct audit *a, struct asandbox *s, const struc
 	context(a, s, e, &c, program, host);
 	c.http = http;
 	c.detail = s->detail;
+	c.call = s->call;
 	c.seq = seq;
 	c.count = count;
 	c.closing = closing;

@@ -11,6 +11,7 @@
 
 #include "bundle_check.h"
 #include "hash.h"
+#include "osh/inference.h"
 #include "own.h"
 
 static const struct row {
@@ -46,6 +47,9 @@ static const struct row {
 	ROW(OSH_SEC_FIELDS,    uint32_t,              fields,    0, OSH_MATCHES_MAX),
 	ROW(OSH_SEC_LIMITS,    struct osh_b_limits,   limits,    0, 1),
 	ROW(OSH_SEC_GPUS,      struct osh_b_gpu,      gpus,      0, OSH_GPU_NAMES),
+	ROW(OSH_SEC_INFERENCE, struct osh_b_inference, inference, 0, 1),
+	ROW(OSH_SEC_ROUTES,    struct osh_b_route,    routes,    0, OSH_INFERENCE_ROUTES),
+	ROW(OSH_SEC_ALIASES,   struct osh_b_alias,    aliases,   0, OSH_INFERENCE_ALIASES),
 #undef n_meta
 #undef n_unix_paths
 #undef ROW

@@ -39,9 +39,12 @@ struct bundle {
 	const uint32_t *fields;
 	const struct osh_b_limits *limits;	/* NULL = the policy asks for none */
 	const struct osh_b_gpu *gpus;
+	const struct osh_b_inference *inference;	/* NULL = no calls of models */
+	const struct osh_b_route *routes;
+	const struct osh_b_alias *aliases;
 	uint32_t n_fs, n_hosts, n_suffixes, n_cidrs, n_endpoints, n_alts, n_rules, n_binaries,
 		 n_upstream, n_env, n_exec, n_unix, n_l7, n_matches, n_queries, n_patterns,
-		 n_persisted, n_fields, n_limits, n_gpus;
+		 n_persisted, n_fields, n_limits, n_gpus, n_inference, n_routes, n_aliases;
 	bool mapped;			/* bundle_done() unmaps */
 };
 
@@ -66,4 +69,12 @@ static inline bool bundle_opens_tls(const struct bundle *b)
 static inline const char *bundle_str(const struct bundle *b, uint32_t off)
 {
 	return b->strings + off;
+}
+
+/* Providers that the policy names, with repeats: the i-th, "" = that place names none; NULL past the last. */
+static inline const char *bundle_provider(const struct bundle *b, uint32_t i)
+{
+	if (i < b->n_l7)
+		return bundle_str(b, b->l7[i].credential);
+	return i - b->n_l7 < b->n_routes ? bundle_str(b, b->routes[i - b->n_l7].provider) : NULL;
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "osh/inference.h"
 #include "own.h"
 
 #define BAD(...) fail(e, EBADMSG, "bundle: " __VA_ARGS__)
@@ -187,10 +188,65 @@ static int check_l7(const struct bundle *b, struct err *e)
 	return matches == b->n_matches && persisted == b->n_persisted ? 0 : BAD("request rules of no endpoint");
 }
 
+/* What stands for a model in JSON and in a path as it is. */
+static bool model_ok(const char *s)
+{
+	size_t n = strnlen(s, OSH_MODEL_LEN + 1);
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i] <= 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\')
+			return false;
+	return n && n <= OSH_MODEL_LEN;
+}
+
+/* Some endpoint's place: where the egress goes it has the addresses and the port of an endpoint. */
+static bool leads_somewhere(const struct bundle *b, const struct osh_b_route *r)
+{
+	if (!r->host || r->host > b->n_hosts || b->hosts[r->host - 1].kind != OSH_HOST_EXACT || r->rule >= b->n_rules)
+		return false;
+	for (uint32_t i = 0; i < b->n_endpoints; i++)
+		if (b->endpoints[i].host == r->host && b->endpoints[i].port == r->port)
+			return true;
+	return false;
+}
+
+static bool route_path_ok(const char *s)
+{
+	return !*s || (*s == '/' && strnlen(s, 257) <= 256 &&
+		       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-/")]);
+}
+
+static int check_routes(const struct bundle *b, struct err *e)
+{
+	if (!b->inference != !b->n_routes || (b->n_aliases && !b->inference))
+		return BAD("routes without inference");
+	for (uint32_t i = 0; i < b->n_l7; i++)
+		if ((b->l7[i].flags & OSH_L7_INFERENCE) && (!b->inference || b->l7[i].protocol != OSH_PROTO_REST))
+			return BAD("L7 entry %u is for routes, and there are none", i);
+	if (b->inference && (!in(b->inference->models, b->n_patterns) || b->inference->only > 1 || b->inference->pad ||
+			     (b->inference->models.n && !b->inference->only)))
+		return BAD("inference");
+	for (uint32_t i = 0; i < b->n_routes; i++) {
+		const struct osh_b_route *r = &b->routes[i];
+
+		if (!is_str(b, r->name) || !is_str(b, r->provider) || !is_str(b, r->as) || !is_str(b, r->path) || r->pad ||
+		    !*bundle_str(b, r->name) || strlen(bundle_str(b, r->name)) >= OSH_ROUTE_NAME ||
+		    (r->as && !model_ok(bundle_str(b, r->as))) || !route_path_ok(bundle_str(b, r->path)) ||
+		    !r->api || (r->api & (r->api - 1)) || r->api > OSH_APIS || r->plain > 1 || (r->plain && r->provider) ||
+		    !in(r->models, b->n_patterns) || !leads_somewhere(b, r))
+			return BAD("route %u", i);
+	}
+	for (uint32_t i = 0; i < b->n_aliases; i++)
+		if (!is_str(b, b->aliases[i].name) || !is_str(b, b->aliases[i].model) ||
+		    !model_ok(bundle_str(b, b->aliases[i].name)) || !model_ok(bundle_str(b, b->aliases[i].model)))
+			return BAD("alias %u", i);
+	return 0;
+}
+
 int bundle_check_l7(const struct bundle *b, struct err *e)
 {
 	static int (*const checks[])(const struct bundle *, struct err *) = {
-		check_patterns, check_persisted, check_matches, check_l7,
+		check_patterns, check_persisted, check_matches, check_l7, check_routes,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

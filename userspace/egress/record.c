@@ -17,7 +17,7 @@ static uint64_t now_ns(void)
 static int flush(struct records *r)
 {
 	while (r->n && !r->dead) {
-		struct osh_msg_request *m = &r->ring[r->first];
+		union record *m = &r->ring[r->first];
 
 		if (send(r->w.fd, m, m->h.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 			if (errno == EINTR)
@@ -82,20 +82,22 @@ void records_release(struct records *r)
 	r->reserved--;
 }
 
-static int put(struct records *r, const struct osh_event_named *ev, const struct osh_http *http)
+/* The next place: uses a reservation. NULL = audit is gone. */
+static union record *next(struct records *r, unsigned type, size_t size, const struct osh_event_named *ev)
 {
-	struct osh_msg_request *m = &r->ring[(r->first + r->n) % RECORDS];
+	union record *m = &r->ring[(r->first + r->n) % RECORDS];
 
 	r->reserved--;
 	if (r->dead)
-		return 0;
-	m->h = (struct osh_msg_head){ OSH_MSG_RECORD, sizeof(struct osh_msg_record) };
-	m->e = *ev;
-	m->e.ev.time_ns = now_ns();
-	if (http) {
-		m->h = (struct osh_msg_head){ OSH_MSG_REQUEST, sizeof(*m) };
-		m->http = *http;
-	}
+		return NULL;
+	m->h = (struct osh_msg_head){ type, (uint32_t)size };
+	m->request.e = *ev;
+	m->request.e.ev.time_ns = now_ns();
+	return m;
+}
+
+static int queue(struct records *r)
+{
 	r->n++;
 	if (flush(r) == 0)
 		(void)loop_rewatch(r->loop, &r->w, EPOLLOUT);
@@ -104,10 +106,25 @@ static int put(struct records *r, const struct osh_event_named *ev, const struct
 
 int records_put(struct records *r, const struct osh_event_named *ev)
 {
-	return put(r, ev, NULL);
+	return next(r, OSH_MSG_RECORD, sizeof(struct osh_msg_record), ev) ? queue(r) : 0;
 }
 
 int records_put_http(struct records *r, const struct osh_event_named *ev, const struct osh_http *http)
 {
-	return put(r, ev, http);
+	union record *m = next(r, OSH_MSG_REQUEST, sizeof(m->request), ev);
+
+	if (!m)
+		return 0;
+	m->request.http = *http;
+	return queue(r);
+}
+
+int records_put_inference(struct records *r, const struct osh_event_named *ev, const struct osh_inference *said)
+{
+	union record *m = next(r, OSH_MSG_INFERENCE, sizeof(m->inference), ev);
+
+	if (!m)
+		return 0;
+	m->inference.said = *said;
+	return queue(r);
 }

@@ -35,8 +35,8 @@ int run_compile_end(const struct run_opts *o, struct run_files *f, struct policy
  */
 static int check_providers(const struct bundle *b, const struct provider_set *s, struct err *e)
 {
-	for (uint32_t i = 0; i < b->n_l7; i++) {
-		const char *name = bundle_str(b, b->l7[i].credential);
+	for (uint32_t i = 0; bundle_provider(b, i); i++) {
+		const char *name = bundle_provider(b, i);
 
 		if (*name && !provider_set_has(s, name))
 			return fail(
@@ -53,9 +53,9 @@ static void say_unused(const struct bundle *b, const struct provider_set *s)
 	for (size_t k = 0; k < s->n_provisions; k++) {
 		uint32_t i = 0;
 
-		while (i < b->n_l7 && strcmp(bundle_str(b, b->l7[i].credential), s->provision[k].name))
+		while (bundle_provider(b, i) && strcmp(bundle_provider(b, i), s->provision[k].name))
 			i++;
-		if (i == b->n_l7)
+		if (!bundle_provider(b, i))
 			say_error("the policy lets nothing through to a host of the provider '%s', so its "
 				  "placeholder stays one: list %s", s->provision[k].name, s->provision[k].hosts[0]);
 	}

@@ -137,8 +137,8 @@ const char *provider_missing(const struct bundle *b, int set_fd)
 
 	if (set_fd < 0 || vault_entries(set_fd, &head, en, &(struct err){ 0 }) < 0)
 		head.n = 0;
-	for (uint32_t i = 0; i < b->n_l7; i++) {
-		const char *name = bundle_str(b, b->l7[i].credential);
+	for (uint32_t i = 0; bundle_provider(b, i); i++) {
+		const char *name = bundle_provider(b, i);
 		unsigned k = 0;
 
 		if (!*name || name == last)

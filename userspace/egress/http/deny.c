@@ -9,7 +9,7 @@
 #include "maps.h"
 #include "text.h"
 
-enum step { STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL };
+enum step { STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL };
 
 /* clang-format off */
 static const struct {
@@ -27,6 +27,10 @@ static const struct {
 	{ OSH_WHY_CREDENTIAL,      403, "credential_endpoint_mismatch", STEP_CREDENTIAL },
 	{ OSH_WHY_PLACEHOLDER,     403, "credential_endpoint_mismatch", STEP_CREDENTIAL },
 	{ OSH_WHY_ECHO,            502, "credential_echo",            STEP_NONE },
+	{ OSH_WHY_NOT_INFERENCE,   403, "not_a_model_call",           STEP_MODEL },
+	{ OSH_WHY_MODEL,           403, "model_not_allowed",          STEP_MODEL },
+	{ OSH_WHY_NO_ROUTE,        403, "model_not_served",           STEP_MODEL },
+	{ OSH_WHY_MODEL_UNCLEAR,   400, "model_unclear",              STEP_FIX },
 	{ OSH_WHY_AUTHORITY,       421, "request_authority_mismatch", STEP_SAME_HOST },
 	{ OSH_WHY_TARGET_BAD,      400, "bad_request",                STEP_FIX },
 	{ OSH_WHY_HTTP_BAD,        400, "bad_request",                STEP_FIX },
@@ -52,6 +56,7 @@ static const char *const steps[] = {
 	[STEP_FIX] = "Send a request that no two servers could read in two ways.",
 	[STEP_UPSTREAM] = "The policy allows this request; the server or the way to it failed.",
 	[STEP_LATER] = "Try again when fewer requests are under way.",
+	[STEP_MODEL] = "Call a model that this sandbox may use, as its API's documents have it; the person who runs it says which.",
 	[STEP_CREDENTIAL] = "Use the credential only where its provider record says, as it was handed out.",
 };
 /* clang-format on */

@@ -6,6 +6,7 @@
 #include "flow.h"
 #include "http/exchange_parts.h"
 #include "http/guard.h"
+#include "http/inference.h"
 #include "secret.h"
 
 #define KEPT 64				/* exchanges kept for reuse, with the memory of their heads */
@@ -21,6 +22,7 @@ static void reap(struct timer *t)
 	head_done(&x->trailers);
 	websocket_free(x->ws);
 	guard_done(x);
+	inference_done(x);
 	grant_put(x->grant);
 	if (n_kept == KEPT) {
 		head_done(&mine);
@@ -138,6 +140,7 @@ void exchange_over(struct exchange *x)
 	exchange_unqueue(x);
 	exchange_held_drop(x);
 	exchange_kept(x, 0);
+	inference_end(x);
 	x->stage = X_OVER;
 	if (x->reserved)
 		records_release(&x->fs->records);
@@ -160,6 +163,16 @@ void exchange_cut(struct exchange *x, enum gone why)
 		return;
 	exchange_over(x);
 	client->ops->abort(client, why);
+}
+
+const struct target *exchange_target(const struct exchange *x)
+{
+	return x->inference && x->inference->to ? &x->inference->to->target : &x->grant->target;
+}
+
+bool exchange_tls(const struct exchange *x)
+{
+	return x->inference ? !x->inference->plain : x->c->tls;
 }
 
 void exchange_await(struct exchange *x, enum timer_class what)

@@ -8,6 +8,7 @@
 #include "flow.h"
 #include "http/exchange_parts.h"
 #include "http/guard.h"
+#include "http/inference.h"
 #include "http/token.h"
 #include "text.h"
 
@@ -77,6 +78,10 @@ static void reconsider(struct exchange *x)
 
 	if (!why)
 		why = messages(x, &a);
+	if (!why && x->inference)
+		why = inference_again(x, &a);
+	else if (!why && inference_is(x, &a))
+		why = "it is a call of a model now, and went another way";
 	if (why) {
 		exchange_revoke(x, why);
 		return;
@@ -84,6 +89,8 @@ static void reconsider(struct exchange *x)
 	x->rule = a.rule;
 	x->line = a.line;
 	/* What was sent with a credential cannot be taken back; it is not sent a second time. */
+	if (x->inference)
+		return;			/* nor does a call that may go on change its backend */
 	same = guard_credential(x, &a) == x->cred;
 	x->last_try |= !same;
 	if (!same && x->upgraded)
@@ -94,7 +101,7 @@ static void reconsider(struct exchange *x)
 static void begin_anew(struct exchange *x)
 {
 	exchange_unqueue(x);
-	if (x->body_sent || !guard_undo(x))
+	if (x->body_sent || !guard_undo(x) || !inference_undo(x))
 		exchange_revoke(x, "send it again");
 	else
 		judge_again(x);

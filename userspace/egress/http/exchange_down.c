@@ -3,6 +3,7 @@
 #include "flow.h"
 #include "http/exchange_parts.h"
 #include "http/guard.h"
+#include "http/inference.h"
 #include "http/request.h"
 
 #define INTERIM_MOST 16
@@ -31,6 +32,8 @@ void down_head(struct exchange *x, struct head *h, bool end)
 		answer_deny(x, 502, OSH_WHY_ECHO, "in the head", true);
 		return;
 	}
+	if (x->inference)
+		inference_answer(x, h);
 	exchange_await(x, TIMER_IDLE);
 	x->upgraded = h->status == 101;
 	if (x->upgraded && (x->ws || (x->guard && x->guard->in_on)) &&
@@ -176,10 +179,16 @@ void down_gone(struct exchange *x, enum gone why)
 
 size_t down_body(struct exchange *x, struct slice bytes)
 {
+	size_t n;
+
 	exchange_await(x, TIMER_IDLE);
 	if (x->guard && x->guard->in_on)
-		return guarded_answer(x, bytes);
-	return x->client->ops->body(x->client, bytes);
+		n = guarded_answer(x, bytes);
+	else
+		n = x->client->ops->body(x->client, bytes);
+	if (x->inference && x->stage != X_OVER)	/* what went on, as it went: no byte waits to be counted */
+		inference_bytes(x, (struct slice){ bytes.p, n });
+	return n;
 }
 
 void down_writable(struct exchange *x)

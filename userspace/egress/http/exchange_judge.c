@@ -4,6 +4,7 @@
 #include "http/deny.h"
 #include "http/exchange_parts.h"
 #include "http/guard.h"
+#include "http/inference.h"
 #include "http/request.h"
 #include "http/token.h"
 #include "text.h"
@@ -82,8 +83,9 @@ static void ask_for_body(struct exchange *x)
 static bool has_token(struct exchange *x, const struct rules_answer *a)
 {
 	const struct bundle *b = &x->grant->policy->bundle;
-	uint32_t credential = a->l7 ? b->l7[a->l7 - 1].credential : 0;
-	enum token_state state = credential ? token_need(x->fs, bundle_str(b, credential)) : TOKEN_READY;
+	const char *credential = x->inference ? inference_provider(x) :
+				 a->l7 ? bundle_str(b, b->l7[a->l7 - 1].credential) : "";
+	enum token_state state = *credential ? token_need(x->fs, credential) : TOKEN_READY;
 
 	if (state == TOKEN_FAILED) {
 		deny(x, OSH_WHY_CREDENTIAL, "the provider's token endpoint gave no token");
@@ -107,13 +109,53 @@ static void ask_rules(const struct exchange *x, const struct rules_request *q, s
 		rules_pass(b, t, q, a);
 }
 
+/* True: it is held from now on, and decided when it is here. */
+static bool holds(struct exchange *x, size_t most)
+{
+	if (most <= x->hold_most || x->hold_most || x->client_ended)
+		return false;
+	x->hold_most = most;
+	ask_for_body(x);
+	return true;
+}
+
+/* A call of a model gets its route. False: it waits for its body, or was refused. */
+static bool route(struct exchange *x, const struct rules_answer *a)
+{
+	const char *detail;
+	enum osh_reason why;
+
+	if (!inference_is(x, a)) {
+		inference_done(x);
+		return true;
+	}
+	if (holds(x, inference_wants_body(x, a)))
+		return false;
+	why = inference_begin(x, a, &detail);
+	if (why == OSH_WHY_ALLOWED)
+		return true;
+	x->shown = request_target(&x->head, a->path, a->query) ? x->head.target : x->shown;
+	deny(x, why, detail);
+	return false;
+}
+
+/* Everything was said and is on record; now it goes. */
+static void send_on(struct exchange *x, const struct rules_answer *a)
+{
+	if (x->inference && !inference_reserve(x))
+		deny(x, OSH_WHY_LIMIT, "records of calls under way");
+	else if (!answer_event(x, a->verdict, a->why, 0, x->inference ? inference_detail(x) : ""))
+		exchange_cut(x, GONE_RESET);
+	else
+		exchange_open(x);
+}
+
 static void decide(struct exchange *x)
 {
 	static struct rules_answer a;	/* large, and done with on return */
 	struct rules_request q = judge_question(x);
 	const char *detail;
 	enum osh_reason why;
-	size_t most;
 
 	q.body = (struct slice){ x->held.p ? x->held.p : "", x->held.n };
 	ask_rules(x, &q, &a);
@@ -126,15 +168,9 @@ static void decide(struct exchange *x)
 		deny(x, why, "");
 		return;
 	}
-	if (!has_token(x, &a))
+	if (!route(x, &a) || !has_token(x, &a) || holds(x, guard_wants_body(x, &a)))
 		return;
-	most = guard_wants_body(x, &a);
-	if (most > x->hold_most && !x->hold_most && !x->client_ended) {
-		x->hold_most = most;
-		ask_for_body(x);
-		return;
-	}
-	if (!make_ready(x, &a)) {
+	if (!make_ready(x, &a) || (x->inference && !inference_rewrite(x))) {
 		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
 		return;
 	}
@@ -147,11 +183,7 @@ static void decide(struct exchange *x)
 		deny(x, why, detail);
 		return;
 	}
-	why = a.why;
-	if (!answer_event(x, a.verdict, why, 0, ""))
-		exchange_cut(x, GONE_RESET);
-	else
-		exchange_open(x);
+	send_on(x, &a);
 }
 
 /* A body that is judged is read as it stands; what a server would decode first, it may read otherwise. */

@@ -57,6 +57,7 @@ struct exchange {
 	size_t kept;			/* bytes of a message that is not whole yet */
 	struct websocket *ws;		/* NULL = what the client says after 101 is not judged */
 	struct guard *guard;		/* NULL = the sandbox has no credentials */
+	struct inference *inference;	/* NULL = no call of a model */
 };
 
 /* exchange.c */
@@ -70,6 +71,9 @@ bool exchange_held_room(const struct exchange *x, size_t n);	/* all bodies of th
 void exchange_kept(struct exchange *x, size_t n);	/* of a WebSocket's unfinished message: counts like a held body */
 void exchange_held_add(struct exchange *x, struct slice bytes);
 void exchange_held_drop(struct exchange *x);
+
+const struct target *exchange_target(const struct exchange *x);	/* where it goes: its client's, or a backend */
+bool exchange_tls(const struct exchange *x);	/* and whether in verified TLS */
 
 /* exchange_up.c */
 void exchange_open(struct exchange *x);		/* asks the pool */

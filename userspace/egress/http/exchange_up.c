@@ -4,6 +4,7 @@
 #include "http/deny.h"
 #include "http/exchange_parts.h"
 #include "http/guard.h"
+#include "http/inference.h"
 #include "http/request.h"
 
 static void end_request(struct exchange *x)
@@ -92,7 +93,7 @@ void up_place(struct pool_wait *w, struct side *side, enum osh_reason why, const
 
 void exchange_open(struct exchange *x)
 {
-	struct pool_ask q = { .grant = x->grant, .tls = x->c->tls, .http1 = x->upgrade,
+	struct pool_ask q = { .grant = x->inference ? x->inference->to : x->grant, .tls = exchange_tls(x), .http1 = x->upgrade,
 			      .fresh = x->tries > 0, .cred = x->cred };
 
 	x->stage = X_CONNECT;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "flow.h"
+#include "http/inference.h"
 #include "secret.h"
 
 static struct cred_ask ask_of(const struct exchange *x, const struct rules_answer *a)
@@ -12,14 +13,21 @@ static struct cred_ask ask_of(const struct exchange *x, const struct rules_answe
 				       [OSH_SIGN_SIGV4_BODY] = CRED_SIGN_BODY,
 				       [OSH_SIGN_SIGV4_NO_BODY] = CRED_SIGN_NO_BODY };
 	const struct bundle *b = &x->grant->policy->bundle;
-	const struct target *t = &x->grant->target;
+	const struct target *t = exchange_target(x);
 	const struct osh_b_l7 *l7 = a->l7 ? &b->l7[a->l7 - 1] : NULL;
 	const char *query = strchr(head_str(&x->head, x->head.target), '?');
-	struct cred_ask q = { .host = t->name, .port = t->port, .tls = x->c->tls,
+	struct cred_ask q = { .host = t->name, .port = t->port, .tls = exchange_tls(x),
 			      .method = head_str(&x->head, x->head.method), .path = a->path };
 
 	if (query)
 		q.query = slice_of(query + 1);
+	if (x->hold_most)
+		q.body = (struct slice){ x->held.p ? x->held.p : "", x->held.n };
+	if (x->inference) {		/* its route has its own */
+		q.path = x->inference->path;
+		q.credential = *inference_provider(x) ? inference_provider(x) : NULL;
+		return q;
+	}
 	if (l7 && l7->credential)
 		q.credential = bundle_str(b, l7->credential);
 	if (l7 && l7->signing != OSH_SIGN_NONE) {
@@ -28,8 +36,6 @@ static struct cred_ask ask_of(const struct exchange *x, const struct rules_answe
 		q.region = l7->signing_region ? bundle_str(b, l7->signing_region) : NULL;
 	}
 	q.rewrite_body = l7 && (l7->flags & OSH_L7_BODY_REWRITE);
-	if (x->hold_most)
-		q.body = (struct slice){ x->held.p ? x->held.p : "", x->held.n };
 	return q;
 }
 
@@ -49,7 +55,7 @@ static int start(struct exchange *x)
 		return -ENOMEM;
 	if (x->hold_most || x->client_ended)
 		return 0;		/* what was held is searched whole */
-	r = filter_start(&x->guard->out, x->fs->creds, FILTER_REQUEST, x->grant->target.name);
+	r = filter_start(&x->guard->out, x->fs->creds, FILTER_REQUEST, exchange_target(x)->name);
 	x->guard->out_on = r > 0;
 	return r;
 }
@@ -102,7 +108,7 @@ bool guard_answer(struct exchange *x, const struct head *h)
 		return false;
 	if (h->status < 200 && h->status != 101)
 		return true;
-	r = filter_start(&x->guard->in, x->fs->creds, FILTER_ANSWER, x->grant->target.name);
+	r = filter_start(&x->guard->in, x->fs->creds, FILTER_ANSWER, exchange_target(x)->name);
 	x->guard->in_on = r > 0;
 	return r >= 0;
 }

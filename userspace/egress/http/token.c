@@ -277,8 +277,8 @@ bool token_wanted(const struct exchange *x, const struct bundle *b)
 {
 	const struct job *j = container_of(x->c, struct job, conn);
 
-	for (uint32_t i = 0; i < b->n_l7; i++)
-		if (!strcmp(bundle_str(b, b->l7[i].credential), j->name))
+	for (uint32_t i = 0; bundle_provider(b, i); i++)
+		if (!strcmp(bundle_provider(b, i), j->name))
 			return true;
 	return false;
 }

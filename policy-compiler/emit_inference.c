@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `inference` -> sections INFERENCE, ROUTES and ALIASES. */
+#include <string.h>
+
+#include "emit_parts.h"
+
+static uint32_t host_number(const struct tables *t, const char *name)
+{
+	for (uint32_t i = 0; i < t->n_hosts; i++)
+		if (t->hosts[i]->kind == OSH_HOST_EXACT && !strcmp(t->hosts[i]->name, name))
+			return t->hosts[i]->number;
+	return 0;
+}
+
+/* The rule that read_inference.c made of it. */
+static bool rule_index(const struct tables *t, const struct route *r, uint32_t *ret)
+{
+	for (*ret = 0; *ret < t->n_rules; (*ret)++)
+		if (!strncmp(t->rules[*ret].name, "inference/", 10) && !strcmp(t->rules[*ret].name + 10, r->name))
+			return true;
+	return false;
+}
+
+static uint32_t text(struct out *o, const char *s)
+{
+	return s && *s ? out_str(o, s) : 0;
+}
+
+bool out_inference(struct out *o, const struct policy *p, const struct tables *t)
+{
+	const struct inference *in = &p->inference;
+	struct osh_b_inference head = { .only = in->has_models };
+
+	if (!in->routes.n)
+		return true;
+	head.models = out_patterns(o, in->at, &in->models);
+	out_put(o, OSH_SEC_INFERENCE, &head);
+	for EACH (struct route, r, &in->routes) {
+		struct osh_b_route to = { .name = text(o, r->name), .provider = text(o, r->provider), .as = text(o, r->as),
+					  .path = text(o, r->path), .host = host_number(t, r->host), .port = r->port,
+					  .api = r->api, .plain = r->plain, .models = out_patterns(o, r->at, &r->models) };
+
+		if (!to.host || !rule_index(t, r, &to.rule))
+			return false;
+		out_put(o, OSH_SEC_ROUTES, &to);
+	}
+	for EACH (struct alias, a, &in->aliases)
+		out_put(o, OSH_SEC_ALIASES, &(struct osh_b_alias){ text(o, a->name), text(o, a->model) });
+	return true;
+}

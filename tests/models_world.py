@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""World with servers that stand for model APIs: each remembers what came, and answers as its API does, streams included.
+`hold` of a request's body makes a stream wait after its first event until somebody calls `/v1/models`."""
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import threading
+
+from world import World
+
+NAMES = ["api.anthropic.com", "api.openai.com", "models.example", "bedrock-runtime.eu-west-1.amazonaws.com"]
+KEYS = {"claude": "sk-ant-real-4eC39HqLyjWDarjtT1zdp7dc", "gpt": "sk-proj-real-9f8e7d6c5b4a39281706",
+        "cloud": json.dumps({"access_key_id": "AKIDEXAMPLE000000001", "secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"})}
+RECORDS = {
+    "claude": {"hosts": ["api.anthropic.com"], "placement": {"header": "x-api-key"}, "env": ["ANTHROPIC_API_KEY"], "shape": "sk-ant-{}"},
+    "gpt": {"hosts": ["api.openai.com", "models.example"], "placement": {"header": "authorization", "prefix": "Bearer "},
+            "env": ["OPENAI_API_KEY"], "shape": "sk-{}"},
+    "cloud": {"hosts": ["bedrock-runtime.eu-west-1.amazonaws.com"], "placement": {"sigv4": "bedrock"}, "env": ["AWS_SECRET_ACCESS_KEY"]},
+}
+
+
+def events(path, model, text):
+    """A stream as the API of that path has it; the first element goes alone."""
+    if path.endswith("/messages"):
+        return [f'event: message_start\ndata: {json.dumps({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": model, "content": [], "stop_reason": None, "usage": {"input_tokens": 11, "output_tokens": 1}}})}\n\n',
+                f'event: content_block_start\ndata: {json.dumps({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})}\n\n',
+                f'event: content_block_delta\ndata: {json.dumps({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})}\n\n',
+                f'event: content_block_stop\ndata: {json.dumps({"type": "content_block_stop", "index": 0})}\n\n',
+                f'event: message_delta\ndata: {json.dumps({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 22}})}\n\n',
+                f'event: message_stop\ndata: {json.dumps({"type": "message_stop"})}\n\n']
+    if path == "/api/chat":
+        return [json.dumps({"model": model, "message": {"content": text}, "done": False}) + "\n",
+                json.dumps({"model": model, "done": True, "prompt_eval_count": 31, "eval_count": 32}) + "\n"]
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": model}
+    return [f'data: {json.dumps(dict(chunk, choices=[{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]))}\n\n',
+            f'data: {json.dumps(dict(chunk, choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]))}\n\n',
+            f'data: {json.dumps(dict(chunk, choices=[], usage={"prompt_tokens": 41, "completion_tokens": 42, "total_tokens": 83}))}\n\n',
+            "data: [DONE]\n\n"]
+
+
+def answer(path, model, text):
+    if path.endswith("/messages"):
+        return {"id": "m", "type": "message", "role": "assistant", "model": model, "content": [{"type": "text", "text": text}],
+                "stop_reason": "end_turn", "usage": {"input_tokens": 11, "output_tokens": 22}}
+    if path.endswith("/count_tokens"):
+        return {"input_tokens": 7}
+    if path.endswith("/embeddings"):
+        return {"object": "list", "model": model, "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+                "usage": {"prompt_tokens": 3, "total_tokens": 3}}
+    if path == "/api/chat":
+        return {"model": model, "message": {"content": text}, "done": True, "prompt_eval_count": 31, "eval_count": 32}
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": model, "usage": {"prompt_tokens": 41, "completion_tokens": 42, "total_tokens": 83},
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}]}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_):
+        pass
+
+    def say(self, data, kind="application/json", status=200):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Set-Cookie", "tracking=1")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def note(self, body):
+        fields = {k.lower(): v for k, v in self.headers.items()}
+        with self.server.lock:
+            self.server.seen.append((self.command, self.path, fields, body))
+        return fields
+
+    def do_GET(self):
+        self.note(b"")
+        self.server.go.set()
+        self.say(json.dumps({"object": "list", "data": [{"id": "one", "object": "model"}]}).encode())
+
+    def do_POST(self):
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        fields = self.note(raw)
+        path = self.path.split("?")[0]
+        q = json.loads(raw) if raw else {}
+        model, hold = q.get("model", ""), q.get("metadata", {}).get("hold")
+        text = fields.get("x-api-key", "") + fields.get("authorization", "") if q.get("metadata", {}).get("echo") else "a word"
+        if not q.get("stream"):
+            self.say(json.dumps(answer(path, model, text)).encode())
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson" if path == "/api/chat" else "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for i, e in enumerate(events(path, model, text)):
+            if hold and i == 1:
+                self.server.waiting.set()
+                if not self.server.go.wait(60):
+                    self.close_connection = True
+                    return
+            e = e.encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(e), e))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self, context):
+        self.seen, self.lock, self.go, self.waiting, self.context = [], threading.Lock(), threading.Event(), threading.Event(), context
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def finish_request(self, request, client):
+        request.settimeout(120)
+        if self.context:
+            request = self.context.wrap_socket(request, server_side=True)
+        super().finish_request(request, client)
+
+    def handle_error(self, *_):
+        pass
+
+
+class ModelsWorld(World):
+    """`models`: with TLS, under every name; `local`: without, as ollama.example port 80."""
+
+    def __init__(self):
+        super().__init__()
+
+        def openssl(*a):
+            subprocess.run(["openssl", *a], cwd=self.dir, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.write("api.ext", "subjectAltName=" + ",".join("DNS:" + n for n in NAMES) + "\n")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "api.key", "-out", "api.csr",
+                "-subj", "/CN=" + NAMES[0])
+        openssl("x509", "-req", "-in", "api.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                "-extfile", "api.ext", "-out", "api.pem")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(self.dir, "api.pem"), os.path.join(self.dir, "api.key"))
+        self.models, self.local = Server(context), Server(None)
+        with open(self.hosts, "w") as f:
+            f.write(f"127.0.0.1:{self.models.server_port} {' '.join(NAMES)}\n127.0.0.1:{self.local.server_port} ollama.example\n")
+        keys = os.path.join(self.dir, "keys")
+        os.mkdir(keys, 0o700)
+        self.providers = []
+        for name, record in RECORDS.items():
+            with open(os.path.join(keys, name + ".secret"), "w") as f:
+                f.write(KEYS[name] + "\n")
+            path = os.path.join(keys, name + ".json")
+            with open(path, "w") as f:
+                json.dump(dict(record, secret_file=name + ".secret"), f)
+            self.providers += ["--provider", path]
+
+    def came(self, server=None):
+        """What the servers got since the last time: (method, path, fields, body)."""
+        out = []
+        for s in (server,) if server else (self.models, self.local):
+            with s.lock:
+                out += s.seen
+                s.seen = []
+            s.go.clear()
+            s.waiting.clear()
+        return out
+
+    def close(self):
+        for s in (self.models, self.local):
+            s.go.set()
+            s.shutdown()
+            s.server_close()
+        super().close()
+
+
+__all__ = ["KEYS", "ModelsWorld"]

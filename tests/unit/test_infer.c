@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls of models: which they are, where a body names its model, and what an answer says of tokens. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "infer/infer.h"
+#include "own.h"
+
+#include <cmocka.h>	/* last: it defines a macro called fail */
+
+static void test_shapes(void **state)
+{
+	static const struct {
+		const char *method, *path, *text, *model;
+	} all[] = {
+		{ "POST", "/v1/chat/completions", "openai_chat_completions", NULL },
+		{ "GET", "/v1/chat/completions", "", NULL },
+		{ "post", "/v1/chat/completions", "", NULL },
+		{ "POST", "/v1/chat/completions/", "", NULL },
+		{ "POST", "/V1/chat/completions", "", NULL },
+		{ "POST", "/v1/messages", "anthropic_messages", NULL },
+		{ "POST", "/v1/messages/count_tokens", "anthropic_count_tokens", NULL },
+		{ "POST", "/v1/messages/batches", "", NULL },
+		{ "GET", "/v1/models", "model_discovery", NULL },
+		{ "GET", "/v1/models/", "", NULL },
+		{ "GET", "/v1/models/a/b", "model_discovery", "a/b" },
+		{ "DELETE", "/v1/models/a", "", NULL },
+		{ "POST", "/model/a.b%3A0/invoke", "bedrock_invoke", "a.b%3A0" },
+		{ "POST", "/model//invoke", "", NULL },
+		{ "POST", "/model/invoke", "", NULL },
+		{ "POST", "/model/a/b/invoke", "", NULL },
+		{ "POST", "/model/a/invoke-with-response-stream", "bedrock_invoke_stream", "a" },
+		{ "POST", "/api/chat", "ollama_chat", NULL },
+		{ "POST", "/completion", "llama_completion", NULL },
+		{ "POST", "/", "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct slice model;
+		enum osh_shape s = shape_of(all[i].method, all[i].path, &model);
+
+		assert_string_equal(shape_text(s), all[i].text);
+		if (all[i].model)
+			assert_true(slice_is(model, all[i].model));
+		else
+			assert_null(model.p);
+	}
+}
+
+static void test_paths(void **state)
+{
+	char out[64];
+
+	(void)state;
+	assert_true(shape_path(OSH_SHAPE_CHAT, "/v1/chat/completions", "m", "/openai", out, sizeof(out)));
+	assert_string_equal(out, "/openai/v1/chat/completions");
+	assert_true(shape_path(OSH_SHAPE_INVOKE, "/model/x/invoke", "a.b:0/c", "", out, sizeof(out)));
+	assert_string_equal(out, "/model/a.b%3A0%2Fc/invoke");
+	assert_true(shape_path(OSH_SHAPE_MODEL, "/v1/models/x", "a/b c", "/p", out, sizeof(out)));
+	assert_string_equal(out, "/p/v1/models/a/b%20c");
+	assert_false(shape_path(OSH_SHAPE_INVOKE, "/model/x/invoke",
+				"a long name of a model that does not fit into what there is of room", "", out, sizeof(out)));
+	for (size_t room = 1; room < 26; room++)
+		assert_false(shape_path(OSH_SHAPE_INVOKE, "/model/x/invoke", "a.b:0/c", "", out, room));
+}
+
+/* Where two readers could find two models nothing is found. */
+static void test_top(void **state)
+{
+	static const struct {
+		const char *text;
+		enum top want;
+		const char *value;
+	} all[] = {
+		{ "{\"model\":\"gpt\"}", TOP_TEXT, "gpt" },
+		{ " {\"a\":[1,{\"model\":\"x\"},[]],\"model\" : \"gpt\" , \"b\":{}}\r\n", TOP_TEXT, "gpt" },
+		{ "{\"model\":\"\"}", TOP_TEXT, "" },
+		{ "{}", TOP_ABSENT, "" },
+		{ "{\"a\":{\"model\":\"x\"}}", TOP_ABSENT, "" },
+		{ "{\"a\":\"\\\"model\\\":\\\"x\\\"\",\"model\":\"y\"}", TOP_TEXT, "y" },
+		{ "{\"model\":\"a\",\"model\":\"b\"}", TOP_BAD, "" },
+		{ "{\"model\":\"a\",\"Model\":\"b\"}", TOP_BAD, "" },
+		{ "{\"MODEL\":\"b\"}", TOP_BAD, "" },
+		{ "{\"mod\\u0065l\":\"b\",\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"x\\u0065\":1,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":{\"x\\u0065\":1},\"model\":\"a\"}", TOP_TEXT, "a" },
+		{ "{\"model\":\"\\u0061\"}", TOP_BAD, "" },
+		{ "{\"model\":null}", TOP_BAD, "" },
+		{ "{\"model\":[\"a\"]}", TOP_BAD, "" },
+		{ "{\"model\":{\"model\":\"a\"}}", TOP_BAD, "" },
+		{ "[{\"model\":\"a\"}]", TOP_BAD, "" },
+		{ "\"model\"", TOP_BAD, "" },
+		{ "", TOP_BAD, "" },
+		{ "{", TOP_BAD, "" },
+		{ "{\"model\":\"a\"", TOP_BAD, "" },
+		{ "{\"model\":\"a\"} x", TOP_BAD, "" },
+		{ "{\"model\":\"a\"}{\"model\":\"b\"}", TOP_BAD, "" },
+		{ "{\"model\":\"a\",}", TOP_BAD, "" },
+		{ "{,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":[1,],\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":01,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":-,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":1.,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":1e+,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":-0.5e-7,\"b\":true,\"c\":false,\"d\":null,\"model\":\"a\"}", TOP_TEXT, "a" },
+		{ "{\"a\":tru,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":NaN,\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{'model':'a'}", TOP_BAD, "" },
+		{ "{model:\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":\"\n\",\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":\"\\x\",\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":\"\\u12g4\",\"model\":\"a\"}", TOP_BAD, "" },
+		{ "{\"a\":[}],\"model\":\"a\"}", TOP_BAD, "" },
+		{ "/* */{\"model\":\"a\"}", TOP_BAD, "" },
+		{ "\xef\xbb\xbf{\"model\":\"a\"}", TOP_BAD, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		size_t at, n;
+		enum top got = top_find(slice_of(all[i].text), "model", &at, &n);
+
+		if (got != all[i].want)
+			print_error("%s: %d\n", all[i].text, got);
+		assert_int_equal(got, all[i].want);
+		assert_true(got != TOP_TEXT || slice_is((struct slice){ all[i].text + at, n }, all[i].value));
+	}
+}
+
+static void test_deep(void **state)
+{
+	char text[4096], *p = text;
+	size_t at, n;
+
+	(void)state;
+	p += sprintf(p, "{\"a\":");
+	for (int i = 0; i < 255; i++)
+		*p++ = '[';
+	for (int i = 0; i < 255; i++)
+		*p++ = ']';
+	strcpy(p, ",\"model\":\"m\"}");
+	assert_int_equal(top_find(slice_of(text), "model", &at, &n), TOP_TEXT);
+	memmove(text + 6, text + 5, strlen(text + 5) + 1);	/* one more, with its end */
+	text[5] = '[';
+	memmove(strchr(text, ']') + 1, strchr(text, ']'), strlen(strchr(text, ']')) + 1);
+	assert_int_equal(top_find(slice_of(text), "model", &at, &n), TOP_BAD);
+}
+
+struct answer {
+	const char *type, *text;
+	uint64_t in, out;
+	bool said;
+};
+
+static const struct answer answers[] = {
+	{ "application/json", "{\"id\":\"x\",\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":34,\"total_tokens\":46,"
+	  "\"prompt_tokens_details\":{\"cached_tokens\":5}}}", 12, 34, true },
+	{ "application/json; charset=utf-8", "{\n  \"usage\": {\n    \"input_tokens\": 3,\n    \"cache_read_input_tokens\": 5,\n"
+	  "    \"cache_creation_input_tokens\": 7,\n    \"output_tokens\": 11\n  }\n}\n", 15, 11, true },
+	{ "text/event-stream", "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":25,"
+	  "\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"delta\":{\"text\":\"{\\\"usage\\\":{\\\"output_tokens\\\":999}}\"}}\n\n"
+	  "event: message_delta\ndata: {\"delta\":{},\"usage\":{\"output_tokens\":15}}\n\n", 25, 15, true },
+	{ "text/event-stream", "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\r\n\r\n"
+	  "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":7}}\r\n\r\ndata: [DONE]\r\n\r\n", 5, 7, true },
+	{ "text/event-stream", "data: {\"choices\":[1]}\n\ndata: {\"choices\":[2]}\n\ndata: [DONE]\n\n", 0, 2, false },
+	{ "text/event-stream", "data: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":8}}}\n", 9, 8, true },
+	{ "application/x-ndjson", "{\"message\":{\"content\":\"x\"},\"done\":false}\n{\"done\":true,\"prompt_eval_count\":26,\"eval_count\":298}\n", 26, 298, true },
+	{ "application/json", "{\"content\":\"x\",\"tokens_evaluated\":4,\"tokens_predicted\":6}", 4, 6, true },
+	{ "application/json", "{\"output\":{},\"usage\":{\"inputTokens\":30,\"outputTokens\":60}}", 30, 60, true },
+	/* Content is no count, wherever a model or a tool puts it. */
+	{ "application/json", "{\"content\":[{\"type\":\"tool_use\",\"input\":{\"usage\":{\"output_tokens\":999}}}],\"usage\":{\"output_tokens\":2}}", 0, 2, true },
+	{ "application/json", "{\"input\":{\"usage\":{\"output_tokens\":999}},\"usage\":{\"output_tokens\":2}}", 0, 2, true },
+	{ "application/json", "{\"usage\":[{\"output_tokens\":999}],\"a\":\"usage\",\"b\":{\"output_tokens\":7}}", 0, 0, false },
+	{ "application/json", "{\"usage\":{\"output_tokens\":-5,\"input_tokens\":1.5e3}}", 0, 0, false },
+	{ "application/json", "{\"usage\":{\"output_tokens\":99999999999999999999999}}", 0, 0, false },
+	{ "application/json", "{\"usage\":{\"output_tokens\":\"7\"}}", 0, 0, false },
+	{ "application/json", "{\"us\\u0061ge\":{\"output_tokens\":7}}", 0, 0, false },
+	{ "text/event-stream", ": \"a comment that ends a text\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n", 1, 2, true },
+	{ "application/json", "{\"error\":{\"message\":\"no\"}}", 0, 0, false },
+	{ "", "", 0, 0, false },
+};
+
+/* In pieces of every size: a stream is cut anywhere. */
+static void test_usage(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		const struct answer *a = &answers[i];
+		size_t len = strlen(a->text);
+
+		for (size_t step = 1; step <= len + 1; step++) {
+			struct usage u;
+
+			usage_start(&u, slice_of(a->type));
+			for (size_t at = 0; at < len; at += step)
+				usage_feed(&u, (struct slice){ a->text + at, at + step < len ? step : len - at });
+			if (usage_in(&u) != a->in || usage_out(&u) != a->out)
+				print_error("%s: %llu %llu\n", a->text, (unsigned long long)usage_in(&u),
+					    (unsigned long long)usage_out(&u));
+			assert_int_equal(usage_in(&u), a->in);
+			assert_int_equal(usage_out(&u), a->out);
+			assert_int_equal(u.said, a->said);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shapes), cmocka_unit_test(test_paths), cmocka_unit_test(test_top),
+		cmocka_unit_test(test_deep),   cmocka_unit_test(test_usage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

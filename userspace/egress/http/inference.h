@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An exchange that is a call of a model: a rule with `route: inference`, or inference.local, let it through. Which route
+ * takes it is decided with its body; then the request is made one of that backend: its host, its path, its name for the
+ * model, and of the caller's fields those that a call needs. What comes back is counted, and one record says it at the end.
+ */
+#pragma once
+
+#include "http/exchange_parts.h"
+#include "infer/infer.h"
+
+struct inference {
+	struct grant *to;		/* the backend, for the same program */
+	enum osh_shape shape;
+	uint32_t route;			/* index into the policy's ROUTES + 1 */
+	bool plain;			/* without TLS */
+	char name[OSH_ROUTE_NAME];
+	char asked[OSH_MODEL_LEN + 1];	/* by the caller; "" = nothing */
+	char model[OSH_MODEL_LEN + 1];	/* of the backend */
+	char *path;			/* there, canonical */
+	size_t at, was;			/* where the body names the model, and how long the caller's name is there */
+	struct head before;		/* the caller's request, once it was rewritten */
+	struct usage usage;
+	bool anthropic;
+	bool reserved;			/* room for the record of its end */
+	bool sent, answered;
+	uint16_t status;		/* of the backend's answer */
+	uint64_t began_ms, first_ms;	/* loop time */
+};
+
+/* Is it for the routes? */
+bool inference_is(const struct exchange *x, const struct rules_answer *a);
+
+/* What of its body has to be held for that; 0 = nothing. */
+size_t inference_wants_body(const struct exchange *x, const struct rules_answer *a);
+
+/* A route for it, by the policy of x->grant. ALLOWED, or the reason and *detail, which stays until the next call. */
+enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a, const char **detail);
+
+/* The request as it is sent; after that the record of its end is owed. False: no memory, or it grew too long. */
+bool inference_rewrite(struct exchange *x);
+bool inference_reserve(struct exchange *x);
+bool inference_undo(struct exchange *x);	/* as it was before that. False: it cannot be */
+const char *inference_detail(const struct exchange *x);	/* for the record of the decision; until the next call */
+const char *inference_provider(const struct exchange *x);	/* "" = none */
+
+/* NULL = under the policy of x->grant it could go on; else what is in the way. */
+const char *inference_again(const struct exchange *x, const struct rules_answer *a);
+
+void inference_answer(struct exchange *x, struct head *h);	/* of the backend, 1xx included */
+void inference_bytes(struct exchange *x, struct slice bytes);	/* of its body, that went on */
+void inference_end(struct exchange *x);		/* on record */
+void inference_done(struct exchange *x);

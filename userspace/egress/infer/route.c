@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "infer/infer.h"
+#include "rules/pattern.h"
+
+static const uint32_t apis[OSH_SHAPES] = {
+#define SHAPE(id, text, method, path, apis, model) [OSH_SHAPE_##id] = apis,
+#include "osh/shapes.def"
+#undef SHAPE
+};
+
+static bool meets_one(const struct bundle *b, struct osh_b_range r, const char *model)
+{
+	for (uint32_t i = r.first; i < r.first + r.n; i++)
+		if (text_meets(bundle_str(b, b->patterns[i]), slice_of(model), 0))
+			return true;
+	return false;
+}
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The name without escapes, where it is one. */
+static bool plain_name(const struct route_ask *q, char out[OSH_MODEL_LEN + 1])
+{
+	bool escaped = shape_model(q->shape) == OSH_MODEL_PATH;
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->model.n; i++) {
+		char c = q->model.p[i];
+
+		if (n == OSH_MODEL_LEN)
+			return false;
+		if (escaped && c == '%' && i + 2 < q->model.n && digit(q->model.p[i + 1]) >= 0 &&
+		    digit(q->model.p[i + 2]) >= 0) {
+			c = (char)(digit(q->model.p[i + 1]) * 16 + digit(q->model.p[i + 2]));
+			i += 2;
+		}
+		out[n++] = c;
+	}
+	out[n] = 0;
+	return shape_is_model((struct slice){ out, n });
+}
+
+static void rename_model(const struct bundle *b, char model[OSH_MODEL_LEN + 1])
+{
+	for (uint32_t i = 0; i < b->n_aliases; i++)
+		if (!strcmp(bundle_str(b, b->aliases[i].name), model)) {
+			strcpy(model, bundle_str(b, b->aliases[i].model));	/* no longer: the bundle was checked */
+			return;
+		}
+}
+
+/* What is asked for, by the list of models. */
+static enum osh_reason ask_models(const struct bundle *b, const struct route_ask *q, struct routed *ret)
+{
+	switch (shape_model(q->shape)) {
+	case OSH_MODEL_NONE:
+		return OSH_WHY_ALLOWED;
+	case OSH_MODEL_OPTIONAL:
+		if (!q->model.p)
+			return b->inference->only ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;
+		break;
+	case OSH_MODEL_BODY:
+	case OSH_MODEL_PATH:
+		break;
+	}
+	if (!q->model.p || !plain_name(q, ret->model)) {
+		ret->model[0] = 0;
+		return OSH_WHY_MODEL_UNCLEAR;
+	}
+	rename_model(b, ret->model);
+	return !b->inference->only || meets_one(b, b->inference->models, ret->model) ? OSH_WHY_ALLOWED : OSH_WHY_MODEL;
+}
+
+enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, struct routed *ret)
+{
+	uint32_t speaks = apis[q->shape];
+	enum osh_reason why;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!q->shape || !b->inference)
+		return OSH_WHY_NOT_INFERENCE;
+	why = ask_models(b, q, ret);
+	if (why != OSH_WHY_ALLOWED)
+		return why;
+	if (q->anthropic && (speaks & OSH_API_ANTHROPIC))
+		speaks = OSH_API_ANTHROPIC;
+	for (uint32_t i = 0; i < b->n_routes; i++) {
+		const struct osh_b_route *r = &b->routes[i];
+
+		if (!(r->api & speaks) || (ret->model[0] && r->models.n && !meets_one(b, r->models, ret->model)))
+			continue;
+		ret->route = i + 1;
+		if (r->as && ret->model[0])
+			strcpy(ret->model, bundle_str(b, r->as));
+		return OSH_WHY_ALLOWED;
+	}
+	return OSH_WHY_NO_ROUTE;
+}
