@@ -36,11 +36,8 @@ PLAIN = "host: api.example.com, port: 443"
 SSH = "filesystem_policy: {read_only: [/usr, {path: /home/u/.ssh, binaries: [/usr/bin/ssh]}]}\n"
 EXFIL, BYPASS = "exfiltration", "l7_bypass"
 
-ROUTED = "inference: {routes: [{name: a, api: openai, host: models.example.net}]%s}\n"
-
 # (input of the model, category, policy that has the finding, policy that has not)
 INPUTS = (
-    ("calls of models", EXFIL, f"version: 1\n{FS}" + ROUTED % "", f"version: 1\n{FS}" + ROUTED % ", binaries: []"),
     ("files that can be read", EXFIL, net(PLAIN), net(PLAIN, fs="filesystem_policy: {read_only: [/usr]}\n")),
     ("which program a file is for", EXFIL, net(PLAIN, fs=SSH, more=strict("/usr/bin/curl", "/usr/bin/ssh")),
      net(PLAIN, fs=SSH, more=strict("/usr/bin/curl"))),
@@ -306,12 +303,15 @@ def accepted(t):
 
 
 def routed(t):
-    """What goes to a backend goes on from inference.local: a claim about it is neither shown nor refuted."""
-    for claim, want in (("never_reach: {host: models.example.net}", 3), ("never_reach: {host: '*.example.net'}", 3),
-                        ("never: {host: models.example.net, method: POST}", 3), ("never_reach: {host: a.example.com}", 0),
-                        ("never: {host: inference.local, method: POST}", 1)):
-        rc, a, _ = prove(f"version: 1\nfilesystem_policy: {{read_only: [/usr]}}\n{ROUTED % ''}assert: [{{{claim}}}]\n")
-        t.ok(rc == want and (want != 3 or "route" in a["unknown"]), f"routes: {claim}: {want}", rc, a)
+    """What goes to a backend goes on from inference.local: what is sent there is told, and nothing is ever proved."""
+    routes = "inference: {routes: [{name: a, api: openai, host: models.example.net}]}\n"
+    for claim, want in (("never_reach: {host: models.example.net}", 3), ("never: {host: '*.example.net', method: POST}", 3),
+                        ("never_reach: {host: a.example.com}", 3), ("never: {host: inference.local, method: POST}", 1)):
+        rc, a, _ = prove(f"version: 1\nfilesystem_policy: {{read_only: [/usr]}}\n{routes}assert: [{{{claim}}}]\n")
+        t.ok(rc == want and "inference" in a["unknown"], f"routes: {claim}: {want}", rc, a)
+    rc, a, again = prove(f"version: 1\n{FS}{routes}")
+    t.ok([f["where"] for f in a["findings"] if f["category"] == EXFIL] == ["inference.local:443"] and not again and
+         "unreachable_rule" not in categories(a), "what is sent to inference.local is found, and no backend is called unreachable", a)
 
 
 def ways(t):

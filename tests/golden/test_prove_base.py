@@ -216,7 +216,7 @@ def at_random(t, rounds):
 
 
 def keys(t):
-    rc, a, _ = prove("version: 1\n" + USR + "inference: {routes: [{name: a, provider: openai}]}\n")
+    rc, a, _ = prove("version: 1\n" + USR + "inference: {routes: [{name: a, api: openai}]}\n")
     with open(os.path.join(HERE, "../../userspace/prove/keys.def")) as f:
         rows = dict(re.findall(r'^KEY\("([^"]+)", (\w+)\)', f.read(), re.M))
     if rows["inference"] == "UNKNOWN":

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "eval.h"
 #include "find.h"
 
 static const char *upper(struct prover *pr, const char *text)
@@ -98,44 +97,10 @@ static bool refute(struct prover *pr, const struct assertion *as)
 	return true;
 }
 
-/* Whatever is about every host is about inference.local too; but a path may have another beginning at its backend. */
-static bool is_about(const struct assertion *as, const char *host)
-{
-	const struct host *h = &as->host;
-	size_t n = strlen(host), m = strlen(h->text);
-
-	switch (h->kind) {
-	case HOST_NAME:
-		return !strcmp(h->text, host);
-	case HOST_ONE:
-	case HOST_DEEP:
-		return n > m && !strcmp(host + n - m, h->text);
-	case HOST_GLOB:
-		return pattern_match(&h->glob, host, '.');
-	case HOST_NET:
-		return false;
-	case HOST_ANY:
-		return as->kind == ASSERT_NEVER && as->path.text;
-	}
-	return true;
-}
-
-/* What calls of models carry goes on to a backend, which is another host than the one that is called. */
-static void ask_backends(struct prover *pr, const struct policy *p)
-{
-	for EACH (struct assertion, as, &p->asserts)
-		for EACH (struct route, route, &p->inference.routes)
-			if (route->host && is_about(as, route->host))
-				find_unknown(pr, "an assertion is about a host to which `inference` has a route: "
-					     "what goes there by it is not modelled");
-}
-
 void find_refuted(struct prover *pr)
 {
 	const struct policy *p = pr->s->p;
 	const struct assertion *v = p->asserts.v;
-
-	ask_backends(pr, p);
 
 	if (!pr->refuted)
 		pr->refuted = arena_zalloc(pr->a, p->asserts.n + 1);
