@@ -47,7 +47,8 @@ def limits_of(t):
         os.chmod(f.name, 0o644)
         child = subprocess.Popen([OSHCTL, "policy", "prove", "-w", WORK, f.name], stdout=subprocess.DEVNULL)
         seen, until = {}, time.monotonic() + 120
-        while seen.get("Max cpu time", ["unlimited"])[0] == "unlimited" and child.poll() is None and time.monotonic() < until:
+        last = "Max cpu time" if BUILD.endswith("san") else "Max address space"
+        while seen.get(last, ["unlimited"])[0] == "unlimited" and child.poll() is None and time.monotonic() < until:
             try:
                 with open(f"/proc/{child.pid}/task/{child.pid}/children") as c:
                     pid = c.read().split()[0]
