@@ -17,7 +17,8 @@ struct slices {
 
 bool slice_policy(struct arena *a, const struct policy *p, const struct policy *base, struct slices *ret);	/* base: or NULL */
 
+/* Without slices every model has all of them. */
 static inline bool slice_has(const struct slices *s, uint32_t slice, uint32_t at)
 {
-	return slice < s->n && (s->has[slice][at / 64] >> (at % 64) & 1);
+	return !s || (slice < s->n && (s->has[slice][at / 64] >> (at % 64) & 1));
 }

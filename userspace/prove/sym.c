@@ -113,7 +113,7 @@ static void only_asked(struct sym *s)
 	for (uint32_t i = 0; i < s->endpoints.n; i++)
 		if (v[i].asked)
 			terms_add(&here, v[i].host);
-	if (s->endpoints.n)
+	if (s->endpoints.n && s->slices)
 		z_assert(&s->z, terms_or(&here));
 }
 

@@ -76,7 +76,7 @@ struct sym_plan {
 	const struct policy *p, *base;	/* base NULL: nothing is compared */
 	const char *workdir;
 	const struct slices *slices;
-	uint32_t slice;			/* of the endpoints those of this one; slices->n = none */
+	uint32_t slice;			/* of the endpoints those of this one; slices->n = none; without slices all */
 	const struct list *gone;	/* const void *: parts that were found to change nothing */
 	bool less;
 };

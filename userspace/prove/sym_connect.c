@@ -156,7 +156,7 @@ void sym_connect(struct sym *s)
 			if (!se)
 				return;
 			*se = (struct sym_endpoint){ .rule = rule, .e = e, .index = s->endpoints.n - 1 };
-			se->asked = at <= s->slices->endpoints && s->slices->of[at - 1] == s->slice;
+			se->asked = !s->slices || (at <= s->slices->endpoints && s->slices->of[at - 1] == s->slice);
 			one_endpoint(s, se, caller);
 			terms_add(&dials, se->dial);
 			if (endpoint_inspected(e))
