@@ -252,6 +252,23 @@ def t_options(t, d, other):
         t.ok(rc and f"{option}: '{value}'" in err and says in err, f"{option} {value} is refused with its reason", rc, err)
 
 
+def t_user(t, d, _):
+    """The machine is everybody's: a user asks for less than the default, not for more."""
+    w, work = d.work, os.path.join(d.work.dir, "his")
+    who = {"user": 1809, "group": 1809, "extra_groups": []}
+    os.mkdir(work)
+    os.chown(work, 1809, 1809)
+
+    def start(amount):
+        policy = w.write("user.yaml", BASE_POLICY.replace("process: {run_as_user: sandbox}\n", "") + f"resources: {{{amount}}}\n")
+        return run([OSHCTL, "run", "--socket", d.bus, "-p", policy, "--workdir", work, "--", "true"], LIMIT, cwd=work, **who)
+    for amount in ("pids: 9000", "memory: 4096Gi", "disk: 4096Gi", "io_weight: 101"):
+        rc, _, err = start(amount)
+        t.ok(rc == 125 and "resources." + amount.split(":")[0] in err and "root" in err, f"a user may not have {amount}", rc, err)
+    rc, _, err = start("pids: 90, memory: 256Mi, disk: 8Mi")
+    t.ok(rc == 0, "and has less where he says so", rc, err)
+
+
 def t_wall_kept(t, d, _):
     """kill -9 of oshd: the time goes on, from the start of the sandbox on."""
     box = Box(d, "kept", BASE_POLICY + "resources: {wall: 1s}\n", "sleep", "1000")
@@ -316,7 +333,7 @@ def main():
         with Daemon(w) as d:
             other = Box(d, "other", BASE_POLICY)
             t.ok(other.made[0] == 0, "a sandbox to compare with", *other.made)
-            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_disk_in_flood, t_wall, t_options, t_wall_kept, t_fixed, t_kept):
+            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_disk_in_flood, t_wall, t_options, t_user, t_wall_kept, t_fixed, t_kept):
                 case(t, d, other)
         t.ok(not left(d.cgroup()), "nothing is left behind", *left(d.cgroup()))
         t_missing(t, w)

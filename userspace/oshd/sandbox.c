@@ -282,6 +282,8 @@ static int start(struct sandbox *s, const struct run_request *r, struct err *e)
 
 	if (!x)
 		x = share_check(s, &s->bundle, e);
+	if (!x && s->uid)
+		x = limits_may(&d->limits, s->amount, e);
 	if (!x)
 		x = gpu_take(s, e);
 	if (!x)

@@ -15,6 +15,7 @@
 #include "proc.h"
 
 #define PREFIX "osh."
+#define WEIGHT 100			/* of who asks for none */
 #define PERIOD_US 100000		/* of the processor's shares; the kernel's own default */
 
 static const struct {
@@ -231,6 +232,27 @@ int limits_set(struct limits *l, const uint64_t amount[OSH_RESOURCES], uint32_t 
 		r = set_one(l, k, asked ? asked : usual[k], asked, id, box_fd, e);
 	}
 	return r ? r : set_swap(l, memory, amount[OSH_RES_SWAP], id, box_fd, e);
+}
+
+int limits_may(const struct limits *l, const uint64_t amount[OSH_RESOURCES], struct err *e)
+{
+	const struct {
+		enum osh_resource what;
+		uint64_t most;
+		const char *key;
+	} rows[] = {
+		{ OSH_RES_PIDS, l->pids, "pids" },
+		{ OSH_RES_MEMORY, l->memory, "memory" },
+		{ OSH_RES_DISK, l->memory, "disk" },
+		{ OSH_RES_IO_WEIGHT, WEIGHT, "io_weight" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (amount[rows[i].what] > rows[i].most)
+			return fail(e, EPERM, "resources.%s: %" PRIu64 " is more than the %" PRIu64 " that a user's sandbox may "
+				    "take here: ask for less, or let root start it", rows[i].key, amount[rows[i].what],
+				    rows[i].most);
+	return 0;
 }
 
 const char *limits_unkept(const struct limits *l, const uint64_t amount[OSH_RESOURCES], unsigned *i)

@@ -35,6 +35,8 @@ bool limits_has(const struct limits *l, enum limit_kind kind);
 
 /* Before anything runs there. A limit that is asked for and that no controller can keep is an error. */
 int limits_set(struct limits *l, const uint64_t amount[OSH_RESOURCES], uint32_t id, int box_fd, struct err *e);
+/* Whoever is not root asks for no more than he gets where nothing is said: the machine is everybody's. */
+int limits_may(const struct limits *l, const uint64_t amount[OSH_RESOURCES], struct err *e);
 /* A line about each limit that every sandbox has and no controller keeps here; *i begins with 0, NULL = no more. */
 const char *limits_unkept(const struct limits *l, const uint64_t amount[OSH_RESOURCES], unsigned *i);
 /* The process that becomes osh-init joins the v1 directories; in v2 it was born in its own. */
