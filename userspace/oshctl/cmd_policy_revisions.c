@@ -9,8 +9,10 @@
 
 #include "manager.h"
 #include "manager_call.h"
+#include "osh/limits.h"
 #include "own.h"
 #include "say.h"
+#include "utf8.h"
 #include "verbs.h"
 
 struct asked {
@@ -144,6 +146,40 @@ static int read_about(sd_bus_message *m, uint32_t *revision, int *bundle, int *t
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+/* Another user may have stored it, with whatever bytes: a terminal gets none that steer it. */
+static int print_clean(int fd, struct err *e)
+{
+	struct buf b = { .limit = OSH_POLICY_BYTES + 1 };
+	char part[16384];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, part, sizeof(part), at)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			part[i] = part[i] ? part[i] : '?';
+		buf_put(&b, part, (size_t)n);
+		at += n;
+	}
+	buf_put(&b, "", 1);
+	if (n || !buf_ok(&b)) {
+		buf_done(&b);
+		return fail(e, n ? errno : E2BIG, "the policy cannot be read: %s", strerror(n ? errno : E2BIG));
+	}
+	for (char *line = b.p, *end; *line; line = end) {
+		char stop = line[strcspn(line, "\n\t")];
+
+		end = line + strcspn(line, "\n\t");
+		*end = 0;
+		utf8_clean(line);
+		fputs(line, stdout);
+		if (stop)
+			putchar(stop);
+		end += stop != 0;
+	}
+	buf_done(&b);
+	return 0;
+}
+
 static int print_fd(int fd, struct err *e)
 {
 	char part[16384];
@@ -171,7 +207,7 @@ static int get(struct asked *a, struct err *e)
 	if (!a->bundle && !text)
 		return fail(e, ENODATA, "of revision %u of '%s' no text was kept: --bundle writes what was compiled", revision,
 			    a->name);
-	return print_fd(a->bundle ? bundle : source, e);
+	return a->bundle || !isatty(1) ? print_fd(a->bundle ? bundle : source, e) : print_clean(source, e);
 }
 
 static int rollback(struct asked *a, struct err *e)
