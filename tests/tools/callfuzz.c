@@ -31,9 +31,12 @@
 #define FDS	32
 #define BUFFER	65536
 
-enum kind { NONE, FD, DIR, PATH, OUT, IN, LEN, FLAGS, MODE, PID, SIG, FAMILY, TYPE, PROTO, ADDR, ADDRLEN, SMALL, ANY, ZERO };
+enum kind { NONE, FD, DIR, PATH, OUT, IN, LEN, FLAGS, MODE, PID, SIG, FAMILY, TYPE, PROTO, ADDR, ADDRLEN, SMALL, ANY, ZERO, COMMAND, REQUEST, FRESH };
 
 #define CALL(nr, ...)	{ #nr, SYS_##nr, { __VA_ARGS__ } }
+#define NUMBER(name, nr, ...)	{ name, nr, { __VA_ARGS__ } }	/* newer than libc's header may be */
+#define ANY_NEW	-1			/* a number beyond all that libc knows */
+#define NEWEST	440
 
 /* What is not here would end the round (exit), wait for good (pause), or needs nothing that is random. */
 static const struct {
@@ -76,6 +79,24 @@ static const struct {
 	CALL(setgroups, SMALL, IN), CALL(capset, IN, IN), CALL(personality, ANY), CALL(shmget, ANY, LEN, MODE),
 	CALL(shmat, SMALL, ZERO, SMALL), CALL(msgget, ANY, MODE), CALL(mq_open, IN, FLAGS, MODE, ZERO), CALL(acct, PATH),
 	CALL(swapon, PATH, SMALL), CALL(sethostname, IN, SMALL), CALL(finit_module, FD, IN, ZERO), CALL(close, FD),
+	/* by what they are asked for, of which most is small numbers of a kind */
+	CALL(fcntl, FD, COMMAND, ANY), CALL(fcntl, FD, COMMAND, SMALL), CALL(ioctl, FD, REQUEST, OUT), CALL(ioctl, FD, REQUEST, IN),
+	CALL(pipe2, OUT, ZERO), CALL(eventfd2, SMALL, ZERO), CALL(epoll_create1, ZERO), CALL(epoll_ctl, FD, SMALL, FD, IN),
+	CALL(timerfd_create, SMALL, ZERO), CALL(signalfd4, FD, IN, SMALL, ZERO), CALL(vmsplice, FD, IN, SMALL, SMALL),
+	CALL(mmap, ZERO, LEN, SMALL, ANY, FD, ZERO), CALL(mremap, OUT, LEN, LEN, SMALL), CALL(madvise, OUT, LEN, SMALL),
+	CALL(ioprio_set, SMALL, PID, SMALL), CALL(ioprio_get, SMALL, PID), CALL(sched_setscheduler, PID, SMALL, IN),
+	CALL(rt_tgsigqueueinfo, PID, PID, SIG, IN), CALL(get_robust_list, PID, OUT, OUT), CALL(setxattr, PATH, IN, IN, SMALL, SMALL),
+	CALL(listxattr, PATH, OUT, LEN), CALL(setrlimit, SMALL, IN), CALL(timer_create, SMALL, IN, OUT), CALL(membarrier, ANY, SMALL),
+	CALL(shmctl, SMALL, SMALL, OUT), CALL(msgctl, SMALL, SMALL, OUT), CALL(semctl, SMALL, SMALL, SMALL, OUT),
+	CALL(landlock_create_ruleset, IN, SMALL, SMALL), CALL(landlock_add_rule, FD, SMALL, IN, ZERO), CALL(io_setup, SMALL, OUT),
+	CALL(process_madvise, FD, IN, SMALL, SMALL, ZERO), CALL(process_mrelease, FD, ZERO), CALL(quotactl_fd, FD, ANY, SMALL, OUT),
+	CALL(fsconfig, FD, SMALL, IN, IN, SMALL), CALL(fsmount, FD, SMALL, SMALL), CALL(mount_setattr, DIR, PATH, FLAGS, IN, SMALL),
+	CALL(memfd_secret, SMALL), NUMBER("cachestat", 451, FD, IN, OUT, ZERO), NUMBER("fchmodat2", 452, DIR, PATH, MODE, FLAGS),
+	NUMBER("statmount", 457, IN, OUT, LEN, ZERO), NUMBER("listmount", 458, IN, OUT, SMALL, ZERO),
+	NUMBER("mseal", 462, OUT, LEN, ZERO), NUMBER("setxattrat", 463, DIR, PATH, FLAGS, IN, IN, SMALL),
+	NUMBER("getxattrat", 464, DIR, PATH, FLAGS, IN, OUT, SMALL), NUMBER("open_tree_attr", 467, DIR, PATH, ANY, IN, SMALL),
+	NUMBER("file_setattr", 469, DIR, PATH, IN, SMALL, FLAGS), NUMBER("listns", 470, IN, OUT, SMALL, ZERO),
+	NUMBER("new", ANY_NEW, FRESH, FRESH, FRESH, FRESH, FRESH, FRESH), NUMBER("new", ANY_NEW, FRESH, FRESH, FRESH, FRESH, FRESH, FRESH),
 };
 
 static const char *paths[PATHS] = {
@@ -142,6 +163,15 @@ static long address(void)
 	return (long)(uintptr_t)&ss;
 }
 
+/* _IO*() of the letters that files, terminals, sockets, namespaces, pidfds and disks have. */
+static long request(void)
+{
+	static const unsigned char letters[] = { 'T', 'f', 'X', 0x94, 0x89, 0xb7, 0xff, 'v', 'E', 'r', 0x12, 'i', 0, 'w' };
+
+	return (long)(below(4) << 30 | (below(2) ? 1u << below(13) : below(160)) << 16 | (unsigned)letters[below(sizeof(letters))] << 8 |
+		      below(256));
+}
+
 static long argument(enum kind k)
 {
 	static const int open_flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_RDWR | O_CREAT, O_WRONLY | O_CREAT | O_TRUNC, O_PATH,
@@ -168,6 +198,9 @@ static long argument(enum kind k)
 	case ADDRLEN: return below(8) ? (long)sizeof(struct sockaddr_in6) : (long)below(140);
 	case SMALL: return (long)below(40);
 	case ANY: return (long)(below(2) ? 1ULL << below(33) : rnd());
+	case COMMAND: return (long)(below(2) ? 1024 + below(20) : below(40));
+	case REQUEST: return request();
+	case FRESH: return argument((enum kind[]){ FD, DIR, PATH, OUT, IN, LEN, SMALL, ANY, ZERO, PID }[below(10)]);
 	case NONE:
 	case ZERO:
 	default: return 0;
@@ -197,7 +230,7 @@ static void play(uint64_t seed, int calls)
 			a[n] = argument(grammar[c].args[n]);
 		if (grammar[c].nr == SYS_close && a[0] <= 2)
 			continue;
-		r = syscall(grammar[c].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+		r = syscall(grammar[c].nr == ANY_NEW ? NEWEST + (long)below(80) : grammar[c].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 		look(grammar[c].name, seed);
 		if (r > 2 && r < 1024)		/* like as not a descriptor */
 			fds[n_fds < FDS ? n_fds++ : (int)below(FDS)] = (int)r;
