@@ -16,14 +16,16 @@ import http.server
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import BUILD, Tap  # noqa: E402
+from lib import BUILD, Tap, run  # noqa: E402
+from osh import OSHCTL  # noqa: E402
 from world import World  # noqa: E402
 
 LIMIT = 300
 SAYS = "this stand-in serves nobody"
 KEYS = {"ANTHROPIC_API_KEY": "sk-ant-api03-4eC39HqLyjWDarjtT1zdp7dcQ0Vx", "OPENAI_API_KEY": "sk-proj-9fJ2kQmZr8sLwXv3TnBc5YpHdEaG",
         "GEMINI_API_KEY": "AIzaSyD4eC39HqLyjWDarjtT1zdp7dcQ0VxKq0", "COPILOT_GITHUB_TOKEN": "github_pat_11AAAAAAA04eC39HqLyjWDarjtT1zd"}
-# program, preset, variable of its key, where the key comes, the host that is to get it, how it is asked one thing
+# program, preset, variable of its key, where the key comes, the host that is to get it, how it is asked one thing. Codex asks for a
+# websocket, and says that it did not get one.
 AGENTS = [
     ("claude", "claude_code", "ANTHROPIC_API_KEY", "x-api-key", "api.anthropic.com", ["-p", "hello"]),
     ("codex", "codex", "OPENAI_API_KEY", "authorization", "api.openai.com",
@@ -114,6 +116,10 @@ def installed():
             subprocess.run(["mount", *args], check=True)
 
 
+def told(program, text):
+    return SAYS in text or (program == "codex" and "ERROR" in text)
+
+
 def one(t, w, program, policy, variable, field, host, ask):
     path = next((p for p in (f"/usr/local/bin/{program}", f"/usr/bin/{program}") if os.path.exists(p)), None)
     if not path:
@@ -131,7 +137,12 @@ def one(t, w, program, policy, variable, field, host, ask):
     t.ok(any(h == host and key in v for _, h, _, v in got), f"{program}: the key of the caller's environment comes to {host}", got, r)
     t.ok(all(key not in str(f) for _, h, _, f in seen if h not in hosts_of(text)), f"{program}: and to nobody else", got)
     t.ok(f"{variable} stays outside" in r.err and key not in r.out, f"{program}: it never had it", r)
-    t.ok(SAYS in r.out + r.err, f"{program}: it tells the user what the API answered", r)
+    t.ok(told(program, r.out + r.err), f"{program}: it tells the user what the API answered", r)
+    w.apis.seen.clear()
+    rc, out, err = run([OSHCTL, "run", "--socket", w.daemon.bus, "-w", w.work, "--", path, *ask], LIMIT, env={**os.environ, variable: key}, cwd=w.work)
+    with w.apis.lock:
+        came = any(h == host and key in f.get(field, "") for _, h, _, f in w.apis.seen)
+    t.ok(came and told(program, out + err), f"{program}: without a policy the key brings what the agent needs", rc, out[-1500:], err[-1500:])
     denied = sorted({e.name for e in r.events if e.denied and e.kind in ("dns", "connect") and e.name})
     print(f"# {program}: asked {sorted({(m, h, p) for m, h, p, _ in got})}; refused {denied}", flush=True)
 
