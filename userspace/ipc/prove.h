@@ -17,5 +17,11 @@ enum {					/* those that an option does not speak of are not open */
 	PROVE_FD_ACCEPT,
 };
 
+/* prove_sarif.c: begin, rules, results, each result, end. unknown: why, or NULL. */
+struct json;
+void prove_sarif_begin(struct json *j, const char *unknown);
+void prove_sarif_results(struct json *j);
+void prove_sarif_end(struct json *j);
+
 #define PROVE_CPU_SECONDS 120		/* a kill after that is "unknown" */
 #define PROVE_MEMORY (2ul << 30)

@@ -28,7 +28,7 @@ struct prove {
 	int policy_fd, base_fd, credentials_fd, accept_fd;
 	const char *args[ARGS];
 	size_t n;
-	bool json;
+	const char *format;		/* option of osh-prove, or NULL: text */
 };
 
 static void arg(struct prove *pr, const char *text)
@@ -67,7 +67,13 @@ static void say_unknown(const struct prove *pr, const char *why)
 {
 	struct json j = json_to_file(stdout);
 
-	if (!pr->json) {
+	if (pr->format && !strcmp(pr->format, "--sarif")) {
+		prove_sarif_begin(&j, why);
+		prove_sarif_results(&j);
+		prove_sarif_end(&j);
+		return;
+	}
+	if (!pr->format || strcmp(pr->format, "--json")) {
 		say_error("%s: unknown: %s", pr->file, why);
 		return;
 	}
@@ -134,6 +140,8 @@ static bool open_files(struct prove *pr)
 static bool parse(int argc, char **argv, struct prove *pr)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "sarif", no_argument, NULL, 's' },
+						 { "graph", required_argument, NULL, 'g' },
 						 { "credentials", required_argument, NULL, 'c' },
 						 { "accept", required_argument, NULL, 'a' },
 						 { "base", required_argument, NULL, 'b' },
@@ -142,8 +150,16 @@ static bool parse(int argc, char **argv, struct prove *pr)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "w:", options, NULL)) != -1) {
+		if ((c == 'j' || c == 's' || c == 'g') && pr->format)
+			return false;
 		if (c == 'j') {
-			pr->json = true;
+			pr->format = "--json";
+		} else if (c == 's') {
+			pr->format = "--sarif";
+		} else if (c == 'g' && !strcmp(optarg, "dot")) {
+			pr->format = "--dot";
+		} else if (c == 'g' && !strcmp(optarg, "svg")) {
+			pr->format = "--svg";
 		} else if (c == 'c') {
 			pr->credentials = optarg;
 		} else if (c == 'a') {
@@ -172,8 +188,8 @@ int cmd_policy_prove(int argc, char **argv)
 	pr.workdir = here;
 	if (!parse(argc, argv, &pr))
 		return help_usage("policy prove");
-	if (pr.json)
-		arg(&pr, "--json");
+	if (pr.format)
+		arg(&pr, pr.format);
 	if (pr.workdir) {
 		arg(&pr, "--workdir");
 		arg(&pr, pr.workdir);

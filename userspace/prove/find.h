@@ -41,6 +41,8 @@ struct prover {
 	struct list credentials;	/* struct credential_in */
 	struct list accepts;		/* struct accepted */
 	struct list found;		/* struct finding */
+	bool graph;			/* --graph: */
+	struct list edges;		/* who reaches what (graph.c) */
 	struct list gone;		/* const void *: parts of the policy that change nothing */
 	uint32_t n_accepted;		/* that are left out of `found` */
 	struct list stale;		/* const char *: what is accepted no more, or never was there */

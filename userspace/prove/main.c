@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME: what could this policy ever let
- * out? Started by `oshctl policy prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
+ * osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME: what
+ * could this policy ever let out? Started by `oshctl policy prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
  * is read the process has no privileges, hardly any system calls, and bounds on time and memory.
  */
 #include <getopt.h>
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "home.h"
+#include "graph.h"
 #include "input.h"
 #include "keys.h"
 #include "prove.h"
@@ -18,12 +19,16 @@
 struct options {
 	const char *workdir, *home, *base, *name;
 	char today[16];
-	bool json, credentials, accept;
+	void (*report)(const struct prover *pr, const char *file);
+	bool credentials, accept;
 };
 
 static bool parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+						 { "sarif", no_argument, NULL, 's' },
+						 { "dot", no_argument, NULL, 'd' },
+						 { "svg", no_argument, NULL, 'v' },
 						 { "workdir", required_argument, NULL, 'w' },
 						 { "home", required_argument, NULL, 'H' },
 						 { "credentials", no_argument, NULL, 'c' },
@@ -35,7 +40,16 @@ static bool parse(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
 		case 'j':
-			o->json = true;
+			o->report = report_json;
+			break;
+		case 's':
+			o->report = report_sarif;
+			break;
+		case 'd':
+			o->report = graph_dot;
+			break;
+		case 'v':
+			o->report = graph_svg;
 			break;
 		case 'w':
 			o->workdir = optarg;
@@ -79,6 +93,8 @@ static void ask_files(struct prover *pr)
 
 static void ask_endpoints(struct prover *pr)
 {
+	if (pr->graph)
+		find_graph(pr);
 	find_refuted(pr);
 	if (pr->base) {
 		find_expansion(pr);
@@ -136,7 +152,8 @@ static void check_keys(struct prover *pr, const struct input *in)
 static int prove(const struct options *o, const struct input *in, const struct input *base)
 {
 	struct arena a = { 0 };
-	struct prover pr = { .a = &a, .base = base ? &base->p : NULL };
+	struct prover pr = { .a = &a, .base = base ? &base->p : NULL,
+			     .graph = o->report == graph_dot || o->report == graph_svg };
 	int status = PROVE_FOUND;
 
 	if ((!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) &&
@@ -149,10 +166,7 @@ static int prove(const struct options *o, const struct input *in, const struct i
 			find_unknown(&pr, "out of memory");
 		find_sort(&pr);
 		find_accept(&pr, o->today);
-		if (o->json)
-			report_json(&pr, o->name);
-		else
-			report_text(&pr, o->name);
+		o->report(&pr, o->name);
 		status = answer(&pr);
 	}
 	arena_done(&a);
@@ -162,7 +176,7 @@ static int prove(const struct options *o, const struct input *in, const struct i
 int main(int argc, char **argv)
 {
 	static char out[1 << 16];
-	struct options o = { .today = "9999-99-99" };	/* no clock: everything is over */
+	struct options o = { .today = "9999-99-99", .report = report_text };	/* no clock: everything is over */
 	time_t now = time(NULL);
 	struct tm day;
 	struct input in, base = { 0 };
@@ -170,7 +184,7 @@ int main(int argc, char **argv)
 	int status = PROVE_FOUND;
 
 	if (!parse(argc, argv, &o)) {
-		fputs("usage: osh-prove [--json] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME\n", stderr);
+		fputs("usage: osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME\n", stderr);
 		return PROVE_USAGE;
 	}
 	(void)policy_home(o.home);
