@@ -21,38 +21,60 @@ RECORDS = {
 }
 
 
-def events(path, model, text):
+USE = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Bern"}}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Bern"}'}}
+
+
+def line(name, **more):
+    return f'event: {name}\ndata: {json.dumps(dict(more, type=name))}\n\n'
+
+
+def data(x):
+    return f"data: {json.dumps(x)}\n\n"
+
+
+def events(path, q, text):
     """A stream as the API of that path has it; the first element goes alone."""
+    model, tools = q.get("model", ""), q.get("tools")
     if path.endswith("/messages"):
-        return [f'event: message_start\ndata: {json.dumps({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": model, "content": [], "stop_reason": None, "usage": {"input_tokens": 11, "output_tokens": 1}}})}\n\n',
-                f'event: content_block_start\ndata: {json.dumps({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})}\n\n',
-                f'event: content_block_delta\ndata: {json.dumps({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})}\n\n',
-                f'event: content_block_stop\ndata: {json.dumps({"type": "content_block_stop", "index": 0})}\n\n',
-                f'event: message_delta\ndata: {json.dumps({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 22}})}\n\n',
-                f'event: message_stop\ndata: {json.dumps({"type": "message_stop"})}\n\n']
+        start = dict(USE, input={}) if tools else {"type": "text", "text": ""}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(USE["input"])} if tools else {"type": "text_delta", "text": text}
+        return [line("message_start", message={"id": "m", "type": "message", "role": "assistant", "model": model, "content": [], "stop_reason": None,
+                                               "stop_sequence": None, "usage": {"input_tokens": 11, "output_tokens": 1}}),
+                line("content_block_start", index=0, content_block=start), line("content_block_delta", index=0, delta=delta),
+                line("content_block_stop", index=0),
+                line("message_delta", delta={"stop_reason": "tool_use" if tools else "end_turn", "stop_sequence": None}, usage={"output_tokens": 22}),
+                line("message_stop")]
     if path == "/api/chat":
         return [json.dumps({"model": model, "message": {"content": text}, "done": False}) + "\n",
                 json.dumps({"model": model, "done": True, "prompt_eval_count": 31, "eval_count": 32}) + "\n"]
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": model}
-    return [f'data: {json.dumps(dict(chunk, choices=[{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]))}\n\n',
-            f'data: {json.dumps(dict(chunk, choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}]))}\n\n',
-            f'data: {json.dumps(dict(chunk, choices=[], usage={"prompt_tokens": 41, "completion_tokens": 42, "total_tokens": 83}))}\n\n',
-            "data: [DONE]\n\n"]
+    delta = {"tool_calls": [dict(CALL, index=0)]} if tools else {"content": text}
+    return [data(dict(chunk, choices=[{"index": 0, "delta": dict(delta, role="assistant"), "finish_reason": None}])),
+            data(dict(chunk, choices=[{"index": 0, "delta": {}, "finish_reason": "tool_calls" if tools else "stop"}])),
+            data(dict(chunk, choices=[], usage={"prompt_tokens": 41, "completion_tokens": 42, "total_tokens": 83})), "data: [DONE]\n\n"]
 
 
-def answer(path, model, text):
+def answer(path, q, text):
+    model, tools = q.get("model", ""), q.get("tools")
     if path.endswith("/messages"):
-        return {"id": "m", "type": "message", "role": "assistant", "model": model, "content": [{"type": "text", "text": text}],
-                "stop_reason": "end_turn", "usage": {"input_tokens": 11, "output_tokens": 22}}
+        return {"id": "m", "type": "message", "role": "assistant", "model": model, "stop_sequence": None,
+                "content": [USE] if tools else [{"type": "text", "text": text}],
+                "stop_reason": "tool_use" if tools else "end_turn", "usage": {"input_tokens": 11, "output_tokens": 22}}
     if path.endswith("/count_tokens"):
         return {"input_tokens": 7}
     if path.endswith("/embeddings"):
         return {"object": "list", "model": model, "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
                 "usage": {"prompt_tokens": 3, "total_tokens": 3}}
+    if path.endswith("/responses"):
+        return {"id": "r", "object": "response", "created_at": 1, "model": model, "status": "completed", "usage": {"input_tokens": 51, "output_tokens": 52},
+                "output": [{"id": "o", "type": "message", "role": "assistant", "status": "completed",
+                            "content": [{"type": "output_text", "text": text, "annotations": []}]}]}
     if path == "/api/chat":
         return {"model": model, "message": {"content": text}, "done": True, "prompt_eval_count": 31, "eval_count": 32}
+    message = {"role": "assistant", "content": None, "tool_calls": [CALL]} if tools else {"role": "assistant", "content": text}
     return {"id": "c", "object": "chat.completion", "created": 1, "model": model, "usage": {"prompt_tokens": 41, "completion_tokens": 42, "total_tokens": 83},
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}]}
+            "choices": [{"index": 0, "finish_reason": "tool_calls" if tools else "stop", "message": message}]}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -86,16 +108,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fields = self.note(raw)
         path = self.path.split("?")[0]
         q = json.loads(raw) if raw else {}
-        model, hold = q.get("model", ""), q.get("metadata", {}).get("hold")
+        hold = q.get("metadata", {}).get("hold")
         text = fields.get("x-api-key", "") + fields.get("authorization", "") if q.get("metadata", {}).get("echo") else "a word"
         if not q.get("stream"):
-            self.say(json.dumps(answer(path, model, text)).encode())
+            self.say(json.dumps(answer(path, q, text)).encode())
             return
         self.send_response(200)
         self.send_header("Content-Type", "application/x-ndjson" if path == "/api/chat" else "text/event-stream; charset=utf-8")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for i, e in enumerate(events(path, model, text)):
+        for i, e in enumerate(events(path, q, text)):
             if hold and i == 1:
                 self.server.waiting.set()
                 if not self.server.go.wait(60):
