@@ -29,7 +29,7 @@ static uint32_t text(struct out *o, const char *s)
 bool out_inference(struct out *o, const struct policy *p, const struct tables *t)
 {
 	const struct inference *in = &p->inference;
-	struct osh_b_inference head = { .only = in->has_models };
+	struct osh_b_inference head = { .only = in->has_models, .fallback = in->fallback };
 
 	if (!in->routes.n)
 		return true;

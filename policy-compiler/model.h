@@ -197,6 +197,7 @@ struct inference {
 	struct place at;
 	struct list routes;		/* struct route, in the order in which they are tried */
 	struct list aliases;		/* struct alias */
+	bool fallback;			/* where a backend fails, the next route that serves the model */
 	bool has_models;
 	struct list models;		/* struct pattern: the only ones that may be asked for */
 };

@@ -261,6 +261,11 @@ static void read_allowed_models(struct reader *r, const struct node *n, void *ob
 	read_models(r, n, &to->models);
 }
 
+static void read_fallback(struct reader *r, const struct node *n, void *obj)
+{
+	(void)read_bool(r, n, &((struct inference_in *)obj)->to->fallback);
+}
+
 static void read_callers(struct reader *r, const struct node *n, void *obj)
 {
 	if (want_kind(r, n, NODE_LIST))
@@ -272,6 +277,7 @@ const struct field inference_fields[] = {
 	{ "routes",   read_routes,         FIELD_KEPT, FIELD_REQUIRED, "[route]", "backends, in the order in which they are tried", route_fields },
 	{ "models",   read_allowed_models, FIELD_KEPT, 0, "[glob]", "the only models that may be asked for; absent = all that a route serves" },
 	{ "aliases",  read_aliases,        FIELD_KEPT, 0, "name -> text", "other names of models" },
+	{ "fallback", read_fallback,       FIELD_KEPT, 0, "bool", "where a backend fails, the next route that serves the model; default false" },
 	{ "binaries", read_callers,        FIELD_KEPT, 0, "[path | {path}]", "programs that may call inference.local; absent = any", binary_fields },
 	{ 0 },
 };

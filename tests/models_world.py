@@ -109,6 +109,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         q = json.loads(raw) if raw else {}
         hold = q.get("metadata", {}).get("hold")
+        if q.get("model", "").startswith("sick"):
+            self.say(b'{"error": "overloaded"}', status=503)
+            return
         text = fields.get("x-api-key", "") + fields.get("authorization", "") if q.get("metadata", {}).get("echo") else "a word"
         if not q.get("stream"):
             self.say(json.dumps(answer(path, q, text)).encode())
@@ -165,7 +168,7 @@ class ModelsWorld(World):
         context.load_cert_chain(os.path.join(self.dir, "api.pem"), os.path.join(self.dir, "api.key"))
         self.models, self.local = Server(context), Server(None)
         with open(self.hosts, "w") as f:
-            f.write(f"127.0.0.1:{self.models.server_port} {' '.join(NAMES)}\n127.0.0.1:{self.local.server_port} ollama.example\n")
+            f.write(f"127.0.0.1:{self.models.server_port} {' '.join(NAMES)}\n127.0.0.1:{self.local.server_port} ollama.example\n127.0.0.1:1 dead.example\n")
         keys = os.path.join(self.dir, "keys")
         os.mkdir(keys, 0o700)
         self.providers = []

@@ -226,7 +226,7 @@ struct osh_b_persisted {
 struct osh_b_inference {
 	struct osh_b_range models;	/* of PATTERNS: the only ones that may be asked for */
 	uint32_t only;			/* 0, 1: there is such a list */
-	uint32_t pad;
+	uint32_t fallback;		/* 0, 1: another route takes over where a backend fails */
 };
 
 struct osh_b_route {

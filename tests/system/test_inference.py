@@ -176,6 +176,36 @@ def streams(w):
     t.ok(r.out.strip() == "120" and len(calls(r)) == 60 and len(w.came()) == 60, "sixty at once", r)
 
 
+SICK = """inference:
+  %s
+  routes:
+    - {name: dead, api: anthropic, host: dead.example}
+    - {name: sick, api: anthropic, provider: claude, as: sick-model-of-a-long-name}
+    - {name: well, api: anthropic, provider: gpt, host: models.example, path: /p}
+"""
+
+
+def failing(w):
+    w.came()
+    ask = curl("/v1/messages", body(model="claude-a", stream=True, metadata={"a": "b"}), "-w '%{http_code} '")
+    r = go(w, ask + "; " + ask, routes=SICK % "fallback: true")
+    got, c = w.came(), calls(r)
+    t.ok(r.out.count("message_stop") == 4 and r.out.count("200 ") == 2, "where backends fail the next route that serves the model takes the call", r, c)
+    t.ok([(f["host"], p, json.loads(b)["model"]) for _, p, f, b in got] == [
+        ("api.anthropic.com", "/v1/messages", "sick-model-of-a-long-name"), ("models.example", "/p/v1/messages", "claude-a"),
+        ("models.example", "/p/v1/messages", "claude-a")], "as that backend has it; and one that failed is not the first choice for a while", got)
+    t.ok(len(got) == 3 and all(json.loads(b).get("metadata") == {"a": "b"} for *_, b in got) and "x-api-key" not in got[1][2]
+         and got[1][2].get("authorization") == "Bearer " + KEYS["gpt"] and KEYS["gpt"] not in json.dumps(got[0][2]), "each gets the whole body, and its own key alone", got)
+    t.ok([(x["route"], x["tokens_out"]) for x in c] == [("dead", 0), ("sick", 0), ("well", 22), ("well", 22)], "every attempt is on record", c)
+    said = [e["api"].get("response", {}).get("code") for e in r.events if e.kind == "inference"]
+    t.ok(said == [None, 503, 200, 200], "with what its backend said", said)
+    r = go(w, ask, routes=SICK % "models: [\"claude-*\"]")
+    t.ok("502 " in r.out and "upstream_unreachable" in r.out and not w.came(), "without fallback a failure is the answer", r)
+    r = go(w, ask, routes="\n".join(ln for ln in (SICK % "fallback: true").splitlines() if "well" not in ln) + "\n")
+    t.ok("overloaded" in r.out and "503 " in r.out, "where no route is left the last answer is the answer", r)
+    w.came()
+
+
 def switched(w):
     """Another policy comes into force while a stream is under way: that goes on, the next call goes the new way."""
     w.came()
@@ -205,7 +235,7 @@ def switched(w):
 
 def main():
     with ModelsWorld() as w:
-        for fn in (routed, shapes, refused, marked, streams, switched):
+        for fn in (routed, shapes, refused, marked, streams, failing, switched):
             fn(w)
     t.done()
 

@@ -154,7 +154,7 @@ static const char whole[] =
 	"resources: {cpu: 2, memory: 4Gi, swap: 1Gi, pids: 512, io_weight: 50, files: 4096, disk: 1Gi, wall: 2h, gpu_memory: 8Gi}\n"
 	"gpu: {devices: [0, GPU-1], share: false}\n"
 	"credentials: {c: {provider: p}}\n"
-	"inference:\n  models: [\"m-*\"]\n  aliases: {fast: m-1}\n  binaries: [/b, {path: /c}]\n  routes:\n"
+	"inference:\n  models: [\"m-*\"]\n  aliases: {fast: m-1}\n  fallback: true\n  binaries: [/b, {path: /c}]\n  routes:\n"
 	"    - {name: default, provider: p, api: anthropic, model: \"m-*\", as: m-2, path: /x}\n"
 	"    - {name: local, api: ollama, host: o.example.com, port: 11434, tls: false, allowed_ips: [10.0.0.1], model: [a, \"b*\"]}\n"
 	"assert:\n  - never: {host: a.example.com, port: 443, method: [POST], path: /x, binaries: [/b]}\n"

@@ -223,7 +223,7 @@ static int check_routes(const struct bundle *b, struct err *e)
 	for (uint32_t i = 0; i < b->n_l7; i++)
 		if ((b->l7[i].flags & OSH_L7_INFERENCE) && (!b->inference || b->l7[i].protocol != OSH_PROTO_REST))
 			return BAD("L7 entry %u is for routes, and there are none", i);
-	if (b->inference && (!in(b->inference->models, b->n_patterns) || b->inference->only > 1 || b->inference->pad ||
+	if (b->inference && (!in(b->inference->models, b->n_patterns) || b->inference->only > 1 || b->inference->fallback > 1 ||
 			     (b->inference->models.n && !b->inference->only)))
 		return BAD("inference");
 	for (uint32_t i = 0; i < b->n_routes; i++) {

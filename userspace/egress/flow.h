@@ -9,6 +9,7 @@
 #include "http/conn.h"
 #include "http/pool.h"
 #include "loop.h"
+#include "osh/inference.h"
 #include "names.h"
 #include "grant.h"
 #include "record.h"
@@ -43,6 +44,8 @@ struct flows {
 	struct exchange_list waiting;	/* for room for their records */
 	struct exchange_list tokens;	/* for a token that was asked for */
 	struct timer token_timer;
+	uint64_t resting[OSH_INFERENCE_ROUTES];	/* until when (loop time) a route of this generation is not the first choice */
+	uint32_t resting_of;		/* that generation */
 	unsigned requests;		/* under way */
 	size_t held;			/* bytes of bodies that wait for a judgement */
 };

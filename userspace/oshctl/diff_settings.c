@@ -262,6 +262,7 @@ static void inference(struct facts *f, const struct policy *p)
 		word(f, a->model);
 		done(f);
 	}
+	number(f, p->inference.fallback);
 	number(f, p->inference.has_models);
 	patterns(f, &p->inference.models);
 	done(f);

@@ -27,6 +27,10 @@ void down_head(struct exchange *x, struct head *h, bool end)
 		answer_deny(x, 502, OSH_WHY_UPSTREAM_HTTP, "101 that nobody asked for", true);
 		return;
 	}
+	if (inference_falls_back(x, h)) {
+		judge_elsewhere(x);
+		return;
+	}
 	answer_clean(h);
 	if (!guard_answer(x, h)) {
 		answer_deny(x, 502, OSH_WHY_ECHO, "in the head", true);
@@ -168,6 +172,8 @@ void down_gone(struct exchange *x, enum gone why)
 	x->request_sent = false;
 	if (try_again(x, why))
 		exchange_open(x);
+	else if (!x->answered && inference_falls_back(x, NULL))
+		judge_elsewhere(x);
 	else if (client_tries(x, why) &&
 		 answer_event(x, OSH_DENY, OSH_WHY_UPSTREAM_HTTP, 0, words[why]))
 		exchange_cut(x, why);

@@ -150,6 +150,37 @@ static void send_on(struct exchange *x, const struct rules_answer *a)
 		exchange_open(x);
 }
 
+/* The same request, as another backend has it: under way there on return, or refused. */
+void judge_elsewhere(struct exchange *x)
+{
+	struct rules_answer a = { .verdict = OSH_ALLOW, .why = OSH_WHY_ALLOWED };
+	const char *detail;
+	enum osh_reason why;
+
+	exchange_drop_upstream(x, GONE_RESET);
+	exchange_unqueue(x);
+	x->request_sent = x->body_sent = false;
+	x->held_at = 0;
+	x->tries = 0;
+	if (!inference_next(x)) {
+		deny(x, OSH_WHY_UPSTREAM_HTTP, "its backend failed, and no other can take it");
+		return;
+	}
+	if (*inference_provider(x) && token_need(x->fs, inference_provider(x)) != TOKEN_READY) {
+		deny(x, OSH_WHY_CREDENTIAL, "the next backend's token is not there yet");
+		return;
+	}
+	if (!inference_rewrite(x)) {
+		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
+		return;
+	}
+	why = guard_request(x, &a, &detail);
+	if (why != OSH_WHY_ALLOWED)
+		deny(x, why, detail);
+	else
+		send_on(x, &a);
+}
+
 static void decide(struct exchange *x)
 {
 	static struct rules_answer a;	/* large, and done with on return */

@@ -100,6 +100,7 @@ struct rules_request judge_question(const struct exchange *x);
 void judge_again(struct exchange *x);		/* nothing of it was sent yet */
 void judge_begin(struct exchange *x);		/* the head is here */
 void judge_body(struct exchange *x);		/* the held body is whole */
+void judge_elsewhere(struct exchange *x);	/* a call of a model goes to another backend, or is refused */
 size_t judge_hold(struct exchange *x, struct slice bytes);
 
 /* exchange_answer.c: one record where `event` says so, one answer. The upstream, if any, is aborted. */

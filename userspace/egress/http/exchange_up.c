@@ -76,6 +76,11 @@ void up_place(struct pool_wait *w, struct side *side, enum osh_reason why, const
 	struct exchange *x = container_of(w, struct exchange, wait);
 	bool end;
 
+	if (!side && inference_falls_back(x, NULL)) {
+		x->stage = X_NEW;	/* it waits for nothing: this call was the end of that */
+		judge_elsewhere(x);
+		return;
+	}
 	if (!side) {
 		answer_deny(x, deny_status(why), why, detail, false);
 		return;

@@ -7,7 +7,9 @@
 
 #include "event.h"
 #include "flow.h"
+#include "http/guard.h"
 
+#define REST_MS 10000			/* a backend that failed is asked again after that */
 #define PATH_ROOM (4096 + 256 + 3 * OSH_MODEL_LEN + 1)
 
 static const struct osh_b_route *route_of(const struct exchange *x)
@@ -54,6 +56,30 @@ static bool coded(const struct head *h)
 
 	return (f && !slice_is(head_value(h, f), "identity")) || head_find(h, "content-encoding", 1);
 }
+
+/* ---- backends that failed */
+
+static uint64_t *resting(const struct exchange *x)
+{
+	uint32_t generation = x->grant->policy->table.generation;
+
+	if (x->fs->resting_of != generation)
+		memset(x->fs->resting, 0, sizeof(x->fs->resting));
+	x->fs->resting_of = generation;
+	return x->fs->resting;
+}
+
+static uint64_t resting_mask(const struct exchange *x)
+{
+	const uint64_t *until = resting(x);
+	uint64_t mask = 0;
+
+	for (uint32_t i = 0; i < OSH_INFERENCE_ROUTES; i++)
+		mask |= (uint64_t)(until[i] > x->fs->loop->now_ms) << i;
+	return mask;
+}
+
+/* ---- the route */
 
 /* Which model the caller asks for. */
 static bool read_model(struct exchange *x, struct route_ask *q)
@@ -112,7 +138,7 @@ static bool settle(struct exchange *x, const struct routed *to, const char *path
 enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a, const char **detail)
 {
 	static char text[OSH_MODEL_LEN + 16];
-	struct route_ask q = { .anthropic = head_find(&x->head, "anthropic-version", 0) };
+	struct route_ask q = { .anthropic = head_find(&x->head, "anthropic-version", 0), .resting = resting_mask(x) };
 	struct routed to;
 	enum osh_reason why;
 	struct inference *i;
@@ -135,7 +161,8 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 	}
 	if (why != OSH_WHY_ALLOWED)
 		return why;
-	return settle(x, &to, a->path) ? OSH_WHY_ALLOWED : OSH_WHY_INTERNAL;
+	i->caller_path = strdup(a->path);
+	return i->caller_path && settle(x, &to, a->path) ? OSH_WHY_ALLOWED : OSH_WHY_INTERNAL;
 }
 
 /* ---- the request */
@@ -272,6 +299,69 @@ bool inference_reserve(struct exchange *x)
 	return x->inference->reserved;
 }
 
+/* ---- another backend */
+
+/* What a service says that cannot serve now; another one perhaps can. */
+static bool failing(uint16_t status)
+{
+	return status == 429 || status == 500 || status == 502 || status == 503 || status == 504 || status == 529;
+}
+
+/* Nothing of the body is gone that cannot be sent once more, and the policy is the one that chose the route. */
+static bool repeatable(const struct exchange *x)
+{
+	return !x->answered && (x->hold_most || (x->client_ended && !x->body_sent)) &&
+	       generation_now(&x->fs->policies) == x->grant->policy;
+}
+
+static enum osh_reason choose_next(const struct exchange *x, struct routed *to)
+{
+	const struct inference *i = x->inference;
+	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic, .after = i->route, .resting = resting_mask(x) };
+
+	if (i->asked[0] && names_in_body(i->shape))
+		q.model = slice_of(i->asked);
+	else if (!names_in_body(i->shape))
+		(void)shape_of(head_str(&i->before, i->before.method), i->caller_path, &q.model);
+	return route_choose(&x->grant->policy->bundle, &q, to);
+}
+
+bool inference_falls_back(struct exchange *x, const struct head *h)
+{
+	struct inference *i = x->inference;
+	struct routed to;
+
+	if (!i || !i->sent || !x->grant->policy->bundle.inference->fallback || (h && !failing(h->status)))
+		return false;
+	if (h)
+		i->status = h->status;
+	resting(x)[i->route - 1] = x->fs->loop->now_ms + REST_MS;
+	return repeatable(x) && choose_next(x, &to) == OSH_WHY_ALLOWED;
+}
+
+bool inference_next(struct exchange *x)
+{
+	struct inference *i = x->inference;
+	struct routed to;
+
+	if (choose_next(x, &to) != OSH_WHY_ALLOWED || !guard_undo(x))
+		return false;
+	inference_end(x);		/* the attempt is on record, with what came of it */
+	if (i->at && !splice(x, i->at, strlen(i->model), slice_of(i->asked)))
+		return false;
+	head_done(&x->head);
+	x->head = i->before;
+	i->before = (struct head){ 0 };
+	x->shown = x->head.target;
+	grant_put(i->to);
+	i->to = NULL;
+	free(i->path);
+	i->path = NULL;
+	i->sent = i->answered = false;
+	i->status = 0;
+	return settle(x, &to, i->caller_path);
+}
+
 /* ---- another policy */
 
 const char *inference_again(const struct exchange *x, const struct rules_answer *a)
@@ -361,6 +451,7 @@ void inference_done(struct exchange *x)
 	grant_put(i->to);
 	head_done(&i->before);
 	free(i->path);
+	free(i->caller_path);
 	free(i);
 	x->inference = NULL;
 }

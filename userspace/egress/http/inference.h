@@ -18,6 +18,7 @@ struct inference {
 	char asked[OSH_MODEL_LEN + 1];	/* by the caller; "" = nothing */
 	char model[OSH_MODEL_LEN + 1];	/* of the backend */
 	char *path;			/* there, canonical */
+	char *caller_path;		/* as it was judged */
 	size_t at, was;			/* where the body names the model, and how long the caller's name is there */
 	struct head before;		/* the caller's request, once it was rewritten */
 	struct usage usage;
@@ -46,6 +47,15 @@ const char *inference_provider(const struct exchange *x);	/* "" = none */
 
 /* NULL = under the policy of x->grant it could go on; else what is in the way. */
 const char *inference_again(const struct exchange *x, const struct rules_answer *a);
+
+/*
+ * The backend failed before it answered: it rests for a moment, and the next route that serves the model takes the call.
+ * Where there is none, or the policy wants none, false: *h (NULL = none came) is the answer then.
+ */
+bool inference_falls_back(struct exchange *x, const struct head *h);
+
+/* The request for that one, as inference_begin() leaves it. False: not possible any more, and the exchange is as it was. */
+bool inference_next(struct exchange *x);
 
 void inference_answer(struct exchange *x, struct head *h);	/* of the backend, 1xx included */
 void inference_bytes(struct exchange *x, struct slice bytes);	/* of its body, that went on */

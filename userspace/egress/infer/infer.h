@@ -23,6 +23,8 @@ struct route_ask {
 	enum osh_shape shape;
 	struct slice model;		/* as the caller names it; p NULL = not */
 	bool anthropic;			/* the field anthropic-version is there */
+	uint32_t after;			/* only routes behind that one (a number as in struct routed); 0 = all */
+	uint64_t resting;		/* bit i: ROUTES[i] failed a moment ago; taken only where no other serves */
 };
 
 struct routed {

@@ -76,6 +76,16 @@ static enum osh_reason ask_models(const struct bundle *b, const struct route_ask
 	return !b->inference->only || meets_one(b, b->inference->models, ret->model) ? OSH_WHY_ALLOWED : OSH_WHY_MODEL;
 }
 
+/* The first route that serves it; 0 = none. */
+static uint32_t first(const struct bundle *b, const struct route_ask *q, uint32_t speaks, const char *model, uint64_t without)
+{
+	for (uint32_t i = q->after; i < b->n_routes; i++)
+		if ((b->routes[i].api & speaks) && !(without >> i & 1) &&
+		    (!model[0] || !b->routes[i].models.n || meets_one(b, b->routes[i].models, model)))
+			return i + 1;
+	return 0;
+}
+
 enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, struct routed *ret)
 {
 	uint32_t speaks = apis[q->shape];
@@ -89,15 +99,12 @@ enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, 
 		return why;
 	if (q->anthropic && (speaks & OSH_API_ANTHROPIC))
 		speaks = OSH_API_ANTHROPIC;
-	for (uint32_t i = 0; i < b->n_routes; i++) {
-		const struct osh_b_route *r = &b->routes[i];
-
-		if (!(r->api & speaks) || (ret->model[0] && r->models.n && !meets_one(b, r->models, ret->model)))
-			continue;
-		ret->route = i + 1;
-		if (r->as && ret->model[0])
-			strcpy(ret->model, bundle_str(b, r->as));
-		return OSH_WHY_ALLOWED;
-	}
-	return OSH_WHY_NO_ROUTE;
+	ret->route = first(b, q, speaks, ret->model, q->resting);
+	if (!ret->route && q->resting)
+		ret->route = first(b, q, speaks, ret->model, 0);
+	if (!ret->route)
+		return OSH_WHY_NO_ROUTE;
+	if (b->routes[ret->route - 1].as && ret->model[0])
+		strcpy(ret->model, bundle_str(b, b->routes[ret->route - 1].as));
+	return OSH_WHY_ALLOWED;
 }
