@@ -115,6 +115,28 @@ def t_untouched(t, m):
          "what may be written to is the device: its node stays as it is", r)
 
 
+def t_group(t, m):
+    """A caller's group that owns a granted node is kept, and nobody outside gets it by a program that is made inside."""
+    w, group, uid = m.w, 4321, 1815
+    who = {"user": uid, "group": uid, "extra_groups": [group]}
+    work = os.path.join(w.dir, "his")
+    os.mkdir(work)
+    os.chown(work, uid, uid)
+    os.chown("/dev/nvidia1", 0, group)
+    os.chmod("/dev/nvidia1", 0o660)
+    policy = w.write("his.yaml", BASE_POLICY.replace("process: {run_as_user: sandbox}\n", ""))
+
+    def his(*options):
+        return run([OSHCTL, "run", "--socket", m.d.bus, "-p", policy, "-w", work, *options, "--", "sh", "-c",
+                    f"id -G; cp /bin/true p; chgrp {group} p; chmod 2755 p; stat -c '%g %a' p; rm p"], LIMIT, cwd=work, **who)
+    r = his("--gpu", "nvidia1")
+    t.ok(r[1].split() == [str(uid), str(group), str(group), "755"], "with a device its group, and no set-group-id program of it", r)
+    r = his()
+    t.ok(r[1].split()[:2] == [str(uid), str(uid)], "without one neither", r)
+    os.chown("/dev/nvidia1", 0, 0)
+    os.chmod("/dev/nvidia1", 0o666)
+
+
 def t_refused(t, m):
     for what, want in (("nvidia7", "no GPU 'nvidia7'"), ("vendor.com/gpu=0", "no GPU 'vendor.com/gpu=0'"), ("4", "3 of 3 GPUs are free"),
                        ("0", "--gpu"), ("a b", "--gpu"), (",", "--gpu"), ("share", "--gpu"), ("1,nvidia0", "--gpu")):
@@ -235,7 +257,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_list, t_granted, t_untouched, t_refused, t_memory, t_turns, t_alone, t_shared, t_killed, t_run_killed, t_two_daemons):
+        for step in (t_list, t_granted, t_untouched, t_group, t_refused, t_memory, t_turns, t_alone, t_shared, t_killed, t_run_killed, t_two_daemons):
             step(t, m)
     return t.done()
 

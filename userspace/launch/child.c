@@ -250,8 +250,10 @@ static int landlock(struct child *c, struct err *e)
 
 static int filter(struct child *c, struct err *e)
 {
+	gid_t group;
+	bool others = c->a->m->flags & OSH_LAUNCH_IDMAP || nodes_groups(c->a->mounts, c->a->m, &group, 1);
 	enum seccomp_variant v = (c->b.meta->userns ? SECCOMP_NESTED : SECCOMP_PLAIN) |
-				 (c->a->m->flags & OSH_LAUNCH_IDMAP ? SECCOMP_GROUPS : SECCOMP_PLAIN);
+				 (others ? SECCOMP_GROUPS : SECCOMP_PLAIN);
 
 #ifdef OSH_TEST
 	if (off(c, OSH_OFF_SECCOMP)) {	/* a placeholder keeps the message's shape */

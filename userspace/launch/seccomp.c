@@ -146,8 +146,8 @@ static const struct arg_rule refused[] = {
 };
 
 /*
- * Where root called, files are made with the group of their tree, which is not the sandbox's: a set-group-id program would
- * have that group outside. A directory's bit is refused with it, since a mode does not say whose it is; one that is made
+ * Where root called, files are made with the group of their tree, which is not the sandbox's; and some sandboxes have the
+ * groups of devices. A set-group-id program would have such a group outside. A directory's bit is refused with it, since a mode does not say whose it is; one that is made
  * in such a directory has it by itself.
  */
 static const struct arg_rule of_groups[] = {
