@@ -74,6 +74,20 @@ static bool is_model(const char *s)
 	return n && n <= OSH_MODEL_LEN;
 }
 
+/* In a path, a name is made of segments that are neither empty nor steps. */
+static bool is_segments(const char *s)
+{
+	for (;;) {
+		size_t n = strcspn(s, "/");
+
+		if (!n || (n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
+			return false;
+		if (!s[n])
+			return true;
+		s += n + 1;
+	}
+}
+
 static bool serves(const struct list *models, const char *model)
 {
 	for EACH (struct pattern, p, models)
@@ -103,7 +117,7 @@ static enum osh_reason model_of(const struct policy *p, const struct eval_call_o
 		/* What names no model gets the backend's own, which is then not one of a list. */
 		return where == OSH_MODEL_OPTIONAL && p->inference.has_models ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;
 	}
-	if (!model || !is_model(model))
+	if (!model || !is_model(model) || (where == OSH_MODEL_PATH && !is_segments(model)))
 		return OSH_WHY_MODEL_UNCLEAR;
 	ret->model = renamed(&p->inference, model);
 	return p->inference.has_models && !serves(&p->inference.models, ret->model) ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;

@@ -39,7 +39,8 @@ static const char *const paths[] = {
 	"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/models", "/v1/models/",
 	"/v1/models/a", "/v1/models/o/p/q", "/v1/models/x.y%3Az", "/v1/messages", "/v1/messages/count_tokens",
 	"/model/a/invoke", "/model/x.y%3Az/converse", "/model/o%2Fp%2Fq/invoke", "/model/a/b/invoke", "/model//invoke",
-	"/model/claude-1/invoke-with-response-stream", "/model/gpt-4/converse-stream", "/model/%22/invoke", "/api/chat",
+	"/model/claude-1/invoke-with-response-stream", "/model/gpt-4/converse-stream", "/model/%22/invoke", "/v1/models/a%2Fb", "/v1/models/a%2F", "/v1/models/%2Fa", "/model/%2Fa/invoke", "/model/a%2F%2Fb/invoke", "/v1/models/a.%2Fb",
+	"/v1/models/...", "/v1/models/o/p", "/api/chat",
 	"/api/generate", "/api/embed", "/api/embeddings", "/api/show", "/api/tags", "/api/version", "/completion", "/infill",
 	"/embedding", "/tokenize", "/detokenize", "/health", "/", "/v1", "/v1/files", "/v1/messages/x", "/model/a/invoked",
 };

@@ -59,6 +59,8 @@ def routed(w):
     t.ok(f.get("x-api-key") == KEYS["claude"] and not {"authorization", "cookie", "x-spy"} & set(f), "with its key, and nothing of the caller's", f)
     t.ok(f.get("anthropic-version") == "2023-06-01" and f.get("anthropic-beta") == "b1", "but what the API needs", f)
     t.ok(json.loads(raw) == {"messages": [], "model": "claude-haiku-4-5-20251001", "max_tokens": 1}, "the model by its name there, the rest as it was", raw)
+    r2 = go(w, "curl -sS -m 60 -d " + body(model="claude-a") + f" {URL}/v1/messages")
+    t.ok([f.get("content-type") for *_, f, _ in w.came()] == ["application/json"] and '"a word"' in r2.out, "what was read as JSON is sent as JSON", r2)
     t.ok("tracking" not in r.out and KEYS["claude"] not in r.out + r.err + json.dumps(r.events), "neither a cookie nor the key comes back", r)
     c = calls(r)
     t.ok(len(c) == 1 and c[0]["route"] == "haiku" and c[0]["model_asked"] == "fast" and c[0]["model"] == "claude-haiku-4-5-20251001"

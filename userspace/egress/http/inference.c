@@ -267,6 +267,9 @@ bool inference_rewrite(struct exchange *x)
 	keep_fields(&x->head, route_of(x)->api);
 	if (!put_where(x) || !head_set(&x->head, "accept-encoding", SLICE("identity")))
 		return false;
+	/* What was read as JSON is JSON to the backend, whatever the caller calls it: no form, no other charset. */
+	if (names_in_body(i->shape) && !head_set(&x->head, "content-type", SLICE("application/json")))
+		return false;
 	if (!i->at)
 		return true;
 	if (!splice(x, i->at, i->was, slice_of(i->model)))
@@ -310,7 +313,8 @@ static bool failing(uint16_t status)
 /* Nothing of the body is gone that cannot be sent once more, and the policy is the one that chose the route. */
 static bool repeatable(const struct exchange *x)
 {
-	return !x->answered && (x->hold_most || (x->client_ended && !x->body_sent)) &&
+	return x->inference->to->policy == x->grant->policy && !x->answered &&
+	       (x->hold_most || (x->client_ended && !x->body_sent)) &&
 	       generation_now(&x->fs->policies) == x->grant->policy;
 }
 
@@ -364,7 +368,21 @@ bool inference_next(struct exchange *x)
 
 /* ---- another policy */
 
-const char *inference_again(const struct exchange *x, const struct rules_answer *a)
+/* The backend of ROUTES[k], which is the one that it has, by the policy in force: nothing of the former one is kept. */
+static bool follow(struct exchange *x, uint32_t k)
+{
+	struct grant *was = x->inference->to;
+
+	if (!find_backend(x, k + 1)) {
+		x->inference->to = was;
+		return false;
+	}
+	grant_put(was);
+	x->inference->route = k + 1;
+	return true;
+}
+
+const char *inference_again(struct exchange *x, const struct rules_answer *a)
 {
 	const struct inference *i = x->inference;
 	const struct bundle *b = &x->grant->policy->bundle;
@@ -385,7 +403,7 @@ const char *inference_again(const struct exchange *x, const struct rules_answer 
 	for (uint32_t k = 0; k < b->n_routes; k++)
 		if (b->routes[k].port == t->port && b->routes[k].plain == i->plain &&
 		    !strcmp(bundle_str(b, b->hosts[b->routes[k].host - 1].name), t->name))
-			return NULL;
+			return follow(x, k) ? NULL : "out of memory";
 	return "no route leads to its backend any more";
 }
 

@@ -45,8 +45,8 @@ bool inference_undo(struct exchange *x);	/* as it was before that. False: it can
 const char *inference_detail(const struct exchange *x);	/* for the record of the decision; until the next call */
 const char *inference_provider(const struct exchange *x);	/* "" = none */
 
-/* NULL = under the policy of x->grant it could go on; else what is in the way. */
-const char *inference_again(const struct exchange *x, const struct rules_answer *a);
+/* NULL = under the policy of x->grant it could go on, and is of that policy now; else what is in the way. */
+const char *inference_again(struct exchange *x, const struct rules_answer *a);
 
 /*
  * The backend failed before it answered: it rests for a moment, and the next route that serves the model takes the call.

@@ -23,6 +23,20 @@ static int digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* A part of a path that a server takes for a step, where the name is to be one. */
+static bool climbs(const char *name)
+{
+	for (const char *p = name;; p++) {
+		size_t n = strcspn(p, "/");
+
+		if (!n || (n < 3 && strspn(p, ".") == n))
+			return true;
+		p += n;
+		if (!*p)
+			return false;
+	}
+}
+
 /* The name without escapes, where it is one. */
 static bool plain_name(const struct route_ask *q, char out[OSH_MODEL_LEN + 1])
 {
@@ -42,7 +56,7 @@ static bool plain_name(const struct route_ask *q, char out[OSH_MODEL_LEN + 1])
 		out[n++] = c;
 	}
 	out[n] = 0;
-	return shape_is_model((struct slice){ out, n });
+	return shape_is_model((struct slice){ out, n }) && !(escaped && climbs(out));
 }
 
 static void rename_model(const struct bundle *b, char model[OSH_MODEL_LEN + 1])
