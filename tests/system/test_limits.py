@@ -333,7 +333,8 @@ def main():
         with Daemon(w) as d:
             other = Box(d, "other", BASE_POLICY)
             t.ok(other.made[0] == 0, "a sandbox to compare with", *other.made)
-            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk, t_disk_in_flood, t_wall, t_options, t_user, t_wall_kept, t_fixed, t_kept):
+            for case in (t_defaults, t_forks, t_memory, t_cpu, t_swap, t_io, t_files, t_disk,
+                         t_disk_in_flood, t_wall, t_options, t_user, t_wall_kept, t_fixed, t_kept):
                 case(t, d, other)
         t.ok(not left(d.cgroup()), "nothing is left behind", *left(d.cgroup()))
         t_missing(t, w)

@@ -59,7 +59,7 @@ static const struct arg_rule {
 	struct scmp_arg_cmp a[3];
 	/* Refusals only. */
 	bool nested_too;		/* holds with nested namespaces as well */
-	int quiet;			/* errno of one that is not on record: nothing hot may wait for it; or PRETEND */
+	int quiet;			/* errno (or PRETEND) of one that is not on record: nothing hot may wait for it */
 } allowed[] = {
 #define EQ(arg, mask, value) { arg, SCMP_CMP_MASKED_EQ, mask, value }
 #define INET(family, type, proto) \
@@ -146,9 +146,9 @@ static const struct arg_rule refused[] = {
 };
 
 /*
- * Where root called, files are made with the group of their tree, which is not the sandbox's; and some sandboxes have the
- * groups of devices. A set-group-id program would have such a group outside. A directory's bit is refused with it, since a mode does not say whose it is; one that is made
- * in such a directory has it by itself.
+ * Where root called, files are made with the group of their tree, which is not the sandbox's; and some sandboxes
+ * have the groups of devices. A set-group-id program would have such a group outside. A directory's bit is
+ * refused with it, since a mode does not say whose it is; one that is made in such a directory has it by itself.
  */
 static const struct arg_rule of_groups[] = {
 #define SGID(call, mode) { call, 1, { EQ(mode, S_ISGID, S_ISGID) }, true, 0 }
