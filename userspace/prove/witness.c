@@ -109,7 +109,8 @@ static Z3_ast plain(struct sym *s, size_t i)
 {
 	const Z3_ast odd[] = {
 		s->nobody, s->tainted, s->is_addr, s->has_ancestor, s->has_digest, s->graphql, s->has_call, s->stream,
-		s->response, z_not(&s->z, dim_glob(s->reader, "**/bin/?*", '/')), dim_word(s->method, "HEAD"), dim_word(s->method, "WEBSOCKET_TEXT"),
+		s->response, z_not(&s->z, dim_glob(s->reader, "**/bin/?*", '/')), dim_word(s->method, "HEAD"),
+		dim_word(s->method, "WEBSOCKET_TEXT"), z_is(&s->z, s->method->id, 0),
 	};
 
 	if (i < sizeof(odd) / sizeof(*odd))
