@@ -69,9 +69,9 @@ static const struct {
 
 /* ---- who does it ---- */
 
-enum { SANDBOX = 1, LANDLOCK = 2, FILTER = 4 };
-enum who { WHO_PLAIN, WHO_LANDLOCK, WHO_LSM, WHO_ALL, WHOS };
-static const unsigned layers[WHOS] = { 0, LANDLOCK, SANDBOX, SANDBOX | LANDLOCK | FILTER };
+enum { SANDBOX = 1, LANDLOCK = 2, FILTER = 4, ONE_RULE = 8 };
+enum who { WHO_PLAIN, WHO_LANDLOCK, WHO_LSM, WHO_ALL, WHO_FLAT, WHOS };
+static const unsigned layers[WHOS] = { 0, LANDLOCK, SANDBOX, SANDBOX | LANDLOCK | FILTER, LANDLOCK | ONE_RULE };
 
 static int sock[WHOS];
 static pid_t pids[WHOS];
@@ -87,15 +87,16 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* Rules as osh-launch gives them: the working directory, and what may be read. */
-static int rules_apply(struct err *e)
+/* Rules as osh-launch gives them: the working directory, and what may be read. Or the first of them alone. */
+static int rules_apply(bool one, struct err *e)
 {
 	struct landlock_rule rules[ARRAY_SIZE(readable) + 2];
 	size_t n = 0;
 
 	rules[n++] = (struct landlock_rule){ open(WORK, O_PATH | O_CLOEXEC), LANDLOCK_ALL };
-	rules[n++] = (struct landlock_rule){ open("/tmp", O_PATH | O_CLOEXEC), LANDLOCK_LIST };
-	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
+	if (!one)
+		rules[n++] = (struct landlock_rule){ open("/tmp", O_PATH | O_CLOEXEC), LANDLOCK_LIST };
+	for (size_t i = 0; !one && i < ARRAY_SIZE(readable); i++) {
 		int fd = open(readable[i], O_PATH | O_CLOEXEC);
 
 		if (fd >= 0)
@@ -104,22 +105,25 @@ static int rules_apply(struct err *e)
 	return landlock_apply(rules, n, landlock_abi(), e);
 }
 
-static int take(unsigned what, const struct seccomp_set *filters, struct err *e)
+static int enter(void)
 {
-	int listener, r = 0;
+	_close_ int procs = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 
-	if (what & SANDBOX) {
-		_close_ int procs = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return procs < 0 || write(procs, "0", 1) != 1 ? -errno : 0;
+}
 
-		if (procs < 0 || write(procs, "0", 1) != 1)
-			return fail(e, errno, "enter the cgroup: %s", strerror(errno));
-	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fail(e, errno, "no_new_privs: %s", strerror(errno));
-	if (what & LANDLOCK)
-		r = rules_apply(e);
+static int take(unsigned what, struct err *e)
+{
+	struct seccomp_set filters = { 0 };
+	int listener, r = what & FILTER ? seccomp_compile(&filters, e) : 0;
+
+	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = fail(e, errno, "no_new_privs: %s", strerror(errno));
+	if (!r && what & LANDLOCK)
+		r = rules_apply(what & ONE_RULE, e);
 	if (!r && what & FILTER)
-		r = seccomp_enter(filters, SECCOMP_PLAIN, &listener, e);
+		r = seccomp_enter(&filters, SECCOMP_PLAIN, &listener, e);
+	seccomp_set_done(&filters);
 	return r;
 }
 
@@ -141,32 +145,6 @@ static void worker(int s)
 			break;
 	}
 	_exit(0);
-}
-
-static int workers_start(const struct seccomp_set *filters)
-{
-	for (int w = 0; w < WHOS; w++) {
-		int sv[2];
-
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-			return -errno;
-		pids[w] = fork();
-		if (!pids[w]) {
-			struct err e = { 0 };
-
-			close(sv[0]);
-			for (int other = 0; other < w; other++)
-				close(sock[other]);
-			if (take(layers[w], filters, &e) < 0) {
-				fprintf(stderr, "%s\n", e.text);
-				_exit(1);
-			}
-			worker(sv[1]);
-		}
-		close(sv[1]);
-		sock[w] = sv[0];
-	}
-	return 0;
 }
 
 static double block(enum who w, enum op op)
@@ -195,6 +173,50 @@ static void attached(bool on)
 		fprintf(stderr, "%s\n", e.text);
 		exit(1);
 	}
+}
+
+/* A program that was executed in the sandbox, like any: what is known of it is known. */
+static int worker_main(unsigned what, int s)
+{
+	struct err e = { 0 };
+
+	if (take(what, &e) < 0) {
+		fprintf(stderr, "%s\n", e.text);
+		return 1;
+	}
+	worker(s);
+	return 0;
+}
+
+static void worker_exec(unsigned what, int s)
+{
+	char layers_text[16], sock_text[16];
+
+	snprintf(layers_text, sizeof(layers_text), "%u", what);
+	snprintf(sock_text, sizeof(sock_text), "%d", s);
+	if ((what & SANDBOX && enter() < 0) || fcntl(s, F_SETFD, 0) < 0)
+		_exit(1);
+	execl("/proc/self/exe", "open", "worker", layers_text, sock_text, NULL);
+	_exit(1);
+}
+
+static int workers_start(void)
+{
+	attached(true);			/* so that each exec is seen */
+	for (int w = 0; w < WHOS; w++) {
+		int sv[2];
+
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+			return -errno;
+		pids[w] = fork();
+		if (!pids[w])
+			worker_exec(layers[w], sv[1]);
+		close(sv[1]);
+		sock[w] = sv[0];
+		block((enum who)w, OP_READ);
+	}
+	attached(false);
+	return 0;
 }
 
 static void row(enum who a, bool a_on, enum who b, bool b_on, enum op op, int rounds)
@@ -246,6 +268,7 @@ static void row_hooks(int rounds)
 		printf("note %-28s alone %6.2f  Landlock +%5.2f  programs +%5.2f, outside +%5.2f  all layers %6.2f = %.2f x Landlock\n",
 		       ops[o].name, cost[WHO_PLAIN][o][0], ll, lsm, cost[WHO_PLAIN][o][1] - cost[WHO_PLAIN][o][0],
 		       cost[WHO_ALL][o][1], cost[WHO_ALL][o][1] / cost[WHO_LANDLOCK][o][0]);
+		printf("note %-28s Landlock with one rule +%5.2f\n", "", cost[WHO_FLAT][o][0] - cost[WHO_PLAIN][o][0]);
 		lsm /= o == OP_READ || o == OP_WRITE || o == OP_STAT || o == OP_CHMOD ? 1 : 2;	/* of one call */
 		if (lsm > dearest) {
 			dearest = lsm;
@@ -332,24 +355,23 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "read";
 	int rounds = argc > 2 ? atoi(argv[2]) : ROUNDS, r, status = CANNOT;
-	struct seccomp_set filters = { 0 };
 	struct cgroup_base base;
 	struct err e = { 0 };
 
+	if (argc == 4 && !strcmp(what, "worker"))
+		return worker_main((unsigned)atoi(argv[2]), atoi(argv[3]));
 	r = cgroup_open(&base, "bench-open", &e);
 	if (!r)
 		r = cgroup_make(base.box_fd, ID, &cgroup_fd, &sb.cgroup, &e);
 	if (!r)
 		r = kbpf_load(&k, 1, 0, &e);
 	if (!r)
-		r = seccomp_compile(&filters, &e);
-	if (!r)
 		r = tree_make();
 	if (!r)
 		r = tree_enter(&e);
 	fflush(stdout);
 	if (!r)
-		r = workers_start(&filters);
+		r = workers_start();
 	if (!r)
 		status = measure(what, rounds);
 	else
@@ -361,7 +383,6 @@ int main(int argc, char **argv)
 			waitpid(pids[w], NULL, 0);
 	}
 	tree_drop();
-	seccomp_set_done(&filters);
 	if (k)
 		kbpf_clear(k, &sb);
 	kbpf_free(k);

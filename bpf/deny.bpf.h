@@ -21,10 +21,14 @@
 
 #include "osh/glob.h"
 
+#define SHORT_WAY 16			/* names; what is deeper is looked at in the slow way */
+#define TRIES 4				/* that meet a rename under way */
+
 struct deny_walk {
 	__u64 at[OSH_DENY_DEPTH];	/* struct dentry *, from the leaf upwards */
 	__u64 names[OSH_DENY_DEPTH];	/* of each: text, length, and when they were read */
 	__u32 lens[OSH_DENY_DEPTH], seq[OSH_DENY_DEPTH];
+	__u64 hashed[SHORT_WAY];	/* of each, in the short way: the kernel's hash of the name, and its length */
 	__u64 live[OSH_DENY_WORDS], next[OSH_DENY_WORDS];
 	__u64 was[OSH_DENY_WORDS];	/* the set of a first path, to compare with a second one's */
 	__u64 above[OSH_DENY_WORDS];	/* that of the directory that the last name is in */
@@ -34,7 +38,7 @@ struct deny_walk {
 	__u64 number;
 	__u64 root;			/* inode at the root, 0 = none */
 	__u64 dir;			/* inode of the last name's directory, in the short way */
-	__u32 id;
+	__u32 id, slot;			/* of the sandbox that the task is in */
 	__u32 n;			/* dentries below the root */
 	__u32 row;			/* row + 1 of the entry that denies, 0 = none */
 	__u32 hit;			/* HIT_* */
@@ -60,9 +64,6 @@ MAP_HASH(deny_inodes, struct osh_deny_inode_key, __u32, OSH_DENY_INODES, BPF_F_N
 #define HIT_ANY 2u			/* ..., or through every name of such a form */
 
 enum look_answer { LOOK_DONE, LOOK_AGAIN, LOOK_BAD };
-
-#define SHORT_WAY 16			/* names; what is deeper is looked at in the slow way */
-#define TRIES 4				/* that meet a rename under way */
 
 static __always_inline struct deny_walk *walk_of_task(__u64 flags)
 {
@@ -407,7 +408,8 @@ static __always_inline int short_up(struct deny_walk *w, struct osh_deny *t, str
 		if (at_root(w, t, inode) || parent == d)
 			return 1;
 		w->names[i] = (__u64)d->d_name.name;
-		w->lens[i] = d->d_name.len;
+		w->hashed[i] = d->d_name.hash_len;
+		w->lens[i] = w->hashed[i] >> 32;
 		w->at[i] = (__u64)d;
 		d = parent;
 	}
@@ -427,127 +429,17 @@ static __always_inline int short_same(const struct deny_walk *w, struct dentry *
 	return 1;
 }
 
-struct form_scan {
-	struct known_dir *dir;
-	struct osh_deny *t;
-	__u64 left;
-	__u32 word;
-};
+#include "quick.bpf.h"
 
-static long form_step(__u32 i, struct form_scan *s)
-{
-	__u32 n = seg_next(&s->left, &s->word, s->dir->live), at = s->dir->n;
-	struct osh_seg *seg;
-
-	if (n >= OSH_DENY_SEGS)
-		return 1;
-	seg = &s->t->seg[n];
-	if (seg->kind == OSH_SEG_DEEP)
-		return 0;		/* it is no name's; what follows it is live too */
-	if (at >= KNOWN_FORMS || (seg->kind != OSH_SEG_LITERAL && seg->kind != OSH_SEG_SUFFIX)) {
-		s->dir->n = KNOWN_MANY;
-		return 1;
-	}
-	asm volatile("%0 &= 7" : "+r"(at));
-	s->dir->form[at].hash = seg->hash;
-	s->dir->form[at].len = seg->len;
-	s->dir->form[at].kind = seg->kind;
-	s->dir->n++;
-	return 0;
-}
-
-/* The way was gone, and nothing denies its end: what may come next below the last directory. */
-__u32 known_keep(struct deny_walk *w, struct osh_deny *t, struct known_since *since)
-{
-	struct form_scan s = { .t = t };
-	struct known_dir *dir;
-
-	if (!w || !t || !since || since->moves & 1 || !w->n || w->row || !w->dir)
-		return 0;
-	dir = known_at(w->known, w->dir);
-	dir->inode = w->dir;
-	dir->stamp = t->stamp;
-	dir->since = *since;
-	dir->n = 0;
-	for (int k = 0; k < OSH_DENY_WORDS; k++)
-		dir->live[k] = w->above[k];
-	s.dir = dir;
-	s.left = dir->live[0];
-	bpf_loop(OSH_DENY_SEGS, form_step, &s, 0);
-	return 1;
-}
-
-/* Is this name, which is w->name[0] and w->lens[0] long, of none of the forms? */
-static __always_inline int known_passes(struct deny_walk *w, const struct known_dir *dir)
-{
-	__u32 len = w->lens[0];
-
-	if (!dir->n)
-		return 1;		/* whatever it is */
-	asm volatile("%0 &= 255" : "+r"(len));
-	if (name_read(w, w->names[0], len))
-		return 0;
-	for (__u32 i = 0; i < KNOWN_FORMS; i++) {
-		const struct known_form *f = &dir->form[i];
-
-		if (i >= dir->n)
-			break;
-		if (f->kind == OSH_SEG_LITERAL ? f->len == len && f->hash == osh_seg_hash(w->name, len) :
-						 suffix_matches(w, len, f->len, f->hash))
-			return 0;
-	}
-	return 1;
-}
-
-/*
- * By what is known of the directory: 1 = nothing denies this name, nor does a denied path lead through it. The name
- * is in this directory from the first look at its count to the second one, and what is known holds in between.
- * Where there is more to ask about the file itself, or to put on record, the whole way is gone.
- */
-static __always_inline int known_allows(struct deny_walk *w, struct osh_deny *t, struct dentry *d,
-					struct known_since *ret_now)
-{
-	__u32 seq = d->d_seq.seqcount.sequence;
-	struct known_dir *dir;
-	struct dentry *parent;
-	__u64 inode;
-
-	barrier();
-	parent = d->d_parent;
-	inode = number_of(w, parent->d_inode);
-	w->names[0] = (__u64)d->d_name.name;
-	w->lens[0] = d->d_name.len;
-	barrier();
-	*ret_now = known_now();
-	dir = known_at(w->known, inode);
-	if (!inode || dir->inode != inode || dir->stamp != t->stamp || !known_holds(&dir->since, ret_now) ||
-	    parent == d || t->linked || (t->roots | t->files) & osh_inode_bit(number_of(w, d->d_inode)))
-		return 0;
-	w->row = w->hit = w->near = 0;
-	if (dir->n <= KNOWN_FORMS) {
-		if (!known_passes(w, dir))
-			return 0;
-	} else {
-		for (int k = 0; k < OSH_DENY_WORDS; k++)
-			w->live[k] = dir->live[k];
-		if (deny_name(w, t, 0) != LOOK_DONE)
-			return 0;
-	}
-	barrier();
-	return !w->row && !w->hit && !(seq & 1) && d->d_seq.seqcount.sequence == seq;
-}
-
-/* What the entries say of a dentry: 0, or a reason to deny at once. `whole`: w->live is wanted too. */
-static __always_inline __u32 deny_look(struct deny_walk *w, struct osh_deny *t, struct dentry *d, int whole)
+/* What the entries say of a dentry: 0, or a reason to deny at once. Where it moves w->live is wanted too. */
+static __always_inline __u32 deny_look(struct deny_walk *w, struct osh_deny *t, struct dentry *d)
 {
 	struct osh_deny_inode_key key = { .inode = number_of(w, d->d_inode), .id = w->id };
+	struct known_since now = known_now();
 	__u32 r = LOOK_AGAIN, *row = NULL;
-	struct known_since now = { .moves = 1 };
 	int asked;
 
-	if (!whole && known_allows(w, t, d, &now)) {
-		r = LOOK_DONE;
-	} else if (short_up(w, t, d, &asked)) {
+	if (short_up(w, t, d, &asked)) {
 		r = deny_down(w, t);
 		if (r == LOOK_DONE && !short_same(w, d))
 			r = LOOK_AGAIN;

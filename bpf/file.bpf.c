@@ -53,8 +53,10 @@ static __always_inline struct deny_walk *walk_begin(const struct ask *q)
 {
 	struct deny_walk *w = walk_of_task(BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	if (w)
+	if (w) {
 		w->id = q->sb->id;
+		w->slot = q->sb->slot;
+	}
 	return w;
 }
 
@@ -132,7 +134,7 @@ static __always_inline __u32 deny_why(struct deny_walk *w, struct dentry *d, __u
 
 	if (!t)
 		return 0;		/* no tree is entered yet: osh-launch's child builds the view */
-	why = deny_look(w, t, d, 0);
+	why = deny_look(w, t, d);
 	if (!why && w->hit & use)
 		why = OSH_WHY_FILE_DENIED;
 	/* Several names, and not all denied files that have them are known by their inode. */
@@ -149,13 +151,13 @@ static __always_inline __u32 deny_why_move(struct deny_walk *w, struct dentry *o
 
 	if (!t)
 		return 0;		/* no tree is entered yet: osh-launch's child builds the view */
-	why = deny_look(w, t, new, 1);
+	why = deny_look(w, t, new);
 	if (why)
 		return why;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		w->was[k] = w->live[k];
 	near = w->near;
-	why = deny_look(w, t, old, 1);
+	why = deny_look(w, t, old);
 	if (!w->near)
 		w->near = near;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
@@ -164,14 +166,14 @@ static __always_inline __u32 deny_why_move(struct deny_walk *w, struct dentry *o
 	return why;
 }
 
-/* Most tasks are in no sandbox, and most sandboxes have no entries. */
+/* Most calls are in a directory that the task has been in. Most tasks are in no sandbox, and most sandboxes have no entries. */
 static __always_inline int judge(struct dentry *d, __u32 use)
 {
+	struct deny_walk *w = walk_of_task(0);
 	struct ask q = { .kind = OSH_EV_FILE };
-	struct deny_walk *w;
 	__u32 why;
 
-	if (!guarded(&q))
+	if ((w && quick_allows(w, d)) || !guarded(&q))
 		return 0;
 	w = walk_begin(&q);
 	if (!w)
@@ -364,7 +366,8 @@ int BPF_PROG(osh_inode_gone, struct inode *inode)
 
 /*
  * Of no row: run by tests over their own descriptors, on kernels that load no LSM programs too. What the entries
- * say of what is open comes back in `fd_inodes`: inode = 1 + reason, where both ways agree.
+ * say of what is open comes back in `fd_inodes`: inode = 1 + reason, where both ways agree, and flags = 1 where the
+ * quick way allows it as well, which is less.
  */
 SEC("iter/task_file")
 int osh_deny_probe(struct bpf_iter__task_file *ctx)
@@ -374,7 +377,7 @@ int osh_deny_probe(struct bpf_iter__task_file *ctx)
 	struct osh_fd_inode *f;
 	struct deny_walk *w;
 	struct osh_deny *t;
-	__u32 fd = ctx->fd, why, hit, row;
+	__u32 fd = ctx->fd, why, hit, row, quick;
 
 	if (!file || !guarded(&q))
 		return 0;
@@ -383,10 +386,14 @@ int osh_deny_probe(struct bpf_iter__task_file *ctx)
 	t = w ? deny_table(w) : NULL;
 	if (!f || !w || !t)
 		return 0;
-	why = deny_look(w, t, file->f_path.dentry, 0);
+	quick = quick_allows(w, file->f_path.dentry);
+	why = deny_look(w, t, file->f_path.dentry);
 	hit = w->hit;
 	row = w->row;
-	if (deny_slow(w, t, number_of(w, file->f_path.dentry)) == LOOK_DONE && w->hit == hit && w->row == row)
+	if (deny_slow(w, t, number_of(w, file->f_path.dentry)) == LOOK_DONE && w->hit == hit && w->row == row &&
+	    !(quick && (why || hit))) {
 		f->inode = 1 + why;
+		f->flags = quick;
+	}
 	return 0;
 }

@@ -3,17 +3,21 @@
  * What may come next below a directory, remembered by each task for its last few directories, so that the way up
  * and down again is gone once and not at each call. Only sets are kept, never an answer: the last name is always
  * looked at, and a denial always goes the whole way, so what is kept can be wrong in one way alone, by being old.
- * It is not old where
+ * The tables are the same (`stamp`, new at each change of them, unlike those of any other sandbox), and either
+ * nothing on the machine has moved since:
  *
- *  - the tables are the same (`stamp`, new at each change of them, unlike those of any other sandbox);
- *  - no name in any tree has moved. Each move takes the kernel's rename_lock for writing, whoever moves: its count
+ *  - no name in any tree. Each move takes the kernel's rename_lock for writing, whoever moves: its count
  *    is even and the same as before the way was gone. It has 32 bits: what is older than KNOWN_AGE is not used,
  *    and nobody moves 2^31 names in that time;
  *  - the inode is the same: no directory's memory has been given back since (`dirs_gone`);
- *  - the file system is not asked for names that are in memory (no d_revalidate on the way), so nothing but a move
- *    changes them.
  *
- * Where one of the counts cannot be read nothing is remembered, and every call goes the whole way.
+ * or the way up is the same, dentry by dentry (`up`): each where it was, with the name and the count of changes that
+ * it had, up to the inode of the root, which is kept in memory. Then it was moved nowhere, whatever moved elsewhere.
+ * That takes a step for each directory, and the counts are what is looked at from there on. Where one of them cannot be
+ * read, each call goes this way.
+ *
+ * The file system is not asked for names that are in memory (no d_revalidate on the way), so nothing but a move
+ * changes them.
  */
 #pragma once
 
@@ -22,6 +26,7 @@
 #define KNOWN_DIRS 16			/* a power of two */
 #define KNOWN_FORMS 8
 #define KNOWN_MANY (KNOWN_FORMS + 1)
+#define KNOWN_UP 8			/* directories below the root; what is deeper is known while nothing moves */
 #define KNOWN_AGE 4096			/* jiffies: 4 to 41 s */
 
 /* Address of the kernel's rename_lock, 0 = unknown. Set by the loader. */
@@ -47,10 +52,19 @@ struct known_form {
 	__u8 kind;			/* enum osh_seg_kind */
 };
 
+/* A directory on the way up. */
+struct known_step {
+	__u64 dentry, name;		/* name: its hash and length */
+	__u32 seq, pad;
+};
+
 struct known_dir {
 	__u64 inode;
 	__u64 stamp;
+	__u64 root;			/* inode at the root, 0 = the way up is not known */
 	struct known_since since;
+	struct known_step up[KNOWN_UP];
+	__u32 ups;
 	__u32 n;			/* forms; KNOWN_MANY = the live segments are no such list, and are asked */
 	struct known_form form[KNOWN_FORMS];
 	__u64 live[OSH_DENY_WORDS];

@@ -72,7 +72,9 @@ struct osh_sandbox {
 	__u64 allow_drops;		/* atomic; allow records that found no room */
 	__u64 deny_overflow;		/* atomic; denials counted but with no entry of their own */
 	__u32 mapped;			/* atomic; entries of the sandbox in `mapped` */
-	__u32 pad;
+	__u32 slot;			/* this one's */
+	__u64 deny_stamp;		/* that of its osh_deny, 0 where nothing may be remembered of it */
+	__u64 deny_bits;		/* osh_inode_bit() of each inode in `deny_roots` and `deny_inodes` */
 };
 #define OSH_SB_USERNS 1u		/* policy allows nested user namespaces */
 #define OSH_SB_STRICT 2u		/* process.exec.mode: strict */
@@ -502,7 +504,7 @@ struct osh_host {
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
 _Static_assert(sizeof(struct osh_lane_slot) == 96, "osh_lane_slot is ABI");
 _Static_assert(sizeof(struct osh_task) == 64, "osh_task is ABI");
-_Static_assert(sizeof(struct osh_sandbox) == 88, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_sandbox) == 104, "osh_sandbox is ABI");
 _Static_assert(sizeof(struct osh_seg) == 16, "osh_seg is ABI");
 _Static_assert(sizeof(struct osh_deny_root) == 296, "osh_deny_root is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");

@@ -8,7 +8,7 @@
  * A change of any of them is another ABI. Pins lie under /sys/fs/bpf/osh/<OSH_ABI>, osh-launch listens at
  * <run>/launch-<OSH_ABI>; two ABIs live side by side and leave each other alone (docs/upgrade.md).
  */
-#define OSH_ABI 7
+#define OSH_ABI 8
 #define OSH_STRING(x) #x
 #define OSH_STRING_OF(x) OSH_STRING(x)
 #define OSH_ABI_TEXT OSH_STRING_OF(OSH_ABI)

@@ -19,6 +19,27 @@ static __u64 stamp_new(void)
 	return (__u64)now.tv_sec * 1000000000u + (__u64)now.tv_nsec;
 }
 
+/* The sandbox itself says which tables are in force, so that nobody looks for them who knows the answer. */
+static void say_stamp(struct kbpf *k, const struct kbpf_sandbox *s, const struct osh_deny *t)
+{
+	struct osh_sandbox *sb = &k->sandboxes[s->slot % OSH_SLOTS];
+
+	if (sb->id != s->id)
+		return;			/* not yet: kbpf_flip() says it */
+	__atomic_store_n(&sb->deny_stamp, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&sb->deny_bits, t->roots | t->files, __ATOMIC_RELEASE);
+	if (!t->linked)			/* then a file's own number of names counts as well */
+		__atomic_store_n(&sb->deny_stamp, t->stamp, __ATOMIC_RELEASE);
+}
+
+void kbpf_deny_stamp(struct kbpf *k, const struct kbpf_sandbox *s)
+{
+	_free_ struct osh_deny *t = malloc(sizeof(*t));
+
+	if (t && k->lsm && !bpf_map_lookup_elem(k->map[KMAP_DENIES], &s->id, t))
+		say_stamp(k, s, t);
+}
+
 static int fill(struct kbpf *k, const struct kbpf_sandbox *s, struct deny_segs *x, struct err *e)
 {
 	int r = 0;
@@ -60,6 +81,7 @@ static void root_name(struct osh_deny_root *root, const char *path)
 static int change(struct kbpf *k, const struct kbpf_sandbox *s, const struct osh_deny *more, struct err *e)
 {
 	_free_ struct osh_deny *t = malloc(sizeof(*t));
+	int r;
 
 	if (!t || bpf_map_lookup_elem(k->map[KMAP_DENIES], &s->id, t))
 		return fail(e, ENOENT, "filesystem_policy.deny: no tree was entered");
@@ -67,7 +89,10 @@ static int change(struct kbpf *k, const struct kbpf_sandbox *s, const struct osh
 	t->roots |= more->roots;
 	t->files |= more->files;
 	t->stamp = stamp_new();
-	return kbpf_put(k, s, KMAP_DENIES, &s->id, t, 1, e);
+	r = kbpf_put(k, s, KMAP_DENIES, &s->id, t, 1, e);
+	if (!r)
+		say_stamp(k, s, t);
+	return r;
 }
 
 int kbpf_deny_root(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle *b, const char *workdir,

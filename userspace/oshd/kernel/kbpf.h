@@ -76,6 +76,7 @@ enum kwhere kbpf_hook_where(enum osh_hook hook);
 int kbpf_open(struct kbpf **ret, struct err *e);
 int kbpf_bind(struct kbpf *k, struct err *e);
 int kbpf_load_object(struct kbpf *k, struct err *e);
+void kbpf_deny_stamp(struct kbpf *k, const struct kbpf_sandbox *s);	/* to the sandbox, from its tables (deny.c) */
 int kbpf_lanes(struct kbpf *k, struct err *e);	/* constants of the programs, from the size of the maps */
 int kbpf_prog_id(const struct kbpf *k, enum osh_hook hook, uint32_t *ret, struct err *e);
 int kbpf_steer_load(struct kbpf *k, int map_fd, int *ret_prog_fd, struct err *e);	/* for this sockmap */

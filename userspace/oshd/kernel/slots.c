@@ -36,6 +36,7 @@ static int publish(struct kbpf *k, const struct kbpf_sandbox *s, struct osh_sand
 	memset(sb, 0, sizeof(*sb));
 	sb->cgroup = s->cgroup;
 	sb->netns = s->netns;
+	sb->slot = s->slot;
 	memcpy(sb->net6, s->net6, sizeof(sb->net6));
 	r = put_slot(k, KMAP_BY_CGROUP, s->cgroup, s->slot, e);
 	if (!r && s->netns)
@@ -60,6 +61,7 @@ int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 			    (b->meta->exec_mode == OSH_EXEC_STRICT ? OSH_SB_STRICT : 0) |
 			    (b->meta->deny && k->lsm ? OSH_SB_DENY : 0) | (sb->flags & (OSH_SB_DENY | OSH_SB_GUARD)));
 	store32(&sb->n_globs, count_globs(k, s));
+	kbpf_deny_stamp(k, s);
 	store32(&sb->generation, s->generation);
 	if (first)
 		store32(&sb->id, s->id);
