@@ -2,13 +2,15 @@
 /*
  * `filesystem_policy.deny`, where the kernel loads LSM programs: what it names inside writable trees is
  * read and never written, made, removed, renamed, linked or changed in mode, owner, times, attributes or flags.
- * Landlock and the mount view say what may be written at all; this only takes away.
+ * Landlock and the mount view say what may be written at all; this only takes away. The same hooks keep what is for
+ * some programs only (reserved.bpf.h).
  *
  * Nothing may become a way around an entry either. Where a denied path leads through a name, only a
  * directory may be made there: a symbolic link (or a file, which some programs follow) would lead the
- * host's programs elsewhere by that name. Opens for reading return at once.
+ * host's programs elsewhere by that name. Opens for reading return at once where no path is for some programs only.
  */
 #include "deny.bpf.h"
+#include "reserved.bpf.h"
 
 #define EPERM 1
 #define FMODE_WRITE 2
@@ -42,11 +44,17 @@ static __always_inline int lsm_ret(__u32 verdict)
 	return verdict == OSH_DENY ? -EPERM : 0;
 }
 
-/* The sandbox of the running task, where it has entries at all. */
+/* The sandbox of the running task, where it has entries of `deny` at all. */
 static __always_inline int guarded(struct ask *q)
 {
 	ask_subject(q);
 	return q->sb && q->sb->flags & OSH_SB_DENY;
+}
+
+/* ..., or paths that are for some programs only. */
+static __always_inline int has_entries(struct ask *q)
+{
+	return guarded(q) || has_reserved(q);
 }
 
 static __always_inline struct deny_walk *walk_begin(const struct ask *q)
@@ -84,22 +92,30 @@ static long text_step(__u32 i, struct deny_walk **at)
 	return 0;
 }
 
-static __always_inline void text_root(struct deny_walk *w)
+static __always_inline void text_before(struct deny_walk *w, const char *path, __u32 len)
 {
-	struct osh_deny_inode_key key = { .inode = w->root, .id = w->id };
-	struct osh_deny_root *root = bpf_map_lookup_elem(&deny_roots, &key);
-	__u32 len, pos = w->pos;
+	__u32 pos = w->pos;
 
-	if (!root)
-		return;
-	len = root->len;
 	asm volatile("%0 &= 255" : "+r"(len));
 	if (pos >= OSH_PATH_MAX || pos < len)
 		return;
 	pos -= len;
 	asm volatile("%0 &= 255" : "+r"(pos));
-	if (!bpf_probe_read_kernel(w->text + pos, len, root->path))
+	if (!bpf_probe_read_kernel(w->text + pos, len, path))
 		w->pos = pos;
+}
+
+static __always_inline void text_root(struct deny_walk *w)
+{
+	struct osh_deny_inode_key key = { .inode = w->root, .id = w->id };
+	struct osh_reserved_key other = { .inode = w->root, .id = w->id };
+	struct osh_deny_root *root = bpf_map_lookup_elem(&deny_roots, &key);
+	struct osh_reserved *entry = root ? NULL : bpf_map_lookup_elem(&reserved, &other);
+
+	if (root)
+		text_before(w, root->path, root->len);
+	else if (entry)
+		text_before(w, entry->path, entry->len);
 }
 
 /* The denial on record, with the path as far as it fits. */
@@ -171,14 +187,17 @@ static __always_inline int judge(struct dentry *d, __u32 use)
 {
 	struct deny_walk *w = walk_of_task(0);
 	struct ask q = { .kind = OSH_EV_FILE };
-	__u32 why;
+	__u32 why = 0;
 
-	if ((w && quick_allows(w, d)) || !guarded(&q))
+	if ((w && quick_allows(w, d)) || !has_entries(&q))
 		return 0;
 	w = walk_begin(&q);
 	if (!w)
 		return lsm_ret(deny_record(NULL, OSH_WHY_INTERNAL));
-	why = deny_why(w, d, use);
+	if (has_reserved(&q))
+		why = reserved_why(w, number_of(w, d), 1);
+	if (!why && q.sb->flags & OSH_SB_DENY)
+		why = deny_why(w, d, use);
 	return why ? lsm_ret(deny_record(w, why)) : 0;
 }
 
@@ -186,22 +205,46 @@ static __always_inline int judge_move(struct dentry *old, struct dentry *new)
 {
 	struct ask q = { .kind = OSH_EV_FILE };
 	struct deny_walk *w;
-	__u32 why;
+	__u32 why = 0;
 
-	if (!guarded(&q))
+	if (!has_entries(&q))
 		return 0;
 	w = walk_begin(&q);
 	if (!w)
 		return lsm_ret(deny_record(NULL, OSH_WHY_INTERNAL));
-	why = deny_why_move(w, old, new);
+	if (has_reserved(&q)) {
+		why = reserved_why(w, number_of(w, old), 1);
+		if (!why)
+			why = reserved_why(w, number_of(w, new), 1);
+	}
+	if (!why && q.sb->flags & OSH_SB_DENY)
+		why = deny_why_move(w, old, new);
+	return why ? lsm_ret(deny_record(w, why)) : 0;
+}
+
+static __always_inline int judge_read(struct dentry *d)
+{
+	struct ask q = { .kind = OSH_EV_FILE };
+	struct deny_walk *w;
+	__u32 why;
+
+	if (!reserved_anywhere())
+		return 0;
+	ask_subject(&q);
+	if (!has_reserved(&q))
+		return 0;
+	w = walk_begin(&q);
+	why = w ? reserved_why(w, number_of(w, d), 0) : OSH_WHY_INTERNAL;
 	return why ? lsm_ret(deny_record(w, why)) : 0;
 }
 
 SEC("lsm/file_open")
 int BPF_PROG(osh_file_open, struct file *file, int ret)
 {
-	if (ret || !(file->f_mode & FMODE_WRITE))
-		return ret;		/* an earlier module refused already, or it is read */
+	if (ret)
+		return ret;		/* an earlier module refused already */
+	if (!(file->f_mode & FMODE_WRITE))
+		return judge_read(file->f_path.dentry);
 	return judge(file->f_path.dentry, USE_CHANGE);
 }
 
@@ -395,5 +438,29 @@ int osh_deny_probe(struct bpf_iter__task_file *ctx)
 		f->inode = 1 + why;
 		f->flags = quick;
 	}
+	return 0;
+}
+
+/* Likewise for paths that are for some programs: inode = 1 + reason for reading, mtime_s the same for writing. */
+SEC("iter/task_file")
+int osh_reserved_probe(struct bpf_iter__task_file *ctx)
+{
+	struct ask q = { .kind = OSH_EV_FILE };
+	struct file *file = ctx->file;
+	struct osh_fd_inode *f;
+	struct deny_walk *w;
+	__u32 fd = ctx->fd;
+
+	if (!file)
+		return 0;
+	ask_subject(&q);
+	if (!has_reserved(&q))
+		return 0;
+	f = bpf_map_lookup_elem(&fd_inodes, &fd);
+	w = walk_begin(&q);
+	if (!f || !w)
+		return 0;
+	f->inode = 1 + reserved_why(w, number_of(w, file->f_path.dentry), 0);
+	f->mtime_s = 1 + reserved_why(w, number_of(w, file->f_path.dentry), 1);
 	return 0;
 }

@@ -95,6 +95,7 @@ MAP_HASH(unix_allow, struct osh_unix_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(egress_ports, struct osh_eport_key, __u32, 1 << 18, BPF_F_NO_PREALLOC);
 MAP_LPM(egress_allow, struct osh_upstream_key, __u32, 1 << 18);
 MAP_HASH(run_inodes, struct osh_run_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
+MAP_HASH(reserved, struct osh_reserved_key, struct osh_reserved, OSH_RESERVED, BPF_F_NO_PREALLOC);
 MAP_HASH(devices, struct osh_device_key, __u32, 1 << 16, BPF_F_NO_PREALLOC);
 MAP_HASH(mapped, struct osh_mapped_key, __u32, OSH_MAPPED, BPF_F_NO_PREALLOC);
 MAP_HASH(denials, struct osh_denial_key, struct osh_denial, OSH_DENIALS, BPF_F_NO_PREALLOC);

@@ -148,7 +148,7 @@ static __always_inline int quick_allows(struct deny_walk *w, struct dentry *d)
 	struct dentry *parent;
 	__u64 stamp, hashed, inode;
 
-	if (!sb || !w->id || sb->id != w->id)
+	if (!sb || !w->id || sb->id != w->id || sb->reserved_bits)
 		return 0;
 	stamp = *(volatile __u64 *)&sb->deny_stamp;
 	barrier();

@@ -125,7 +125,7 @@ static void put_fs(struct out *o, const struct fs_entry *f)
 	const char *const *alt = f->glob.alts.v;
 
 	if (f->mode != OSH_FS_DENY)
-		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, f->path), f->mode, f->at.line, 0 });
+		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, f->path), f->mode, f->at.line, f->group });
 	for (uint32_t i = 0; f->mode == OSH_FS_DENY && i < f->glob.alts.n; i++)
 		out_put(o, OSH_SEC_FS, &(struct osh_b_fs){ out_str(o, alt[i]), f->mode, f->at.line, 0 });
 }

@@ -6,20 +6,26 @@
 #include "merge.h"
 #include "osh/limits.h"
 
-static int by_programs(const void *pa, const void *pb)
+static int compare(const struct list *a, const struct list *b)
 {
-	const struct rule *a = *(const struct rule *const *)pa, *b = *(const struct rule *const *)pb;
-	const struct program *x = a->programs.v, *y = b->programs.v;
+	const struct program *x = a->v, *y = b->v;
 
-	if (a->any_program != b->any_program)
-		return a->any_program ? -1 : 1;
-	for (uint32_t i = 0; i < a->programs.n && i < b->programs.n; i++) {
+	for (uint32_t i = 0; i < a->n && i < b->n; i++) {
 		int order = strcmp(x[i].path, y[i].path);
 
 		if (order)
 			return order;
 	}
-	return a->programs.n < b->programs.n ? -1 : a->programs.n > b->programs.n;
+	return a->n < b->n ? -1 : a->n > b->n;
+}
+
+static int by_programs(const void *pa, const void *pb)
+{
+	const struct rule *a = *(const struct rule *const *)pa, *b = *(const struct rule *const *)pb;
+
+	if (a->any_program != b->any_program)
+		return a->any_program ? -1 : 1;
+	return compare(&a->programs, &b->programs);
 }
 
 static int by_path_group(const void *pa, const void *pb)
@@ -37,9 +43,9 @@ static bool limit(struct diags *d, struct place at, unsigned max, const char *wh
 	return false;
 }
 
-static bool push_group(struct policy *p, struct list *all, const struct rule *rule, uint32_t group)
+static bool push_group(struct policy *p, struct list *all, const struct list *programs, uint32_t group)
 {
-	for EACH (struct program, prog, &rule->programs) {
+	for EACH (struct program, prog, programs) {
 		struct table_binary *b = list_push(&p->arena, all, sizeof(*b));
 
 		if (!b)
@@ -61,6 +67,29 @@ static bool count_globs(const struct tables *t, struct diags *d)
 	       limit(d, (struct place){ 0 }, OSH_GLOBS, "distinct program patterns");
 }
 
+/*
+ * Those of files come first: they are fixed for a sandbox's life, and so is what they are numbered by, whatever rules
+ * a next policy has.
+ */
+static bool file_groups(struct policy *p, struct list *all, uint32_t *last, struct diags *d)
+{
+	struct fs_entry *fs = p->fs.v;
+
+	for (uint32_t i = 0; i < p->fs.n; i++) {
+		for (uint32_t k = 0; k < i && fs[i].programs.n && !fs[i].group; k++)
+			if (fs[k].group && !compare(&fs[k].programs, &fs[i].programs))
+				fs[i].group = fs[k].group;
+		if (!fs[i].programs.n || fs[i].group)
+			continue;
+		if (*last + 1 >= OSH_GROUPS)
+			return limit(d, fs[i].at, OSH_GROUPS - 1, "lists of programs");
+		fs[i].group = ++*last;
+		if (!push_group(p, all, &fs[i].programs, *last))
+			return false;
+	}
+	return true;
+}
+
 bool merge_groups(struct policy *p, struct tables *t, struct diags *d, uint32_t *group)
 {
 	const struct rule *rules = p->rules.v;
@@ -68,7 +97,7 @@ bool merge_groups(struct policy *p, struct tables *t, struct diags *d, uint32_t 
 	struct list all = { 0 };
 	uint32_t last = 0;
 
-	if (!order)
+	if (!order || !file_groups(p, &all, &last, d))
 		return false;
 	for (uint32_t i = 0; i < p->rules.n; i++)
 		order[i] = &rules[i];
@@ -78,7 +107,7 @@ bool merge_groups(struct policy *p, struct tables *t, struct diags *d, uint32_t 
 		if (!order[i]->any_program && (!i || by_programs(&order[i - 1], &order[i]))) {
 			if (++last >= OSH_GROUPS)
 				return limit(d, order[i]->at, OSH_GROUPS - 1, "lists of programs");
-			if (!push_group(p, &all, order[i], last))
+			if (!push_group(p, &all, &order[i]->programs, last))
 				return false;
 		}
 		group[order[i] - rules] = order[i]->any_program ? 0 : last;

@@ -140,6 +140,7 @@ struct fs_entry {
 	struct place at;
 	struct pattern glob;		/* DENY */
 	struct list programs;		/* struct program that it is for; none = all */
+	uint32_t group;			/* number of that list, by merge_groups(); 0 = none */
 };
 
 struct identity {

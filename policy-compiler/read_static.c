@@ -75,6 +75,9 @@ static void push_fs(struct reader *r, const struct fs_in *in, enum osh_b_fs_mode
 	}
 	if (mode == OSH_FS_DENY)
 		check_deny(r, &one);
+	/* It would be for whoever is not known as one of them. */
+	if (mode == OSH_FS_DENY && in->binaries)
+		unkept(r, in->binaries->key->at, "binaries in deny");
 	for (const struct node *v = in->binaries ? in->binaries->first : NULL; v; v = v->next)
 		program_add(r, &(struct program_in){ .path = v }, &one.programs);
 	programs_sort(&one.programs);
@@ -102,7 +105,7 @@ static void read_entry_binaries(struct reader *r, const struct node *n, void *ob
 /* osh's own form of an entry: a path for some programs only. */
 static const struct field fs_object_fields[] = {
 	{ "path", read_entry_path, FIELD_KEPT, FIELD_REQUIRED, "path", "what the entry is about" },
-	{ "binaries", read_entry_binaries, FIELD_JUDGED, 0, "[path | glob]", "programs that it is for" },
+	{ "binaries", read_entry_binaries, FIELD_KEPT, 0, "[path | glob]", "programs that it is for" },
 	{ 0 },
 };
 
@@ -187,6 +190,38 @@ static void merge_paths(struct reader *r)
 	r->p->fs.n = n;
 }
 
+static bool lies_in(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return n == 1 || (!strncmp(path, dir, n) && (path[n] == '/' || !path[n]));
+}
+
+/* What others have of it by another entry. */
+static void check_shared(struct reader *r, const struct fs_entry *f)
+{
+	for EACH (struct fs_entry, up, &r->p->fs)
+		if (f->programs.n && !up->programs.n && (up->mode == f->mode || up->mode == OSH_FS_RW) && lies_in(f->path, up->path)) {
+			diag_add(r->d, DIAG_OVERLAP, f->at, "list what is around it instead of what it lies in",
+				 "'%.120s' is for some programs, and by '%.120s' (line %u) it is for all", f->path, up->path, up->at.line);
+			return;
+		}
+}
+
+/*
+ * What is for some programs only is known by its directory's inode. So nobody inside may move that, or what it lies
+ * in: it lies below nothing that can be written, and where it can be written itself nothing else lies below it.
+ */
+static void check_reserved(struct reader *r, const struct fs_entry *f)
+{
+	for EACH (struct fs_entry, up, &r->p->fs)
+		if (up->mode == OSH_FS_RW && (f->programs.n || up->programs.n) && strcmp(f->path, up->path) && lies_in(f->path, up->path)) {
+			unkept(r, f->programs.n ? f->at : up->at, "binaries, of a path below one that can be written, or of one that can and has others below it");
+			return;
+		}
+	check_shared(r, f);
+}
+
 void read_filesystem(struct reader *r, const struct node *n, void *obj)
 {
 	uint32_t paths = 0;
@@ -199,6 +234,9 @@ void read_filesystem(struct reader *r, const struct node *n, void *obj)
 	if (paths > OSH_FS_PATHS)
 		diag_add(r->d, DIAG_LIMIT, n->at, NULL, "too many filesystem paths (%u > %u)", paths, OSH_FS_PATHS);
 	merge_paths(r);
+	for EACH (struct fs_entry, f, &r->p->fs)
+		if (f->mode != OSH_FS_DENY)
+			check_reserved(r, f);
 }
 
 static void read_compat(struct reader *r, const struct node *n, void *obj)

@@ -75,6 +75,7 @@ struct osh_sandbox {
 	__u32 slot;			/* this one's */
 	__u64 deny_stamp;		/* that of its osh_deny, 0 where nothing may be remembered of it */
 	__u64 deny_bits;		/* osh_inode_bit() of each inode in `deny_roots` and `deny_inodes` */
+	__u64 reserved_bits;		/* of each in `reserved`; 0 = no path is for some programs only */
 };
 #define OSH_SB_USERNS 1u		/* policy allows nested user namespaces */
 #define OSH_SB_STRICT 2u		/* process.exec.mode: strict */
@@ -328,6 +329,25 @@ static inline __attribute__((always_inline)) __u64 osh_seg_hash(const __u64 *wor
 	return h;
 }
 
+/*
+ * HASH `reserved`, where LSM programs live: paths that are for some programs only (`binaries` in filesystem_policy), by the
+ * inode of the file or directory in the view, and what lies below them and is listed or mounted by itself. The nearest
+ * above a file decides; where there is none the file is no such path. Fixed for the sandbox's life, as groups of files are
+ * numbered alike in all its policies. Whoever enters an inode keeps it in memory.
+ */
+struct osh_reserved_key {
+	__u64 inode;
+	__u32 id, pad;
+};
+struct osh_reserved {
+	__u64 read[OSH_GROUP_WORDS], write[OSH_GROUP_WORDS];	/* groups that may; who may write may read */
+	__u32 all;			/* enum osh_reserved_all: whatever the program */
+	__u32 row;			/* row + 1 of the entry in the bundle's FS, 0 = none */
+	__u32 len, pad;
+	char path[OSH_PATH_MAX];	/* for the log, cut at the front */
+};
+enum osh_reserved_all { OSH_RESERVED_NONE, OSH_RESERVED_READ, OSH_RESERVED_WRITE };
+
 /* HASH `fd_inodes`: key = descriptor of oshd. oshd writes zeroes, the iterator fills what it finds. */
 struct osh_fd_inode {
 	__u64 inode;			/* 0 = not visited */
@@ -497,14 +517,15 @@ struct osh_funnel {
  */
 struct osh_host {
 	__u32 last_id;			/* sandbox ids up to here were given out; none is ever used again */
-	__u32 pad;
+	__u32 reserved;			/* 1 = some sandbox had an entry in `reserved`: opens for reading are looked at, too */
 	__u32 connect4[2], connect6[2];
 };
 
 _Static_assert(sizeof(struct osh_event) == 88, "osh_event is ABI");
 _Static_assert(sizeof(struct osh_lane_slot) == 96, "osh_lane_slot is ABI");
 _Static_assert(sizeof(struct osh_task) == 64, "osh_task is ABI");
-_Static_assert(sizeof(struct osh_sandbox) == 104, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_sandbox) == 112, "osh_sandbox is ABI");
+_Static_assert(sizeof(struct osh_reserved) == 336, "osh_reserved is ABI");
 _Static_assert(sizeof(struct osh_seg) == 16, "osh_seg is ABI");
 _Static_assert(sizeof(struct osh_deny_root) == 296, "osh_deny_root is ABI");
 _Static_assert(sizeof(struct osh_ident) == 344, "osh_ident is ABI");

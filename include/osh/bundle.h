@@ -102,7 +102,7 @@ struct osh_b_fs {
 	uint32_t path;			/* absolute, or relative to the workdir for DENY */
 	uint32_t mode;			/* enum osh_b_fs_mode */
 	uint32_t line;			/* in the policy, for messages */
-	uint32_t pad;
+	uint32_t group;			/* binaries group that it is for; 0 = all programs. 0 for DENY */
 };
 
 /* Sorted by (kind, name), no duplicates. */

@@ -8,7 +8,7 @@
  * A change of any of them is another ABI. Pins lie under /sys/fs/bpf/osh/<OSH_ABI>, osh-launch listens at
  * <run>/launch-<OSH_ABI>; two ABIs live side by side and leave each other alone (docs/upgrade.md).
  */
-#define OSH_ABI 8
+#define OSH_ABI 9
 #define OSH_STRING(x) #x
 #define OSH_STRING_OF(x) OSH_STRING(x)
 #define OSH_ABI_TEXT OSH_STRING_OF(OSH_ABI)
@@ -54,6 +54,8 @@
 #define OSH_DENY_DEPTH 128		/* directories between a file and the tree that it lies in; deeper = no write */
 #define OSH_DENY_NAMES (1 << 20)	/* looked at, when a sandbox starts, for denied files that have other names */
 #define OSH_DENY_INODES (1 << 16)
+#define OSH_RESERVED (1 << 16)		/* directories and files that are for some programs only, of all sandboxes */
+#define OSH_RESERVED_EACH 512		/* of one sandbox: entries, and mounts below them */
 #define OSH_DENY_TWINS 512		/* such files; beyond either no file with several names is written at all */
 #define OSH_ENV_VARS 1024		/* environment strings scanned at exec; more = tainted */
 #define OSH_ENV_LEN 65536		/* one environment string; longer = tainted */

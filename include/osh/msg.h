@@ -208,16 +208,19 @@ struct osh_msg_programs {
  * Where filesystem_policy.deny is kept by LSM programs: a mount of the view that can be written (ROOT), the
  * working directory (DIR), a file that an entry denies by its full path or that has another name besides (FILE).
  * osh-launch keeps the last two open until FORGET; a mount keeps itself. TWINS: not all such files were found.
+ * RESERVED: a path that is for some programs only, or lies below one and is listed or mounted by itself.
  */
 enum osh_tree_kind {
 	OSH_TREE_ROOT, OSH_TREE_DIR, OSH_TREE_FILE, OSH_TREE_TWINS,	/* of filesystem_policy.deny */
 	OSH_TREE_RUN, OSH_TREE_RUN_NOT,		/* of process.exec: what is listed; the root of a writable mount */
+	OSH_TREE_RESERVED,			/* of filesystem_policy: `row` is the entry that it lies in */
 };
+#define OSH_ROW_WORKDIR UINT32_MAX
 struct osh_msg_tree {
 	struct osh_msg_head h;
 	uint32_t id;
 	uint32_t kind;			/* enum osh_tree_kind */
-	uint32_t row;			/* of FILE: index into the bundle's FS */
+	uint32_t row;			/* of FILE, RESERVED: index into the bundle's FS; OSH_ROW_WORKDIR: the working directory */
 	uint32_t pad;
 	char path[2560];		/* as the sandbox sees it, NUL terminated */
 	char workdir[1280];		/* likewise; where relative entries begin */

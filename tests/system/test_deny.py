@@ -4,7 +4,9 @@
 programs every entry holds; without them an existing directory does, and any other entry refuses to start."""
 import json
 import os
+import shutil
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, run  # noqa: E402
@@ -152,9 +154,70 @@ def with_lsm(t, d):
         t.ok(rc == 0, "without entries it is written", rc, err)
         with open(os.path.join(w.work, ".git/hooks/pre-commit"), "a") as f:
             t.ok(f.write("x") == 1, "outside of sandboxes it is written")
+    programs_of_paths(t, d)
+
+
+def reserved(path, *binaries):
+    """A policy that has a directory for some programs alone."""
+    entry = f"{{path: {path}, binaries: [{', '.join(binaries)}]}}"
+    return BASE_POLICY.replace("  include_workdir: true\n", "  include_workdir: true\n  read_write: [/tmp]\n").replace(
+        "read_only: [", f"read_only: [{entry}, ", 1)
+
+
+class Vault:
+    """Such a directory; not below /tmp, which is the sandbox's own."""
+    def __enter__(self):
+        os.makedirs("/opt", exist_ok=True)
+        self.dir = tempfile.mkdtemp(prefix="osh-test-", dir="/opt")
+        os.chmod(self.dir, 0o755)
+        self.path = os.path.join(self.dir, "vault")
+        os.makedirs(os.path.join(self.path, "deep"))
+        for f in ("token", "deep/token"):
+            with open(os.path.join(self.path, f), "w") as out:
+                out.write("secret\n")
+        return self
+
+    def __exit__(self, *why):
+        shutil.rmtree(self.dir)
+
+
+def programs_of_paths(t, d):
+    """Paths for some programs: what they read is what the policy says, and nobody else's."""
+    with Work() as w, Vault() as v:
+        d.work = w
+        fill(w.work)
+        cat, token, e = os.path.realpath("/bin/cat"), f"{v.path}/token", {}
+        for cmd, want in ((f"cat {token}", True), (f"cat {v.path}/deep/token", True), (f"ln -s {token} l2; cat l2", True),
+                          (f"head -n 1 {token}", False), (f"ls {v.path}", False), (f"read x <{token}", False),
+                          (f"LD_PRELOAD=/x cat {token}", False), (f"cat <{token}", False),
+                          (f"cp /bin/cat c; ./c {token}", False), (f"ln -s {token} l; head -n 1 l", False)):
+            rc, out, err = start(d, w, reserved(v.path, cat), cmd)
+            cmd = cmd.replace(v.dir, "")
+            t.ok((rc == 0) == want and rc < 125 and ("secret" in out) == want,
+                 f"for one program: {'works' if want else 'refused'}: {cmd}", rc, out, err)
+            if not want:
+                e = denial(w) or {}
+                t.ok(e.get("osh", {}).get("reason") in ("BINARY", "TAINTED", "REPLACED", "NO_IDENTITY") and v.path in json.dumps(e),
+                     f"for one program: on record: {cmd}", w.lines())
+        rule = e.get("firewall_rule", {})
+        t.ok(rule.get("name") == "filesystem_policy" and rule.get("uid") == "5", "and the entry", rule)
+        with open(token, encoding="ascii") as f:
+            t.ok(f.read() == "secret\n", "outside of sandboxes it is read")
+        text = reserved(v.path, cat).replace("read_write: [/tmp]", f"read_write: [/tmp, {v.dir}]")
+        rc, _, err = start(d, w, text, "true")
+        t.ok(rc == 125 and "binaries" in err, "a path that somebody inside could move is refused", rc, err)
+        rc, _, err = start(d, w, reserved(f"{w.work}/src", cat), "true")
+        t.ok(rc == 125 and "can be written" in err, "and one in the working directory", rc, err)
+        rc, _, err = start(d, w, reserved("/tmp", cat), "true")
+        t.ok(rc == 125 and "sandbox's own" in err, "and one that is the sandbox's own", rc, err)
 
 
 def without_lsm(t, d):
+    with Work() as w, Vault() as v:
+        d.work = w
+        rc, out, err = start(d, w, reserved(v.path, "/bin/cat"), f"cat {v.path}/token")
+        t.ok(rc == 125 and "some programs" in err and "BPF LSM" in err and "secret" not in out,
+             "a path for some programs refuses to start, and the layer that is missing is named", rc, out, err)
     for _ in tries(t, d, deny(".git/hooks/**"), TRIES, "mount"):
         pass
     with Work() as w:

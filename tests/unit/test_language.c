@@ -82,6 +82,8 @@ static const struct {
 	{ "routes twice", "inference: {routes: [{name: a, api: openai}, {name: a, api: openai}]}\n", "104:1:46" },
 	{ "a route", "inference: {routes: [{name: a, api: openai, host: a.test, port: 1, allowed_ips: [10.0.0.1], as: 'a b'}]}\n", "109:1:97" },
 	{ "entry for nobody", "version: 1\nfilesystem_policy: {read_only: [{path: /a, binaries: []}]}\n", "109:2:54" },
+	{ "deny for some programs", "version: 1\nfilesystem_policy: {deny: [{path: /a, binaries: [/b]}]}\n", "" },
+	{ "for some programs, where all write", "version: 1\nfilesystem_policy: {read_write: [/a, {path: /a/c, binaries: [/b]}]}\n", "" },
 	/* contradictions: OSH133 at the later endpoint */
 	{ "protocol", EP2("protocol: rest, access: full", "protocol: graphql, access: full"), "133:4:1" },
 	{ "protocol, other path", EP2("protocol: rest, access: full, path: /a", "protocol: graphql, access: full, path: /b"), "" },

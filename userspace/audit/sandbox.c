@@ -108,7 +108,7 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 		c->rule = bundle_str(b, b->rules[rule].name);
 		c->rule_line = b->rules[rule].line;
 	} else if (b && v->kind == OSH_EV_FILE && v->aux && v->aux - 1 < b->n_fs) {
-		c->rule = "filesystem_policy.deny";
+		c->rule = b->fs[v->aux - 1].mode == OSH_FS_DENY ? "filesystem_policy.deny" : "filesystem_policy";
 		c->rule_line = b->fs[v->aux - 1].line;
 	}
 }

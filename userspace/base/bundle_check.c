@@ -156,7 +156,7 @@ static int check_fs(const struct bundle *b, struct err *e)
 	for (uint32_t i = 0; i < b->n_fs; i++) {
 		const struct osh_b_fs *f = &b->fs[i];
 
-		if (f->mode > OSH_FS_DENY || f->pad || !has_str(b, f->path) ||
+		if (f->mode > OSH_FS_DENY || f->group >= b->meta->n_groups || (f->group && f->mode == OSH_FS_DENY) || !has_str(b, f->path) ||
 		    !path_ok(bundle_str(b, f->path), OSH_FS_PATH_LEN, f->mode == OSH_FS_DENY))
 			return BAD("filesystem entry %u", i);
 		if (f->mode == OSH_FS_RW && !strcmp(bundle_str(b, f->path), "/"))

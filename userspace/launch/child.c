@@ -27,6 +27,8 @@
 #include "own.h"
 #include "paths.h"
 #include "programs.h"
+#include "reserved.h"
+#include "reserves.h"
 #include "resolve.h"
 #include "runs.h"
 #include "trees.h"
@@ -219,6 +221,8 @@ static int trees(struct child *c, struct err *e)
 	}
 	if (c->b.n_exec)
 		r = runs_send(CHANNEL, c->a->m, &c->b, e);
+	if (!r && reserved_any(&c->b))
+		r = reserves_send(CHANNEL, c->a->m, &c->paths, &c->b, e);
 	return r || !c->b.meta->deny ? r : trees_send(CHANNEL, c->a->m, &c->paths, &c->b, e);
 }
 

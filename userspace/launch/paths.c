@@ -444,6 +444,9 @@ static int open_policy(struct paths *p, const struct osh_msg_launch *m, const st
 
 		if (b->fs[i].mode == OSH_FS_DENY)
 			r = m->flags & OSH_LAUNCH_LSM ? 0 : add_deny(p, path, paths_workdir(p, m), e);
+		else if (b->fs[i].group && !(m->flags & OSH_LAUNCH_LSM))
+			r = fail(e, EOPNOTSUPP, "'%s' is for some programs only (line %u), which needs the BPF LSM layer, and that "
+				 "does not live on this kernel: list it for all or leave it out", path, b->fs[i].line);
 		else
 			r = open_listed(p, path, b->fs[i].mode == OSH_FS_RW, false, hard, e);
 	}

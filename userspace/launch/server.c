@@ -484,7 +484,7 @@ static int on_tree(struct server *s, struct kin *k, struct chan_in *in)
 	t.id = k->id;
 	t.path[sizeof(t.path) - 1] = t.workdir[sizeof(t.workdir) - 1] = 0;
 	tell(s, OSH_MSG_TREE, &t, sizeof(t), &fd, 1);
-	if (t.kind == OSH_TREE_DIR || t.kind == OSH_TREE_FILE || t.kind == OSH_TREE_RUN)
+	if (t.kind == OSH_TREE_DIR || t.kind == OSH_TREE_FILE || t.kind == OSH_TREE_RUN || t.kind == OSH_TREE_RESERVED)
 		return keep_programs(&s->keep, k->id, &fd, 1);
 	close(fd);
 	return 0;

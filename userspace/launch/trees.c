@@ -20,7 +20,7 @@ int trees_report(int channel, struct osh_msg_tree *t, const char *path, int fd, 
 	int r;
 
 	if (strlen(path) >= sizeof(t->path))
-		return fail(e, ENAMETOOLONG, "filesystem_policy.deny: '%.100s...' is too long a path", path);
+		return fail(e, ENAMETOOLONG, "filesystem_policy: '%.100s...' is too long a path", path);
 	if (path != t->path) {
 		memset(t->path, 0, sizeof(t->path));
 		strcpy(t->path, path);

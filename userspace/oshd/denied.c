@@ -3,6 +3,7 @@
 
 #include "own.h"
 #include "programs.h"
+#include "reserved.h"
 
 static bool ends(const char *text, size_t room)
 {
@@ -21,6 +22,23 @@ static int may_run(struct sandbox *s, const struct osh_msg_tree *t, struct chan_
 	return r || what == OSH_RUN_NOT ? r : programs_keep(s, in, e);
 }
 
+/* What is for some programs only, or lies below it. */
+static int reserve(struct sandbox *s, const struct osh_msg_tree *t, struct chan_in *in, struct err *e)
+{
+	const struct bundle *b = &s->bundle;
+	bool workdir = t->row == OSH_ROW_WORKDIR && b->meta->include_workdir;
+	struct osh_reserved entry = { .all = OSH_RESERVED_WRITE };
+	int r;
+
+	if (!kbpf_lsm(s->d->kernel) || !reserved_any(b) || !ends(t->path, sizeof(t->path)) ||
+	    (!workdir && (t->row >= b->n_fs || b->fs[t->row].mode == OSH_FS_DENY)))
+		return fail(e, EPROTO, "osh-launch reported a path that was not asked for");
+	if (!workdir)
+		(void)reserved_at(b, bundle_str(b, b->fs[t->row].path), &entry);
+	r = kbpf_reserve(s->d->kernel, &s->k, &entry, t->path, in->fds[0], e);
+	return r ? r : programs_keep(s, in, e);
+}
+
 int denied_tree(struct sandbox *s, const struct osh_msg_tree *t, struct chan_in *in, struct err *e)
 {
 	struct kbpf *k = s->d->kernel;
@@ -28,6 +46,8 @@ int denied_tree(struct sandbox *s, const struct osh_msg_tree *t, struct chan_in 
 
 	if (t->kind == OSH_TREE_RUN || t->kind == OSH_TREE_RUN_NOT)
 		return may_run(s, t, in, e);
+	if (t->kind == OSH_TREE_RESERVED)
+		return reserve(s, t, in, e);
 	if (!kbpf_lsm(k) || !s->bundle.meta->deny || !ends(t->path, sizeof(t->path)) ||
 	    !ends(t->workdir, sizeof(t->workdir)) || t->kind > OSH_TREE_TWINS ||
 	    (t->kind == OSH_TREE_FILE && (t->row >= s->bundle.n_fs || s->bundle.fs[t->row].mode != OSH_FS_DENY)))

@@ -36,10 +36,35 @@ static int check_meta(const struct sandbox *s, const struct bundle *b, struct er
 	return 0;
 }
 
+/* The next program of a group from *at on, or NULL. */
+static const struct osh_b_binary *next_program(const struct bundle *b, uint32_t group, uint32_t *at)
+{
+	while (*at < b->n_binaries)
+		if (b->binaries[(*at)++].group == group)
+			return &b->binaries[*at - 1];
+	return NULL;
+}
+
+/* Programs are sorted by path, and files' groups are numbered alike where the files are the same. */
+static bool same_programs(const struct bundle *a, const struct bundle *b, uint32_t group)
+{
+	uint32_t i = 0, k = 0;
+
+	for (;;) {
+		const struct osh_b_binary *x = next_program(a, group, &i), *y = next_program(b, group, &k);
+
+		if (!x || !y)
+			return x == y;
+		if (x->flags != y->flags || strcmp(bundle_str(a, x->path), bundle_str(b, y->path)))
+			return false;
+	}
+}
+
 static bool same_fs(const struct bundle *a, const struct bundle *b, uint32_t i)
 {
-	return i < a->n_fs && i < b->n_fs && a->fs[i].mode == b->fs[i].mode &&
-	       !strcmp(bundle_str(a, a->fs[i].path), bundle_str(b, b->fs[i].path));
+	return i < a->n_fs && i < b->n_fs && a->fs[i].mode == b->fs[i].mode && a->fs[i].group == b->fs[i].group &&
+	       !strcmp(bundle_str(a, a->fs[i].path), bundle_str(b, b->fs[i].path)) &&
+	       (!a->fs[i].group || same_programs(a, b, a->fs[i].group));
 }
 
 /* The path that differs first is named: a list of trees may be long. */

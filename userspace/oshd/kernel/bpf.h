@@ -173,6 +173,14 @@ bool kbpf_deny_has(const struct kbpf *k, const struct kbpf_sandbox *s);	/* was a
 int kbpf_run_enter(struct kbpf *k, const struct kbpf_sandbox *s, enum osh_run what, const char *path, int fd,
 		   struct err *e);
 
+/*
+ * Where LSM programs live: a path that is for some programs only, or lies below one; `entry` is reserved_at() of it.
+ * The sandbox must have been flipped. What is entered must stay in memory for the sandbox's life.
+ */
+int kbpf_reserve(struct kbpf *k, const struct kbpf_sandbox *s, const struct osh_reserved *entry, const char *path, int fd,
+		 struct err *e);
+bool kbpf_has_reserved(const struct kbpf *k, const struct kbpf_sandbox *s);
+
 /* Character devices that the sandbox may open, for its life; rights: OSH_DEVICE_*. */
 struct kbpf_device {
 	uint32_t major, minor, rights;

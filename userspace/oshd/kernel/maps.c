@@ -55,6 +55,8 @@ const struct kmap_info kbpf_maps[KMAP_MAX] = {
 	[KMAP_DENY_INODES]  = { "deny_inodes",  sizeof(struct osh_deny_inode_key), 4,
 				AT(osh_deny_inode_key, id), -1, 1 << 9, 1 },
 	[KMAP_RUN_INODES]   = { "run_inodes",   sizeof(struct osh_run_key), 4, AT(osh_run_key, id), -1, 1 << 12, 1 },
+	[KMAP_RESERVED]     = { "reserved",     sizeof(struct osh_reserved_key), sizeof(struct osh_reserved),
+				AT(osh_reserved_key, id), -1, 1 << 10, 1 },
 	[KMAP_MAPPED]       = { "mapped",       sizeof(struct osh_mapped_key), 4,
 				AT(osh_mapped_key, id), -1, 1 << 12, 0 },
 	[KMAP_DEVICES]      = { "devices",      sizeof(struct osh_device_key), 4,

@@ -30,6 +30,7 @@ void kbpf_need_policy(const struct bundle *b, struct kbpf_need *n)
 _Static_assert(OSH_SLOTS_EACH * OSH_DENIALS_EACH <= OSH_DENIALS / 2, "denials");
 _Static_assert(OSH_SLOTS_EACH * OSH_MAPPED_EACH <= OSH_MAPPED / 2, "mapped");
 _Static_assert(OSH_SLOTS_EACH * OSH_DENY_TWINS <= OSH_DENY_INODES / 2, "deny_inodes");
+_Static_assert(OSH_SLOTS_EACH * OSH_RESERVED_EACH <= OSH_RESERVED / 2, "reserved");
 
 void kbpf_need_new_names(const struct bundle *b, struct kbpf_need *n)
 {
