@@ -249,10 +249,13 @@ static double median(enum who w, enum op op, int n)
 	return v[n / 2];
 }
 
-/* What each layer adds to each operation; A and B: the dearest of the programs, and Landlock on an open. */
+/*
+ * What each layer adds to each operation. A and B: the programs where they are dearest beside Landlock, and Landlock: in
+ * the same calls, or on an open where it has no part in them.
+ */
 static void row_hooks(int rounds)
 {
-	double cost[WHOS][OPS][2], dearest = 0, open_ll;
+	double cost[WHOS][OPS][2], dearest = 0, beside = 1, open_ll;
 	enum op worst = OP_READ;
 
 	for (int on = 0; on < 2; on++) {
@@ -269,13 +272,14 @@ static void row_hooks(int rounds)
 		       ops[o].name, cost[WHO_PLAIN][o][0], ll, lsm, cost[WHO_PLAIN][o][1] - cost[WHO_PLAIN][o][0],
 		       cost[WHO_ALL][o][1], cost[WHO_ALL][o][1] / cost[WHO_LANDLOCK][o][0]);
 		printf("note %-28s Landlock with one rule +%5.2f\n", "", cost[WHO_FLAT][o][0] - cost[WHO_PLAIN][o][0]);
-		lsm /= o == OP_READ || o == OP_WRITE || o == OP_STAT || o == OP_CHMOD ? 1 : 2;	/* of one call */
-		if (lsm > dearest) {
+		ll = ll > open_ll ? ll : open_ll;
+		if (lsm / ll > dearest / beside) {
 			dearest = lsm;
+			beside = ll;
 			worst = (enum op)o;
 		}
 	}
-	printf("note the dearest: %s\nA %.4f\nB %.4f\n", ops[worst].name, dearest, open_ll);
+	printf("note the dearest: %s\nA %.4f\nB %.4f\n", ops[worst].name, dearest, beside);
 }
 
 /* ---- the world ---- */
@@ -342,7 +346,7 @@ static int measure(const char *what, int rounds)
 		return CANNOT;
 	}
 	if (!strcmp(what, "hooks")) {
-		printf("a the dearest program of any call on a file\nb what Landlock adds to an open\nmax 1\n");
+		printf("a the programs, in the calls where they are dearest beside Landlock\nb what Landlock adds to these, or to an open\nmax 1\n");
 		row_hooks(rounds);
 		return 0;
 	}

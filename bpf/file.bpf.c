@@ -44,10 +44,15 @@ static __always_inline int lsm_ret(__u32 verdict)
 	return verdict == OSH_DENY ? -EPERM : 0;
 }
 
-/* The sandbox of the running task, where it has entries of `deny` at all. */
+/*
+ * The sandbox of the running task, where it has entries of `deny` at all. By the cgroup alone, which every task of a
+ * sandbox is in for its life: most tasks are outside, and each look-up is theirs to pay. Who it is, is asked when it matters.
+ */
 static __always_inline int guarded(struct ask *q)
 {
-	ask_subject(q);
+	struct task_struct *t = bpf_get_current_task_btf();
+
+	q->sb = sandbox_by_cgroup(&by_cgroup, t->cgroups->dfl_cgrp->kn->id);
 	return q->sb && q->sb->flags & OSH_SB_DENY;
 }
 
@@ -230,7 +235,7 @@ static __always_inline int judge_read(struct dentry *d)
 
 	if (!reserved_anywhere())
 		return 0;
-	ask_subject(&q);
+	(void)guarded(&q);
 	if (!has_reserved(&q))
 		return 0;
 	w = walk_begin(&q);

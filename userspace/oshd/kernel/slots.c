@@ -61,10 +61,10 @@ int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *s, const struct bundle 
 			    (b->meta->exec_mode == OSH_EXEC_STRICT ? OSH_SB_STRICT : 0) |
 			    (b->meta->deny && k->lsm ? OSH_SB_DENY : 0) | (sb->flags & (OSH_SB_DENY | OSH_SB_GUARD)));
 	store32(&sb->n_globs, count_globs(k, s));
-	kbpf_deny_stamp(k, s);
 	store32(&sb->generation, s->generation);
 	if (first)
 		store32(&sb->id, s->id);
+	kbpf_deny_stamp(k, s);
 	/* Programs first executed since the fill; one that is missed has no identity until it execs. */
 	(void)kbpf_rejudge(k, s, b, NULL);
 	return 0;
