@@ -46,6 +46,8 @@ struct deny_walk {
 	__u32 pos;			/* of the text for the log, filled from the end */
 	char text[2 * OSH_PATH_MAX];
 };
+/* Linux 7 allocates storage in pieces of at most 8 KiB, its own head included. */
+_Static_assert(sizeof(struct deny_walk) <= 8000, "deny_walk fits in task storage");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);

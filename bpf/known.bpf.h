@@ -11,8 +11,9 @@
  *    and nobody moves 2^31 names in that time;
  *  - the inode is the same: no directory's memory has been given back since (`dirs_gone`);
  *
- * or the way up is the same, dentry by dentry (`up`): each where it was, with the name and the count of changes that
- * it had, up to the inode of the root, which is kept in memory. Then it was moved nowhere, whatever moved elsewhere.
+ * or the way up is the same, dentry by dentry (`way`): each where it was, with the name and the count of changes that
+ * it had, up to the inode of the root, which is kept in memory. What is kept of that is a hash, of addresses and hashes that
+ * nobody outside the kernel knows. Then it was moved nowhere, whatever moved elsewhere.
  * That takes a step for each directory, and the counts are what is looked at from there on. Where one of them cannot be
  * read, each call goes this way.
  *
@@ -52,19 +53,13 @@ struct known_form {
 	__u8 kind;			/* enum osh_seg_kind */
 };
 
-/* A directory on the way up. */
-struct known_step {
-	__u64 dentry, name;		/* name: its hash and length */
-	__u32 seq, pad;
-};
-
 struct known_dir {
 	__u64 inode;
 	__u64 stamp;
 	__u64 root;			/* inode at the root, 0 = the way up is not known */
 	struct known_since since;
-	struct known_step up[KNOWN_UP];
-	__u32 ups;
+	__u64 way;			/* known_step() of each directory on the way up, but for the root */
+	__u32 ups;			/* how many they are */
 	__u32 n;			/* forms; KNOWN_MANY = the live segments are no such list, and are asked */
 	struct known_form form[KNOWN_FORMS];
 	__u64 live[OSH_DENY_WORDS];
@@ -97,6 +92,11 @@ static __always_inline int known_holds(const struct known_since *then, const str
 {
 	return !(now->moves & 1) && now->moves == then->moves && now->gone == then->gone &&
 	       now->jiffies - then->jiffies < KNOWN_AGE;
+}
+
+static __always_inline __u64 known_step(__u64 way, __u64 dentry, __u64 name, __u32 seq)
+{
+	return osh_seg_mix(osh_seg_mix(osh_seg_mix(way, dentry), name), seq);
 }
 
 static __always_inline struct known_dir *known_at(struct known_dir *dirs, __u64 inode)

@@ -36,18 +36,15 @@ static long form_step(__u32 i, struct form_scan *s)
 }
 
 /* The directories that the short way went through, but for the root. */
-static __always_inline void known_keep_up(struct known_dir *dir, const struct deny_walk *w)
+static __always_inline void known_keep_way(struct known_dir *dir, const struct deny_walk *w)
 {
 	dir->ups = w->n - 1;
 	dir->root = dir->ups <= KNOWN_UP ? w->root : 0;
+	dir->way = 0;
 	for (__u32 i = 0; i < KNOWN_UP; i++) {
-		struct known_step *up = &dir->up[i];
-
 		if (i >= dir->ups)
 			break;
-		up->dentry = w->at[i + 1];
-		up->name = w->hashed[i + 1];
-		up->seq = w->seq[i + 1];
+		dir->way = known_step(dir->way, w->at[i + 1], w->hashed[i + 1], w->seq[i + 1]);
 	}
 }
 
@@ -66,7 +63,7 @@ __u32 known_keep(struct deny_walk *w, struct osh_deny *t, struct known_since *si
 	dir->n = 0;
 	for (int k = 0; k < OSH_DENY_WORDS; k++)
 		dir->live[k] = w->above[k];
-	known_keep_up(dir, w);
+	known_keep_way(dir, w);
 	s.dir = dir;
 	s.left = dir->live[0];
 	bpf_loop(OSH_DENY_SEGS, form_step, &s, 0);
@@ -102,19 +99,18 @@ static __always_inline int known_passes(struct deny_walk *w, const struct known_
  */
 static __always_inline int known_way(struct deny_walk *w, const struct known_dir *dir, struct dentry *d)
 {
+	__u64 way = 0;
+
 	if (!dir->root)
 		return 0;
 	for (__u32 i = 0; i < KNOWN_UP; i++) {
-		const struct known_step *up = &dir->up[i];
-
 		if (i >= dir->ups)
 			break;
-		if (number_of(w, d) != up->dentry || d->d_seq.seqcount.sequence != up->seq || d->d_name.hash_len != up->name)
-			return 0;
+		way = known_step(way, number_of(w, d), d->d_name.hash_len, d->d_seq.seqcount.sequence);
 		barrier();
 		d = d->d_parent;
 	}
-	return number_of(w, d->d_inode) == dir->root;
+	return way == dir->way && number_of(w, d->d_inode) == dir->root;
 }
 
 /* What is known of the directory that this name is in, where it still holds. */
