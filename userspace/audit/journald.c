@@ -56,6 +56,7 @@ void journald_line(const struct asandbox *s, const struct osh_event_named *e, co
 {
 	char text[MESSAGE], number[CALLS_NAME > DEVICE_TEXT ? CALLS_NAME : DEVICE_TEXT];
 	const char *verdict = ocsf_verdict(e->ev.verdict), *about = c->host[0] ? c->host : object(&e->ev, number);
+	const char *more = *about || !c->detail ? about : c->detail;
 	bool life = e->ev.kind == OSH_EV_LIFE && e->ev.verdict == OSH_ALLOW;
 	int n;
 
@@ -63,7 +64,7 @@ void journald_line(const struct asandbox *s, const struct osh_event_named *e, co
 		n = snprintf(text, sizeof(text), "sandbox %s: %s", s->name, reason_text(e->ev.why));
 	else
 		n = snprintf(text, sizeof(text), "sandbox %s: %s %s: %s%s%.200s%s%.150s", s->name, event_text(e->ev.kind), verdict,
-			     reason_text(e->ev.why), *about ? ": " : "", about, c->program[0] ? ", by " : "", c->program);
+			     reason_text(e->ev.why), *more ? ": " : "", more, c->program[0] ? ", by " : "", c->program);
 	begin(life ? NOTE_INFO : NOTE_NOTICE, text, n);
 	put_sandbox(s->name, s->id, s->uid);
 	note_text("OSH_EVENT", event_text(e->ev.kind));
