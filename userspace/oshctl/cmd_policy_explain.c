@@ -160,8 +160,12 @@ static void print_json(const struct explain *x)
 	(void)json_line(&j);
 }
 
+#define ANCESTORS 16
+
 struct options {
 	const char *file, *binary, *workdir;
+	const char *ancestors[ANCESTORS];	/* nearest first */
+	uint32_t n_ancestors;
 	bool as_json;
 };
 
@@ -175,6 +179,8 @@ static bool explain_one(const struct policy_file *f, const struct layer *layers,
 
 	if (ask_parse(&q, said, o->binary, o->workdir, NULL) < 0)
 		return false;
+	q.connect.ancestors = o->ancestors;
+	q.connect.n_ancestors = o->n_ancestors;
 	x.d = ask_eval(&f->p, &q);
 	x.inside = q.kind == ASK_CONNECT && x.d.verdict == OSH_ALLOW && ask_looks_inside(&f->p, &q);
 	x.protocols = ask_protocols(&f->p, &q);
@@ -224,6 +230,7 @@ int cmd_policy_explain(int argc, char **argv)
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "binary", required_argument, NULL, 'b' },
+		{ "ancestor", required_argument, NULL, 'a' },
 		{ "workdir", required_argument, NULL, 'w' },
 		{ 0 },
 	};
@@ -236,6 +243,8 @@ int cmd_policy_explain(int argc, char **argv)
 			o.file = optarg;
 		else if (c == 'b' && *optarg == '/')
 			o.binary = optarg;
+		else if (c == 'a' && *optarg == '/' && o.n_ancestors < ANCESTORS)
+			o.ancestors[o.n_ancestors++] = optarg;
 		else if (c == 'w' && *optarg == '/')
 			o.workdir = optarg;
 		else if (c == 'j')

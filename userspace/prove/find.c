@@ -35,7 +35,7 @@ void find_request(struct prover *pr, struct finding *f, const char *text, const 
 	struct asked *slot = text ? list_push(pr->a, &f->requests, sizeof(*slot)) : NULL;
 
 	if (slot)
-		*slot = (struct asked){ text, binary };
+		*slot = (struct asked){ text, binary, NULL };
 }
 
 static int by_line(const void *pa, const void *pb)
@@ -128,6 +128,8 @@ struct finding *find_add(struct prover *pr, const char *category, const struct w
 	witness_text(w, &b);
 	find_request(pr, f, buf_ok(&b) ? arena_text(pr->a, b.p, b.n) : NULL, w->inspected ? f->program : NULL);
 	buf_done(&b);
+	if (w->has_ancestor && f->requests.n)
+		((struct asked *)f->requests.v)->ancestor = arena_printf(pr->a, "%s", w->ancestor);
 	return f;
 }
 

@@ -8,6 +8,7 @@ typedef const char *text_of;	/* for EACH, which wants one word */
 
 struct asked {
 	const char *request, *binary;	/* as policy explain takes them; binary may be NULL */
+	const char *ancestor;		/* that lets it through, or NULL */
 };
 
 struct finding {

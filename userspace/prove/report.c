@@ -30,9 +30,12 @@ static void one_text(const struct finding *f, const char *file)
 	put(" via ", f->program ? f->program : "any program", "\n");
 	put("  ", f->says, "\n");
 	for EACH (struct asked, q, &f->requests) {
-		put("    ", q->request, q->binary ? " --binary " : "\n");
+		put("    ", q->request, "");
 		if (q->binary)
-			put("", q->binary, "\n");
+			put(" --binary ", q->binary, "");
+		if (q->ancestor)
+			put(" --ancestor ", q->ancestor, "");
+		putchar('\n');
 	}
 	if (f->rule)
 		put("  rule ", f->rule, "\n");
@@ -72,6 +75,8 @@ static void one_json(struct json *j, const struct finding *f)
 		json_obj(j);
 		json_kv_str(j, "request", q->request);
 		json_kv_str(j, "binary", q->binary);
+		if (q->ancestor)
+			json_kv_str(j, "ancestor", q->ancestor);
 		json_end(j);
 	}
 	json_end(j);
