@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Translation validation: for every preset and for random policies the solver shows that no name, connection or request
- * exists of which the tables of the bundle, read back by their reader, say something else than the meaning of the policy.
- * Other tests ask at random; here nothing is left out. Each table is then changed in one place, which must be seen.
+ * Translation validation: for every preset and for random policies the solver shows that no name,
+ * connection or request exists of which the tables of the bundle, read back by their reader, say
+ * something else than the meaning of the policy. Other tests ask at random; here nothing is left
+ * out. Each table is then changed in one place, which must be seen.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -16,7 +17,7 @@
 #include "translation.h"
 
 /* Its lookups are another test's; here are its policies about connections. */
-#define fault table_fault
+#define fault     table_fault
 #define FAULT_MAX TABLE_FAULT_MAX
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -25,7 +26,7 @@
 #undef fault
 #undef FAULT_MAX
 
-#include <cmocka.h>	/* last: it defines a macro called fail */
+#include <cmocka.h> /* last: it defines a macro called fail */
 
 static unsigned pick(unsigned n)
 {
@@ -36,14 +37,16 @@ static bool differ(struct sym *s, Z3_ast a, Z3_ast b)
 {
 	Z3_ast facts = Z3_mk_xor(s->z.c, a, b);
 
-	return sym_can(s, &facts, 1) != ANSWER_NO;	/* what is not known is no proof */
+	return sym_can(s, &facts, 1) != ANSWER_NO; /* what is not known is no proof */
 }
 
 /* ---- one rule about requests, with itself alone ------------------------------------------- */
 
-static Z3_ast alone(struct sym *s, const struct endpoint *like, const struct l7_rule *rule, bool deny, Z3_ast *ret_hard)
+static Z3_ast alone(struct sym *s, const struct endpoint *like, const struct l7_rule *rule,
+		    bool deny, Z3_ast *ret_hard)
 {
-	struct endpoint e = { .protocol = like->protocol, .l7 = { .loose_tools = like->l7.loose_tools } };
+	struct endpoint e = { .protocol = like->protocol,
+			      .l7 = { .loose_tools = like->l7.loose_tools } };
 	struct list *to = deny ? &e.l7.deny : &e.l7.rules;
 	struct sym_endpoint se = { .e = &e };
 
@@ -56,16 +59,20 @@ static Z3_ast alone(struct sym *s, const struct endpoint *like, const struct l7_
 	return deny ? se.denies : se.allows;
 }
 
-static bool rules_differ(struct sym *s, const struct endpoint *x, const struct endpoint *y, bool deny)
+static bool rules_differ(struct sym *s, const struct endpoint *x, const struct endpoint *y,
+			 bool deny)
 {
-	const struct list *xs = deny ? &x->l7.deny : &x->l7.rules, *ys = deny ? &y->l7.deny : &y->l7.rules;
+	const struct list *xs = deny ? &x->l7.deny : &x->l7.rules,
+			  *ys = deny ? &y->l7.deny : &y->l7.rules;
 	const struct l7_rule *v = xs->v, *w = ys->v;
 	Z3_ast hard[2];
 
 	if (xs->n != ys->n)
 		return true;
 	for (uint32_t i = 0; i < xs->n; i++) {
-		if (v[i].query.n != w[i].query.n || differ(s, alone(s, x, &v[i], deny, &hard[0]), alone(s, y, &w[i], deny, &hard[1])) ||
+		if (v[i].query.n != w[i].query.n ||
+		    differ(s, alone(s, x, &v[i], deny, &hard[0]),
+			   alone(s, y, &w[i], deny, &hard[1])) ||
 		    differ(s, hard[0], hard[1]))
 			return true;
 	}
@@ -79,7 +86,8 @@ static bool text_is(const struct bundle *b, uint32_t at, const char *text)
 	return text ? !strcmp(bundle_str(b, at), text) : !at;
 }
 
-static bool registered_differ(const struct bundle *b, const struct osh_b_l7 *row, const struct l7 *l7)
+static bool registered_differ(const struct bundle *b, const struct osh_b_l7 *row,
+			      const struct l7 *l7)
 {
 	const struct persisted *v = l7->persisted.v;
 
@@ -88,11 +96,12 @@ static bool registered_differ(const struct bundle *b, const struct osh_b_l7 *row
 	for (uint32_t i = 0; i < row->persisted.n; i++) {
 		const struct osh_b_persisted *p = &b->persisted[row->persisted.first + i];
 
-		if (!text_is(b, p->hash, v[i].hash) || !text_is(b, p->name, v[i].name) || p->operation != v[i].operations ||
-		    p->fields.n != v[i].fields.n)
+		if (!text_is(b, p->hash, v[i].hash) || !text_is(b, p->name, v[i].name) ||
+		    p->operation != v[i].operations || p->fields.n != v[i].fields.n)
 			return true;
 		for (uint32_t k = 0; k < p->fields.n; k++)
-			if (!text_is(b, b->fields[p->fields.first + k], ((const char *const *)v[i].fields.v)[k]))
+			if (!text_is(b, b->fields[p->fields.first + k],
+				     ((const char *const *)v[i].fields.v)[k]))
 				return true;
 	}
 	return false;
@@ -102,23 +111,29 @@ static uint32_t about(const struct list *rules)
 {
 	uint32_t flags = 0;
 
-	for EACH (struct l7_rule, r, rules)
-		flags |= (r->operations ? OSH_L7_OPERATIONS : 0) | (r->tools.n ? OSH_L7_TOOLS : 0);
+	for
+		EACH(struct l7_rule, r, rules)
+	flags |= (r->operations ? OSH_L7_OPERATIONS : 0) | (r->tools.n ? OSH_L7_TOOLS : 0);
 	return flags;
 }
 
 static bool settings_differ(const struct bundle *b, const struct osh_b_l7 *row, const struct l7 *l7)
 {
-	uint32_t flags = (l7->audit ? OSH_L7_AUDIT : 0) | (l7->encoded_slash ? OSH_L7_ENCODED_SLASH : 0) |
-			 (l7->ws_rewrite ? OSH_L7_WS_REWRITE : 0) | (l7->body_rewrite ? OSH_L7_BODY_REWRITE : 0) |
-			 (l7->uninspected ? OSH_L7_UNINSPECTED : 0) | (l7->loose_tools ? OSH_L7_LOOSE_TOOLS : 0) |
-			 (l7->known_methods ? OSH_L7_KNOWN_METHODS : 0) | (l7->persisted_registered ? OSH_L7_PERSISTED : 0) |
-			 about(&l7->rules) | (about(&l7->deny) & OSH_L7_OPERATIONS);
+	uint32_t flags = (l7->audit ? OSH_L7_AUDIT : 0) |
+			 (l7->encoded_slash ? OSH_L7_ENCODED_SLASH : 0) |
+			 (l7->ws_rewrite ? OSH_L7_WS_REWRITE : 0) |
+			 (l7->body_rewrite ? OSH_L7_BODY_REWRITE : 0) |
+			 (l7->uninspected ? OSH_L7_UNINSPECTED : 0) |
+			 (l7->loose_tools ? OSH_L7_LOOSE_TOOLS : 0) |
+			 (l7->known_methods ? OSH_L7_KNOWN_METHODS : 0) |
+			 (l7->persisted_registered ? OSH_L7_PERSISTED : 0) | about(&l7->rules) |
+			 (about(&l7->deny) & OSH_L7_OPERATIONS);
 
 	return row->flags != flags || row->weight != l7->weight || row->max_body != l7->max_body ||
 	       registered_differ(b, row, l7) || !text_is(b, row->binding, l7->binding) ||
 	       !text_is(b, row->signing_service, l7->signing_service) ||
-	       !text_is(b, row->signing_region, l7->signing_region) || !row->credential != !(l7->credential || l7->binding);
+	       !text_is(b, row->signing_region, l7->signing_region) ||
+	       !row->credential != !(l7->credential || l7->binding);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -213,7 +228,8 @@ static void expect_same(const struct world *w, const char *name)
 	const char *what = differs(&w->p, &w->b);
 
 	if (what)
-		fail_msg("%s: the tables say something else about %s\n%.*s", name, what, (int)w->text.n, w->text.p);
+		fail_msg("%s: the tables say something else about %s\n%.*s", name, what,
+			 (int)w->text.n, w->text.p);
 }
 
 /* ---- what is asked ------------------------------------------------------------------------ */
@@ -285,17 +301,19 @@ static void requests_are_translated(void **state)
 
 /* ---- faults ------------------------------------------------------------------------------- */
 
-#define TABLES(X)                                                                                                \
-	X(HOST_NAME) X(SUFFIX_ONE) X(SUFFIX_DEEP) X(SUFFIX_SWAPPED) X(SUFFIX_OTHER) X(CIDR_BITS) X(CIDR_HOST)     \
-	X(CIDR_ADDR) X(ENDPOINT_PORT) X(ENDPOINT_HOST) X(ENDPOINT_SHORT) X(ALT_GROUP) X(ALT_TAINT) X(ALT_L7)      \
-	X(ALT_RULE) X(BINARY_PATH) X(BINARY_GROUP) X(BINARY_GLOB) X(BINARY_INHERIT) X(BINARY_DIGEST)              \
-	X(UPSTREAM_BITS) X(UPSTREAM_PORT) X(UPSTREAM_HOST) X(UPSTREAM_ADDR)
+#define TABLES(X)                                                                                  \
+	X(HOST_NAME)                                                                               \
+	X(SUFFIX_ONE) X(SUFFIX_DEEP) X(SUFFIX_SWAPPED) X(SUFFIX_OTHER) X(CIDR_BITS) X(CIDR_HOST)   \
+	    X(CIDR_ADDR) X(ENDPOINT_PORT) X(ENDPOINT_HOST) X(ENDPOINT_SHORT) X(ALT_GROUP)          \
+		X(ALT_TAINT) X(ALT_L7) X(ALT_RULE) X(BINARY_PATH) X(BINARY_GROUP) X(BINARY_GLOB)   \
+		    X(BINARY_INHERIT) X(BINARY_DIGEST) X(UPSTREAM_BITS) X(UPSTREAM_PORT)           \
+			X(UPSTREAM_HOST) X(UPSTREAM_ADDR)
 
 enum wrong {
 #define X(f) WRONG_##f,
 	TABLES(X)
 #undef X
-	WRONG_MAX
+	    WRONG_MAX
 };
 
 static const char *const wrongs[] = {
@@ -306,21 +324,21 @@ static const char *const wrongs[] = {
 
 /* Every table about names and connections has something to be wrong in. */
 static const char rich[] =
-	"version: 1\nnetwork_policies:\n"
-	"  a:\n    binaries: [{path: /usr/bin/a}, {path: '/opt/*/x'}]\n    endpoints:\n"
-	"      - {host: one.example.com, ports: [443, 80]}\n"
-	"      - {host: '*.example.com', port: 443}\n"
-	"      - {host: '**.deep.example.com', port: 443}\n"
-	"      - {host: 8.8.0.0/16, port: 53}\n"
-	"      - {host: db.corp, port: 5432, allowed_ips: [10.0.0.0/8, 11.1.1.1]}\n"
-	"  b:\n    taint: ignore\n    binaries: [{path: /usr/bin/b}]\n    endpoints:\n"
-	"      - {host: one.example.com, port: 443}\n"
-	"      - {host: '*.example.org', port: 443}\n"
-	"      - {host: 8.8.8.0/24, port: 53}\n"
-	"  c:\n    binaries: [{path: /usr/bin/c}]\n    endpoints:\n"
-	"      - {host: api.example.net, port: 443, protocol: rest, access: read-only}\n"
-	"      - {host: '*.example.net', port: 443, protocol: rest, access: read-only, path: '/x/**'}\n"
-	"network:\n  - {host: open.example.net, port: 443}\n";
+    "version: 1\nnetwork_policies:\n"
+    "  a:\n    binaries: [{path: /usr/bin/a}, {path: '/opt/*/x'}]\n    endpoints:\n"
+    "      - {host: one.example.com, ports: [443, 80]}\n"
+    "      - {host: '*.example.com', port: 443}\n"
+    "      - {host: '**.deep.example.com', port: 443}\n"
+    "      - {host: 8.8.0.0/16, port: 53}\n"
+    "      - {host: db.corp, port: 5432, allowed_ips: [10.0.0.0/8, 11.1.1.1]}\n"
+    "  b:\n    taint: ignore\n    binaries: [{path: /usr/bin/b}]\n    endpoints:\n"
+    "      - {host: one.example.com, port: 443}\n"
+    "      - {host: '*.example.org', port: 443}\n"
+    "      - {host: 8.8.8.0/24, port: 53}\n"
+    "  c:\n    binaries: [{path: /usr/bin/c}]\n    endpoints:\n"
+    "      - {host: api.example.net, port: 443, protocol: rest, access: read-only}\n"
+    "      - {host: '*.example.net', port: 443, protocol: rest, access: read-only, path: '/x/**'}\n"
+    "network:\n  - {host: open.example.net, port: 443}\n";
 
 static bool wrong_name(const struct bundle *b, enum wrong f, struct undo *u)
 {
@@ -329,7 +347,8 @@ static bool wrong_name(const struct bundle *b, enum wrong f, struct undo *u)
 
 	switch ((int)f) {
 	case WRONG_HOST_NAME:
-		return h && h->kind == OSH_HOST_EXACT && number(u, &h->name, b->hosts[pick(b->n_hosts)].name);
+		return h && h->kind == OSH_HOST_EXACT &&
+		       number(u, &h->name, b->hosts[pick(b->n_hosts)].name);
 	case WRONG_SUFFIX_ONE:
 		return s && number(u, &s->one, 0);
 	case WRONG_SUFFIX_DEEP:
@@ -452,7 +471,8 @@ static void faults_of_requests_are_seen(void **state)
 			for (int f = 0; f < FAULT_MAX; f++) {
 				struct undo u;
 
-				if (seen[f] || says_nothing((enum fault)f) || !fault_make(&w.b, (enum fault)f, &u))
+				if (seen[f] || says_nothing((enum fault)f) ||
+				    !fault_make(&w.b, (enum fault)f, &u))
 					continue;
 				seen[f] = differs(&w.p, &w.b) != NULL;
 				fault_undo(&u);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * --base: what this policy lets through and the other one does not, endpoint by endpoint and method by method. Each is a
- * request to which eval says yes under this policy, and no under the other.
+ * --base: what this policy lets through and the other one does not, endpoint by endpoint and method
+ * by method. Each is a request to which eval says yes under this policy, and no under the other.
  */
 #include "find.h"
 
 #include <string.h>
 
-#define MOST 256			/* of one endpoint */
+#define MOST 256 /* of one endpoint */
 
-static struct finding *add(struct prover *pr, const struct sym_endpoint *se, const struct witness *w, const char *says)
+static struct finding *add(struct prover *pr, const struct sym_endpoint *se,
+			   const struct witness *w, const char *says)
 {
 	struct finding *f = find_add(pr, "capability_expansion", w);
 
@@ -26,22 +27,27 @@ static bool base_denies(struct prover *pr, const struct witness *w, bool plain)
 {
 	struct witness same = *w;
 
-	if (plain ? witness_connects(pr->s->base, &same) && !same.inspected : witness_sends(pr->s->base, &same)) {
-		find_unknown(pr, "the model and eval disagree about the base policy: this is a bug of osh");
+	if (plain ? witness_connects(pr->s->base, &same) && !same.inspected
+		  : witness_sends(pr->s->base, &same)) {
+		find_unknown(
+		    pr, "the model and eval disagree about the base policy: this is a bug of osh");
 		return false;
 	}
 	return true;
 }
 
-/* All but this one is asked about next: by its program, where the rule names programs, and by its method. */
-static Z3_ast another(struct sym *s, const struct sym_endpoint *se, const struct witness *w, bool by_method)
+/* All but this one is asked about next: by its program, where the rule names programs, and by its
+ * method. */
+static Z3_ast another(struct sym *s, const struct sym_endpoint *se, const struct witness *w,
+		      bool by_method)
 {
 	Z3_ast same = z_true(&s->z);
 
 	if (!se->rule->any_program && !w->nobody)
 		same = z_is(&s->z, s->program->id, dim_number(s->program, w->program));
 	if (by_method)
-		same = z_and(&s->z, same, z_is(&s->z, s->method->id, dim_number(s->method, w->method)));
+		same = z_and(&s->z, same,
+			     z_is(&s->z, s->method->id, dim_number(s->method, w->method)));
 	return z_not(&s->z, same);
 }
 
@@ -50,7 +56,8 @@ static void connection(struct prover *pr, const struct sym_endpoint *se, bool lo
 {
 	struct sym *s = pr->s, *b = s->base;
 	Z3_ast facts[] = { s->dials, se->dial, z_not(&s->z, s->inspected),
-			   looked ? z_and(&s->z, b->dials, b->inspected) : z_not(&s->z, b->dials), z_true(&s->z) };
+			   looked ? z_and(&s->z, b->dials, b->inspected) : z_not(&s->z, b->dials),
+			   z_true(&s->z) };
 	struct witness w;
 
 	for (unsigned i = 0; i < MOST && find_sends(pr, facts, 5, &w) == ANSWER_YES; i++) {
@@ -58,7 +65,8 @@ static void connection(struct prover *pr, const struct sym_endpoint *se, bool lo
 			return;
 		w.at = !looked && witness_reaches(b, &w);
 		add(pr, se, &w,
-		    looked ? "rules of the base policy look into this connection, and nothing does any more"
+		    looked ? "rules of the base policy look into this connection, and nothing does "
+			     "any more"
 		    : w.at ? "newly reached at this address, and nothing looks into the connection"
 			   : "newly reached, and nothing looks into the connection");
 		facts[4] = z_and(&s->z, facts[4], another(s, se, &w, false));
@@ -69,7 +77,8 @@ static void connection(struct prover *pr, const struct sym_endpoint *se, bool lo
 static void requests(struct prover *pr, const struct sym_endpoint *se)
 {
 	struct sym *s = pr->s;
-	Z3_ast facts[5] = { s->sends, se->covers, s->inspected, z_not(&s->z, s->base->sends), z_true(&s->z) };
+	Z3_ast facts[5] = { s->sends, se->covers, s->inspected, z_not(&s->z, s->base->sends),
+			    z_true(&s->z) };
 	struct witness w;
 
 	for (unsigned i = 0; i < MOST && find_sends(pr, facts, 5, &w) == ANSWER_YES; i++) {
@@ -80,14 +89,16 @@ static void requests(struct prover *pr, const struct sym_endpoint *se)
 	}
 }
 
-static const char *credential_of(const struct policy *p, const struct endpoint *e, const char **ret_provider)
+static const char *credential_of(const struct policy *p, const struct endpoint *e,
+				 const char **ret_provider)
 {
 	const char *name = e->l7.credential ? e->l7.credential : e->l7.binding;
 
 	*ret_provider = name;
-	for EACH (struct credential, c, &p->credentials)
-		if (name && !strcmp(c->name, name))
-			*ret_provider = c->provider;
+	for
+		EACH(struct credential, c, &p->credentials)
+	if (name && !strcmp(c->name, name))
+		*ret_provider = c->provider;
 	return name;
 }
 
@@ -102,11 +113,14 @@ static void credential(struct prover *pr, const struct sym_endpoint *se)
 	struct witness w;
 
 	for (uint32_t i = 0; name && i < b->endpoints.n; i++)
-		if (credential_of(b->p, theirs[i].e, &other) && other && provider && !strcmp(other, provider))
+		if (credential_of(b->p, theirs[i].e, &other) && other && provider &&
+		    !strcmp(other, provider))
 			terms_add(&same, theirs[i].covers ? theirs[i].covers : theirs[i].dial);
-	if (!name || find_sends(pr, (const Z3_ast[]){ s->sends, s->inspected, se->covers ? se->covers : se->dial,
-						      z_not(&s->z, z_and(&s->z, b->sends, terms_or(&same))) },
-				4, &w) != ANSWER_YES)
+	if (!name ||
+	    find_sends(pr,
+		       (const Z3_ast[]){ s->sends, s->inspected, se->covers ? se->covers : se->dial,
+					 z_not(&s->z, z_and(&s->z, b->sends, terms_or(&same))) },
+		       4, &w) != ANSWER_YES)
 		return;
 	f = add(pr, se, &w, arena_printf(pr->a, "credential '%s' is newly used here", name));
 	if (f)
@@ -118,7 +132,8 @@ void find_expansion(struct prover *pr)
 	const struct sym_endpoint *all = pr->s->endpoints.v;
 
 	if (!sym_single(pr->s, pr->s->base))
-		find_unknown(pr, "several values, fields or operations in one request are not compared with the base policy");
+		find_unknown(pr, "several values, fields or operations in one request are not "
+				 "compared with the base policy");
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
 		if (!all[i].asked)
 			continue;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where nobody means to go: metadata services, private networks; and names made up under a wildcard. */
+/* Where nobody means to go: metadata services, private networks; and names made up under a
+ * wildcard. */
 #include "find.h"
 #include "host.h"
 #include "own.h"
 
 static const char *const metadata[] = {
-	"metadata.google.internal", "metadata.goog", "metadata", "metadata.azure.com", "metadata.azure.internal",
-	"instance-data", "instance-data.ec2.internal", "metadata.tencentyun.com", "metadata.oraclecloud.com",
+	"metadata.google.internal",   "metadata.goog",           "metadata",
+	"metadata.azure.com",         "metadata.azure.internal", "instance-data",
+	"instance-data.ec2.internal", "metadata.tencentyun.com", "metadata.oraclecloud.com",
 };
 
 static Z3_ast is_metadata(struct prover *pr)
@@ -29,8 +31,8 @@ static bool connects(struct prover *pr, const Z3_ast *facts, unsigned n, struct 
 }
 
 /* The witness is a connection, whatever is looked into later. */
-static void add(struct prover *pr, const char *category, const struct sym_endpoint *se, struct witness *w,
-		const char *says)
+static void add(struct prover *pr, const char *category, const struct sym_endpoint *se,
+		struct witness *w, const char *says)
 {
 	struct finding *f;
 
@@ -46,7 +48,8 @@ static void add(struct prover *pr, const char *category, const struct sym_endpoi
 void find_reach(struct prover *pr)
 {
 	struct sym_endpoint *all = pr->s->endpoints.v;
-	Z3_ast private = sym_addr_at_least(pr->s, pr->s->dialled, ADDR_PRIVATE), named = is_metadata(pr);
+	Z3_ast private = sym_addr_at_least(pr->s, pr->s->dialled, ADDR_PRIVATE),
+	       named = is_metadata(pr);
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
 		const Z3_ast to_metadata[] = { pr->s->dials, all[i].dial, named };
@@ -57,7 +60,8 @@ void find_reach(struct prover *pr)
 			continue;
 		if (connects(pr, to_metadata, 3, &w))
 			add(pr, "link_local_reach", &all[i], &w,
-			    "a metadata service: osh never dials its usual addresses, but gives the name to whatever it resolves to");
+			    "a metadata service: osh never dials its usual addresses, but gives "
+			    "the name to whatever it resolves to");
 		/* Without the list none of them is private. */
 		if (all[i].e->n_allowed && connects(pr, to_private, 3, &w)) {
 			w.at = true;
@@ -74,18 +78,23 @@ void find_names(struct prover *pr)
 	struct sym *s = pr->s;
 
 	for (uint32_t i = 0; i < s->endpoints.n; i++) {
-		const Z3_ast facts[] = { s->dials, all[i].dial, z_not(&s->z, s->is_addr), z_is(&s->z, s->host->id, 0) };
+		const Z3_ast facts[] = { s->dials, all[i].dial, z_not(&s->z, s->is_addr),
+					 z_is(&s->z, s->host->id, 0) };
 		struct witness w;
 
-		if (!all[i].asked || all[i].e->host.kind == HOST_NAME || all[i].e->host.kind == HOST_NET ||
-		    !connects(pr, facts, 4, &w))
+		if (!all[i].asked || all[i].e->host.kind == HOST_NAME ||
+		    all[i].e->host.kind == HOST_NET || !connects(pr, facts, 4, &w))
 			continue;
 		if (eval_dns(s->p, w.host).verdict != OSH_ALLOW) {
-			find_unknown(pr, "the model and eval disagree about a name: this is a bug of osh");
+			find_unknown(
+			    pr, "the model and eval disagree about a name: this is a bug of osh");
 			continue;
 		}
 		add(pr, "dns_channel", &all[i], &w,
-		    arena_printf(pr->a, "names made up here carry data to whoever serves the zone: %u names of at most "
-					"253 bytes in one sandbox's life", s->p->wildcard_names));
+		    arena_printf(pr->a,
+				 "names made up here carry data to whoever serves the zone: %u "
+				 "names of at most "
+				 "253 bytes in one sandbox's life",
+				 s->p->wildcard_names));
 	}
 }

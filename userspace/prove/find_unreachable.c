@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An endpoint that lets nothing through: its programs cannot run, its port or address is never dialled, or rules that
- * deny take away all that it allows. Whoever wrote it believes otherwise.
+ * An endpoint that lets nothing through: its programs cannot run, its port or address is never
+ * dialled, or rules that deny take away all that it allows. Whoever wrote it believes otherwise.
  */
 #include "find.h"
 
@@ -10,9 +10,11 @@ static bool used(struct prover *pr, const struct sym_endpoint *se)
 	struct sym *s = pr->s;
 	const Z3_ast plain[] = { s->dials, se->dial };
 	const Z3_ast inside[] = { s->sends, se->dial, se->covers };
-	enum answer r = se->used ? ANSWER_YES : sym_can(s, endpoint_inspected(se->e) ? inside : plain, endpoint_inspected(se->e) ? 3 : 2);
+	enum answer r = se->used ? ANSWER_YES
+				 : sym_can(s, endpoint_inspected(se->e) ? inside : plain,
+					   endpoint_inspected(se->e) ? 3 : 2);
 
-	if (r == ANSWER_UNKNOWN)	/* is not unreachable */
+	if (r == ANSWER_UNKNOWN) /* is not unreachable */
 		find_unknown(pr, "a question met the solver's bound");
 	return r != ANSWER_NO;
 }
@@ -28,8 +30,10 @@ void find_unreachable(struct prover *pr)
 
 		if (!f)
 			continue;
-		*f = (struct finding){ .category = "unreachable_rule", .rule = all[i].rule->name,
-				       .line = all[i].e->at.line, .endpoint = all[i].e };
+		*f = (struct finding){ .category = "unreachable_rule",
+				       .rule = all[i].rule->name,
+				       .line = all[i].e->at.line,
+				       .endpoint = all[i].e };
 		f->where = find_place(pr, &all[i]);
 		f->says = "nothing is ever let through by it";
 	}

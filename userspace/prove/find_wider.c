@@ -10,8 +10,8 @@ static uint32_t line_of(struct place at)
 	return at.line ? at.line : 1;
 }
 
-static void add(struct prover *pr, const char *where, const char *program, const char *says, const char *request,
-		uint32_t line)
+static void add(struct prover *pr, const char *where, const char *program, const char *says,
+		const char *request, uint32_t line)
 {
 	struct finding *f = list_push(pr->a, &pr->found, sizeof(*f));
 
@@ -19,7 +19,9 @@ static void add(struct prover *pr, const char *where, const char *program, const
 		find_unknown(pr, "out of memory");
 		return;
 	}
-	*f = (struct finding){ .category = "capability_expansion", .where = arena_printf(pr->a, "%s", where), .says = says,
+	*f = (struct finding){ .category = "capability_expansion",
+			       .where = arena_printf(pr->a, "%s", where),
+			       .says = says,
 			       .line = line };
 	f->program = program ? arena_printf(pr->a, "%s", program) : NULL;
 	find_request(pr, f, request, f->program);
@@ -27,13 +29,14 @@ static void add(struct prover *pr, const char *where, const char *program, const
 
 static bool may(struct sym *s, const struct witness *w, bool write)
 {
-	return witness_reads(s, w) && (!write || s->no_files ||
-				       eval_file(s->p, w->file, s->workdir, w->reader, true).verdict == OSH_ALLOW);
+	return witness_reads(s, w) &&
+	       (!write || s->no_files ||
+		eval_file(s->p, w->file, s->workdir, w->reader, true).verdict == OSH_ALLOW);
 }
 
 /*
- * Below one entry, by one way of access: the entry's own line says where to look. A program that ran before, or a new
- * one, at what not everybody could have before.
+ * Below one entry, by one way of access: the entry's own line says where to look. A program that
+ * ran before, or a new one, at what not everybody could have before.
  */
 static void files(struct prover *pr, Z3_ast below, bool write, uint32_t line)
 {
@@ -41,7 +44,8 @@ static void files(struct prover *pr, Z3_ast below, bool write, uint32_t line)
 	const Z3_ast may_now = write ? s->writes : s->reads, could = write ? b->writes : b->reads;
 	const Z3_ast old[] = { may_now, z_not(&s->z, could), below, sym_exec(b, s->reader) };
 	const Z3_ast new[] = { may_now, z_not(&s->z, could), below,
-			       b->no_files ? z_false(&s->z) : z_not(&s->z, sym_file(b, s->file, NULL, write)) };
+			       b->no_files ? z_false(&s->z)
+					   : z_not(&s->z, sym_file(b, s->file, NULL, write)) };
 	struct witness w;
 
 	if (find_ask(pr, old, 4, &w) != ANSWER_YES && find_ask(pr, new, 4, &w) != ANSWER_YES)
@@ -58,13 +62,15 @@ static void all_files(struct prover *pr)
 {
 	struct sym *s = pr->s;
 
-	for EACH (struct fs_entry, f, &s->p->fs) {
-		if (f->mode == OSH_FS_DENY)
-			continue;
-		files(pr, sym_below(s, s->file, f->path), false, f->at.line);
-		if (f->mode == OSH_FS_RW)
-			files(pr, sym_below(s, s->file, f->path), true, f->at.line);
-	}
+	for
+		EACH(struct fs_entry, f, &s->p->fs)
+		{
+			if (f->mode == OSH_FS_DENY)
+				continue;
+			files(pr, sym_below(s, s->file, f->path), false, f->at.line);
+			if (f->mode == OSH_FS_RW)
+				files(pr, sym_below(s, s->file, f->path), true, f->at.line);
+		}
 	if (s->p->include_workdir && s->workdir) {
 		files(pr, sym_below(s, s->file, s->workdir), false, line_of(s->p->fs_at));
 		files(pr, sym_below(s, s->file, s->workdir), true, line_of(s->p->fs_at));
@@ -76,32 +82,37 @@ static void all_files(struct prover *pr)
 static void programs(struct prover *pr)
 {
 	struct sym *s = pr->s;
-	Z3_ast runs = z_and(&s->z, sym_exec(s, s->reader), z_not(&s->z, sym_exec(s->base, s->reader)));
+	Z3_ast runs =
+	    z_and(&s->z, sym_exec(s, s->reader), z_not(&s->z, sym_exec(s->base, s->reader)));
 	struct witness w;
 
 	if (find_ask(pr, &runs, 1, &w) != ANSWER_YES)
 		return;
 	if (!witness_runs(s, w.reader) || witness_runs(s->base, w.reader)) {
-		find_unknown(pr, "the model and eval disagree about a program: this is a bug of osh");
+		find_unknown(pr,
+			     "the model and eval disagree about a program: this is a bug of osh");
 		return;
 	}
-	add(pr, w.reader, NULL, "newly executed", arena_printf(pr->a, "exec %s", w.reader), line_of(s->p->exec.at));
+	add(pr, w.reader, NULL, "newly executed", arena_printf(pr->a, "exec %s", w.reader),
+	    line_of(s->p->exec.at));
 }
 
 static bool has_env(const struct policy *p, const char *name)
 {
-	for EACH (struct env_entry, e, &p->env)
-		if (e->kind == OSH_ENV_PASS && !strcmp(e->text, name))
-			return true;
+	for
+		EACH(struct env_entry, e, &p->env)
+	if (e->kind == OSH_ENV_PASS && !strcmp(e->text, name))
+		return true;
 	return false;
 }
 
 static void environment(struct prover *pr)
 {
-	for EACH (struct env_entry, e, &pr->s->p->env)
-		if (e->kind == OSH_ENV_PASS && !has_env(pr->s->base->p, e->text))
-			add(pr, arena_printf(pr->a, "$%s", e->text), NULL, "a variable of the caller that is newly passed",
-			    NULL, 1);
+	for
+		EACH(struct env_entry, e, &pr->s->p->env)
+	if (e->kind == OSH_ENV_PASS && !has_env(pr->s->base->p, e->text))
+		add(pr, arena_printf(pr->a, "$%s", e->text), NULL,
+		    "a variable of the caller that is newly passed", NULL, 1);
 }
 
 /* 0 is no limit of the policy's own: what every sandbox gets. */
@@ -116,25 +127,28 @@ static void limits(struct prover *pr)
 
 	for (unsigned i = 0; i < OSH_RESOURCES; i++)
 		if (old->amount[i] && (!new->amount[i] || new->amount[i] > old->amount[i]))
-			add(pr, arena_printf(pr->a, "resources.%s", keys[i]), NULL, "a limit that is newly wider", NULL,
-			    line_of(new->at));
+			add(pr, arena_printf(pr->a, "resources.%s", keys[i]), NULL,
+			    "a limit that is newly wider", NULL, line_of(new->at));
 }
 
 static bool has_device(const struct gpu *g, const char *name)
 {
-	for EACH (text_of, d, &g->devices)
-		if (!strcmp(*d, name) || !strcmp(*d, "all"))
-			return true;
+	for
+		EACH(text_of, d, &g->devices)
+	if (!strcmp(*d, name) || !strcmp(*d, "all"))
+		return true;
 	return false;
 }
 
 static void devices(struct prover *pr)
 {
 	const struct gpu *new = &pr->s->p->gpu, *old = &pr->s->base->p->gpu;
-	bool wider = new->count > old->count || (new->share && !old->share && (old->count || old->devices.n));
+	bool wider = new->count > old->count ||
+		     (new->share && !old->share && (old->count || old->devices.n));
 
-	for EACH (text_of, d, &new->devices)
-		wider |= !has_device(old, *d);
+	for
+		EACH(text_of, d, &new->devices)
+	wider |= !has_device(old, *d);
 	if (wider)
 		add(pr, "gpu", NULL, "devices that are newly given", NULL, line_of(new->at));
 }
@@ -153,9 +167,11 @@ static void settings(struct prover *pr)
 	if (!same_identity(&new->group, &old->group))
 		add(pr, "process.run_as_group", NULL, "programs run with another group", NULL, 1);
 	if (new->compat == OSH_COMPAT_BEST_EFFORT && old->compat == OSH_COMPAT_HARD)
-		add(pr, "landlock.compatibility", NULL, "what a kernel lacks is no reason to refuse any more", NULL, 1);
+		add(pr, "landlock.compatibility", NULL,
+		    "what a kernel lacks is no reason to refuse any more", NULL, 1);
 	if (new->wildcard_names > old->wildcard_names)
-		add(pr, "dns.wildcard_names", NULL, "more names under wildcards can be made up", NULL, 1);
+		add(pr, "dns.wildcard_names", NULL, "more names under wildcards can be made up",
+		    NULL, 1);
 }
 
 void find_wider(struct prover *pr)

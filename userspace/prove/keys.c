@@ -40,7 +40,8 @@ static bool has_names(const struct field *f)
 	return strstr(f->type, "->") != NULL;
 }
 
-static void visit(struct walk *w, const struct node *n, const struct field *fields, const char *path, bool names)
+static void visit(struct walk *w, const struct node *n, const struct field *fields,
+		  const char *path, bool names)
 {
 	if (n->kind == NODE_SCALAR || !fields)
 		return;

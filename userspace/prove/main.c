@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME: what
- * could this policy ever let out? Started by `oshctl policy prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
+ * osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home DIR] [--credentials]
+ * [--accept] [--base NAME] NAME: what could this policy ever let out? Started by `oshctl policy
+ * prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
  * is read the process has no privileges, hardly any system calls, and bounds on time and memory.
  */
 #include <getopt.h>
@@ -112,7 +113,9 @@ static void ask_endpoints(struct prover *pr)
 /* Of the endpoints each in a model of those that it meets. */
 static void ask(struct prover *pr, const struct input *in, const char *workdir)
 {
-	struct sym_plan plan = { .p = &in->p, .base = pr->base, .workdir = workdir, .gone = &pr->gone };
+	struct sym_plan plan = {
+		.p = &in->p, .base = pr->base, .workdir = workdir, .gone = &pr->gone
+	};
 	struct slices slices;
 
 	if (!slice_policy(pr->a, &in->p, pr->base, &slices)) {
@@ -120,7 +123,8 @@ static void ask(struct prover *pr, const struct input *in, const char *workdir)
 		return;
 	}
 	plan.slices = &slices;
-	for (uint32_t i = 0; i <= slices.n; i++) {	/* backwards: of two that say the same the first stays */
+	for (uint32_t i = 0; i <= slices.n;
+	     i++) { /* backwards: of two that say the same the first stays */
 		struct arena a = { 0 };
 		struct sym s;
 
@@ -146,13 +150,16 @@ static void check_keys(struct prover *pr, const struct input *in)
 	const char *key = keys_unknown(pr->a, (struct slice){ in->text.p, in->text.n }, key_rows);
 
 	if (key)
-		find_unknown(pr, arena_printf(pr->a, "'%s' has no model: what it lets out is not known", key));
+		find_unknown(
+		    pr,
+		    arena_printf(pr->a, "'%s' has no model: what it lets out is not known", key));
 }
 
 static int prove(const struct options *o, const struct input *in, const struct input *base)
 {
 	struct arena a = { 0 };
-	struct prover pr = { .a = &a, .base = base ? &base->p : NULL,
+	struct prover pr = { .a = &a,
+			     .base = base ? &base->p : NULL,
 			     .graph = o->report == graph_dot || o->report == graph_svg };
 	int status = PROVE_FOUND;
 
@@ -176,7 +183,8 @@ static int prove(const struct options *o, const struct input *in, const struct i
 int main(int argc, char **argv)
 {
 	static char out[1 << 16];
-	struct options o = { .today = "9999-99-99", .report = report_text };	/* no clock: everything is over */
+	struct options o = { .today = "9999-99-99",
+			     .report = report_text }; /* no clock: everything is over */
 	time_t now = time(NULL);
 	struct tm day;
 	struct input in, base = { 0 };
@@ -184,20 +192,23 @@ int main(int argc, char **argv)
 	int status = PROVE_FOUND;
 
 	if (!parse(argc, argv, &o)) {
-		fputs("usage: osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home DIR] [--credentials] [--accept] [--base NAME] NAME\n", stderr);
+		fputs("usage: osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home "
+		      "DIR] [--credentials] [--accept] [--base NAME] NAME\n",
+		      stderr);
 		return PROVE_USAGE;
 	}
 	(void)policy_home(o.home);
-	if (gmtime_r(&now, &day))	/* reads the time zone's file: before the process is confined */
+	if (gmtime_r(&now, &day)) /* reads the time zone's file: before the process is confined */
 		(void)strftime(o.today, sizeof(o.today), "%Y-%m-%d", &day);
-	json_object_seed(1);		/* jansson would open /dev/urandom behind the filter */
+	json_object_seed(1); /* jansson would open /dev/urandom behind the filter */
 	zed_warm();
 	setvbuf(stdout, out, _IOFBF, sizeof(out));
 	if (policy_confine_within(PROVE_CPU_SECONDS, PROVE_MEMORY, &e) < 0) {
 		fprintf(stderr, "osh-prove: %s\n", e.text);
 		return PROVE_GAVE_UP;
 	}
-	if (input_policy(&in, PROVE_FD_POLICY, o.name) && (!o.base || input_policy(&base, PROVE_FD_BASE, o.base)))
+	if (input_policy(&in, PROVE_FD_POLICY, o.name) &&
+	    (!o.base || input_policy(&base, PROVE_FD_BASE, o.base)))
 		status = prove(&o, &in, o.base ? &base : NULL);
 	input_done(&in);
 	input_done(&base);

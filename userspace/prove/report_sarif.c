@@ -16,12 +16,14 @@ static void text(struct json *j, const char *key, const char *said)
 
 static bool is_first(const struct prover *pr, const struct finding *f)
 {
-	for EACH (struct finding, before, &pr->found) {
-		if (before == f)
-			return true;
-		if (!strcmp(before->category, f->category))
-			return false;
-	}
+	for
+		EACH(struct finding, before, &pr->found)
+		{
+			if (before == f)
+				return true;
+			if (!strcmp(before->category, f->category))
+				return false;
+		}
 	return true;
 }
 
@@ -29,13 +31,15 @@ static void rules(struct json *j, const struct prover *pr)
 {
 	json_key(j, "rules");
 	json_arr(j);
-	for EACH (struct finding, f, &pr->found) {
-		if (!is_first(pr, f))
-			continue;
-		json_obj(j);
-		json_kv_str(j, "id", f->category);
-		json_end(j);
-	}
+	for
+		EACH(struct finding, f, &pr->found)
+		{
+			if (!is_first(pr, f))
+				continue;
+			json_obj(j);
+			json_kv_str(j, "id", f->category);
+			json_end(j);
+		}
 	json_end(j);
 }
 
@@ -64,20 +68,28 @@ static void fingerprint(struct json *j, const struct prover *pr, const struct fi
 {
 	json_key(j, "partialFingerprints");
 	json_obj(j);
-	json_kv_str(j, "osh/v1", arena_printf(pr->a, "%s %s %s", f->category, f->where, f->program ? f->program : "*"));
+	json_kv_str(
+	    j, "osh/v1",
+	    arena_printf(pr->a, "%s %s %s", f->category, f->where, f->program ? f->program : "*"));
 	json_end(j);
 }
 
-static void result(struct json *j, const struct prover *pr, const struct finding *f, const char *file)
+static void result(struct json *j, const struct prover *pr, const struct finding *f,
+		   const char *file)
 {
 	struct list *requests = (struct list *)(uintptr_t)&f->requests;
-	const char *said = arena_printf(pr->a, "%s via %s: %s", f->where, f->program ? f->program : "any program", f->says);
+	const char *said = arena_printf(pr->a, "%s via %s: %s", f->where,
+					f->program ? f->program : "any program", f->says);
 
-	for EACH (struct asked, q, requests)
-		said = arena_printf(pr->a, "%s\n%s", said, q->request);
+	for
+		EACH(struct asked, q, requests)
+	said = arena_printf(pr->a, "%s\n%s", said, q->request);
 	json_obj(j);
 	json_kv_str(j, "ruleId", f->category);
-	json_kv_str(j, "level", strcmp(f->category, "redundant_rule") && strcmp(f->category, "unreachable_rule") ? "error" : "warning");
+	json_kv_str(j, "level",
+		    strcmp(f->category, "redundant_rule") && strcmp(f->category, "unreachable_rule")
+			? "error"
+			: "warning");
 	text(j, "message", said);
 	location(j, f, file);
 	fingerprint(j, pr, f);
@@ -91,7 +103,8 @@ void report_sarif(const struct prover *pr, const char *file)
 	prove_sarif_begin(&j, pr->unknown);
 	rules(&j, pr);
 	prove_sarif_results(&j);
-	for EACH (struct finding, f, &pr->found)
-		result(&j, pr, f, file);
+	for
+		EACH(struct finding, f, &pr->found)
+	result(&j, pr, f, file);
 	prove_sarif_end(&j);
 }

@@ -15,7 +15,9 @@ struct slices {
 	uint64_t **has;			/* of each model: bits of the endpoints that it has */
 };
 
-bool slice_policy(struct arena *a, const struct policy *p, const struct policy *base, struct slices *ret);	/* base: or NULL */
+/* base: or NULL */
+bool slice_policy(struct arena *a, const struct policy *p, const struct policy *base,
+		  struct slices *ret);
 
 /* Without slices every model has all of them. */
 static inline bool slice_has(const struct slices *s, uint32_t slice, uint32_t at)

@@ -4,16 +4,17 @@
 #include <search.h>
 #include <stdlib.h>
 
-typedef const void *const_pointer;	/* for EACH */
+typedef const void *const_pointer; /* for EACH */
 
 struct sym_part {
 	const void *what;
-	Z3_ast there, rest;		/* rest: all that are asked about later are there */
+	Z3_ast there, rest; /* rest: all that are asked about later are there */
 };
 
 static int by_what(const void *pa, const void *pb)
 {
-	const char *a = ((const struct sym_part *)pa)->what, *b = ((const struct sym_part *)pb)->what;
+	const char *a = ((const struct sym_part *)pa)->what,
+		   *b = ((const struct sym_part *)pb)->what;
 
 	return (a > b) - (a < b);
 }
@@ -38,16 +39,18 @@ Z3_ast sym_there(struct sym *s, const void *what)
 
 static struct sym_part *known(struct sym *s, const void *what)
 {
-	struct sym_part key = { .what = what }, **found = tfind(&key, &s->less->parts->tree, by_what);
+	struct sym_part key = { .what = what },
+			**found = tfind(&key, &s->less->parts->tree, by_what);
 
 	return found ? *found : NULL;
 }
 
 static bool is_gone(const struct sym *s, const void *what)
 {
-	for EACH (const_pointer, p, s->gone)
-		if (*p == what)
-			return true;
+	for
+		EACH(const_pointer, p, s->gone)
+	if (*p == what)
+		return true;
 	return false;
 }
 
@@ -60,7 +63,8 @@ static void settle(struct sym *s, const void *what)
 		z_assert(&s->z, is_gone(s, what) ? z_not(&s->z, part->there) : part->there);
 }
 
-/* Names for "all later ones", each of which says one more: so an assumption is one literal however many there are. */
+/* Names for "all later ones", each of which says one more: so an assumption is one literal however
+ * many there are. */
 static void link_part(struct sym *s, const void *what, Z3_ast *later)
 {
 	struct sym_part *part = known(s, what);
@@ -74,10 +78,12 @@ static void link_part(struct sym *s, const void *what, Z3_ast *later)
 
 static void each_rule(struct sym *s, const struct sym_endpoint *se, Z3_ast *later)
 {
-	for EACH (struct l7_rule, r, &se->e->l7.rules)
-		se->asked ? link_part(s, r, later) : settle(s, r);
-	for EACH (struct l7_rule, r, &se->e->l7.deny)
-		se->asked ? link_part(s, r, later) : settle(s, r);
+	for
+		EACH(struct l7_rule, r, &se->e->l7.rules)
+	se->asked ? link_part(s, r, later) : settle(s, r);
+	for
+		EACH(struct l7_rule, r, &se->e->l7.deny)
+	se->asked ? link_part(s, r, later) : settle(s, r);
 }
 
 /* The other way round than they are asked about. */
@@ -109,11 +115,13 @@ static Z3_ast differ(struct sym *s, Z3_ast a, Z3_ast b)
 static Z3_ast changes(struct sym *s)
 {
 	const struct sym *l = s->less;
-	Z3_ast inside = z_and(&s->z, s->inspected, z_or(&s->z, differ(s, s->allowed, l->allowed),
-							  differ(s, s->forwarded, l->forwarded)));
+	Z3_ast inside = z_and(
+	    &s->z, s->inspected,
+	    z_or(&s->z, differ(s, s->allowed, l->allowed), differ(s, s->forwarded, l->forwarded)));
 
-	return z_or(&s->z, differ(s, s->dials, l->dials),
-		    z_and(&s->z, s->dials, z_or(&s->z, differ(s, s->inspected, l->inspected), inside)));
+	return z_or(
+	    &s->z, differ(s, s->dials, l->dials),
+	    z_and(&s->z, s->dials, z_or(&s->z, differ(s, s->inspected, l->inspected), inside)));
 }
 
 enum answer sym_needed(struct sym *s, const void *what)
@@ -138,7 +146,7 @@ void sym_keep(struct sym *s, const void *what)
 
 static void keep(void *p)
 {
-	(void)p;			/* the arena's */
+	(void)p; /* the arena's */
 }
 
 void sym_parts_done(struct sym_parts *p)

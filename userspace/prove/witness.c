@@ -28,10 +28,12 @@ static enum lang_answer take_texts(struct sym *s, Z3_model m, struct witness *w)
 		struct dim *d;
 		char *to;
 	} all[] = {
-		{ s->host, w->host }, { s->program, w->program }, { s->ancestor, w->ancestor },
-		{ s->digest, w->digest }, { s->method, w->method }, { s->path, w->path },
-		{ s->op_name, w->op_name }, { s->field, w->field }, { s->call, w->call },
-		{ s->tool, w->tool }, { s->reader, w->reader }, { s->file, w->file },
+		{ s->host, w->host },         { s->program, w->program },
+		{ s->ancestor, w->ancestor }, { s->digest, w->digest },
+		{ s->method, w->method },     { s->path, w->path },
+		{ s->op_name, w->op_name },   { s->field, w->field },
+		{ s->call, w->call },         { s->tool, w->tool },
+		{ s->reader, w->reader },     { s->file, w->file },
 	};
 	enum lang_answer worst = take_params(s, m, w);
 
@@ -108,15 +110,26 @@ static Z3_ast named(struct sym *s, Z3_ast fact)
 static Z3_ast plain(struct sym *s, size_t i)
 {
 	const Z3_ast odd[] = {
-		s->nobody, s->tainted, s->is_addr, s->has_ancestor, s->has_digest, s->graphql, s->has_call, s->stream,
-		s->response, z_not(&s->z, dim_glob(s->reader, "**/bin/?*", '/')), dim_word(s->method, "HEAD"),
-		dim_word(s->method, "WEBSOCKET_TEXT"), z_is(&s->z, s->method->id, 0),
+		s->nobody,
+		s->tainted,
+		s->is_addr,
+		s->has_ancestor,
+		s->has_digest,
+		s->graphql,
+		s->has_call,
+		s->stream,
+		s->response,
+		z_not(&s->z, dim_glob(s->reader, "**/bin/?*", '/')),
+		dim_word(s->method, "HEAD"),
+		dim_word(s->method, "WEBSOCKET_TEXT"),
+		z_is(&s->z, s->method->id, 0),
 	};
 
 	if (i < sizeof(odd) / sizeof(*odd))
 		return z_not(&s->z, odd[i]);
 	i -= sizeof(odd) / sizeof(*odd);
-	return i < s->params->n ? z_not(&s->z, ((struct sym_param **)s->params->v)[i]->there) : NULL;
+	return i < s->params->n ? z_not(&s->z, ((struct sym_param **)s->params->v)[i]->there)
+				: NULL;
 }
 
 static void name_plain(struct sym *s)
@@ -177,7 +190,8 @@ enum answer sym_ask(struct sym *s, const Z3_ast *facts, unsigned n, struct witne
 
 bool witness_runs(struct sym *s, const char *program)
 {
-	/* Where the policy says nothing of files, the list alone decides: a root that may be read stands in. */
+	/* Where the policy says nothing of files, the list alone decides: a root that may be read
+	 * stands in. */
 	static const struct fs_entry root = { .path = "/", .mode = OSH_FS_RO };
 	struct policy p = *s->p;
 
@@ -190,9 +204,14 @@ bool witness_runs(struct sym *s, const char *program)
 static struct eval_connect connect_of(struct sym *s, const struct witness *w, const char **ancestor)
 {
 	*ancestor = w->ancestor;
-	return (struct eval_connect){ .host = w->host, .port = w->port, .binary = w->nobody ? NULL : w->program,
-				      .tainted = w->tainted, .ancestors = ancestor,
-				      .n_ancestors = w->has_ancestor && witness_runs(s, w->ancestor), .sha256 = w->has_digest ? w->digest : NULL };
+	return (struct eval_connect){ .host = w->host,
+				      .port = w->port,
+				      .binary = w->nobody ? NULL : w->program,
+				      .tainted = w->tainted,
+				      .ancestors = ancestor,
+				      .n_ancestors =
+					  w->has_ancestor && witness_runs(s, w->ancestor),
+				      .sha256 = w->has_digest ? w->digest : NULL };
 }
 
 bool witness_connects(struct sym *s, struct witness *w)
@@ -219,16 +238,24 @@ static bool forwards(struct sym *s, struct witness *w)
 {
 	static const char *const types[] = { "query", "mutation", "subscription", "" };
 	const char *ancestor, *field = w->field, *values[WITNESS_PARAMS];
-	const struct eval_operation op = { .type = types[w->op_type & 3], .name = w->op_name,
-					   .fields = &field, .n_fields = w->has_field };
+	const struct eval_operation op = { .type = types[w->op_type & 3],
+					   .name = w->op_name,
+					   .fields = &field,
+					   .n_fields = w->has_field };
 	const struct eval_graphql graphql = { false, &op, 1 };
 	bool plain = !w->stream && !w->response;
-	const struct eval_call call = { .method = plain ? w->call : NULL, .tool = w->has_tool ? w->tool : NULL,
-					.response = w->response, .stream = w->stream };
+	const struct eval_call call = { .method = plain ? w->call : NULL,
+					.tool = w->has_tool ? w->tool : NULL,
+					.response = w->response,
+					.stream = w->stream };
 	struct eval_param params[WITNESS_PARAMS];
-	struct eval_request q = { .connect = connect_of(s, w, &ancestor), .method = w->method, .path = w->path,
-				  .query = params, .n_query = w->n_params,
-				  .graphql = w->graphql ? &graphql : NULL, .calls = &call,
+	struct eval_request q = { .connect = connect_of(s, w, &ancestor),
+				  .method = w->method,
+				  .path = w->path,
+				  .query = params,
+				  .n_query = w->n_params,
+				  .graphql = w->graphql ? &graphql : NULL,
+				  .calls = &call,
 				  .n_calls = w->has_call };
 	struct decision d;
 
@@ -250,7 +277,8 @@ bool witness_sends(struct sym *s, struct witness *w)
 bool witness_reads(struct sym *s, const struct witness *w)
 {
 	return witness_runs(s, w->reader) &&
-	       (s->no_files || eval_file(s->p, w->file, s->workdir, w->reader, false).verdict == OSH_ALLOW);
+	       (s->no_files ||
+		eval_file(s->p, w->file, s->workdir, w->reader, false).verdict == OSH_ALLOW);
 }
 
 static void put_place(const struct witness *w, struct buf *b, bool always)
@@ -267,8 +295,8 @@ static void put_body(const struct witness *w, struct buf *b)
 	static const char *const types[] = { "query", "mutation", "subscription", "" };
 
 	if (w->graphql)
-		buf_printf(b, " graphql %s %s %s", types[w->op_type & 3], *w->op_name ? w->op_name : "\"\"",
-			   w->has_field ? w->field : "");
+		buf_printf(b, " graphql %s %s %s", types[w->op_type & 3],
+			   *w->op_name ? w->op_name : "\"\"", w->has_field ? w->field : "");
 	else if (w->has_call && !w->stream && !w->response)
 		buf_printf(b, " call %s %s", w->call, w->has_tool ? w->tool : "");
 }
