@@ -179,6 +179,8 @@ static struct layer layers[] = {
 	ROW(ON(FILE), "files", "BPF LSM file hooks", bpf_lsm, T(LSM), H(FILE_OPEN))
 	ROW(0, "what `deny` names in writable trees", "BPF LSM file hooks", bpf_lsm, T(LSM), H(CREATE), H(RENAME), H(LINK))
 	ROW(0, "what `deny` names in writable trees", "directories that exist: read-only mounts", mount_namespace, T(MOUNTS))
+	ROW(0, "what is for some programs only (`{path, binaries}`)", "BPF LSM file hooks", bpf_lsm, T(LSM), H(FILE_OPEN))
+	ROW(0, "what is for some programs only (`{path, binaries}`)", "where that does not live nothing starts", net_namespace, T(SPACES))
 	ROW(ON(EXEC), "programs that may run", "Landlock", landlock, T(LANDLOCK))
 	ROW(ON(EXEC), "programs that may run", "mount view of listed paths", mount_namespace, T(SPACES), T(MOUNTS))
 	ROW(0, "what runs under `process.exec: strict`", "Landlock", landlock, T(LANDLOCK))
@@ -189,6 +191,8 @@ static struct layer layers[] = {
 	INSIDE("osh-egress, graphql", PROTO_GRAPHQL)
 	INSIDE("osh-egress, json-rpc", PROTO_JSONRPC)
 	INSIDE("osh-egress, mcp", PROTO_MCP)
+	{ 0, PROTO_NONE, "only listed models are asked, by the backend's key and never the agent's",
+	  "osh-egress, call by call", net_namespace, { T(STEER), H(STEER) }, 0, "" },
 	ROW(0, "no UDP, no other families", "cgroup sendmsg, bind, sock_create", cgroup_bpf, T(BPF), H(SENDMSG4), H(BIND4), H(SOCK))
 	ROW(0, "no UDP, no other families", "seccomp family list", seccomp, T(SECCOMP))
 	ROW(0, "no UDP, no other families", "BPF LSM family list", bpf_lsm, T(LSM), H(SOCKET))
