@@ -201,9 +201,11 @@ static bool lies_in(const char *path, const char *dir)
 static void check_shared(struct reader *r, const struct fs_entry *f)
 {
 	for EACH (struct fs_entry, up, &r->p->fs)
-		if (f->programs.n && !up->programs.n && (up->mode == f->mode || up->mode == OSH_FS_RW) && lies_in(f->path, up->path)) {
+		if (f->programs.n && !up->programs.n && (up->mode == f->mode || up->mode == OSH_FS_RW) &&
+		    lies_in(f->path, up->path)) {
 			diag_add(r->d, DIAG_OVERLAP, f->at, "list what is around it instead of what it lies in",
-				 "'%.120s' is for some programs, and by '%.120s' (line %u) it is for all", f->path, up->path, up->at.line);
+				 "'%.120s' is for some programs, and by '%.120s' (line %u) it is for all", f->path,
+				 up->path, up->at.line);
 			return;
 		}
 }
@@ -215,8 +217,10 @@ static void check_shared(struct reader *r, const struct fs_entry *f)
 static void check_reserved(struct reader *r, const struct fs_entry *f)
 {
 	for EACH (struct fs_entry, up, &r->p->fs)
-		if (up->mode == OSH_FS_RW && (f->programs.n || up->programs.n) && strcmp(f->path, up->path) && lies_in(f->path, up->path)) {
-			unkept(r, f->programs.n ? f->at : up->at, "binaries, of a path below one that can be written, or of one that can and has others below it");
+		if (up->mode == OSH_FS_RW && (f->programs.n || up->programs.n) && strcmp(f->path, up->path) &&
+		    lies_in(f->path, up->path)) {
+			unkept(r, f->programs.n ? f->at : up->at,
+			       "binaries, of a path below one that can be written, or of one that can and has others below it");
 			return;
 		}
 	check_shared(r, f);
