@@ -86,6 +86,8 @@ enum osh_msg_type {
 	/* oshd -> osh-audit again */
 	OSH_MSG_AUDIT_PROVIDER,		/* struct osh_msg_audit_provider: a line for its owner's log; after JOURNAL */
 	OSH_MSG_AUDIT_WARNED,		/* struct osh_msg_audit_warned: a line for its log; after ADD */
+	/* and back */
+	OSH_MSG_AUDIT_TOLD,		/* struct osh_msg_id: id = uid; a PROVIDER of that user is written, or never will be */
 	/* osh-egress -> osh-audit again */
 	OSH_MSG_INFERENCE,		/* struct osh_msg_inference: a call of a model has ended */
 	OSH_MSG_MAX

@@ -351,18 +351,12 @@ static int do_end(struct loop *l, const struct osh_msg_audit_end *end)
 	return chan_send(AFD_CONTROL, OSH_MSG_AUDIT_ENDED, &m, sizeof(m), NULL, 0);
 }
 
-static int do_provider(struct loop *l, const struct osh_msg_audit_provider *m)
+static void put_provider(struct loop *l, struct journal *j, const struct osh_msg_audit_provider *m)
 {
-	struct journal *j = journal_find(l->a.journals, m->uid, OSH_JOURNAL_DENIED);
 	struct ocsf_context c = { 0 };
 	struct timespec now;
 	struct buf out = { 0 };
 
-	if (m->deed >= OSH_PROVIDER_DEEDS || !memchr(m->name, 0, sizeof(m->name)) || !memchr(m->sandbox, 0, sizeof(m->sandbox)))
-		return -EPROTO;
-	journald_provider(m);
-	if (!j)
-		return 0;		/* oshd could open none, and has said so */
 	set_epoch(&l->a);
 	c.epoch_ns = l->a.epoch_ns;
 	c.seq = j->seq++;
@@ -371,7 +365,19 @@ static int do_provider(struct loop *l, const struct osh_msg_audit_provider *m)
 	if (!buf_ok(&out) || !journal_line(j, out.p, out.n, l->a.now_ms))
 		j->lost++;
 	buf_done(&out);
-	return 0;
+}
+
+static int do_provider(struct loop *l, const struct osh_msg_audit_provider *m)
+{
+	struct journal *j = journal_find(l->a.journals, m->uid, OSH_JOURNAL_DENIED);
+	struct osh_msg_id told = { .id = m->uid };
+
+	if (m->deed >= OSH_PROVIDER_DEEDS || !memchr(m->name, 0, sizeof(m->name)) || !memchr(m->sandbox, 0, sizeof(m->sandbox)))
+		return -EPROTO;
+	journald_provider(m);
+	if (j)				/* else oshd could open none, and has said so */
+		put_provider(l, j, m);
+	return chan_send(AFD_CONTROL, OSH_MSG_AUDIT_TOLD, &told, sizeof(told), NULL, 0);
 }
 
 static int do_warned(struct loop *l, const struct osh_msg_audit_warned *m)

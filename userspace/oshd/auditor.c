@@ -3,7 +3,8 @@
  * osh-audit holds no state that cannot be given again: when it dies, another is started and every
  * living sandbox is announced to it; the rings hold what happened in between. One that dies again and
  * again gets pauses; no sandbox ends for it, or whoever could kill it could end the others' runs.
- * A user's log is given to it before that user's first sandbox, and taken back after the last.
+ * A user's log is given to it before that user's first sandbox, and taken back after the last; never while it may still
+ * write there: the next one to get the log is told where its chain ends, which is read from the file.
  */
 #include "auditor.h"
 
@@ -38,7 +39,10 @@ struct auditor {
 	sd_event_source *io;
 	uint64_t window_us;		/* CLOCK_BOOTTIME: from when on deaths are counted */
 	unsigned deaths;
-	uid_t *given;			/* users whose log this osh-audit has */
+	struct given {
+		uid_t uid;
+		unsigned owed;		/* deeds that are not known to be in the file yet */
+	} *given;			/* users whose log this osh-audit has */
 	size_t n_given, cap_given;
 	int unanswered;			/* ENDs that wait for their ENDED */
 	sd_event_source *timer;
@@ -162,17 +166,17 @@ static int tell(struct daemon *d, unsigned type, void *m, size_t size, const int
 	       r < 0 ? fail(e, -r, "tell osh-audit of a sandbox: %s", strerror(-r)) : 0;
 }
 
-static bool is_given(const struct auditor *a, uid_t uid)
+static struct given *given_to(const struct auditor *a, uid_t uid)
 {
 	for (size_t i = 0; i < a->n_given; i++)
-		if (a->given[i] == uid)
-			return true;
-	return false;
+		if (a->given[i].uid == uid)
+			return &a->given[i];
+	return NULL;
 }
 
 static int remember_given(struct auditor *a, uid_t uid, struct err *e)
 {
-	uid_t *more;
+	struct given *more;
 
 	if (a->n_given == a->cap_given) {
 		more = realloc(a->given, (a->cap_given + 16) * sizeof(*more));
@@ -181,7 +185,7 @@ static int remember_given(struct auditor *a, uid_t uid, struct err *e)
 		a->given = more;
 		a->cap_given += 16;
 	}
-	a->given[a->n_given++] = uid;
+	a->given[a->n_given++] = (struct given){ .uid = uid };
 	return 0;
 }
 
@@ -201,7 +205,7 @@ static int give_journal(struct daemon *d, uid_t uid, bool lives, struct err *e)
 	struct auditor *a = d->auditor;
 	int r = 0;
 
-	if (d->config.embedded || a->fd < 0 || is_given(a, uid))
+	if (d->config.embedded || a->fd < 0 || given_to(a, uid))
 		return 0;
 	for (uint32_t kind = 0; !r && kind < OSH_JOURNAL_KINDS; kind++)
 		r = journal_open(d, uid, kind, &f[kind], e);
@@ -216,22 +220,46 @@ static int give_journal(struct daemon *d, uid_t uid, bool lives, struct err *e)
 	return r < 0 ? r : remember_given(a, uid, e);
 }
 
+/* `but` is on its way out, and does not count; NULL = none. */
+static bool has_sandbox(const struct daemon *d, uid_t uid, const struct sandbox *but)
+{
+	for (uint32_t i = 0; i < OSH_SLOTS; i++)
+		if (d->slots[i] && d->slots[i] != but && d->slots[i]->uid == uid)
+			return true;
+	return false;
+}
+
+/* Nothing of this user is left to be written. */
+static void take_journal(struct daemon *d, uid_t uid, const struct sandbox *but)
+{
+	struct auditor *a = d->auditor;
+	struct given *g = given_to(a, uid);
+	struct osh_msg_id m = { .id = uid };
+
+	if (!g || g->owed || has_sandbox(d, uid, but))
+		return;
+	*g = a->given[--a->n_given];
+	(void)chan_send(a->fd, OSH_MSG_AUDIT_JOURNAL_END, &m, sizeof(m), NULL, 0);
+}
+
 /* Called when osh-audit has reported `id`, which is still in its slot. */
-static void take_journal(struct daemon *d, uint32_t id)
+static void on_ended(struct daemon *d, uint32_t id)
 {
 	const struct sandbox *s = sandbox_by_id(d, id);
-	struct auditor *a = d->auditor;
-	struct osh_msg_id m = { .id = s ? s->uid : 0 };
 
-	for (uint32_t i = 0; s && i < OSH_SLOTS; i++)
-		if (d->slots[i] && d->slots[i] != s && d->slots[i]->uid == s->uid)
-			return;
-	for (size_t i = 0; s && i < a->n_given; i++)
-		if (a->given[i] == s->uid) {
-			a->given[i] = a->given[--a->n_given];
-			(void)chan_send(a->fd, OSH_MSG_AUDIT_JOURNAL_END, &m, sizeof(m), NULL, 0);
-			return;
-		}
+	if (s)
+		take_journal(d, s->uid, s);
+	sandbox_reported(d, id);
+}
+
+/* A deed of this user's is in the file. */
+static void on_told(struct daemon *d, uint32_t uid)
+{
+	struct given *g = given_to(d->auditor, uid);
+
+	if (g && g->owed)
+		g->owed--;
+	take_journal(d, uid, NULL);
 }
 
 /* The number is checked against the directory: no more files come of it than are full. */
@@ -241,7 +269,7 @@ static void on_want(struct daemon *d, const struct osh_msg_audit_want *m)
 	struct err e = { 0 };
 	int r;
 
-	if (!is_given(d->auditor, m->uid) || m->kind >= OSH_JOURNAL_KINDS)
+	if (!given_to(d->auditor, m->uid) || m->kind >= OSH_JOURNAL_KINDS)
 		return;
 	r = m->file ? journal_next(d, m->uid, m->kind, m->file, &f, &e) : journal_open(d, m->uid, m->kind, &f, &e);
 	if (!r)
@@ -269,15 +297,14 @@ static int on_message(sd_event_source *s, int fd, uint32_t events, void *data)
 		return 0;
 	}
 	m = r > 0 ? chan_is(&in, OSH_MSG_AUDIT_ENDED, sizeof(*m), 0) : NULL;
-	if (!m) {
-		if (r > 0)
-			chan_in_done(&in);
-		lost(d);
+	if (m || (r > 0 && (m = chan_is(&in, OSH_MSG_AUDIT_TOLD, sizeof(*m), 0)))) {
+		watch_answers(d, -1);
+		(in.h.type == OSH_MSG_AUDIT_ENDED ? on_ended : on_told)(d, m->id);
 		return 0;
 	}
-	watch_answers(d, -1);
-	take_journal(d, m->id);
-	sandbox_reported(d, m->id);
+	if (r > 0)
+		chan_in_done(&in);
+	lost(d);
 	return 0;
 }
 
@@ -394,31 +421,23 @@ int auditor_lives(const struct daemon *d, struct err *e)
 	return d->auditor->fd >= 0 ? 0 : fail(e, EAGAIN, "osh-audit is being started; this would not be on record: try again");
 }
 
-static bool has_sandbox(const struct daemon *d, uid_t uid)
-{
-	for (uint32_t i = 0; i < OSH_SLOTS; i++)
-		if (d->slots[i] && d->slots[i]->uid == uid)
-			return true;
-	return false;
-}
-
 void auditor_provider(struct daemon *d, uid_t owner, uid_t by, enum osh_provider_deed deed, const char *name, const char *sandbox)
 {
 	struct osh_msg_audit_provider m = { .uid = owner, .by = by, .deed = deed };
-	struct osh_msg_id end = { .id = owner };
-	struct auditor *a = d->auditor;
+	struct given *g;
 	struct err e = { 0 };
 
 	snprintf(m.name, sizeof(m.name), "%s", name);
 	snprintf(m.sandbox, sizeof(m.sandbox), "%s", sandbox ? sandbox : "");
-	if (give_journal(d, owner, true, &e) < 0 || tell(d, OSH_MSG_AUDIT_PROVIDER, &m, sizeof(m), NULL, 0, &e) < 0)
+	if (give_journal(d, owner, true, &e) < 0 || tell(d, OSH_MSG_AUDIT_PROVIDER, &m, sizeof(m), NULL, 0, &e) < 0) {
 		note(NULL, owner, "provider '%s' of uid %u: not on record: %s", m.name, owner, e.text);
-	for (size_t i = 0; i < a->n_given && !has_sandbox(d, owner); i++)
-		if (a->given[i] == owner) {
-			a->given[i] = a->given[--a->n_given];
-			(void)tell(d, OSH_MSG_AUDIT_JOURNAL_END, &end, sizeof(end), NULL, 0, &e);
-			return;
-		}
+		return;
+	}
+	g = given_to(d->auditor, owner);
+	if (g) {
+		g->owed++;
+		watch_answers(d, 1);
+	}
 }
 
 int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e)
