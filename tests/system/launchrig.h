@@ -55,14 +55,25 @@ static inline int program_of(enum bpf_prog_type type, enum bpf_attach_type attac
 	return bpf_prog_load(type, "osh_test", "GPL", code, ARRAY_SIZE(code), &o);
 }
 
+static inline void name_instance(void)
+{
+	static unsigned n;
+
+	snprintf(instance, sizeof(instance), "test-launch-%d-%u", getpid(), n++);
+}
+
 /* A program of our own in a process with descriptor 3 as its peer. */
 static inline void rig_start(struct rig *r, bool resident)
 {
 	struct err e = { 0 };
 	int pair[2];
 
-	/* Its watcher takes the whole instance away at the end: a new one for each. */
+	/*
+	 * Its watcher takes the whole instance away at the end, and may outlive the process that we wait for: a new one
+	 * for each, by a name of its own.
+	 */
 	cgroup_close(&cgroups, true);
+	name_instance();
 	assert_int_equal(cgroup_open(&cgroups, instance, &e), 0);
 	*r = (struct rig){ .manager = -1, .control = -1 };
 	snprintf(r->socket, sizeof(r->socket), "%s/launch", dir);
@@ -273,7 +284,7 @@ static inline int setup(void **state)
 	for (int i = 0; i < 3 && (slash = strrchr(program, '/')); i++)
 		*slash = 0;		/* build/tests/system/test_launch -> build */
 	strcat(program, "/osh-launch");
-	snprintf(instance, sizeof(instance), "test-launch-%d", getpid());
+	name_instance();
 	strcpy(dir, "/var/tmp/osh-launch-XXXXXX");
 	if (!mkdtemp(dir) || chmod(dir, 0755) || cgroup_open(&cgroups, instance, &e)) {
 		print_message("# %s\n", e.text);
