@@ -4,4 +4,4 @@
 EXPECT='errno=(ENOENT|EACCES|EPERM)'
 EVENT='none'
 control() { ln -sfn /dev left && attack; }
-attack() { ln -sf /dev/nvidia61 mine; device mine || device left/nvidia61; }
+attack() { ln -sf /dev/nvidia61 card; device card || device left/nvidia61; }
