@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -83,6 +84,7 @@ static inline void rig_start(struct rig *r, bool resident)
 		if (dup2(pair[1], 3) < 0)
 			_exit(1);
 		fcntl(3, F_SETFD, 0);
+		prctl(PR_SET_PDEATHSIG, SIGTERM);	/* a test that fails is not followed by a wait for it */
 		if (resident)
 			execl(program, "osh-launch", "--listen", r->socket, NULL);
 		else

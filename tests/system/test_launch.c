@@ -289,7 +289,7 @@ static void test_resident(void **state)
 	struct osh_msg_stored st = { .generation = 5, .name = "test" };
 	struct osh_msg_prepared p;
 	struct osh_msg_id f = { 0 };
-	int fds[OSH_SFD_MAX], pidfd;
+	int fds[OSH_SFD_MAX], pidfd, session;
 	struct chan_in in;
 	struct rig r;
 	uint32_t id;
@@ -309,6 +309,7 @@ static void test_resident(void **state)
 	go(&r, id);
 	command(&r, sleeper, sizeof(sleeper), 2);
 	assert_true(readable(r.control));
+	session = dup(r.control);	/* the sandbox is tied to it, and the next launch() closes the rig's */
 
 	/* Its last words count, though the answer to another request of its finds it dead. */
 	kill(r.pid, SIGSTOP);
@@ -333,6 +334,7 @@ static void test_resident(void **state)
 	assert_int_equal(chan_send(r.peer, OSH_MSG_FORGET, &f, sizeof(f), NULL, 0), 0);
 	assert_true(readable(pidfd));	/* nobody manages it any more */
 	close(pidfd);
+	close(session);
 	assert_int_equal(rig_end(&r), 0);	/* nothing to keep: it leaves */
 	assert_int_not_equal(access(r.socket, F_OK), 0);
 	for (int i = 0; i < 6000 && cgroup_remove(cgroups.box_fd, id) == -EBUSY; i++)
