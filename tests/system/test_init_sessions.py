@@ -359,7 +359,8 @@ def t_watching_does_not_resize():
     v.until(b"up\r\n")
     w = Session(i)
     w.attach((9, 9), flags=1)
-    w.view().until(b"up\r\n")
+    wv = w.view()               # held: a view that is dropped ends its session
+    wv.until(b"up\r\n")
     w.size(8, 8)
     time.sleep(0.4)
     wire.send(s.sock, "INIT_SIZE", struct.pack("=4HI", 31, 91, 0, 0, 0))
