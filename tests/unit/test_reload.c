@@ -134,11 +134,13 @@ bool reach_same_routes(const struct bundle *a, const struct bundle *b)
 
 int launcher_routes(struct sandbox *x, int fd, uint32_t flags, launcher_routed *done, struct err *e)
 {
-	(void)x;
+	int r = x->routed ? no(e, "osh-launch has not answered yet") : may_fail(e, "routes");
+
 	(void)fd;
 	(void)flags;
-	world.followed = done;
-	return may_fail(e, "routes");
+	if (!r)
+		x->routed = world.followed = done;
+	return r;
 }
 
 int auditor_policy(struct daemon *x, const struct sandbox *y, uint32_t generation, int fd, bool in_force, struct err *e)
@@ -338,10 +340,10 @@ static void egress_is_gone(void)
 
 static void routes_answer(void)
 {
-	launcher_routed *f = world.followed;
+	launcher_routed *f = s.routed;
 	bool bad = choose(2);
 
-	world.followed = NULL;
+	world.followed = s.routed = NULL;
 	f(&s, bad ? EIO : 0, bad ? "no route" : "");
 }
 
@@ -453,9 +455,55 @@ static void one_that_lives(void **state)
 	all_from(EGRESS_UP);
 }
 
+/* A history whose first decision is the second of two, and all others the first. */
+static void routes_differ(void)
+{
+	script.taken[0] = 1;
+	script.of[0] = 2;
+	script.n = 1;
+	script.at = 0;
+	world.followed = NULL;
+}
+
+/* What osh-launch says of a reload that was given up is not taken for an answer to the next one. */
+static void a_late_answer_is_nobodys(void **state)
+{
+	int fd = memfd_create("next", MFD_CLOEXEC);
+	struct reload_request q = { .bundle_fd = fd, .commit = commit, .done = on_done };
+	struct err e = { 0 };
+
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	broken[0] = 0;
+	world.in_force = world.stored = OLD;
+	s = (struct sandbox){ .d = &d, .state = SB_RUNNING, .name = "s", .k.generation = OLD,
+			      .bundle_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3) };
+	routes_differ();
+	assert_int_equal(reload_start(&s, &q, &e), 0);
+	lateness();
+	assert_int_equal(world.done, 1);
+	assert_string_not_equal(world.error, "");
+	routes_differ();
+	assert_true(reload_start(&s, &q, &e) < 0);
+	assert_null(s.reload);
+	assert_int_equal(world.in_force, OLD);
+	routes_answer();
+	assert_int_equal(world.done, 1);
+	routes_differ();
+	assert_int_equal(reload_start(&s, &q, &e), 0);
+	routes_answer();
+	assert_int_equal(world.done, 2);
+	assert_string_equal(world.error, "");
+	assert_int_equal(world.in_force, OLD + 1);
+	assert_string_equal(broken, "");
+	close(s.bundle_fd);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_late_answer_is_nobodys),
 		cmocka_unit_test(no_egress),
 		cmocka_unit_test(one_that_starts),
 		cmocka_unit_test(one_that_lives),

@@ -64,6 +64,14 @@ static void drop(struct server *s, struct kin *k)
 
 static void hear_out(struct server *s, int peer);
 
+/* One that walks into a sandbox for somebody who does not wait for it any more: nobody else hears what it says. */
+static void hush(struct server *s, struct kin *k)
+{
+	kin_kill(k);
+	unwatch(s, &k->channel);
+	kin_running(&s->family, k);
+}
+
 /* An embedded run ends with its oshd; a resident one keeps what runs and waits for the next. */
 static void peer_lost(struct server *s)
 {
@@ -75,7 +83,9 @@ static void peer_lost(struct server *s)
 	unwatch(s, &peer);
 	mounts_done(&s->mounts);
 	for (struct kin *k = s->family.first; k; k = k->next)
-		if (s->embedded || k->state != KIN_RUNNING)
+		if (k->kind == KIN_FOLLOW && k->state != KIN_RUNNING)
+			hush(s, k);
+		else if (s->embedded || k->state != KIN_RUNNING)
 			kin_kill(k);
 }
 
@@ -286,11 +296,8 @@ static void on_forget(struct server *s, struct chan_in *in)
 	struct mounts none;
 
 	for (struct kin *k = s->family.first; k; k = k->next)
-		if (k->kind == KIN_FOLLOW && k->id == id) {
-			kin_kill(k);	/* what it still says is of a sandbox that has gone */
-			unwatch(s, &k->channel);
-			kin_running(&s->family, k);
-		}
+		if (k->kind == KIN_FOLLOW && k->id == id)
+			hush(s, k);
 	keep_forget(&s->keep, id);
 	(void)mounts_take(&s->mounts, id, &none);
 	mounts_done(&none);

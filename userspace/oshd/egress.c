@@ -192,9 +192,23 @@ static int on_cgroup(sd_event_source *src, int fd, uint32_t events, void *data)
 	return populated(fd) ? 0 : on_gone(src, fd, events, data);
 }
 
-int egress_adopt(struct sandbox *s, struct err *e)
+/* Who lives in the cgroup is its egress. */
+static int watch_living(struct sandbox *s, int *events_fd, struct err *e)
 {
 	struct egress *g = &s->egress;
+	int r = sd_event_add_io(s->d->event, &g->exit, *events_fd, EPOLLPRI, on_cgroup, s);
+
+	if (r < 0)
+		return fail(e, -r, "watch the egress' cgroup: %s", strerror(-r));
+	sd_event_source_set_io_fd_own(g->exit, 1);
+	(void)take_fd(events_fd);
+	g->state = EGRESS_UP;
+	sd_event_source_set_enabled(g->wait, SD_EVENT_OFF);
+	return 0;
+}
+
+int egress_adopt(struct sandbox *s, struct err *e)
+{
 	_close_ int fd = openat(s->egress_cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
 	int r;
 
@@ -206,16 +220,14 @@ int egress_adopt(struct sandbox *s, struct err *e)
 		return r;
 	}
 	r = control_watch(s, e);
-	if (r < 0)
-		return r;
-	r = sd_event_add_io(s->d->event, &g->exit, fd, EPOLLPRI, on_cgroup, s);
-	if (r < 0)
-		return fail(e, -r, "watch the egress' cgroup: %s", strerror(-r));
-	sd_event_source_set_io_fd_own(g->exit, 1);
-	(void)take_fd(&fd);
-	g->state = EGRESS_UP;
-	sd_event_source_set_enabled(g->wait, SD_EVENT_OFF);
-	return 0;
+	return r < 0 ? r : watch_living(s, &fd, e);
+}
+
+static void tell_up(struct sandbox *s)
+{
+	provider_egress_up(s);
+	if (s->egress.held)		/* asked for before it was held */
+		reload_egress_up(s);
 }
 
 void egress_up(struct sandbox *s, int pidfd)
@@ -226,9 +238,23 @@ void egress_up(struct sandbox *s, int pidfd)
 	g->pidfd = pidfd;
 	if (sd_event_add_io(s->d->event, &g->exit, pidfd, EPOLLIN, on_gone, s) < 0)
 		note(s->name, s->uid, "cannot watch its egress");
-	provider_egress_up(s);
-	if (g->held)			/* asked for before it was held */
-		reload_egress_up(s);
+	tell_up(s);
+}
+
+void egress_unheard(struct sandbox *s)
+{
+	_close_ int fd = -1;
+	struct err e = { 0 };
+
+	if (s->state != SB_RUNNING || s->egress.state != EGRESS_ASKED)
+		return;
+	fd = openat(s->egress_cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && populated(fd) && watch_living(s, &fd, &e) >= 0) {
+		tell_up(s);
+		return;
+	}
+	egress_kill(s);			/* never two at once */
+	egress_failed(s, "osh-launch ended while it started it");
 }
 
 void egress_failed(struct sandbox *s, const char *why)

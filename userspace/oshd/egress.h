@@ -26,6 +26,7 @@ int egress_arm(struct sandbox *s, struct err *e);	/* after the listener exists *
 int egress_adopt(struct sandbox *s, struct err *e);	/* the same, where one may live already */
 void egress_up(struct sandbox *s, int pidfd);		/* osh-launch started it; takes pidfd */
 void egress_failed(struct sandbox *s, const char *why);
+void egress_unheard(struct sandbox *s);	/* the osh-launch that was asked for one is gone; perhaps it started it */
 
 /*
  * Starts none from here on: connections wait in the listener's backlog. While it is held reload_egress_up() says

@@ -71,10 +71,12 @@ static void lost(struct daemon *d, const char *why)
 	fprintf(stderr, "oshd: osh-launch is gone (%s)%s\n", why, d->config.embedded ? "" : "; starting another");
 	launcher_drop(d);
 	sandbox_launcher_lost(d);
-	if (d->config.embedded)
+	if (d->config.embedded) {
 		sd_event_exit(d->event, 1);
-	else
-		start_another(d);
+		return;
+	}
+	start_another(d);
+	sandbox_unheard(d);		/* with one that they can go on with */
 }
 
 static void routed(struct daemon *d, const struct osh_msg_failed *f);
@@ -318,9 +320,14 @@ int launcher_routes(struct sandbox *s, int next_fd, uint32_t flags, launcher_rou
 	struct osh_msg_routes m = { .id = s->k.id, .flags = flags };
 	const int fds[OSH_RFD_MAX] = { [OSH_RFD_NETNS] = s->netns_fd, [OSH_RFD_NEXT] = next_fd,
 				       [OSH_RFD_WAS] = s->bundle_fd, [OSH_RFD_PIDFD] = s->pidfd };
+	int r;
 
-	s->routed = done;
-	return send_to(s->d, OSH_MSG_ROUTES, &m, sizeof(m), fds, OSH_RFD_MAX, e);
+	if (s->routed)			/* whose answer is whose, nobody could tell */
+		return fail(e, EBUSY, "osh-launch has not answered about the last policy of '%s' yet; try again", s->name);
+	r = send_to(s->d, OSH_MSG_ROUTES, &m, sizeof(m), fds, OSH_RFD_MAX, e);
+	if (!r)
+		s->routed = done;
+	return r;
 }
 
 static void routed(struct daemon *d, const struct osh_msg_failed *f)
@@ -334,6 +341,15 @@ static void routed(struct daemon *d, const struct osh_msg_failed *f)
 	s->routed = NULL;
 	snprintf(text, sizeof(text), "%.*s", (int)sizeof(f->text), f->text);
 	done(s, f->code, text);
+}
+
+void launcher_unheard(struct sandbox *s)
+{
+	launcher_routed *done = s->routed;
+
+	s->routed = NULL;
+	if (done)
+		done(s, ECHILD, "osh-launch ended");
 }
 
 int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH_SFD_MAX],

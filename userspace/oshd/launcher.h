@@ -22,10 +22,12 @@ int launcher_egress(struct daemon *d, struct osh_msg_egress *m, const int fds[OS
 
 /*
  * The routes of a living sandbox become those of its policy in force and of `next`; see osh/msg.h. Answered by
- * `done`, once, unless the sandbox or osh-launch goes before: code 0, or why not. One at a time for a sandbox.
+ * `done`, once, unless the sandbox goes before: code 0, or why not. One at a time for a sandbox: -EBUSY until then,
+ * whether anybody still waits for it or not.
  */
 typedef void launcher_routed(struct sandbox *s, int code, const char *why);
 int launcher_routes(struct sandbox *s, int next_fd, uint32_t flags, launcher_routed *done, struct err *e);
+void launcher_unheard(struct sandbox *s);	/* osh-launch is gone, and with it that answer */
 
 int launcher_store(struct daemon *d, struct osh_msg_stored *m, const int fds[OSH_SFD_MAX],
 		   struct err *e);

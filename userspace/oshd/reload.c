@@ -252,10 +252,25 @@ static void do_late_sweep(struct sandbox *s)
 static void do_refused(struct sandbox *s);
 static void do_hold(struct sandbox *s);
 
+/* What osh-launch still says is of this reload: the next one, which would take it for its own, begins after it. */
+static void too_late(struct sandbox *s, int code, const char *why)
+{
+	(void)s;
+	(void)code;
+	(void)why;
+}
+
 static void do_late_follow(struct sandbox *s)
 {
-	s->routed = NULL;
+	s->routed = too_late;
 	give_up(s, "osh-launch does not answer; the old policy stays in force");
+}
+
+static void do_late_tidy(struct sandbox *s)
+{
+	s->routed = too_late;
+	note(s->name, s->uid, "routes of the former policy stay: osh-launch does not answer");
+	conclude(s);
 }
 
 static const struct {
@@ -268,7 +283,7 @@ static const struct {
 		       [RH_GONE] = { do_flip },    [RH_LATE] = { do_late } },
 	[RL_SWEEP] = { [RH_YES]  = { finish },     [RH_NO]   = { kill_egress },
 		       [RH_GONE] = { finish },     [RH_LATE] = { do_late_sweep } },
-	[RL_TIDY] =  { [RH_FOLLOWED] = { conclude }, [RH_NOT_FOLLOWED] = { conclude }, [RH_LATE] = { conclude } },
+	[RL_TIDY] =  { [RH_FOLLOWED] = { conclude }, [RH_NOT_FOLLOWED] = { conclude }, [RH_LATE] = { do_late_tidy } },
 	/* clang-format on */
 };
 

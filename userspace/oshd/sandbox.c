@@ -703,3 +703,12 @@ void sandbox_launcher_lost(struct daemon *d)
 		if (d->slots[i] && d->slots[i]->state == SB_PREPARING)
 			happen(d->slots[i], EV_FAILED, "osh-launch ended while it built the sandbox");
 }
+
+void sandbox_unheard(struct daemon *d)
+{
+	for (uint32_t i = 0; i < OSH_SLOTS; i++)
+		if (d->slots[i] && d->slots[i]->state == SB_RUNNING) {
+			launcher_unheard(d->slots[i]);
+			egress_unheard(d->slots[i]);
+		}
+}

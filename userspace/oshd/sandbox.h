@@ -130,4 +130,5 @@ void sandbox_egress_up(struct daemon *d, const struct osh_msg_prepared *p, struc
 void sandbox_reported(struct daemon *d, uint32_t id);
 int sandbox_announce_all(struct daemon *d, struct err *e);	/* to a new osh-audit */
 int sandbox_store_all(struct daemon *d, struct err *e);	/* with a new osh-launch */
-void sandbox_launcher_lost(struct daemon *d);
+void sandbox_launcher_lost(struct daemon *d);	/* what it was building will not come */
+void sandbox_unheard(struct daemon *d);		/* nor what else it was asked for; another osh-launch is there by now */
