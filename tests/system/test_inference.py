@@ -102,6 +102,7 @@ REFUSED = (
     ("no model", "/v1/messages", body(messages=[]), 400, "model_unclear", "MODEL_UNCLEAR"),
     ("two models", "/v1/messages", "'{\"model\":\"claude-a\",\"model\":\"o1\"}'", 400, "model_unclear", "MODEL_UNCLEAR"),
     ("two spellings of the key", "/api/chat", "'{\"model\":\"llama3\",\"Model\":\"o1\"}'", 400, "model_unclear", "MODEL_UNCLEAR"),
+    ("more models beside the one", "/v1/chat/completions", body(model="gpt-4", models=["o1"]), 400, "model_unclear", "MODEL_UNCLEAR"),
     ("a body that is no JSON", "/v1/messages", "model=claude-a", 400, "model_unclear", "MODEL_UNCLEAR"),
     ("another path", "/v1/files", body(model="gpt-4"), 403, "not_a_model_call", "NOT_INFERENCE"),
     ("a model in the path", "/model/o1/invoke", body(x=1), 403, "model_not_allowed", "MODEL"),

@@ -146,6 +146,17 @@ struct member {				/* what is looked for */
 	bool bad;
 };
 
+/* Gateways take the next model from there where the first one fails, and that one was not asked for here. */
+static bool names_more(struct slice key)
+{
+	static const char *const keys[] = { "models", "fallbacks" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (key.n == strlen(keys[i]) && !strncasecmp(key.p, keys[i], key.n))
+			return true;
+	return false;
+}
+
 /* `"name" :`, and at the top whether it is the one, or could be taken for it. */
 static bool key(struct reader *r, struct member *m, bool *here)
 {
@@ -162,7 +173,7 @@ static bool key(struct reader *r, struct member *m, bool *here)
 	if (r->depth > 1)
 		return true;
 	*here = s.n == m->n_key && !memcmp(s.p, m->key, s.n);
-	m->bad |= !plain || (!*here && s.n == m->n_key && !strncasecmp(s.p, m->key, s.n));
+	m->bad |= !plain || names_more(s) || (!*here && s.n == m->n_key && !strncasecmp(s.p, m->key, s.n));
 	return true;
 }
 
