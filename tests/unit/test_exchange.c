@@ -31,6 +31,8 @@ static struct {
 	bool place;			/* the pool has a place at once */
 	int asked, fresh;		/* how often the pool was asked; and for a new connection */
 	struct pool_wait *waiting;
+	const char *path;		/* that the rules find, NULL = /canonical */
+	uint32_t l7;			/* and the endpoint */
 } world;
 
 bool rules_inspect(const struct bundle *b, const struct target *t)
@@ -55,7 +57,8 @@ void rules_judge(const struct bundle *b, const struct target *t, const struct ru
 	(void)b, (void)t;
 	*a = (struct rules_answer){ .verdict = world.verdict,
 				    .why = world.verdict == OSH_ALLOW ? OSH_WHY_ALLOWED : OSH_WHY_REQUEST };
-	snprintf(a->path, sizeof(a->path), "/canonical");
+	snprintf(a->path, sizeof(a->path), "%s", world.path ? world.path : "/canonical");
+	a->l7 = world.l7;
 	if (q->body.n && !memcmp(q->body.p, "bad", 3))
 		a->verdict = OSH_DENY;
 }
@@ -634,6 +637,69 @@ static void a_host_that_knows_a_secret_is_asked_for_plain_answers(void **state)
 	creds_free(fs.creds);
 }
 
+/* A policy with a route to a.example, for calls of models by every request. */
+static void with_a_route(struct generation *p, const char *provider)
+{
+	static const char strings[] = "\0r\0a.example\0acme";
+	static const struct osh_b_host host = { .name = 3 };
+	static const struct osh_b_inference inference;
+	static const struct osh_b_l7 l7 = { .flags = OSH_L7_INFERENCE };
+	static struct osh_b_route routes[2];
+	struct osh_b_route *r = &routes[*provider != 0];
+
+	*r = (struct osh_b_route){ .name = 1, .host = 1, .port = 443, .api = OSH_API_OPENAI, .provider = *provider ? 13 : 0 };
+	p->bundle = (struct bundle){ .strings = strings, .n_strings = sizeof(strings), .hosts = &host, .n_hosts = 1, .l7 = &l7,
+				     .n_l7 = 1, .inference = &inference, .n_inference = 1, .routes = r, .n_routes = 1 };
+	world.path = "/v1/models";
+	world.l7 = 1;
+}
+
+/* Nor is it sent a second time with a credential that the policy in force has not for it. */
+static void a_call_of_a_model_keeps_no_former_credential(void **state)
+{
+	static struct generation next;
+	static struct grant grant;
+	struct exchange *x;
+
+	(void)state;
+	with_credentials();
+	with_a_route(fs.policies.now, "acme");
+	request("GET", true, NULL, NULL);
+	x = up[0].side.x;
+	assert_non_null(x);
+	assert_non_null(head_find(&x->head, "x-key", 0));
+	next = (struct generation){ .table = { .bundle = &next.bundle, .idents_fd = -1, .generation = 1 }, .refs = 1 };
+	with_a_route(&next, "");
+	grant = (struct grant){ .policy = &next, .refs = 2, .why = OSH_WHY_ALLOWED, .target = conn.grant->target };
+	fs.policies.now = &next;
+	conn.grant = &grant;
+	conn.listed = true;
+	exchange_again(x);
+	conn.listed = false;
+	assert_ptr_equal(up[0].side.x, x);	/* what was sent goes on */
+	exchange_gone(x, &up[0].side, GONE_REFUSED);
+	assert_int_equal(world.asked, 1);
+	settle();
+	assert_non_null(strstr(client.log, "502"));
+	creds_free(fs.creds);
+}
+
+/* Of a call of a model nothing goes on that is not needed, and what comes last neither. */
+static void a_call_of_a_model_has_no_trailers(void **state)
+{
+	struct head last = { 0 };
+
+	(void)state;
+	with_a_route(fs.policies.now, "");
+	request("GET", false, NULL, NULL);
+	assert_int_equal(send_body(&client, "body"), 4);
+	assert_true(head_add(&last, SLICE("x-spy"), SLICE("1")));
+	exchange_end(client.side.x, &client.side, &last);
+	head_done(&last);
+	HEARD(up[0], "GET /v1/models body end ");
+	answer(&up[0], 204, true);
+}
+
 /* What a side may still do by the contract, told from what it did. */
 struct said {
 	bool head, end;
@@ -775,6 +841,8 @@ int main(void)
 		T(random_walks),
 		T(a_searched_body_does_not_stall),
 		T(a_host_that_knows_a_secret_is_asked_for_plain_answers),
+		T(a_call_of_a_model_keeps_no_former_credential),
+		T(a_call_of_a_model_has_no_trailers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,8 +89,6 @@ static void reconsider(struct exchange *x)
 	x->rule = a.rule;
 	x->line = a.line;
 	/* What was sent with a credential cannot be taken back; it is not sent a second time. */
-	if (x->inference)
-		return;			/* nor does a call that may go on change its backend */
 	same = guard_credential(x, &a) == x->cred;
 	x->last_try |= !same;
 	if (!same && x->upgraded)

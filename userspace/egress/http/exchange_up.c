@@ -202,7 +202,7 @@ void up_end(struct exchange *x, const struct head *trailers)
 	if (x->client_ended)
 		return;
 	x->client_ended = true;
-	for (uint32_t i = 0; trailers && i < trailers->n_fields; i++)
+	for (uint32_t i = 0; trailers && !x->inference && i < trailers->n_fields; i++)	/* a call of a model needs none */
 		(void)head_add(&x->trailers, head_name(trailers, &trailers->fields[i]),
 			       head_value(trailers, &trailers->fields[i]));
 	trailers_clean(&x->trailers);
