@@ -700,6 +700,27 @@ static void a_call_of_a_model_has_no_trailers(void **state)
 	answer(&up[0], 204, true);
 }
 
+/* Streams that last for hours, as many as anybody opens, leave the others room for their records. */
+static void calls_of_models_leave_room(void **state)
+{
+	int most = 0;
+
+	(void)state;
+	while (most < RECORDS && records_reserve_long(&fs.records))
+		most++;
+	with_a_route(fs.policies.now, "");
+	request("GET", true, NULL, NULL);
+	settle();
+	assert_non_null(strstr(client.log, "503"));
+	assert_int_equal(records(OSH_DENY, OSH_WHY_LIMIT), 1);
+	world.l7 = 0;
+	request("GET", true, NULL, NULL);
+	HEARD(up[0], "GET /v1/models. ");
+	answer(&up[0], 204, true);
+	while (most--)
+		records_release(&fs.records);
+}
+
 /* What a side may still do by the contract, told from what it did. */
 struct said {
 	bool head, end;
@@ -843,6 +864,7 @@ int main(void)
 		T(a_host_that_knows_a_secret_is_asked_for_plain_answers),
 		T(a_call_of_a_model_keeps_no_former_credential),
 		T(a_call_of_a_model_has_no_trailers),
+		T(calls_of_models_leave_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

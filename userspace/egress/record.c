@@ -72,6 +72,11 @@ int records_reserve(struct records *r)
 	return reserve(r, RECORDS - RECORDS_SPARE);
 }
 
+int records_reserve_long(struct records *r)
+{
+	return reserve(r, RECORDS / 2);
+}
+
 int records_reserve_last(struct records *r)
 {
 	return reserve(r, RECORDS);

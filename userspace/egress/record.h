@@ -29,6 +29,7 @@ struct records {
 
 int records_init(struct records *r, struct loop *l, int fd, struct err *e);
 int records_reserve(struct records *r);			/* 1 = reserved */
+int records_reserve_long(struct records *r);	/* for what is said when something long has ended; others need room meanwhile */
 int records_reserve_last(struct records *r);		/* for what must be said now, out of RECORDS_SPARE */
 void records_release(struct records *r);		/* a reservation that is not needed */
 int records_put(struct records *r, const struct osh_event_named *ev);	/* uses a reservation; 0 = audit is gone */

@@ -297,7 +297,7 @@ bool inference_undo(struct exchange *x)
 
 bool inference_reserve(struct exchange *x)
 {
-	x->inference->reserved = records_reserve(&x->fs->records);
+	x->inference->reserved = records_reserve_long(&x->fs->records);
 	x->inference->sent = x->inference->reserved;
 	return x->inference->reserved;
 }
