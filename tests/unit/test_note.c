@@ -82,6 +82,9 @@ static void about_a_sandbox(void **state)
 	assert_string_equal(next(), "MESSAGE=the log waits\nPRIORITY=5\nSYSLOG_IDENTIFIER=osh-test\nOSH_USER=0\n");
 	note(NULL, NOTE_NOBODY, "%s", "");
 	assert_string_equal(next(), "MESSAGE=\nPRIORITY=5\nSYSLOG_IDENTIFIER=osh-test\n");
+	note("box", 1, "'%s': no such file", "/tmp/x\noshd: all is well\033[2J\x7f");
+	assert_string_equal(next(), "MESSAGE=sandbox box: '/tmp/x?oshd: all is well?[2J?': no such file\nPRIORITY=5\n"
+				    "SYSLOG_IDENTIFIER=osh-test\nOSH_SANDBOX=box\nOSH_USER=1\n");
 	assert_string_equal(next(), "");
 }
 

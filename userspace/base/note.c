@@ -117,6 +117,9 @@ void note(const char *sandbox, uid_t uid, const char *fmt, ...)
 	r = vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
 	n = r < 0 ? n : (size_t)r < sizeof(text) - n ? n + (size_t)r : sizeof(text) - 1;
+	for (size_t i = 0; i < n; i++)	/* a path of a caller's may have any byte: it is no second line, and steers no terminal */
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
 	if (to.fd < 0) {
 		fprintf(stderr, "%s: %.*s\n", to.program ? to.program : "osh", (int)n, text);
 		return;

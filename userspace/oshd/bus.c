@@ -10,6 +10,7 @@
 
 #include "manager.h"
 #include "methods.h"
+#include "note.h"
 #include "own.h"
 #include "utf8.h"
 
@@ -212,5 +213,5 @@ void bus_answer_error(sd_bus_message *call, const char *why)
 	snprintf(text, sizeof(text), "%s", why);
 	utf8_clean(text);
 	if (sd_bus_reply_method_errorf(call, MANAGER_ERROR "Failed", "%s", text) < 0)
-		fprintf(stderr, "oshd: a caller left before it heard: %s\n", text);
+		note(NULL, NOTE_NOBODY, "a caller left before it heard: %s", text);
 }
