@@ -384,7 +384,7 @@ static __always_inline int judge_ioctl(struct file *file, __u32 cmd)
 	if (ioctl_makes_trees(cmd)) {
 		struct ask q = { .kind = OSH_EV_FILE };
 
-		return guarded(&q) ? lsm_ret(deny_record(NULL, OSH_WHY_FILE_DENIED)) : 0;
+		return has_entries(&q) ? lsm_ret(deny_record(NULL, OSH_WHY_FILE_DENIED)) : 0;
 	}
 	return ioctl_asks(cmd) ? 0 : judge(d, USE_CHANGE);
 }

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -51,6 +52,15 @@ static int do_take(const char *path) { return done(rename(path, TREE "/free/take
 static int do_put(const char *path) { return done(rename(TREE "/free/mine", path)); }
 static int do_symlink(const char *path) { return done(symlink("/etc/passwd", path)); }
 
+/* Btrfs would make a snapshot there: a copy of a tree in which every file is another. Others do not know it. */
+static int do_copy(const char *path)
+{
+	_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char args[4096] = { 0 };
+
+	return fd < 0 ? errno : done(ioctl(fd, _IOC(_IOC_WRITE, 0x94, 1, sizeof(args)), args));
+}
+
 static int do_list(const char *path)
 {
 	DIR *d = opendir(path);
@@ -88,6 +98,7 @@ static const struct {
 	{ "read", do_read }, { "write", do_write }, { "create", do_create }, { "unlink", do_unlink }, { "mkdir", do_mkdir },
 	{ "rmdir", do_rmdir }, { "chmod", do_chmod }, { "truncate", do_truncate }, { "xattr", do_xattr }, { "link", do_link },
 	{ "take", do_take }, { "put", do_put }, { "symlink", do_symlink }, { "list", do_list }, { "exec", do_exec }, { "again", do_again },
+	{ "copy", do_copy },
 };
 
 static int program(const char *op, const char *path)
@@ -191,6 +202,15 @@ static void what_is_for_all_is_for_all(void **state)
 		assert_int_equal(as(TOOL, "read", path, NULL), 0);
 	}
 	assert_int_equal(as(OTHER, "write", TREE "/free/mine", NULL), 0);	/* Landlock's to refuse */
+}
+
+static void no_tree_is_copied(void **state)
+{
+	(void)state;
+	tree_fill();
+	assert_int_equal(program("copy", TREE "/free"), ENOTTY);
+	assert_int_equal(as(OTHER, "copy", TREE "/free", NULL), EPERM);
+	assert_int_equal(as(TOOL, "copy", TREE "/free", NULL), EPERM);
 }
 
 static void a_caller_that_injects_code_is_not_the_program(void **state)
@@ -322,6 +342,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_listed_program_alone),
 		cmocka_unit_test(what_is_for_all_is_for_all),
 		cmocka_unit_test(a_caller_that_injects_code_is_not_the_program),
+		cmocka_unit_test(no_tree_is_copied),
 	};
 
 	if (argc == 3)
