@@ -99,6 +99,7 @@ def resident(t, w, echo):
     with d:
         a = Agent(d.command("python3", "-u", "-c", PROBE))
         t.ok(a.try_("echo.test", 443) == "got pong ping", "a connection before anything dies")
+        asked_in_vain(t, d, a)
         kill(pids_of("osh-egress"))
         t.ok(until(lambda: a.try_("echo.test", 443) == "got pong ping", 5),
              "kill -9 osh-egress: the next connection gets a new one")
@@ -116,6 +117,35 @@ def resident(t, w, echo):
         front(t, d, a)
         rc, _, err = a.end()
         t.ok(rc == 0, "the agent ends well", err)
+
+
+def sockets(pid):
+    n = 0
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            n += os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")
+        except OSError:
+            pass
+    return n
+
+
+def asked_in_vain(t, d, a):
+    """An osh-launch that was asked for an egress and dies before it has read that. While one lives, or is asked for, oshd has a
+    socket to it."""
+    had = sockets(d.p.pid)
+    kill(pids_of("osh-egress"))
+    t.ok(until(lambda: not pids_of("osh-egress") and sockets(d.p.pid) < had, 20), "no egress is there", had, sockets(d.p.pid))
+    none = sockets(d.p.pid)
+    launch = pids_of("osh-launch")
+    for pid in launch:
+        os.kill(pid, signal.SIGSTOP)
+    said = []
+    waits = threading.Thread(target=lambda: said.append(a.try_("echo.test", 443)))
+    waits.start()
+    t.ok(until(lambda: sockets(d.p.pid) > none, 20), "a connection waits, and oshd has asked for one", none, sockets(d.p.pid))
+    kill(launch)
+    waits.join(120)
+    t.ok(said == ["got pong ping"], "kill -9 osh-launch that was asked for an egress: the next one starts it", said, d.errors())
 
 
 def front(t, d, a):
