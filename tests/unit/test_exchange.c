@@ -573,8 +573,9 @@ static void too_many_requests_are_refused(void **state)
 
 #define RECORD "{\"hosts\":[\"a.example\"],\"placement\":{\"header\":\"x-key\"}}"
 #define SECRET "sk/live+4eC39HqLyjWD"
+#define SECOND "sk/live+5fD40IrMzkXE"	/* as long */
 
-static void with_credentials(void)
+static int set_of(const char *secret)
 {
 	struct osh_creds head = { OSH_CREDS_MAGIC, 1 };
 	struct osh_creds_entry en = { .name = "acme", .placeholder = "osh-placeholder-acme-0123456789abcdef",
@@ -582,13 +583,34 @@ static void with_credentials(void)
 				      .secret = sizeof(head) + sizeof(en) + sizeof(RECORD) - 1,
 				      .secret_len = sizeof(SECRET) - 1 };
 	int fd = memfd_create("creds", MFD_CLOEXEC);
-	struct err e;
 
 	assert_int_equal(write(fd, &head, sizeof(head)), sizeof(head));
 	assert_int_equal(write(fd, &en, sizeof(en)), sizeof(en));
-	assert_int_equal(write(fd, RECORD SECRET, sizeof(RECORD SECRET) - 1), sizeof(RECORD SECRET) - 1);
+	assert_int_equal(write(fd, RECORD, sizeof(RECORD) - 1), sizeof(RECORD) - 1);
+	assert_int_equal(write(fd, secret, sizeof(SECRET) - 1), sizeof(SECRET) - 1);
+	return fd;
+}
+
+static void with_credentials(void)
+{
+	int fd = set_of(SECRET);
+	struct err e;
+
 	assert_int_equal(creds_load(&fs.creds, fd, &e), 0);
 	close(fd);
+}
+
+/* As when oshd brings another set. */
+static void rotate(struct exchange *x)
+{
+	int fd = set_of(SECOND);
+	struct err e;
+
+	assert_int_equal(creds_next(&fs.creds, fd, &e), 0);
+	close(fd);
+	conn.listed = true;
+	exchange_creds(x);
+	conn.listed = false;
 }
 
 /* Whoever gives more than is looked at in one go is not left waiting for a word that nobody says. */
@@ -678,6 +700,52 @@ static void a_call_of_a_model_keeps_no_former_credential(void **state)
 	conn.listed = false;
 	assert_ptr_equal(up[0].side.x, x);	/* what was sent goes on */
 	exchange_gone(x, &up[0].side, GONE_REFUSED);
+	assert_int_equal(world.asked, 1);
+	settle();
+	assert_non_null(strstr(client.log, "502"));
+	creds_free(fs.creds);
+}
+
+static void check_key(const struct exchange *x, const char *secret)
+{
+	const struct field *f = head_find(&x->head, "x-key", 0);
+
+	assert_non_null(f);
+	assert_true(slice_is(head_value(&x->head, f), secret));
+}
+
+/* What waits for a connection when its credential is rotated goes with the new one. */
+static void what_waits_goes_with_the_new_secret(void **state)
+{
+	struct exchange *x;
+
+	(void)state;
+	with_credentials();
+	with_a_route(fs.policies.now, "acme");
+	world.place = false;
+	request("GET", true, NULL, NULL);
+	x = client.side.x;
+	check_key(x, SECRET);
+	rotate(x);
+	assert_int_equal(world.asked, 2);
+	assert_ptr_equal(world.waiting, &x->wait);
+	check_key(x, SECOND);
+	x->wait.fn(&x->wait, &up[1].side, OSH_WHY_ALLOWED, "");
+	HEARD(up[1], "GET /v1/models. ");
+	answer(&up[1], 204, true);
+	settle();
+	creds_free(fs.creds);
+}
+
+static void what_was_sent_is_not_sent_again_after_a_rotation(void **state)
+{
+	(void)state;
+	with_credentials();
+	with_a_route(fs.policies.now, "acme");
+	request("GET", true, NULL, NULL);
+	rotate(up[0].side.x);
+	check_key(up[0].side.x, SECRET);		/* it finishes with that */
+	exchange_gone(up[0].side.x, &up[0].side, GONE_REFUSED);
 	assert_int_equal(world.asked, 1);
 	settle();
 	assert_non_null(strstr(client.log, "502"));
@@ -863,6 +931,8 @@ int main(void)
 		T(a_searched_body_does_not_stall),
 		T(a_host_that_knows_a_secret_is_asked_for_plain_answers),
 		T(a_call_of_a_model_keeps_no_former_credential),
+		T(what_waits_goes_with_the_new_secret),
+		T(what_was_sent_is_not_sent_again_after_a_rotation),
 		T(a_call_of_a_model_has_no_trailers),
 		T(calls_of_models_leave_room),
 	};

@@ -128,9 +128,24 @@ static void on_creds(struct reload *r, const struct word *w)
 		_exit(1);
 	if (x < 0 && !e.code)
 		e.code = EIO;
-	if (!e.code)			/* whoever waits for a token: it may be another's now, or nobody's */
-		loop_arm(r->fs->loop, &r->fs->token_timer, TIMER_NOW);
-	answer(r, &w->m, OSH_MSG_EGRESS_TAKEN, &e);
+	if (e.code) {
+		answer(r, &w->m, OSH_MSG_EGRESS_TAKEN, &e);
+		return;
+	}
+	r->taken = w->m;
+	loop_arm(r->fs->loop, &r->creds, TIMER_NOW);
+}
+
+/* Answered when what waits for a connection has none of the former set; at the loop's own level, as it may end. */
+static void on_taken(struct timer *t)
+{
+	struct reload *r = container_of(t, struct reload, creds);
+	struct err none = { 0 };
+
+	conns_creds(r->fs);
+	/* Whoever waits for a token: it may be another's now, or nobody's. */
+	loop_arm(r->fs->loop, &r->fs->token_timer, TIMER_NOW);
+	answer(r, &r->taken, OSH_MSG_EGRESS_TAKEN, &none);
 }
 
 static const struct {
@@ -209,6 +224,7 @@ int reload_init(struct reload *r, struct flows *fs, int control_fd, struct err *
 	r->control = (struct watch){ control_fd, on_control };
 	r->look.fn = on_look;
 	r->sweep.fn = on_sweep;
+	r->creds.fn = on_taken;
 	fs->policies.flipped = on_flipped;
 	x = loop_watch(fs->loop, &r->control, EPOLLIN);
 	return x < 0 ? fail(e, -x, "watch oshd: %s", strerror(-x)) : 0;

@@ -18,6 +18,8 @@ struct reload {
 	struct timer sweep;
 	bool owes;			/* an answer, once that was */
 	struct osh_msg_reload owed;
+	struct timer creds;		/* another set of them was taken */
+	struct osh_msg_reload taken;
 	struct flows *fs;
 	int root_fd, anchors_fd;	/* until a policy looks into TLS; -1 = taken */
 };

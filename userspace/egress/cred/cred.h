@@ -40,6 +40,7 @@ struct cred_ask {
 };
 
 uint32_t creds_number(const struct creds *c, const char *name);	/* of this very credential, until it is rotated; 0 = not there */
+bool creds_has(const struct creds *c, uint32_t number);		/* one with this number */
 
 /* Bytes of body that must be held before creds_apply(): it is signed, or the secret goes into it. */
 size_t creds_wants_body(const struct creds *c, const struct cred_ask *q);

@@ -302,6 +302,14 @@ uint32_t creds_number(const struct creds *c, const char *name)
 	return found ? found->number : 0;
 }
 
+bool creds_has(const struct creds *c, uint32_t number)
+{
+	for (uint32_t i = 0; c && i < c->n; i++)
+		if (c->cred[i].number == number)
+			return true;
+	return false;
+}
+
 struct cred *creds_get(struct creds *c, const char *name)
 {
 	for (uint32_t i = 0; c && i < c->n; i++)

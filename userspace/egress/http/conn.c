@@ -293,6 +293,12 @@ static void again(struct conn *c, struct grant *g)
 		begin_anew(c);
 }
 
+static void last(struct flows *fs, struct exchange *x)
+{
+	TAILQ_REMOVE(&fs->exchanges, x, under_way);
+	TAILQ_INSERT_TAIL(&fs->exchanges, x, under_way);
+}
+
 void conns_again(struct flows *fs)
 {
 	struct generation *p = fs->policies.now;
@@ -311,9 +317,19 @@ void conns_again(struct flows *fs)
 	}
 	/* What begins meanwhile is at the end, and is of this policy. */
 	for (unsigned n = fs->requests; n && (x = TAILQ_FIRST(&fs->exchanges)); n--) {
-		TAILQ_REMOVE(&fs->exchanges, x, under_way);
-		TAILQ_INSERT_TAIL(&fs->exchanges, x, under_way);
+		last(fs, x);
 		if (x->grant->policy != p && !x->c->ending)
 			exchange_again(x);
+	}
+}
+
+void conns_creds(struct flows *fs)
+{
+	struct exchange *x;
+
+	for (unsigned n = fs->requests; n && (x = TAILQ_FIRST(&fs->exchanges)); n--) {
+		last(fs, x);
+		if (!x->c->ending)
+			exchange_creds(x);
 	}
 }

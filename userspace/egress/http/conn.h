@@ -49,6 +49,7 @@ struct grant *conn_grant(struct conn *c);
 
 /* Another policy is in force: connections that it does not allow end, and requests under way are judged again. */
 void conns_again(struct flows *fs);
+void conns_creds(struct flows *fs);	/* the same for another set of credentials */
 
 /* Ends the one that has been without a request longest. False: there is none. */
 bool conn_make_room(struct flows *fs);

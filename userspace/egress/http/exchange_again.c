@@ -136,6 +136,20 @@ void exchange_again(struct exchange *x)
 		reconsider(x);
 }
 
+/* What was sent finishes with what it was sent with, and is not sent a second time. */
+void exchange_creds(struct exchange *x)
+{
+	if (!x->c->listed) {
+		if (!token_current(x))
+			exchange_cut(x, GONE_RESET);
+	} else if (x->cred && !creds_has(x->fs->creds, x->cred)) {
+		if (x->stage == X_CONNECT)
+			begin_anew(x);
+		else
+			x->last_try = true;
+	}
+}
+
 /* Between the kernel's flip and the sweep: who asks in the middle of a stream. */
 bool exchange_current(struct exchange *x)
 {

@@ -92,6 +92,7 @@ void down_writable(struct exchange *x);		/* the client has room */
 
 /* exchange_again.c: another policy is in force; x->grant is what it says of the connection. May be the end of it. */
 void exchange_again(struct exchange *x);
+void exchange_creds(struct exchange *x);	/* another set of credentials is there: nothing goes with one that it has not */
 void exchange_revoke(struct exchange *x, const char *detail);
 bool exchange_current(struct exchange *x);	/* is judged by the policy in force, or was now; false = that ended it */
 

@@ -273,6 +273,11 @@ static bool ask(struct flows *fs, struct cred *c)
 	return true;
 }
 
+bool token_current(const struct exchange *x)
+{
+	return cred_of(container_of(x->c, struct job, conn)) != NULL;
+}
+
 bool token_wanted(const struct exchange *x, const struct bundle *b)
 {
 	const struct job *j = container_of(x->c, struct job, conn);

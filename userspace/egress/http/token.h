@@ -17,3 +17,4 @@ enum token_state token_need(struct flows *fs, const char *credential);
 
 /* Of an exchange of our own, where another policy is in force: is its token still wanted? */
 bool token_wanted(const struct exchange *x, const struct bundle *b);
+bool token_current(const struct exchange *x);	/* and where another set is: has it that credential still? */
