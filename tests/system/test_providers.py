@@ -224,6 +224,7 @@ def live(w, d, c):
             p.wait(60)
     t.ok(p.returncode == 0, "and the run went on to its end", open(log).read())
     crashes(w, d, c)
+    building(w, c)
     attach(w, c)
 
 
@@ -250,6 +251,24 @@ def crashes(w, d, c):
     until(lambda: c.row("stays").get("state") == "running", 60)
     t.ok(until(lambda: asks(w, c, "stays", "/z4")[0] == [KEY], 60), "the next oshd tells what is stored to those that live", d.errors()[-400:])
     t.ok(stdin_rotate(w, KEY2).returncode == 0, "and goes on")
+
+
+def building(w, c):
+    """A sandbox that is being built when its credential is rotated."""
+    c("sandbox", "stop", "stays")
+    launch = pids_of("osh-launch")
+    for pid in launch:
+        os.kill(pid, signal.SIGSTOP)
+    p = subprocess.Popen([OSHCTL, "sandbox", "start", "--socket", w.daemon.bus, "stays"], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    begun = until(lambda: c.row("stays").get("state") == "starting", 60)
+    r = stdin_rotate(w, KEY)
+    for pid in launch:
+        os.kill(pid, signal.SIGCONT)
+    err = p.communicate(timeout=120)[1]
+    t.ok(begun and r.returncode == 0 and p.returncode == 0, "rotated while a sandbox is being built", r.stderr, err)
+    t.ok(asks(w, c, "stays", "/b")[0] == [KEY], "it begins with the new secret")
+    t.ok(stdin_rotate(w, KEY2).returncode == 0, "and it goes back")
 
 
 def attach(w, c):

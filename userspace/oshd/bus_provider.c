@@ -145,19 +145,25 @@ static void rotate_one(struct sandbox *s, const struct state_provider_use *u, st
 	int set = -1, r = provider_compose(s->d, s->uid, s->creds_fd, u, 1, &set, &e);
 
 	t->left++;
+	if (!r && s->state == SB_PREPARING) {	/* its first egress, which begins with what is there then, is still to come */
+		own_close(&s->creds_fd);
+		s->creds_fd = set;
+		on_rotated(t, NULL);
+		return;
+	}
 	if (!r)
 		r = provider_live(s, set, on_rotated, t, &e);
 	if (r < 0)
 		on_rotated(t, e.text);
 }
 
-/* Of a sandbox that is being built the next step is its first egress, which reads what is there then. */
 static void rotate_all(struct daemon *d, uid_t uid, const struct state_provider_use *u, struct rotation *t)
 {
 	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
 		struct sandbox *s = d->slots[i];
 
-		if (s && s->uid == uid && s->state == SB_RUNNING && provider_in_set(s->creds_fd, u->name, true))
+		if (s && s->uid == uid && (s->state == SB_RUNNING || s->state == SB_PREPARING) &&
+		    provider_in_set(s->creds_fd, u->name, true))
 			rotate_one(s, u, t);
 	}
 }
