@@ -37,7 +37,8 @@ enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, 
 
 /*
  * top.c: the member `key` of a JSON object, if it is one in the strict sense and every reader finds the same there:
- * no other spelling of the key, none twice, no escape in it or in its value, no key beside it that names more models. Linear, without memory of its own.
+ * no other spelling of the key, none twice, no escape in it or in its value, no key beside it that names more models.
+ * Linear, without memory of its own.
  */
 enum top { TOP_BAD, TOP_ABSENT, TOP_TEXT };	/* BAD: no such object, or the member is not plain text */
 enum top top_find(struct slice json, const char *key, size_t *at, size_t *n);	/* of the value, without quotes */
