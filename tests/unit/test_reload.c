@@ -2,7 +2,8 @@
 /*
  * oshd's reload against every order of what can happen to it: each answer, lateness and death, and each failure of a
  * step, in all sequences up to a depth. The world around reload.c is a model of this file: whoever calls a function of
- * it asks for the next decision, and all decisions are enumerated. One policy or the other must come of it, whole.
+ * it asks for the next decision, and all decisions are enumerated. One policy or the other must come of it, whole; also
+ * where oshd is killed at any step, once the next one has looked at what is stored and what is in force.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -50,6 +51,8 @@ static struct {
 	struct osh_msg_reload asked;
 	uint32_t in_force, stored;
 	bool failed_to_store;
+	bool filled;				/* the tables of the next generation */
+	bool mortal;				/* oshd may die at its next step */
 	launcher_routed *followed;
 	sd_event_time_handler_t late;
 	int done;
@@ -86,8 +89,17 @@ static bool next_history(void)
 	return script.n > 0;
 }
 
+static jmp_buf death;
+
+static void may_die(void)
+{
+	if (world.mortal && choose(2))
+		longjmp(death, 1);
+}
+
 static int may_fail(struct err *e, const char *what)
 {
+	may_die();
 	return choose(2) ? no(e, what) : 0;
 }
 
@@ -171,6 +183,7 @@ int kbpf_fill(struct kbpf *k, const struct kbpf_sandbox *x, const struct bundle 
 	(void)b;
 	(void)e;
 	claim(x->generation == OLD + 1, "another generation than the next is filled");
+	world.filled = true;
 	return 0;
 }
 
@@ -179,6 +192,7 @@ void kbpf_unfill(struct kbpf *k, const struct kbpf_sandbox *x, const struct bund
 	(void)k;
 	(void)b;
 	claim(x->generation != world.in_force, "the tables in force are taken away");
+	world.filled = false;
 }
 
 void kbpf_only(struct kbpf *k, const struct kbpf_sandbox *x)
@@ -232,6 +246,7 @@ int kbpf_flip(struct kbpf *k, const struct kbpf_sandbox *x, const struct bundle 
 	claim(world.egress != STARTING, "the kernel flips while an egress starts with the old policy");
 	claim(world.egress != ALIVE || world.ready, "the kernel flips past an egress that is not ready");
 	claim(r || x->generation == world.stored, "the kernel flips to what the next oshd does not know of");
+	claim(r || world.filled, "the kernel flips to tables that are not there");
 	if (!r)
 		world.in_force = x->generation;
 	return r;
@@ -261,6 +276,7 @@ int control_say(struct sandbox *x, unsigned type, uint32_t generation, uint64_t 
 {
 	(void)x;
 	(void)fd;
+	may_die();
 	if (world.egress == ALIVE && choose(2))
 		world.egress = DEAD;
 	if (world.egress != ALIVE)
@@ -390,7 +406,25 @@ static void judge(int old_fd, int new_fd)
 	claim(!s.egress.held, "no egress will be started any more");
 }
 
-static void history(enum egress_state begins)
+/* The next oshd: it has what osh-launch keeps, and the kernel. */
+static void resume(void)
+{
+	struct sandbox next = { .d = &d, .state = SB_RUNNING, .name = "s", .k.generation = world.stored };
+	struct err e = { 0 };
+
+	world.mortal = false;
+	claim(world.stored == world.in_force || world.stored == world.in_force + 1 || world.failed_to_store,
+	      "what is stored is neither in force nor the next");
+	if (world.failed_to_store)
+		return;
+	script.at = DEPTH;		/* nothing fails from here on */
+	if (world.egress == STARTING)	/* it is asked for with what was stored before, and none is flipped past it */
+		claim(world.stored == world.in_force, "a policy is stored while an egress starts with another");
+	claim(reload_resume(&next, &e) == 0 && world.in_force == next.k.generation, "the next oshd finds no policy in force");
+	claim(world.egress != ALIVE || world.ready || world.in_force == OLD, "an egress lives that does not know what is in force");
+}
+
+static void history(enum egress_state begins, bool mortal)
 {
 	int old_fd = memfd_create("old", MFD_CLOEXEC), new_fd = memfd_create("new", MFD_CLOEXEC);
 	struct reload_request q = { .bundle_fd = new_fd, .commit = commit, .done = on_done };
@@ -401,22 +435,28 @@ static void history(enum egress_state begins)
 	world.in_force = world.stored = OLD;
 	s = (struct sandbox){ .d = &d, .state = SB_RUNNING, .name = "s", .k.generation = OLD, .egress.state = begins,
 			      .bundle_fd = fcntl(old_fd, F_DUPFD_CLOEXEC, 3) };
-	if (reload_start(&s, &q, &e) < 0) {
-		world.done++;
-		snprintf(world.error, sizeof(world.error), "%s", e.text);
+	world.mortal = mortal;
+	if (setjmp(death)) {
+		resume();
+		reload_cancel(&s, "killed");	/* memory and descriptors, which the kernel takes back */
+	} else {
+		if (reload_start(&s, &q, &e) < 0) {
+			world.done++;
+			snprintf(world.error, sizeof(world.error), "%s", e.text);
+		}
+		for (int i = 0; s.reload && i < EVENTS; i++)
+			happens();
+		for (int i = 0; s.reload && i < 4; i++)
+			lateness();
+		judge(old_fd, new_fd);
 	}
-	for (int i = 0; s.reload && i < EVENTS; i++)
-		happens();
-	for (int i = 0; s.reload && i < 4; i++)
-		lateness();
-	judge(old_fd, new_fd);
 	close(s.bundle_fd);
 	close(old_fd);
 	close(new_fd);
 	histories++;
 }
 
-static void all_from(enum egress_state begins)
+static void every_history(enum egress_state begins, bool mortal)
 {
 	int said = dup(2), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
@@ -424,7 +464,7 @@ static void all_from(enum egress_state begins)
 	script.n = script.at = 0;
 	broken[0] = 0;
 	do
-		history(begins);
+		history(begins, mortal);
 	while (!broken[0] && next_history());
 	dup2(said, 2);
 	close(said);
@@ -435,6 +475,12 @@ static void all_from(enum egress_state begins)
 	for (int i = 0; i < script.n; i++)
 		fprintf(stderr, " %d/%d", script.taken[i], script.of[i]);
 	fail_msg("%s", broken);
+}
+
+static void all_from(enum egress_state begins)
+{
+	every_history(begins, false);
+	every_history(begins, true);
 }
 
 static void no_egress(void **state)
