@@ -50,11 +50,14 @@ class Notify:
 
     def wait(self, word, seconds):
         end = time.monotonic() + seconds * SLOW
+        self.before = []
         while time.monotonic() < end:
             self.s.settimeout(max(0.05, end - time.monotonic()))
             try:
-                if word in self.s.recv(4096).decode().splitlines():
+                said = self.s.recv(4096).decode().splitlines()
+                if word in said:
                     return True
+                self.before += said
             except socket.timeout:
                 pass
         return False
@@ -115,6 +118,7 @@ def watchdog():
                                stderr=open(os.path.join(w.dir, "oshd.err"), "a"))
         try:
             t.ok(n.wait("READY=1", 30), "oshd says when it is ready", d.errors())
+            t.ok("WATCHDOG=1" not in n.before, "and nothing before that starts systemd's clock, however long it takes", n.before)
             t.ok(d.answers(), "and it is: it answers")
             t.ok(n.wait("WATCHDOG=1", 30), "it says that its loop goes round")
             os.kill(d.p.pid, signal.SIGSTOP)

@@ -210,8 +210,6 @@ static int make_loop(struct daemon *d, struct err *e)
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(ends); i++)
 		r = sd_event_add_signal(d->event, NULL, ends[i], on_signal, d);
-	if (r >= 0)
-		r = sd_event_set_watchdog(d->event, 1);
 	return r < 0 ? fail(e, -r, "event loop: %s", strerror(-r)) : 0;
 }
 

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -87,7 +88,12 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	sd_notify(0, "READY=1");
-	r = sd_event_loop(d.event);
+	/* Not before: its first word starts systemd's clock, and the verifier of a slow machine may outlast that. */
+	r = sd_event_set_watchdog(d.event, 1);
+	if (r < 0)
+		fprintf(stderr, "oshd: watchdog: %s\n", strerror(-r));
+	else
+		r = sd_event_loop(d.event);
 	daemon_stop(&d);
 	return r ? 1 : 0;
 }
