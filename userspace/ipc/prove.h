@@ -15,7 +15,10 @@ enum {					/* those that an option does not speak of are not open */
 	PROVE_FD_BASE,
 	PROVE_FD_CREDENTIALS,
 	PROVE_FD_ACCEPT,
+	PROVE_FD_WITH,			/* and the next ones: of each other sandbox */
 };
+
+#define PROVE_WITH 8			/* other sandboxes in one question */
 
 /* prove_sarif.c: begin, rules, results, each result, end. unknown: why, or NULL. */
 struct json;

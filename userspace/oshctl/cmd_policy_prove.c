@@ -21,11 +21,20 @@
 #include "say.h"
 #include "verbs.h"
 
-#define ARGS 24
+#define VOLUMES 15			/* of one sandbox (docs/manager.md) */
+#define ARGS (24 + (PROVE_WITH + 1) * (4 + 2 * VOLUMES))
+
+struct box {				/* a sandbox: what is asked about, or one of --with */
+	const char *file, *workdir, *volumes[VOLUMES];
+	size_t n_volumes;
+	int fd;
+};
 
 struct prove {
-	const char *file, *base, *credentials, *accept, *workdir;
-	int policy_fd, base_fd, credentials_fd, accept_fd;
+	const char *base, *credentials, *accept;
+	struct box box[PROVE_WITH + 1];
+	size_t n_with;
+	int base_fd, credentials_fd, accept_fd;
 	const char *args[ARGS];
 	size_t n;
 	const char *format;		/* option of osh-prove, or NULL: text */
@@ -41,15 +50,19 @@ static void arg(struct prove *pr, const char *text)
 static _Noreturn void become(const struct prove *pr, const char *path, pid_t parent)
 {
 	static char *envp[] = { NULL };
-	const struct {
+	struct {
 		int fd, at;
-	} files[] = { { pr->policy_fd, PROVE_FD_POLICY }, { pr->base_fd, PROVE_FD_BASE },
-		    { pr->credentials_fd, PROVE_FD_CREDENTIALS }, { pr->accept_fd, PROVE_FD_ACCEPT } };
+	} files[4 + PROVE_WITH] = { { pr->box[0].fd, PROVE_FD_POLICY }, { pr->base_fd, PROVE_FD_BASE },
+				    { pr->credentials_fd, PROVE_FD_CREDENTIALS }, { pr->accept_fd, PROVE_FD_ACCEPT } };
 	int high[ARRAY_SIZE(files)];
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
+	for (size_t i = 0; i < PROVE_WITH; i++) {
+		files[4 + i].fd = pr->box[1 + i].fd;
+		files[4 + i].at = PROVE_FD_WITH + (int)i;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		high[i] = files[i].fd < 0 ? -1 : fcntl(files[i].fd, F_DUPFD_CLOEXEC, 32);
 	if (syscall(SYS_close_range, 3, 31, 0) < 0)
@@ -74,11 +87,11 @@ static void say_unknown(const struct prove *pr, const char *why)
 		return;
 	}
 	if (!pr->format || strcmp(pr->format, "--json")) {
-		say_error("%s: unknown: %s", pr->file, why);
+		say_error("%s: unknown: %s", pr->box[0].file, why);
 		return;
 	}
 	json_obj(&j);
-	json_kv_str(&j, "file", pr->file);
+	json_kv_str(&j, "file", pr->box[0].file);
 	json_kv_str(&j, "result", "unknown");
 	json_kv_str(&j, "unknown", why);
 	json_key(&j, "findings");
@@ -129,12 +142,32 @@ static bool open_files(struct prove *pr)
 {
 	struct err e = { 0 };
 
-	if (policy_source_open(pr->file, &pr->policy_fd, &e) < 0 ||
-	    (pr->base && policy_source_open(pr->base, &pr->base_fd, &e) < 0)) {
+	int r = pr->base ? policy_source_open(pr->base, &pr->base_fd, &e) : 0;
+
+	for (size_t i = 0; i <= pr->n_with && r >= 0; i++)
+		r = policy_source_open(pr->box[i].file, &pr->box[i].fd, &e);
+	if (r < 0) {
 		say_error("%s", e.text);
 		return false;
 	}
 	return open_json(pr->credentials, &pr->credentials_fd) && open_json(pr->accept, &pr->accept_fd);
+}
+
+/* What follows a `--with` is about its sandbox. */
+static bool parse_box(int c, const char *text, struct prove *pr)
+{
+	struct box *b = &pr->box[pr->n_with];
+
+	if (c == 'w' && *text == '/') {
+		b->workdir = text;
+	} else if (c == 'V' && b->n_volumes < VOLUMES) {
+		b->volumes[b->n_volumes++] = text;
+	} else if (c == 'W' && pr->n_with < PROVE_WITH) {
+		pr->box[++pr->n_with].file = text;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static bool parse(int argc, char **argv, struct prove *pr)
@@ -146,6 +179,8 @@ static bool parse(int argc, char **argv, struct prove *pr)
 						 { "accept", required_argument, NULL, 'a' },
 						 { "base", required_argument, NULL, 'b' },
 						 { "workdir", required_argument, NULL, 'w' },
+						 { "volume", required_argument, NULL, 'V' },
+						 { "with", required_argument, NULL, 'W' },
 						 { 0 } };
 	int c;
 
@@ -166,34 +201,43 @@ static bool parse(int argc, char **argv, struct prove *pr)
 			pr->accept = optarg;
 		} else if (c == 'b') {
 			pr->base = optarg;
-		} else if (c == 'w' && *optarg == '/') {
-			pr->workdir = optarg;
-		} else {
+		} else if (!strchr("wVW", c) || !parse_box(c, optarg, pr)) {
 			return false;
 		}
 	}
 	if (optind + 1 != argc)
 		return false;
-	pr->file = argv[optind];
-	return true;
+	pr->box[0].file = argv[optind];
+	/* It is another question, and no picture. */
+	return !pr->n_with || (!pr->base && (!pr->format || (strcmp(pr->format, "--dot") && strcmp(pr->format, "--svg"))));
+}
+
+static void arg_box(struct prove *pr, const struct box *b, const char *here)
+{
+	if (b->workdir || here) {
+		arg(pr, "--workdir");
+		arg(pr, b->workdir ? b->workdir : here);
+	}
+	for (size_t i = 0; i < b->n_volumes; i++) {
+		arg(pr, "--volume");
+		arg(pr, b->volumes[i]);
+	}
 }
 
 int cmd_policy_prove(int argc, char **argv)
 {
 	_free_ char *here = getcwd(NULL, 0);
-	struct prove pr = { .policy_fd = -1, .base_fd = -1, .credentials_fd = -1, .accept_fd = -1 };
+	struct prove pr = { .base_fd = -1, .credentials_fd = -1, .accept_fd = -1 };
 	int status = EXIT_REFUSED;
 
+	for (size_t i = 0; i <= PROVE_WITH; i++)
+		pr.box[i].fd = -1;
 	arg(&pr, "osh-prove");
-	pr.workdir = here;
 	if (!parse(argc, argv, &pr))
 		return help_usage("policy prove");
 	if (pr.format)
 		arg(&pr, pr.format);
-	if (pr.workdir) {
-		arg(&pr, "--workdir");
-		arg(&pr, pr.workdir);
-	}
+	arg_box(&pr, &pr.box[0], here);
 	if (policy_source_caller_home()) {
 		arg(&pr, "--home");
 		arg(&pr, policy_source_caller_home());
@@ -206,11 +250,17 @@ int cmd_policy_prove(int argc, char **argv)
 		arg(&pr, "--base");
 		arg(&pr, pr.base);
 	}
+	for (size_t i = 1; i <= pr.n_with; i++) {
+		arg(&pr, "--with");
+		arg(&pr, pr.box[i].file);
+		arg_box(&pr, &pr.box[i], here);
+	}
 	arg(&pr, "--");
-	arg(&pr, pr.file);
+	arg(&pr, pr.box[0].file);
 	if (open_files(&pr))
 		status = run(&pr);
-	own_close(&pr.policy_fd);
+	for (size_t i = 0; i <= PROVE_WITH; i++)
+		own_close(&pr.box[i].fd);
 	own_close(&pr.base_fd);
 	own_close(&pr.credentials_fd);
 	own_close(&pr.accept_fd);

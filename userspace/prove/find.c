@@ -35,7 +35,7 @@ void find_request(struct prover *pr, struct finding *f, const char *text, const 
 	struct asked *slot = text ? list_push(pr->a, &f->requests, sizeof(*slot)) : NULL;
 
 	if (slot)
-		*slot = (struct asked){ text, binary, NULL };
+		*slot = (struct asked){ .request = text, .binary = binary };
 }
 
 static int by_line(const void *pa, const void *pb)

@@ -9,6 +9,7 @@ typedef const char *text_of;	/* for EACH, which wants one word */
 struct asked {
 	const char *request, *binary;	/* as policy explain takes them; binary may be NULL */
 	const char *ancestor;		/* that lets it through, or NULL */
+	const char *file;		/* the policy that it is asked of; NULL = the one that was given */
 };
 
 struct finding {
@@ -20,6 +21,7 @@ struct finding {
 	struct list requests;		/* struct asked: eval said yes to each */
 	const char *rule;
 	uint32_t line;
+	const char *file;		/* that `line` is of; NULL = the policy that was given */
 	const void *endpoint;		/* that lets nothing through, or NULL */
 };
 
@@ -42,6 +44,7 @@ struct prover {
 	struct list credentials;	/* struct credential_in */
 	struct list accepts;		/* struct accepted */
 	struct list found;		/* struct finding */
+	bool flow;			/* --with: several sandboxes */
 	bool graph;			/* --graph: */
 	struct list edges;		/* who reaches what (graph.c) */
 	struct list gone;		/* const void *: parts of the policy that change nothing */
@@ -56,6 +59,9 @@ struct prover {
 
 /* Each asks its question of every endpoint and adds what it finds. */
 void find_secrets(struct prover *pr);	/* first: the others ask what can be read */
+bool find_secrets_where(struct prover *pr, Z3_ast fact);	/* those alone; true = there are some */
+/* The widest way out by this endpoint, or NULL. */
+const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w);
 void find_exfiltration(struct prover *pr);
 void find_bypass(struct prover *pr);
 void find_credentials(struct prover *pr);

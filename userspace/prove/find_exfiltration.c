@@ -58,14 +58,16 @@ static void in_environment(struct prover *pr)
 			remember(pr, arena_printf(pr->a, "the variable %s", c->env), NULL, NULL);
 }
 
-void find_secrets(struct prover *pr)
+bool find_secrets_where(struct prover *pr, Z3_ast fact)
 {
+	pr->n_secrets = 0;
+	pr->secret = pr->secret_file = pr->secret_reader = NULL;
 	in_environment(pr);
 	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
-		const Z3_ast facts[] = { pr->s->reads, is_secret(pr, secrets[i].glob) };
+		const Z3_ast facts[] = { pr->s->reads, is_secret(pr, secrets[i].glob), fact };
 		struct witness w;
 
-		if (find_ask(pr, facts, 2, &w) != ANSWER_YES)
+		if (find_ask(pr, facts, 3, &w) != ANSWER_YES)
 			continue;
 		if (!witness_reads(pr->s, &w)) {
 			find_unknown(pr, "the model and eval disagree about a file: this is a bug of osh");
@@ -73,10 +75,16 @@ void find_secrets(struct prover *pr)
 		}
 		remember(pr, secrets[i].what, w.file, w.reader);
 	}
+	return pr->n_secrets > 0;
+}
+
+void find_secrets(struct prover *pr)
+{
+	(void)find_secrets_where(pr, z_true(&pr->s->z));
 }
 
 /* How much leaves: everything, a body, or what fits into a URL and headers. */
-static const char *how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w)
+const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w)
 {
 	struct sym *s = pr->s;
 	Z3_ast quiet = z_or(&s->z, z_or(&s->z, dim_word(s->method, "GET"), dim_word(s->method, "HEAD")),
@@ -101,7 +109,7 @@ void find_exfiltration(struct prover *pr)
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n && pr->n_secrets; i++) {
 		struct witness w;
-		const char *how = all[i].asked ? how_much(pr, &all[i], &w) : NULL;
+		const char *how = all[i].asked ? find_how_much(pr, &all[i], &w) : NULL;
 		struct finding *f = how ? find_add(pr, "exfiltration", &w) : NULL;
 
 		if (!f)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home DIR] [--credentials]
- * [--accept] [--base NAME] NAME: what could this policy ever let out? Started by `oshctl policy
- * prove` with the files as descriptors (prove.h). Z3 lives here and nowhere else; before anything
- * is read the process has no privileges, hardly any system calls, and bounds on time and memory.
+ * osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--volume VOLUME]... [--home DIR]
+ * [--credentials] [--accept] [--base NAME] [--with NAME [--workdir DIR] [--volume VOLUME]...]... NAME:
+ * what could this policy ever let out? Started by `oshctl policy prove` with the files as descriptors
+ * (prove.h). Z3 lives here and nowhere else; before anything is read the process has no privileges,
+ * hardly any system calls, and bounds on time and memory.
  */
 #include <getopt.h>
 #include <jansson.h>
@@ -11,18 +12,50 @@
 #include <time.h>
 
 #include "home.h"
+#include "flow.h"
 #include "graph.h"
 #include "input.h"
 #include "keys.h"
 #include "prove.h"
 #include "report.h"
 
+#define VOLUMES 16			/* of one sandbox; more are refused at its start */
+
+struct sandbox {			/* the one that is asked about, or another one of --with */
+	const char *name, *workdir;
+	const char *volumes[VOLUMES];
+	uint32_t n_volumes;
+};
+
 struct options {
-	const char *workdir, *home, *base, *name;
+	const char *home, *base;
+	struct sandbox box[PROVE_WITH + 1];
+	uint32_t n_with;
 	char today[16];
 	void (*report)(const struct prover *pr, const char *file);
 	bool credentials, accept;
 };
+
+/* What follows a `--with` is about its sandbox. */
+static bool parse_box(int c, char *text, struct options *o)
+{
+	struct sandbox *b = &o->box[o->n_with];
+
+	if (c == 'w') {
+		b->workdir = text;
+		return true;
+	}
+	if (c == 'V') {
+		if (b->n_volumes == VOLUMES)
+			return false;
+		b->volumes[b->n_volumes++] = text;
+		return true;
+	}
+	if (o->n_with == PROVE_WITH)
+		return false;
+	o->box[++o->n_with].name = text;
+	return true;
+}
 
 static bool parse(int argc, char **argv, struct options *o)
 {
@@ -31,6 +64,8 @@ static bool parse(int argc, char **argv, struct options *o)
 						 { "dot", no_argument, NULL, 'd' },
 						 { "svg", no_argument, NULL, 'v' },
 						 { "workdir", required_argument, NULL, 'w' },
+						 { "volume", required_argument, NULL, 'V' },
+						 { "with", required_argument, NULL, 'W' },
 						 { "home", required_argument, NULL, 'H' },
 						 { "credentials", no_argument, NULL, 'c' },
 						 { "accept", no_argument, NULL, 'a' },
@@ -53,7 +88,10 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->report = graph_svg;
 			break;
 		case 'w':
-			o->workdir = optarg;
+		case 'V':
+		case 'W':
+			if (!parse_box(c, optarg, o))
+				return false;
 			break;
 		case 'H':
 			o->home = optarg;
@@ -72,7 +110,7 @@ static bool parse(int argc, char **argv, struct options *o)
 		}
 	if (optind + 1 != argc)
 		return false;
-	o->name = argv[optind];
+	o->box[0].name = argv[optind];
 	return true;
 }
 
@@ -155,11 +193,41 @@ static void check_keys(struct prover *pr, const struct input *in)
 		    arena_printf(pr->a, "'%s' has no model: what it lets out is not known", key));
 }
 
+static bool give_volumes(struct arena *a, const struct sandbox *from, struct flow_box *to)
+{
+	for (uint32_t i = 0; i < from->n_volumes; i++) {
+		struct flow_volume *v = list_push(a, &to->volumes, sizeof(*v));
+
+		if (!v || !flow_volume(a, from->volumes[i], v)) {
+			fprintf(stderr, "oshctl: volume '%.100s': want NAME:/PATH or NAME:/PATH:ro\n", from->volumes[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* in: of each sandbox. */
+static bool ask_flow(struct prover *pr, const struct options *o, const struct input *in)
+{
+	struct flow_box boxes[PROVE_WITH + 1] = { 0 };
+
+	for (uint32_t i = 0; i <= o->n_with; i++) {
+		boxes[i] = (struct flow_box){ .name = o->box[i].name, .workdir = o->box[i].workdir, .p = &in[i].p };
+		if (!give_volumes(pr->a, &o->box[i], &boxes[i]))
+			return false;
+	}
+	for (uint32_t i = 1; i <= o->n_with; i++)
+		check_keys(pr, &in[i]);
+	find_flow(pr, boxes, o->n_with + 1);
+	return true;
+}
+
 static int prove(const struct options *o, const struct input *in, const struct input *base)
 {
 	struct arena a = { 0 };
 	struct prover pr = { .a = &a,
 			     .base = base ? &base->p : NULL,
+			     .flow = o->n_with > 0,
 			     .graph = o->report == graph_dot || o->report == graph_svg };
 	int status = PROVE_FOUND;
 
@@ -168,12 +236,17 @@ static int prove(const struct options *o, const struct input *in, const struct i
 		check_keys(&pr, in);
 		if (base)
 			check_keys(&pr, base);
-		ask(&pr, in, o->workdir);
+		if (!o->n_with)
+			ask(&pr, in, o->box[0].workdir);
+		else if (!ask_flow(&pr, o, in)) {
+			arena_done(&a);
+			return PROVE_USAGE;
+		}
 		if (a.bad)
 			find_unknown(&pr, "out of memory");
 		find_sort(&pr);
 		find_accept(&pr, o->today);
-		o->report(&pr, o->name);
+		o->report(&pr, o->box[0].name);
 		status = answer(&pr);
 	}
 	arena_done(&a);
@@ -187,13 +260,14 @@ int main(int argc, char **argv)
 			     .report = report_text }; /* no clock: everything is over */
 	time_t now = time(NULL);
 	struct tm day;
-	struct input in, base = { 0 };
+	struct input in[PROVE_WITH + 1] = { 0 }, base = { 0 };
+	bool read = true;
 	struct err e = { 0 };
 	int status = PROVE_FOUND;
 
 	if (!parse(argc, argv, &o)) {
-		fputs("usage: osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--home "
-		      "DIR] [--credentials] [--accept] [--base NAME] NAME\n",
+		fputs("usage: osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--volume VOLUME]... [--home "
+		      "DIR] [--credentials] [--accept] [--base NAME] [--with NAME]... NAME\n",
 		      stderr);
 		return PROVE_USAGE;
 	}
@@ -207,10 +281,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "osh-prove: %s\n", e.text);
 		return PROVE_GAVE_UP;
 	}
-	if (input_policy(&in, PROVE_FD_POLICY, o.name) &&
-	    (!o.base || input_policy(&base, PROVE_FD_BASE, o.base)))
-		status = prove(&o, &in, o.base ? &base : NULL);
-	input_done(&in);
+	for (uint32_t i = 0; i <= o.n_with; i++)
+		read = input_policy(&in[i], i ? PROVE_FD_WITH + (int)i - 1 : PROVE_FD_POLICY, o.box[i].name) && read;
+	if (read && (!o.base || input_policy(&base, PROVE_FD_BASE, o.base)))
+		status = prove(&o, in, o.base ? &base : NULL);
+	for (uint32_t i = 0; i <= o.n_with; i++)
+		input_done(&in[i]);
 	input_done(&base);
 	return fflush(stdout) ? PROVE_UNKNOWN : status;
 }

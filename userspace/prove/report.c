@@ -25,7 +25,7 @@ static void put(const char *before, const char *text, const char *after)
 
 static void one_text(const struct finding *f, const char *file)
 {
-	printf("%s:%u: %s: ", file, f->line, f->category);
+	printf("%s:%u: %s: ", f->file ? f->file : file, f->line, f->category);
 	put_clean(f->where);
 	put(" via ", f->program ? f->program : "any program", "\n");
 	put("  ", f->says, "\n");
@@ -35,6 +35,8 @@ static void one_text(const struct finding *f, const char *file)
 			put(" --binary ", q->binary, "");
 		if (q->ancestor)
 			put(" --ancestor ", q->ancestor, "");
+		if (q->file)
+			put(" -p ", q->file, "");
 		putchar('\n');
 	}
 	if (f->rule)
@@ -50,7 +52,8 @@ void report_text(const struct prover *pr, const char *file)
 		       pr->unknown ? ", and not all is known" : "");
 	else if (!pr->unknown)
 		printf("%s: proved: %s\n", file,
-		       pr->base ? "it allows nothing that the base policy does not"
+		       pr->base	? "it allows nothing that the base policy does not"
+		       : pr->flow ? "nothing that one of the sandboxes reads can be sent by another one"
 				: "none of the questions has an answer that this policy allows");
 	if (pr->n_accepted)
 		printf("%s: %u accepted\n", file, pr->n_accepted);
@@ -77,11 +80,15 @@ static void one_json(struct json *j, const struct finding *f)
 		json_kv_str(j, "binary", q->binary);
 		if (q->ancestor)
 			json_kv_str(j, "ancestor", q->ancestor);
+		if (q->file)
+			json_kv_str(j, "policy", q->file);
 		json_end(j);
 	}
 	json_end(j);
 	json_kv_str(j, "rule", f->rule);
 	json_kv_u64(j, "line", f->line);
+	if (f->file)
+		json_kv_str(j, "policy", f->file);
 	json_end(j);
 }
 

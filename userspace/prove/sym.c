@@ -88,7 +88,8 @@ static void say(struct sym *s)
 	sym_request(s);
 }
 
-static struct sym *beside(const struct sym *s, const struct policy *p, uint32_t first, bool less)
+/* plan: NULL for the same policy. */
+static struct sym *beside(const struct sym *s, const struct policy *p, const struct sym_plan *plan, bool less)
 {
 	struct sym *other = arena_zalloc(s->z.a, sizeof(*other));
 
@@ -96,7 +97,9 @@ static struct sym *beside(const struct sym *s, const struct policy *p, uint32_t 
 		return NULL;
 	*other = *s;
 	other->p = p;
-	other->first = first;
+	other->first = plan ? plan->slices->endpoints : 0;
+	if (plan && plan->base_workdir)
+		other->workdir = plan->base_workdir;
 	other->endpoints = (struct list){ 0 };
 	if (less && !(other->parts = arena_zalloc(s->z.a, sizeof(*other->parts))))
 		return NULL;
@@ -131,9 +134,9 @@ void sym_open(struct sym *s, struct arena *a, const struct sym_plan *plan)
 	z_assert(&s->z, z_imply(&s->z, s->is_addr, Z3_mk_eq(s->z.c, s->addr, s->dialled)));
 	say(s);
 	only_asked(s);
-	if (plan->base && !(base = beside(s, plan->base, plan->slices->endpoints, false)))
+	if (plan->base && !(base = beside(s, plan->base, plan, false)))
 		a->bad = true;
-	if (plan->less && !(less = beside(s, plan->p, 0, true)))
+	if (plan->less && !(less = beside(s, plan->p, NULL, true)))
 		a->bad = true;
 	s->base = base;
 	s->less = less;

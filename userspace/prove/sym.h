@@ -74,7 +74,7 @@ struct sym {
 
 struct sym_plan {
 	const struct policy *p, *base;	/* base NULL: nothing is compared */
-	const char *workdir;
+	const char *workdir, *base_workdir;	/* base_workdir NULL: the same */
 	const struct slices *slices;
 	uint32_t slice;			/* of the endpoints those of this one; slices->n = none; without slices all */
 	const struct list *gone;	/* const void *: parts that were found to change nothing */

@@ -120,6 +120,7 @@ static Z3_ast plain(struct sym *s, size_t i)
 		s->stream,
 		s->response,
 		z_not(&s->z, dim_glob(s->reader, "**/bin/?*", '/')),
+		z_not(&s->z, dim_glob(s->program, "**/bin/?*", '/')),
 		dim_word(s->method, "HEAD"),
 		dim_word(s->method, "WEBSOCKET_TEXT"),
 		z_is(&s->z, s->method->id, 0),

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`oshctl policy prove --with`: what one sandbox reads and another one sends, by a volume or by files of the host. Each thing
+that such a way needs has two questions that differ in it alone, of which one has a finding; and every request that is told
+is put to `policy explain` under the policy that it is told of."""
+import json
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from test_prove import OSHCTL, strict  # noqa: E402
+from lib import Tap, run  # noqa: E402
+
+NET = "network: [{host: api.example.com}]\n"
+
+
+def fs(ro="", rw="", workdir=False, more=""):
+    """A policy without a network; /usr may be read."""
+    return (f"version: 1\nfilesystem_policy: {{include_workdir: {str(workdir).lower()}, read_only: [/usr{', ' + ro if ro else ''}]"
+            f"{', read_write: [' + rw + ']' if rw else ''}}}\n{more}")
+
+
+def box(policy, *volumes, workdir="/work/p"):
+    return policy, volumes, workdir
+
+
+KEYS = box(fs("/home/u"), "out:/out")
+SEND = box(fs(more=NET), "out:/in:ro")
+REST = "network_policies: {{a: {{endpoints: [{{host: api.example.com, port: 443, protocol: rest, rules: [{0}]}}], binaries: [/usr/bin/curl]}}}}\n"
+GET = REST.format("{allow: {method: GET, path: /x}}")
+DENIED = REST.format("{allow: {method: GET, path: /x}}], deny_rules: [{method: '*', path: '/**'}")
+
+# (what it needs, sandboxes that have it, sandboxes that have not)
+NEEDS = (
+    ("a volume in common", (KEYS, SEND), (KEYS, box(fs(more=NET), "other:/in"))),
+    ("volumes at all", (KEYS, SEND), (box(fs("/home/u")), SEND)),
+    ("a volume that may be written", (KEYS, SEND), (box(fs("/home/u"), "out:/out:ro"), box(fs(more=NET), "out:/in"))),
+    ("something secret", (KEYS, SEND), (box(fs(), "out:/out"), SEND)),
+    ("a variable is secret, too", (box(fs(more="process: {env: {pass: [GH_TOKEN]}}\n"), "out:/out"), SEND),
+     (box(fs(more="process: {env: {pass: [LANG]}}\n"), "out:/out"), SEND)),
+    ("somewhere to send it", (KEYS, SEND), (KEYS, box(fs(), "out:/in"))),
+    ("a request that goes through", (KEYS, box(fs(more=GET), "out:/in")), (KEYS, box(fs(more=DENIED), "out:/in"))),
+    ("a program that may send", (KEYS, box(fs(more=GET + strict("/usr/bin/curl")), "out:/in")),
+     (KEYS, box(fs(more=GET + strict("/usr/bin/wget")), "out:/in"))),
+    ("the order of the policies is none", (SEND, KEYS), (SEND, box(fs(), "out:/out"))),
+    ("a tree that one writes and the other reads", (box(fs("/home/u", "/srv/s")), box(fs("/srv", more=NET))),
+     (box(fs("/home/u", "/srv/s")), box(fs("/srv/t", more=NET)))),
+    ("writing, where both read", (box(fs("/home/u", "/srv/s")), box(fs("/srv/s", more=NET))),
+     (box(fs("/home/u, /srv/s")), box(fs("/srv/s", more=NET)))),
+    ("the working directory of both", (box(fs("/home/u", workdir=True)), box(fs(workdir=True, more=NET))),
+     (box(fs("/home/u", workdir=True)), box(fs(workdir=True, more=NET), workdir="/work/q"))),
+    ("one's working directory in the other's list", (box(fs("/home/u", workdir=True)), box(fs("/work", more=NET), workdir="/work/q")),
+     (box(fs("/home/u", workdir=True)), box(fs("/wor", more=NET), workdir="/work/q"))),
+    ("below /tmp, what both list", (box(fs("/home/u", "/tmp/s")), box(fs("/tmp/s", more=NET))),
+     (box(fs("/home/u", "/tmp")), box(fs("/tmp", more=NET)))),
+    ("below the home likewise", (box(fs("/home/u", "/sandbox/s")), box(fs("/sandbox/s", more=NET))),
+     (box(fs("/home/u", "/sandbox")), box(fs("/sandbox", more=NET)))),
+    ("what deny leaves of a tree", (box(fs("/home/u", "/srv/s").replace("]}\n", "], deny: ['/srv/s/*.key']}\n")), box(fs("/srv/s", more=NET))),
+     (box(fs("/home/u", "/srv/s").replace("]}\n", "], deny: [/srv/s]}\n")), box(fs("/srv/s", more=NET)))),
+    ("the programs that a tree is for", (box(fs("/home/u", "{path: /srv/s, binaries: [/usr/bin/a]}", more=strict("/usr/bin/a", "/usr/bin/b"))),
+                                         box(fs("/srv", more=NET))),
+     (box(fs("/home/u", "{path: /srv/s, binaries: [/usr/bin/a]}", more=strict("/usr/bin/b"))), box(fs("/srv", more=NET)))),
+    ("the programs that may read it there", (box(fs("/home/u", "/srv/s")),
+                                             box(fs("{path: /srv, binaries: [/usr/bin/a]}", more=NET + strict("/usr/bin/a")))),
+     (box(fs("/home/u", "/srv/s")), box(fs("{path: /srv, binaries: [/usr/bin/a]}", more=NET + strict("/usr/bin/b"))))),
+    ("a third one between them", (KEYS, box(fs(), "out:/x", "on:/y"), box(fs(more=NET), "on:/in")),
+     (KEYS, box(fs(), "out:/x", "on:/y:ro"), box(fs(more=NET), "on:/in"))),
+    ("which may only hand it on by a file", (KEYS, box(fs(rw="/srv/s"), "out:/x"), box(fs("/srv", more=NET))),
+     (KEYS, box(fs("/srv/s"), "out:/x"), box(fs("/srv", more=NET)))),
+)
+
+
+def prove(boxes, *options):
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        args, files = [], {}
+        for n, (policy, volumes, workdir) in enumerate(boxes):
+            file = os.path.join(d, f"{n}.yaml")
+            with open(file, "w") as f:
+                f.write(policy)
+            files[file] = workdir
+            args += (["--with", file] if n else []) + ["-w", workdir] + [x for v in volumes for x in ("--volume", v)]
+        first = next(iter(files))
+        rc, out, err = run([OSHCTL, "policy", "prove", "--json", *options, *args, first], 300)[:3]
+        answer = json.loads(out) if out.strip() else {"findings": [], "unknown": err, "result": err}
+        wrong = []
+        for q in (q for f in answer["findings"] for q in f["requests"]):
+            more = ["--binary", q["binary"]] if q["binary"] else []
+            a = run([OSHCTL, "policy", "explain", "--json", "-p", q["policy"], "-w", files[q["policy"]], *more, q["request"]], 60)[1]
+            if not a.strip() or json.loads(a)["decision"] != "allow":
+                wrong.append((q, a))
+    return rc, answer, wrong
+
+
+def needs(t):
+    for what, have, have_not in NEEDS:
+        rc, a, wrong = prove(have)
+        t.ok(rc == 1 and a["unknown"] is None and {f["category"] for f in a["findings"]} == {"flow"}, f"{what}: found", rc, a)
+        t.ok(not wrong and len({q["policy"] for f in a["findings"] for q in f["requests"]}) > 1 or "GH_TOKEN" in str(have),
+             f"{what}: explain says yes to each step, under its policy", *wrong, a)
+        rc, a, _ = prove(have_not)
+        t.ok(rc == 0 and a["result"] == "proved", f"{what}: proved without", rc, a)
+
+
+def told(t):
+    a = prove((KEYS, SEND))[1]
+    f = a["findings"][0]
+    t.ok(f["where"] == "api.example.com:443" and f["policy"].endswith("1.yaml") and f["line"] == 3, "where it leaves, in the policy of who sends", f)
+    t.ok("'out'" in f["says"] and "/out under" in f["says"] and "/in under" in f["says"], "which volume, and where each has it", f)
+    both = box(fs("/home", more=NET), "out:/in")
+    f = prove((box(fs("/home/u/.ssh, /root/.aws"), "out:/out"), box(fs("/root/.aws", more=NET), "out:/in")))[1]["findings"]
+    t.ok([x["requests"][0]["request"].split("/.")[0] for x in f] == ["open /home/u"], "rather what who sends cannot read itself", f)
+    f = prove((KEYS, both))[1]["findings"]
+    t.ok(len(f) == 1, "but also what both can read; who reads and sends alone is no flow", f)
+    known = prove((KEYS, SEND))[1]["findings"][0]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as out:
+        json.dump([{"category": "flow", "where": known["where"], "reason": "ours", "expires": "9998-12-31"}], out)
+        out.flush()
+        os.chmod(out.name, 0o644)
+        rc, a, _ = prove((KEYS, SEND), "--accept", out.name)
+    t.ok(rc == 0 and a["accepted"] == 1, "one that is accepted is left out", rc, a)
+    text = fs(more="network_middlewares: {a: {name: x}}\n")
+    rc, a, _ = prove((KEYS, box(text, "out:/in")))
+    t.ok(rc in (1, 3) and a["result"] != "proved", "another policy that is refused, or has a key without a model: not proved", rc, a)
+
+
+def wrongly(t):
+    for volume in ("out", "out:in", ":/x", "out:/", "out:/a/../b", "out:/a//b", "out:/a/", "out:ro"):
+        rc, a, _ = prove((KEYS, box(fs(more=NET), volume)))
+        t.ok(rc == 2 and not a["findings"] and "want NAME:/PATH" in a["unknown"], f"volume '{volume}': used wrongly", rc, a)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(fs())
+        f.flush()
+        os.chmod(f.name, 0o644)
+        for options in (["--base", f.name], ["--graph", "dot"], ["--with", f.name] * 8):
+            rc = run([OSHCTL, "policy", "prove", *options, "--with", f.name, f.name], 60)[0]
+            t.ok(rc == 2, f"{' '.join(options)[:20]} with --with: used wrongly", rc)
+        rc = run([OSHCTL, "policy", "prove", *["--with", f.name] * 8, f.name], 300)[0]
+        t.ok(rc == 0, "nine sandboxes that share nothing: proved", rc)
+        rc = run([OSHCTL, "policy", "prove", "--with", f.name + "x", f.name], 60)[0]
+        t.ok(rc == 1, "a policy that is not there: refused", rc)
+
+
+def main():
+    t = Tap()
+    needs(t)
+    told(t)
+    wrongly(t)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
