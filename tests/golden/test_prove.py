@@ -72,6 +72,8 @@ INPUTS = (
      net(rest("{allow: {method: GET, path: /x}}", "{method: GET, path: /x}"))),
     ("paths, as languages", EXFIL, net(rest("{allow: {method: GET, path: /a/*}}", "{method: GET, path: /a/b*}")),
      net(rest("{allow: {method: GET, path: /a/*}}", '{method: GET, path: "/a/**"}'))),
+    ("escapes in paths", EXFIL, net(rest("{allow: {method: GET, path: /a%20b}}", "{method: GET, path: /a%21b}")),
+     net(rest("{allow: {method: GET, path: /a%20b}}", "{method: GET, path: /a%20*}"))),
     ("the top of a denied subtree", EXFIL, net(rest("{allow: {method: GET, path: /a}}", '{method: GET, path: "/b/**"}')),
      net(rest("{allow: {method: GET, path: /a}}", '{method: GET, path: "/a/**"}'))),
     ("queries", EXFIL,

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "canon.h"
 #include "eval.h"
 #include "own.h"
 #include "../../userspace/prove/lang.h"
@@ -131,12 +132,59 @@ static void finds_what_is_there(void **state)
 	}
 }
 
+/* A canonical path is its own canonical form; nothing else is one, whatever escapes it has. */
+static void paths_are_canonical(void **state)
+{
+	static const char *const parts[] = { "/", ".", "..", "a", "%2F", "%20", "%3B", "%41", "%2E", "%7F", "%FF", "%2f", "%",
+					     "%1F", "%25", ":", "[", ";", "%5B", "~" };
+	const struct canon_options o = { .encoded_slash = true };
+	unsigned yes = 0, no = 0;
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		char text[64] = "/", canonical[CANON_MAX + 1];
+		bool is;
+
+		for (unsigned n = rnd(6); n; n--)
+			strcat(text, parts[rnd(sizeof(parts) / sizeof(*parts))]);
+		is = canon_path((struct slice){ text, strlen(text) }, &o, canonical) == CANON_OK && !strcmp(text, canonical);
+		if (lang_is(LANG_PATH_ESCAPED, text) != is)
+			fail_msg("'%s' is %sa canonical path", text, is ? "" : "not ");
+		is ? yes++ : no++;
+	}
+	assert_true(yes > 1000 && no > 1000);
+}
+
+static void escapes_are_found(void **state)
+{
+	static const struct {
+		const char *in, *out, *word;
+	} rows[] = {
+		{ "/a%20b", "/x", "/a%20b" }, { "/a%41b", "/x", NULL }, { "/a%2?b", "/a%20b", "/a%22b" },
+		{ "/%*", "/%2F*", "/%20" }, { "/a%3Bb", "/x", "/a%3Bb" }, { "/.%3B", "/x", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct lang_atom in = { &rows[i].in, 1, '/', false, false }, out = { &rows[i].out, 1, '/', false, false };
+		const struct lang_atom *ins[] = { &in }, *outs[] = { &out };
+		const struct lang_question q = { .base = LANG_PATH, .in = ins, .n_in = 1, .out = outs, .n_out = 1 };
+		char word[LANG_WORD];
+
+		assert_int_equal(lang_find(&q, word), rows[i].word ? LANG_FOUND : LANG_NONE);
+		if (rows[i].word && strlen(word) != strlen(rows[i].word))
+			fail_msg("%s: found %s", rows[i].in, word);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_what_eval_matches),
 		cmocka_unit_test(root_of_a_subtree),
 		cmocka_unit_test(finds_what_is_there),
+		cmocka_unit_test(paths_are_canonical),
+		cmocka_unit_test(escapes_are_found),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

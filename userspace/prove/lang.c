@@ -24,6 +24,7 @@ struct part {				/* an atom in the product */
 struct product {
 	struct arena a;
 	const struct lang_question *q;
+	enum lang_base base;
 	struct part *parts;
 	uint32_t n_parts, words;	/* words: of all state sets of one state */
 	bool *used_out, *used_not;
@@ -40,22 +41,63 @@ static unsigned step_host(unsigned s, unsigned char c)
 	return islower(c) || isdigit(c) || c == '-' || c == '_' ? 2 : 0;
 }
 
-/* 1 start, 2 behind a slash, 3 in a segment, 4 "/.", 5 "/..", 6 "%", 7 "%2" */
+/* Bytes that stand for themselves in a canonical path (canon.c). */
+static bool plain(unsigned char c)
+{
+	return isalnum(c) || (c && strchr("-._~!$&'()*+,=:@", c));
+}
+
+static int digit(unsigned char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/*
+ * 1 start, 2 behind a slash, 3 in a segment, 4 "/.", 5 "/..", 6 "%", 7 "%" behind dots, 8 to 21 "%2" to "%F", 22 behind
+ * an encoded slash, 23 "%2F.", 24 "%2F..", 25 "%2" and 26 "%3" behind dots. A segment of dots alone is none, also where
+ * an encoded slash or parameter follows.
+ */
+static unsigned step_escape(unsigned s, unsigned char c)
+{
+	int d = digit(c), byte;
+
+	if (d < 0)
+		return 0;
+	if (s < 8)
+		return d < 2 ? 0 : s == 7 && d < 4 ? 23 + (unsigned)d : 6 + (unsigned)d;
+	byte = (int)(s < 22 ? s - 6 : s - 23) << 4 | d;
+	if (byte < 0x80 && (plain((unsigned char)byte) || byte == 0x7f))
+		return 0;
+	if (byte == '/')
+		return s == 25 ? 0 : 22;
+	return byte == ';' && s == 26 ? 0 : 3;
+}
+
 static unsigned step_path(unsigned s, unsigned char c)
 {
-	if (s == 6)
-		return c == '2' ? 7 : 0;
-	if (s == 7)
-		return c == 'F' ? 3 : 0;
+	bool dots = s == 4 || s == 5 || s == 23 || s == 24;
+
+	if (s >= 6 && s != 22 && !dots)
+		return step_escape(s, c);
 	if (c == '/')
-		return s == 1 || s == 3 ? 2 : 0;
-	if (s == 1 || c <= 0x20 || c > 0x7e || strchr("#?;\"<>\\^`{|}", c))
+		return s == 1 || s == 3 || s == 22 ? 2 : 0;
+	if (s == 1)
 		return 0;
 	if (c == '%')
-		return 6;
+		return dots ? 7 : 6;
+	if (!plain(c))
+		return 0;
 	if (c == '.')
-		return s == 2 ? 4 : s == 4 ? 5 : 3;
+		return s == 2 ? 4 : s == 4 ? 5 : s == 22 ? 23 : s == 23 ? 24 : 3;
 	return 3;
+}
+
+/* Where no pattern speaks of an escape, another byte says as much; only an encoded slash is one of its own. */
+static unsigned step_path_plain(unsigned s, unsigned char c)
+{
+	unsigned next = step_path(s, c);
+
+	return (next >= 8 && next < 22 && next != 8) || next == 26 || ((s == 8 || s == 25) && c != 'F') ? 0 : next;
 }
 
 static unsigned step_file(unsigned s, unsigned char c)
@@ -79,16 +121,25 @@ static unsigned step_text(unsigned s, unsigned char c)
 	return c > 0x20 && c <= 0x7e && c != '"' ? 2 : 0;
 }
 
+static unsigned step_model(unsigned s, unsigned char c)
+{
+	return c == '\\' ? 0 : step_text(s, c);
+}
+
+#define BASE_STATES 27
+
 static const struct {
 	unsigned (*step)(unsigned s, unsigned char c);
 	unsigned ends;			/* bits: states in which a word may end */
 } bases[] = {
 	[LANG_HOST] = { step_host, 1 << 2 },
 	[LANG_FILE] = { step_file, 1 << 3 },
-	[LANG_PATH] = { step_path, 1 << 2 | 1 << 3 },
+	[LANG_PATH] = { step_path_plain, 1 << 2 | 1 << 3 | 1 << 22 },
+	[LANG_PATH_ESCAPED] = { step_path, 1 << 2 | 1 << 3 | 1 << 22 },
 	[LANG_METHOD] = { step_method, 1 << 2 },
 	[LANG_TEXT] = { step_text, 1 << 1 | 1 << 2 },
 	[LANG_NAME] = { step_text, 1 << 2 },
+	[LANG_MODEL] = { step_model, 1 << 2 },
 };
 
 bool lang_is(enum lang_base base, const char *word)
@@ -176,8 +227,8 @@ static void make_alphabet(struct product *p)
 			unsigned char d = p->alphabet[k];
 			bool same = true;
 
-			for (unsigned s = 1; s < 8 && same; s++)
-				same = bases[p->q->base].step(s, c) == bases[p->q->base].step(s, d);
+			for (unsigned s = 1; s < BASE_STATES && same; s++)
+				same = bases[p->base].step(s, c) == bases[p->base].step(s, d);
 			for (uint32_t m = 0; m < p->n_parts && same; m++)
 				for (uint32_t x = 0; x < p->parts[m].n && same; x++) {
 					const struct nfa *f = &p->parts[m].alts[x];
@@ -295,7 +346,7 @@ static bool wanted(const struct product *p, const struct walk *w, uint32_t at)
 {
 	const uint64_t *sets = w->sets + (size_t)at * p->words;
 
-	if (!(bases[p->q->base].ends >> w->v[at].base & 1))
+	if (!(bases[p->base].ends >> w->v[at].base & 1))
 		return false;
 	for (uint32_t i = 0; i < p->n_parts; i++) {
 		if (part_has(&p->parts[i], sets) != p->parts[i].in)
@@ -370,7 +421,7 @@ static enum lang_answer walk_all(const struct product *p, struct walk *w, char r
 			return LANG_FOUND;
 		len = strlen(ret);
 		for (uint32_t k = 0; k < p->n_alphabet; k++) {
-			unsigned base = bases[p->q->base].step(w->v[at].base, p->alphabet[k]);
+			unsigned base = bases[p->base].step(w->v[at].base, p->alphabet[k]);
 
 			if (!base)
 				continue;
@@ -425,9 +476,24 @@ static bool refine(struct product *p, const char *word, bool *ret_bad)
 	return false;
 }
 
+static bool escapes(const struct lang_atom *const *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < v[i]->n; k++)
+			for (const char *at = v[i]->alts[k]; (at = strchr(at, '%')) != NULL; at++)
+				if (strncmp(at, "%2F", 3) != 0)
+					return true;
+	return false;
+}
+
+static enum lang_base base_of(const struct lang_question *q)
+{
+	return q->base == LANG_PATH && (escapes(q->in, q->n_in) || escapes(q->out, q->n_out)) ? LANG_PATH_ESCAPED : q->base;
+}
+
 enum lang_answer lang_find(const struct lang_question *q, char ret[LANG_WORD])
 {
-	struct product p = { .q = q };
+	struct product p = { .q = q, .base = base_of(q) };
 	enum lang_answer r = LANG_UNKNOWN;
 	bool bad = false;
 

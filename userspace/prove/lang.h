@@ -10,10 +10,12 @@
 enum lang_base {			/* what a text of this kind looks like at all */
 	LANG_HOST,
 	LANG_FILE,			/* absolute path without "." and ".." */
-	LANG_PATH,			/* canonical target of a request; may hold %2F */
+	LANG_PATH,			/* canonical target of a request */
+	LANG_PATH_ESCAPED,		/* lang.c's own: the same, where patterns speak of escapes */
 	LANG_METHOD,
 	LANG_TEXT,			/* printable, may be empty */
 	LANG_NAME,			/* the same, and not empty */
+	LANG_MODEL,			/* the name of a model */
 };
 
 struct lang_atom {
