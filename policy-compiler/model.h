@@ -203,7 +203,7 @@ struct inference {
 	struct list models;		/* struct pattern: the only ones that may be asked for */
 };
 
-enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND };
+enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND, ASSERT_NEVER_CALL };
 
 struct assertion {
 	struct place at;
@@ -213,6 +213,7 @@ struct assertion {
 	struct list methods;		/* const char * */
 	struct pattern path, read;	/* text NULL = absent */
 	struct list programs;		/* struct program */
+	struct list except;		/* const char *: routes that may take calls */
 };
 
 /* Something that the policy asks for and that the runtime cannot keep yet. */

@@ -70,6 +70,20 @@ static void read_claim_binaries(struct reader *r, const struct node *n, void *ob
 	programs_sort(&as->programs);
 }
 
+static void read_claim_except(struct reader *r, const struct node *n, void *obj)
+{
+	struct assertion *as = obj;
+
+	if (!want_kind(r, n, NODE_LIST))
+		return;
+	for (const struct node *v = n->first; v; v = v->next) {
+		const char *text, **slot = read_text(r, v, &text) ? list_push(r->a, &as->except, sizeof(*slot)) : NULL;
+
+		if (slot)
+			*slot = text;
+	}
+}
+
 /* clang-format off */
 static const struct field claim_fields[] = {
 	{ "host",     read_claim_host,     FIELD_KEPT, 0, "name | pattern", "where to; absent = anywhere" },
@@ -80,12 +94,20 @@ static const struct field claim_fields[] = {
 	{ "binaries", read_claim_binaries, FIELD_KEPT, 0, "[path | glob]",  "absent = any program" },
 	{ 0 }
 };
+
+static const struct field call_fields[] = {
+	{ "except",   read_claim_except,   FIELD_KEPT, 0, "[name]",         "routes that may take calls" },
+	{ "host",     read_claim_host,     FIELD_KEPT, 0, "name | pattern", "of the backend; absent = any" },
+	{ "port",     read_claim_port,     FIELD_KEPT, 0, "1..65535",       "absent = any" },
+	{ "binaries", read_claim_binaries, FIELD_KEPT, 0, "[path | glob]",  "who calls; absent = any program" },
+	{ 0 }
+};
 /* clang-format on */
 
 static void read_claim(struct reader *r, const struct node *n, struct assertion *as, enum claim_kind kind)
 {
 	*as = (struct assertion){ .at = n->at, .kind = kind, .host = { .kind = HOST_ANY, .text = "" } };
-	if (!read_map(r, n, claim_fields, n->key->text, as))
+	if (!read_map(r, n, kind == ASSERT_NEVER_CALL ? call_fields : claim_fields, n->key->text, as))
 		return;
 	if (kind == ASSERT_NEVER_REACH && !map_get(n, "host"))
 		diag_add(r->d, DIAG_MISSING, n->at, NULL, "never_reach needs 'host'");
@@ -111,11 +133,17 @@ static void read_never_send(struct reader *r, const struct node *n, void *obj)
 	read_claim(r, n, obj, ASSERT_NEVER_READ_AND_SEND);
 }
 
+static void read_never_call(struct reader *r, const struct node *n, void *obj)
+{
+	read_claim(r, n, obj, ASSERT_NEVER_CALL);
+}
+
 const struct field assert_fields[] = {
 	{ "never", read_never, FIELD_KEPT, 0, "claim", "no such request", claim_fields },
 	{ "never_reach", read_never_reach, FIELD_KEPT, 0, "claim", "no such connection", claim_fields },
 	{ "never_read_and_send", read_never_send, FIELD_KEPT, 0, "claim",
 	  "no program reads such a file and reaches anywhere", claim_fields },
+	{ "never_call", read_never_call, FIELD_KEPT, 0, "claim", "no route takes a call of a model", call_fields },
 	{ 0 },
 };
 

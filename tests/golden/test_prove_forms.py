@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_prove import OSHCTL, PLAIN, WORK, net, rest, strict  # noqa: E402
+from test_prove import A, OSHCTL, PLAIN, WORK, net, rest, routes, strict  # noqa: E402
 from lib import Tap, run  # noqa: E402
 
 CREDS = [{"name": 'p<&">\\t', "target_hosts": ["api.example.com"]}]
@@ -78,6 +78,10 @@ def graph(t):
          "svg: what a stranger wrote stays text", texts)
     rc, out, _ = prove("version: 1\nfilesystem_policy: {read_only: [/usr]}\n", "--graph", "svg")
     t.ok(rc == 0 and xml.etree.ElementTree.fromstring(out) is not None, "svg: nothing reaches nothing", rc, out)
+    rc, out, _ = prove(routes(A + ", provider: p", "name: b, api: llama, host: b.example.net", more="  binaries: [/usr/bin/curl]\n"), "--graph", "dot")
+    got = set(edges_of_dot(out))
+    t.ok({e for e in got if e[2] == "by a route"} == {("/usr/bin/curl", "a.example.net:443", "by a route", "p"),
+                                                      ("/usr/bin/curl", "b.example.net:443", "by a route", "")}, "dot: the backends of routes", got)
 
 
 def main():

@@ -80,7 +80,7 @@ static void a_key_without_a_row_is_seen(void **state)
 		assert_string_equal(found, used[i]);
 	}
 	assert_null(without(&a, "gpu.count", text));
-	assert_non_null(keys_unknown(&a, slice_of("version: 1\ninference: {routes: []}\n"), key_rows));
+	assert_non_null(keys_unknown(&a, slice_of("version: 1\nnetwork_middlewares: {}\n"), key_rows));
 	arena_done(&a);
 }
 

@@ -159,6 +159,7 @@ static const char whole[] =
 	"    - {name: local, api: ollama, host: o.example.com, port: 11434, tls: false, allowed_ips: [10.0.0.1], model: [a, \"b*\"]}\n"
 	"assert:\n  - never: {host: a.example.com, port: 443, method: [POST], path: /x, binaries: [/b]}\n"
 	"  - never_reach: {host: \"*.example.org\"}\n  - never_read_and_send: {read: /home/*/.ssh/**}\n"
+	"  - never_call: {except: [here], host: \"*.example.org\", port: 443, binaries: [/usr/bin/a]}\n"
 	"network:\n  - {host: a.example.org, ports: [443], binaries: [/b, {path: /c}], taint: deny, methods: [GET], paths: [/x]}\n"
 	"  - {host: 10.0.0.1, port: 80, allowed_ips: [10.0.0.1]}\n"
 	"network_policies:\n  r:\n    name: r\n    taint: deny\n    binaries: [{path: /b, inherit: false, harness: 1, sha256: \""

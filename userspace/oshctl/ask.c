@@ -208,6 +208,22 @@ static struct decision eval_reach(const struct policy *p, const struct eval_conn
 	return d;
 }
 
+/* A call of a model needs a route that takes it. */
+static struct decision eval_call(const struct policy *p, const struct ask *q, struct decision d)
+{
+	const struct eval_call_of_model call = { q->method, q->canonical, q->model, q->anthropic };
+	struct arena a = { 0 };
+	struct eval_routed to;
+
+	d.why = eval_inference(p, &call, &a, &to);
+	arena_done(&a);
+	if (d.why == OSH_WHY_ALLOWED)
+		d.line = to.route->at.line;
+	else
+		d.verdict = OSH_DENY;
+	return d;
+}
+
 /* The connection first, then what is asked inside it, where somebody looks. */
 static struct decision eval_inside(const struct policy *p, const struct ask *q)
 {
@@ -222,7 +238,8 @@ static struct decision eval_inside(const struct policy *p, const struct ask *q)
 		return d;
 	if (q->bad_path != CANON_OK)
 		return (struct decision){ OSH_DENY, OSH_WHY_TARGET_BAD, d.rule, d.line, false };
-	return eval_request(p, &r);
+	d = eval_request(p, &r);
+	return d.verdict == OSH_ALLOW && d.inference ? eval_call(p, q, d) : d;
 }
 
 struct decision ask_eval(const struct policy *p, const struct ask *q)

@@ -3,7 +3,7 @@
  * One question about a policy, as `policy explain` takes it and `policy diff` shows it:
  * "connect /usr/bin/curl api.github.com:443 [at ADDRESS] [tainted]", "dns NAME", "open PATH [write]",
  * "exec PATH", "POST https://HOST/PATH", and after that what the body holds: "graphql query NAME a,b" or
- * "call METHOD [TOOL]". Answered by eval alone.
+ * "call METHOD [TOOL]", or "model NAME". Answered by eval alone.
  */
 #pragma once
 
@@ -26,6 +26,8 @@ struct ask {
 	const char *values[ASK_PARAMS];
 	uint32_t n_query;
 	bool has_graphql, has_call;	/* what the body holds */
+	const char *model;		/* that it names, or NULL */
+	bool anthropic;			/* the request has the field anthropic-version */
 	struct eval_operation operation;
 	const char *fields[ASK_FIELDS];
 	struct eval_call call;

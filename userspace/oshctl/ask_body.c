@@ -32,12 +32,24 @@ static int read_call(struct ask *q, char **w, struct err *e)
 	return 0;
 }
 
+/* A call of a model, which may name none, and whose API may show in a field. */
+static int read_model(struct ask *q, char **w, struct err *e)
+{
+	if (!w[0] || (w[1] && (strcmp(w[1], "anthropic") || w[2])))
+		return fail(e, EINVAL, "write 'model NAME|- [anthropic]'");
+	q->model = strcmp(w[0], "-") ? w[0] : NULL;
+	q->anthropic = w[1] != NULL;
+	return 0;
+}
+
 int ask_body(struct ask *q, char **words, struct err *e)
 {
 	if (!strcmp(words[0], "graphql"))
 		return read_graphql(q, words + 1, e);
 	if (!strcmp(words[0], "call"))
 		return read_call(q, words + 1, e);
-	return fail(e, EINVAL, "after the URL: 'graphql TYPE [NAME|-] [FIELDS]' or 'call METHOD [TOOL]', not '%.40s'",
+	if (!strcmp(words[0], "model"))
+		return read_model(q, words + 1, e);
+	return fail(e, EINVAL, "after the URL: 'graphql TYPE [NAME|-] [FIELDS]', 'call METHOD [TOOL]' or 'model NAME', not '%.40s'",
 		    words[0]);
 }

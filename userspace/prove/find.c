@@ -144,7 +144,23 @@ Z3_ast find_credentialed(struct prover *pr)
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++)
 		if (all[i].e->l7.credential || all[i].e->l7.binding)
 			terms_add(&any, all[i].host);
+	for EACH (struct route, r, &pr->s->p->inference.routes)
+		if (r->provider)
+			terms_add(&any, sym_host(pr->s, &(struct host){ .kind = HOST_NAME, .text = r->host }));
 	return terms_or(&any);
+}
+
+bool find_host_is(struct arena *a, const struct host *h, const char *name)
+{
+	const char *glob = h->kind == HOST_ONE ? arena_printf(a, "?*%s", h->text) :
+			   h->kind == HOST_DEEP ? arena_printf(a, "?**%s", h->text) : h->text;
+	struct lang_atom atom = { &glob, 1, '.', false, false };
+
+	if (h->kind == HOST_ANY || h->kind == HOST_NET)
+		return h->kind == HOST_ANY;
+	if (h->kind == HOST_GLOB)
+		atom = (struct lang_atom){ h->glob.alts.v, h->glob.alts.n, '.', false, false };
+	return glob && lang_has(&atom, name);
 }
 
 bool find_secret_name(const char *variable)

@@ -55,6 +55,7 @@ struct prover {
 	const char *secret_file, *secret_reader;
 	uint32_t n_secrets;
 	bool *refuted;			/* assert entries that a slice refuted already */
+	bool *taken;			/* routes that were seen to take a call */
 };
 
 /* Each asks its question of every endpoint and adds what it finds. */
@@ -63,6 +64,8 @@ bool find_secrets_where(struct prover *pr, Z3_ast fact);	/* those alone; true = 
 /* The widest way out by this endpoint, or NULL. */
 const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w);
 void find_exfiltration(struct prover *pr);
+void find_calls(struct prover *pr);	/* of models */
+void find_idle_routes(struct prover *pr, const struct policy *p);	/* after the last model */
 void find_bypass(struct prover *pr);
 void find_credentials(struct prover *pr);
 void find_reach(struct prover *pr);
@@ -85,4 +88,6 @@ void find_unknown(struct prover *pr, const char *why);
 /* The same, where eval must agree that it is sent (or read). */
 enum answer find_sends(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w);
 Z3_ast find_credentialed(struct prover *pr);	/* a credential is for this host */
+bool find_host_is(struct arena *a, const struct host *h, const char *name);	/* is the name one of these? */
 bool find_secret_name(const char *variable);
+bool find_is_metadata(const char *host);	/* a name that it is known by */

@@ -58,7 +58,7 @@ static void audit(struct prover *pr, const struct sym_endpoint *se, Z3_ast crede
 static bool anything_to_bypass(const struct prover *pr)
 {
 	const struct sym_endpoint *all = pr->s->endpoints.v;
-	bool any = pr->credentials.n > 0;
+	bool any = pr->credentials.n > 0 || pr->s->p->inference.routes.n > 0;
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++)
 		any |= endpoint_inspected(all[i].e);

@@ -90,8 +90,9 @@ const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, stru
 	Z3_ast quiet = z_or(&s->z, z_or(&s->z, dim_word(s->method, "GET"), dim_word(s->method, "HEAD")),
 			    dim_word(s->method, "OPTIONS"));
 	const Z3_ast plain[] = { s->dials, se->dial, z_not(&s->z, s->inspected) };
-	const Z3_ast body[] = { s->sends, se->dial, s->inspected, z_not(&s->z, quiet) };
-	const Z3_ast any[] = { s->sends, se->dial, s->inspected };
+	Z3_ast here = z_and(&s->z, s->inspected, z_not(&s->z, s->calls)); /* what goes on to a backend: find_calls() */
+	const Z3_ast body[] = { s->sends, se->dial, here, z_not(&s->z, quiet) };
+	const Z3_ast any[] = { s->sends, se->dial, here };
 
 	if (!endpoint_inspected(se->e) && find_sends(pr, plain, 3, w) == ANSWER_YES)
 		return "nothing looks into the connection";

@@ -127,6 +127,77 @@ static void credential(struct prover *pr, const struct sym_endpoint *se)
 		f->credential = name;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/* The same backend, asked in the same way with the same credential. */
+static bool same_backend(const struct route *a, const struct route *b)
+{
+	return !strcmp(a->host, b->host) && a->port == b->port && a->plain == b->plain && !strcmp(a->path, b->path) &&
+	       same_text(a->provider, b->provider) && same_text(a->as, b->as);
+}
+
+static const char *meant(const struct policy *p, const char *name)
+{
+	for
+		EACH(struct alias, a, &p->inference.aliases)
+	if (!strcmp(a->name, name))
+		return a->model;
+	return name;
+}
+
+/* A name in a body that means another model than it did; in a path it is one of the same. */
+static Z3_ast renamed(struct sym *s)
+{
+	const struct policy *const both[] = { s->p, s->base->p };
+	struct terms any = { .z = &s->z };
+
+	for (unsigned i = 0; i < 2; i++)
+		for
+			EACH(struct alias, a, &both[i]->inference.aliases)
+		if (strcmp(meant(both[0], a->name), meant(both[1], a->name)) != 0)
+			terms_add(&any, dim_word(s->model, a->name));
+	return z_and(&s->z, s->has_model, terms_or(&any));
+}
+
+/* A backend that newly takes calls: another one, another credential, or another name of a model. */
+static void calls(struct prover *pr, const struct sym_endpoint *se)
+{
+	struct sym *s = pr->s, *b = s->base;
+	Z3_ast other = renamed(s);
+
+	for
+		EACH(struct sym_route, r, &s->routes)
+		{
+			struct terms could = { .z = &s->z };
+			struct finding *f;
+			struct witness w;
+
+			for
+				EACH(struct sym_route, old, &b->routes)
+			if (same_backend(r->route, old->route))
+				terms_add(&could, old->takes);
+			if (find_sends(pr,
+				       (const Z3_ast[]){ s->sends, s->inspected, se->covers, r->takes,
+							 z_not(&s->z, z_and(&s->z, z_and(&s->z, b->sends, terms_or(&could)),
+									    z_not(&s->z, other))) },
+				       5, &w) != ANSWER_YES)
+				continue;
+			if (!witness_routed(s, &w, r->route)) {
+				find_unknown(pr, "the model and eval disagree about a call of a model: this is a bug of osh");
+				continue;
+			}
+			f = add(pr, se, &w, arena_printf(pr->a, "calls are newly taken by route '%s', to %s:%u", r->route->name,
+							 r->route->host, r->route->port));
+			if (f) {
+				f->credential = r->route->provider;
+				f->line = r->route->at.line;
+			}
+		}
+}
+
 void find_expansion(struct prover *pr)
 {
 	const struct sym_endpoint *all = pr->s->endpoints.v;
@@ -144,5 +215,7 @@ void find_expansion(struct prover *pr)
 			connection(pr, &all[i], true);
 		}
 		credential(pr, &all[i]);
+		if (all[i].e->l7.inference)
+			calls(pr, &all[i]);
 	}
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where nobody means to go: metadata services, private networks; and names made up under a
  * wildcard. */
+#include <string.h>
+
 #include "find.h"
 #include "host.h"
 #include "own.h"
@@ -18,6 +20,14 @@ static Z3_ast is_metadata(struct prover *pr)
 	for (size_t i = 0; i < ARRAY_SIZE(metadata); i++)
 		terms_add(&any, dim_glob(pr->s->host, metadata[i], '.'));
 	return z_and(&pr->s->z, terms_or(&any), z_not(&pr->s->z, pr->s->is_addr));
+}
+
+bool find_is_metadata(const char *host)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(metadata); i++)
+		if (!strcmp(metadata[i], host))
+			return true;
+	return false;
 }
 
 static bool connects(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w)

@@ -30,17 +30,30 @@ static Z3_ast inside(struct prover *pr, const struct assertion *as)
 	return z_or(&s->z, z_not(&s->z, s->inspected), fits);
 }
 
+static Z3_ast by_whom(struct prover *pr, const struct assertion *as)
+{
+	struct sym *s = pr->s;
+
+	if (!as->programs.n)
+		return z_true(&s->z);
+	return z_and(&s->z, z_not(&s->z, s->nobody), sym_programs(s->program, &as->programs));
+}
+
 static Z3_ast there(struct prover *pr, const struct assertion *as)
 {
 	struct sym *s = pr->s;
-	Z3_ast at = sym_host(s, &as->host);
+	Z3_ast at = z_and(&s->z, sym_host(s, &as->host), by_whom(pr, as));
 
-	if (as->port)
-		at = z_and(&s->z, at, z_is(&s->z, s->port, as->port));
-	if (as->programs.n)
-		at = z_and(&s->z, at, z_and(&s->z, z_not(&s->z, s->nobody),
-					    sym_programs(s->program, &as->programs)));
-	return at;
+	return as->port ? z_and(&s->z, at, z_is(&s->z, s->port, as->port)) : at;
+}
+
+/* A claim about hosts is about backends too: what is sent to inference.local goes there. */
+static bool concerns(struct prover *pr, const struct assertion *as, const struct route *r)
+{
+	for EACH (text_of, name, &as->except)
+		if (!strcmp(*name, r->name))
+			return false;
+	return (!as->port || as->port == r->port) && find_host_is(pr->a, &as->host, r->host);
 }
 
 static Z3_ast read_there(struct prover *pr, const struct assertion *as)
@@ -56,6 +69,7 @@ static const char *text_of_claim(enum claim_kind kind)
 		[ASSERT_NEVER] = "'never' is refuted: this request is sent",
 		[ASSERT_NEVER_REACH] = "'never_reach' is refuted: this is reached",
 		[ASSERT_NEVER_READ_AND_SEND] = "'never_read_and_send' is refuted: this is read, and sent",
+		[ASSERT_NEVER_CALL] = "'never_call' is refuted: this call is taken",
 	};
 
 	return says[kind];
@@ -72,29 +86,55 @@ static bool confirmed(struct prover *pr, const struct assertion *as, struct witn
 	return yes;
 }
 
+/* A way in which it is. */
+static bool tell(struct prover *pr, const struct assertion *as, const struct witness *w)
+{
+	struct finding *f = find_add(pr, "assert", w);
+
+	if (!f)
+		return false;
+	f->line = as->at.line;
+	f->says = text_of_claim(as->kind);
+	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
+		find_request(pr, f, arena_printf(pr->a, "open %s read", w->file), arena_printf(pr->a, "%s", w->reader));
+	return true;
+}
+
 static bool refute(struct prover *pr, const struct assertion *as)
 {
 	struct sym *s = pr->s;
 	Z3_ast facts[3] = { as->kind == ASSERT_NEVER_REACH ? s->dials : s->sends, there(pr, as), inside(pr, as) };
-	struct finding *f;
 	struct witness w;
 
 	if (as->kind == ASSERT_NEVER_REACH)
 		facts[2] = z_true(&s->z);
 	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
 		facts[2] = z_and(&s->z, facts[2], read_there(pr, as));
-	if (find_ask(pr, facts, 3, &w) != ANSWER_YES || !confirmed(pr, as, &w))
+	if (as->kind == ASSERT_NEVER_CALL || find_ask(pr, facts, 3, &w) != ANSWER_YES || !confirmed(pr, as, &w))
 		return false;
 	if (as->kind == ASSERT_NEVER_REACH)
 		w.inspected = false;
-	f = find_add(pr, "assert", &w);
-	if (!f)
-		return false;
-	f->line = as->at.line;
-	f->says = text_of_claim(as->kind);
-	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
-		find_request(pr, f, arena_printf(pr->a, "open %s read", w.file), arena_printf(pr->a, "%s", w.reader));
-	return true;
+	return tell(pr, as, &w);
+}
+
+/* By a route: the method and the path are those of the program's call. */
+static bool refute_call(struct prover *pr, const struct assertion *as)
+{
+	struct sym *s = pr->s;
+
+	for EACH (struct sym_route, r, &s->routes) {
+		bool reads = as->kind == ASSERT_NEVER_READ_AND_SEND;
+		const Z3_ast facts[] = { s->sends, s->inspected, r->takes, by_whom(pr, as), inside(pr, as),
+					 reads ? read_there(pr, as) : z_true(&s->z) };
+		struct witness w;
+
+		if (!concerns(pr, as, r->route) || find_ask(pr, facts, 6, &w) != ANSWER_YES)
+			continue;
+		if (witness_routed(s, &w, r->route) && (!reads || witness_reads(s, &w)))
+			return tell(pr, as, &w);
+		find_unknown(pr, "the model and eval disagree about an assertion: this is a bug of osh");
+	}
+	return false;
 }
 
 void find_refuted(struct prover *pr)
@@ -105,5 +145,5 @@ void find_refuted(struct prover *pr)
 	if (!pr->refuted)
 		pr->refuted = arena_zalloc(pr->a, p->asserts.n + 1);
 	for (uint32_t i = 0; pr->refuted && i < p->asserts.n; i++)
-		pr->refuted[i] = pr->refuted[i] || refute(pr, &v[i]);
+		pr->refuted[i] = pr->refuted[i] || refute(pr, &v[i]) || refute_call(pr, &v[i]);
 }

@@ -68,6 +68,13 @@ static void from(struct prover *pr, const struct sym_endpoint *se, const char *p
 		if (goes(pr, se, who, terms_or(&hosts)))
 			add(pr, &e);
 		}
+	for
+		EACH(struct sym_route, r, &s->routes)
+	if (se->e->l7.inference && goes(pr, se, who, r->takes)) {
+		const char *to = arena_printf(pr->a, "%s:%u", r->route->host, r->route->port);
+
+		add(pr, &(struct edge){ program, to, "by a route", r->route->provider ? r->route->provider : "" });
+	}
 }
 
 void find_graph(struct prover *pr)

@@ -140,6 +140,7 @@ static void ask_endpoints(struct prover *pr)
 		return;
 	}
 	find_exfiltration(pr);
+	find_calls(pr);
 	find_bypass(pr);
 	find_credentials(pr);
 	find_reach(pr);
@@ -181,6 +182,8 @@ static void ask(struct prover *pr, const struct input *in, const char *workdir)
 		sym_done(&s);
 		arena_done(&a);
 	}
+	if (!pr->base)
+		find_idle_routes(pr, &in->p);
 }
 
 static void check_keys(struct prover *pr, const struct input *in)

@@ -27,6 +27,7 @@ static void open_dims(struct sym *s)
 	s->field = open_dim(s, "field", LANG_NAME);
 	s->call = open_dim(s, "call", LANG_NAME);
 	s->tool = open_dim(s, "tool", LANG_NAME);
+	s->model = open_dim(s, "model", LANG_MODEL);
 	s->reader = open_dim(s, "reader", LANG_FILE);
 	s->file = open_dim(s, "file", LANG_FILE);
 	s->params = arena_zalloc(s->z.a, sizeof(*s->params));
@@ -51,6 +52,8 @@ static void open_bits(struct sym *s)
 	s->has_tool = z_bool(&s->z, "has_tool");
 	s->stream = z_bool(&s->z, "stream");
 	s->response = z_bool(&s->z, "response");
+	s->has_model = z_bool(&s->z, "has_model");
+	s->anthropic = z_bool(&s->z, "anthropic");
 	z_assert(&s->z, z_not(&s->z, z_is(&s->z, s->op_type, 3)));
 }
 
@@ -67,7 +70,7 @@ static void common_words(struct sym *s)
 void sym_each_dim(struct sym *s, void (*fn)(struct dim *d))
 {
 	struct dim *const all[] = { s->host, s->program, s->ancestor, s->digest, s->method, s->path,
-				    s->op_name, s->field, s->call, s->tool, s->reader, s->file };
+				    s->op_name, s->field, s->call, s->tool, s->model, s->reader, s->file };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++)
 		fn(all[i]);
@@ -100,7 +103,7 @@ static struct sym *beside(const struct sym *s, const struct policy *p, const str
 	other->first = plan ? plan->slices->endpoints : 0;
 	if (plan && plan->base_workdir)
 		other->workdir = plan->base_workdir;
-	other->endpoints = (struct list){ 0 };
+	other->endpoints = other->routes = (struct list){ 0 };
 	if (less && !(other->parts = arena_zalloc(s->z.a, sizeof(*other->parts))))
 		return NULL;
 	say(other);

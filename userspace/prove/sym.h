@@ -23,6 +23,11 @@ struct sym_endpoint {
 	Z3_ast allows, denies, hard;	/* its rules say so; hard: whatever audit mode says */
 };
 
+struct sym_route {			/* a backend of `inference` */
+	const struct route *route;
+	Z3_ast takes;			/* the request, being a call of a model; with fallback also after others */
+};
+
 struct sym_param {			/* one key of a query, with one value */
 	const char *key;
 	Z3_ast there;
@@ -50,6 +55,8 @@ struct sym {
 	Z3_ast graphql, op_type, has_field;
 	struct dim *call, *tool;	/* JSON-RPC, MCP */
 	Z3_ast has_call, has_tool, stream, response;
+	struct dim *model;		/* that a body names */
+	Z3_ast has_model, anthropic;	/* anthropic: it has that API's field */
 
 	struct dim *reader, *file;	/* a program and what it reads */
 
@@ -64,7 +71,9 @@ struct sym {
 	Z3_ast inspected;
 	Z3_ast allowed;			/* the request, by rules alone */
 	Z3_ast forwarded;		/* or in audit mode */
-	Z3_ast sends;			/* dials, and what is sent is forwarded or not looked into */
+	struct list routes;		/* struct sym_route; none where no endpoint here is about calls of models */
+	Z3_ast calls;			/* allowed, and for the routes */
+	Z3_ast sends;			/* dials, and what is sent is forwarded or not looked into; a call has a route */
 
 	/* Other sides: what another policy, or this one with parts left out, says of the same attempt. NULL = not asked for. */
 	struct sym *base, *less;
@@ -103,6 +112,9 @@ Z3_ast sym_addr_in(struct sym *s, Z3_ast addr, const struct net *n);
 /* sym_request.c */
 void sym_request(struct sym *s);
 struct sym_param *sym_param(struct sym *s, const char *key);
+
+/* sym_inference.c: which route takes a call of a model; it is one. */
+Z3_ast sym_routed(struct sym *s, Z3_ast calls);
 
 /* sym_rules.c: one endpoint's rules about what is inside. */
 void sym_rules(struct sym *s, struct sym_endpoint *e);

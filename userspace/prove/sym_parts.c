@@ -117,7 +117,8 @@ static Z3_ast changes(struct sym *s)
 	const struct sym *l = s->less;
 	Z3_ast inside = z_and(
 	    &s->z, s->inspected,
-	    z_or(&s->z, differ(s, s->allowed, l->allowed), differ(s, s->forwarded, l->forwarded)));
+	    z_or(&s->z, z_or(&s->z, differ(s, s->allowed, l->allowed), differ(s, s->calls, l->calls)),
+		 differ(s, s->forwarded, l->forwarded)));
 
 	return z_or(
 	    &s->z, differ(s, s->dials, l->dials),

@@ -79,6 +79,34 @@ static void find_protocol(struct sym *s, struct heaviest *h)
 }
 
 /* find_allow(), find_denial() and judge(). */
+/* Of those that allow, the heaviest answers: is it about calls of models? */
+static Z3_ast chosen(struct sym *s, const struct heaviest *h)
+{
+	struct sym_endpoint *all = s->endpoints.v, **v = calloc(s->endpoints.n + 1, sizeof(*v));
+	struct terms any = { .z = &s->z };
+	Z3_ast none = z_true(&s->z);
+	uint32_t n = 0;
+	bool some = false;
+
+	if (!v)
+		abort();
+	for (uint32_t i = 0; i < s->endpoints.n; i++)
+		if (endpoint_inspected(all[i].e)) {
+			some |= all[i].e->l7.inference;
+			v[n++] = &all[i];
+		}
+	qsort(v, n, sizeof(*v), heavier_first);
+	for (uint32_t i = 0; i < n && some; i++) {
+		Z3_ast allows = z_and(&s->z, z_and(&s->z, v[i]->covers, h->by[v[i]->e->protocol]), v[i]->allows);
+
+		if (v[i]->e->l7.inference)
+			terms_add(&any, z_and(&s->z, none, allows));
+		none = z_and(&s->z, none, z_not(&s->z, allows));
+	}
+	free(v);
+	return some ? terms_or(&any) : NULL;
+}
+
 static void verdict(struct sym *s, const struct heaviest *h)
 {
 	struct terms allow = { .z = &s->z }, speaks = { .z = &s->z }, unlogged = { .z = &s->z };
@@ -111,6 +139,7 @@ void sym_request(struct sym *s)
 {
 	struct sym_endpoint *all = s->endpoints.v;
 	struct heaviest h = { 0 };
+	Z3_ast call;
 
 	for (uint32_t i = 0; i < s->endpoints.n; i++) {
 		if (!endpoint_inspected(all[i].e))
@@ -120,5 +149,9 @@ void sym_request(struct sym *s)
 	}
 	find_protocol(s, &h);
 	verdict(s, &h);
+	call = chosen(s, &h);
+	s->calls = call ? z_and(&s->z, s->allowed, call) : z_false(&s->z);
+	if (call)
+		s->forwarded = z_and(&s->z, s->forwarded, z_imply(&s->z, s->calls, sym_routed(s, s->calls)));
 	s->sends = z_and(&s->z, s->dials, z_or(&s->z, z_not(&s->z, s->inspected), s->forwarded));
 }

@@ -33,7 +33,8 @@ static enum lang_answer take_texts(struct sym *s, Z3_model m, struct witness *w)
 		{ s->method, w->method },     { s->path, w->path },
 		{ s->op_name, w->op_name },   { s->field, w->field },
 		{ s->call, w->call },         { s->tool, w->tool },
-		{ s->reader, w->reader },     { s->file, w->file },
+		{ s->model, w->model },       { s->reader, w->reader },
+		{ s->file, w->file },
 	};
 	enum lang_answer worst = take_params(s, m, w);
 
@@ -64,6 +65,8 @@ static void take_bits(struct sym *s, Z3_model m, struct witness *w)
 	w->has_tool = z_value(&s->z, m, s->has_tool);
 	w->stream = z_value(&s->z, m, s->stream);
 	w->response = z_value(&s->z, m, s->response);
+	w->has_model = z_value(&s->z, m, s->has_model);
+	w->anthropic = z_value(&s->z, m, s->anthropic);
 	w->op_type = (unsigned)z_number(&s->z, m, s->op_type);
 	w->is_addr = z_value(&s->z, m, s->is_addr);
 	z_bytes(&s->z, m, s->dialled, n.addr);
@@ -119,6 +122,8 @@ static Z3_ast plain(struct sym *s, size_t i)
 		s->has_call,
 		s->stream,
 		s->response,
+		s->anthropic,
+		s->has_model,
 		z_not(&s->z, dim_glob(s->reader, "**/bin/?*", '/')),
 		z_not(&s->z, dim_glob(s->program, "**/bin/?*", '/')),
 		dim_word(s->method, "HEAD"),
@@ -235,6 +240,20 @@ bool witness_reaches(struct sym *s, const struct witness *w)
 	return eval_connect(s->p, &c).verdict == OSH_ALLOW;
 }
 
+/* The first route that takes the call. */
+static const struct route *route_of(const struct policy *p, const struct witness *w)
+{
+	const struct eval_call_of_model call = { .method = w->method, .path = w->path,
+						 .model = w->has_model ? w->model : NULL,
+						 .anthropic = w->anthropic };
+	struct arena a = { 0 };
+	struct eval_routed to;
+	enum osh_reason why = eval_inference(p, &call, &a, &to);
+
+	arena_done(&a);
+	return why == OSH_WHY_ALLOWED ? to.route : NULL;
+}
+
 static bool forwards(struct sym *s, struct witness *w)
 {
 	static const char *const types[] = { "query", "mutation", "subscription", "" };
@@ -267,12 +286,30 @@ static bool forwards(struct sym *s, struct witness *w)
 	d = eval_request(s->p, &q);
 	w->rule = d.rule;
 	w->line = d.line;
-	return d.verdict == OSH_ALLOW || d.audit;
+	if (d.verdict != OSH_ALLOW || !d.inference)
+		return d.verdict == OSH_ALLOW || d.audit;
+	w->route = route_of(s->p, w);
+	return w->route != NULL;
 }
 
 bool witness_sends(struct sym *s, struct witness *w)
 {
 	return witness_connects(s, w) && (!w->inspected || forwards(s, w));
+}
+
+bool witness_routed(struct sym *s, struct witness *w, const struct route *route)
+{
+	const struct list *all = &s->p->inference.routes;
+	struct policy p = *s->p;
+
+	if (!witness_sends(s, w) || !w->route)
+		return false;
+	if (!p.inference.fallback)
+		return w->route == route;
+	/* Those before it may have failed. */
+	p.inference.routes = (struct list){ (void *)(uintptr_t)route,
+					    all->n - (uint32_t)(route - (const struct route *)all->v) };
+	return route_of(&p, w) == route;
 }
 
 bool witness_reads(struct sym *s, const struct witness *w)
@@ -300,6 +337,8 @@ static void put_body(const struct witness *w, struct buf *b)
 			   *w->op_name ? w->op_name : "\"\"", w->has_field ? w->field : "");
 	else if (w->has_call && !w->stream && !w->response)
 		buf_printf(b, " call %s %s", w->call, w->has_tool ? w->tool : "");
+	else if (w->route && (w->has_model || w->anthropic))
+		buf_printf(b, " model %s%s", w->has_model ? w->model : "-", w->anthropic ? " anthropic" : "");
 }
 
 void witness_text(const struct witness *w, struct buf *b)

@@ -21,7 +21,9 @@ struct witness {
 	} params[WITNESS_PARAMS];
 	bool graphql, has_field, has_call, has_tool, stream, response;
 	unsigned op_type;
-	char op_name[LANG_WORD], field[LANG_WORD], call[LANG_WORD], tool[LANG_WORD];
+	char op_name[LANG_WORD], field[LANG_WORD], call[LANG_WORD], tool[LANG_WORD], model[LANG_WORD];
+	bool has_model, anthropic;
+	const struct route *route;	/* says eval: the first that takes it; NULL = it is no call of a model */
 	char reader[LANG_WORD], file[LANG_WORD];
 	bool at;			/* the address is what it is about */
 	bool inspected;			/* says eval */
@@ -41,6 +43,7 @@ enum answer sym_can(struct sym *s, const Z3_ast *facts, unsigned n);	/* where no
 /* eval's word: it is connected (and forwarded, where it is looked into); the reader reads the file. */
 bool witness_sends(struct sym *s, struct witness *w);
 bool witness_connects(struct sym *s, struct witness *w);
+bool witness_routed(struct sym *s, struct witness *w, const struct route *route);	/* ... and this route takes it, the others may fail */
 bool witness_reads(struct sym *s, const struct witness *w);
 bool witness_runs(struct sym *s, const char *program);
 /* Is the host allowed to this program at all, whatever it resolves to? */

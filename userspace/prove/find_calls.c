@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls of models: what a program sends to inference.local, or to a host whose endpoint is marked, goes on to the backend
+ * of a route, with that route's credential. One question a route: it is a destination like any other.
+ */
+#include <string.h>
+
+#include "find.h"
+#include "host.h"
+#include "own.h"
+
+static const char *backend(struct prover *pr, const struct route *r)
+{
+	return arena_printf(pr->a, "%s:%u", r->host, r->port);
+}
+
+static struct finding *add(struct prover *pr, const char *category, const struct sym_endpoint *se, const struct route *r,
+			   const struct witness *w, const char *says)
+{
+	struct finding *f = find_add(pr, category, w);
+
+	if (!f)
+		return NULL;
+	f->where = backend(pr, r);
+	f->rule = se->rule->name;
+	f->line = r->at.line;
+	f->says = says;
+	return f;
+}
+
+/* The call that carries most, confirmed; NULL: the route takes none that comes by this endpoint. */
+static const char *taken(struct prover *pr, const struct sym_endpoint *se, const struct sym_route *r, struct witness *w)
+{
+	struct sym *s = pr->s;
+	const Z3_ast facts[] = { s->sends, s->inspected, se->dial, se->covers, r->takes, dim_word(s->method, "POST") };
+	bool body = find_ask(pr, facts, 6, w) == ANSWER_YES;
+
+	if (!body && find_ask(pr, facts, 5, w) != ANSWER_YES)
+		return NULL;
+	if (witness_routed(s, w, r->route))
+		return body ? "the request has a body" : "a URL and headers carry it";
+	find_unknown(pr, "the model and eval disagree about a call of a model: this is a bug of osh");
+	return NULL;
+}
+
+static void leaks(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w,
+		  const char *how)
+{
+	struct finding *f;
+
+	if (!pr->n_secrets)
+		return;
+	f = add(pr, "exfiltration", se, r, w,
+		arena_printf(pr->a, "%s%s%s can be read%s and sent there by route '%s': %s", pr->secret,
+			     pr->secret_file ? " in " : "", pr->secret_file ? pr->secret_file : "",
+			     pr->n_secrets > 1 ? " (and more)" : "", r->name, how));
+	if (f && pr->secret_file)
+		find_request(pr, f, arena_printf(pr->a, "open %s read", pr->secret_file), pr->secret_reader);
+}
+
+static void credential(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w)
+{
+	struct finding *f;
+
+	if (!r->provider)
+		return;
+	f = add(pr, "credential_reach", se, r, w,
+		arena_printf(pr->a, "the credential of provider '%s' goes along with calls that route '%s' takes", r->provider,
+			     r->name));
+	if (f)
+		f->credential = r->provider;
+}
+
+/* The rule that the compiler made of the route has its addresses. */
+static const struct endpoint *endpoint_of(const struct policy *p, const struct route *r)
+{
+	for EACH (struct rule, rule, &p->rules)
+		if (rule->egress_only && rule->endpoints.n && !strncmp(rule->name, "inference/", 10) &&
+		    !strcmp(rule->name + 10, r->name))
+			return rule->endpoints.v;
+	return NULL;
+}
+
+static void addresses(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w)
+{
+	const struct endpoint *e = endpoint_of(pr->s->p, r);
+	struct sym *s = pr->s;
+	struct terms listed = { .z = &s->z };
+	Z3_ast facts[4];
+	struct witness at;
+
+	if (find_is_metadata(r->host))
+		(void)add(pr, "link_local_reach", se, r, w, "a metadata service is a backend of calls");
+	for (uint32_t i = 0; e && i < e->n_allowed; i++)
+		terms_add(&listed, sym_addr_in(s, s->dialled, &e->allowed[i]));
+	/* The address alone is asked about: it is not the program that dials. */
+	facts[0] = z_not(&s->z, s->is_addr);
+	facts[1] = terms_or(&listed);
+	facts[2] = sym_addr_at_least(s, s->dialled, ADDR_PRIVATE);
+	facts[3] = z_not(&s->z, sym_addr_at_least(s, s->dialled, ADDR_FORBIDDEN));
+	if (e && e->n_allowed && find_ask(pr, facts, 4, &at) == ANSWER_YES)
+		(void)add(pr, "private_reach", se, r, w,
+			  arena_printf(pr->a, "route '%s' leads to %s of a private network", r->name, at.dialled));
+}
+
+/* Each route is told of once, by the first endpoint that has calls for it. */
+void find_calls(struct prover *pr)
+{
+	const struct sym_endpoint *all = pr->s->endpoints.v;
+	const struct list *routes = &pr->s->p->inference.routes;
+	uint32_t n = 0;
+
+	if (!pr->taken)
+		pr->taken = arena_zalloc(pr->a, routes->n + 1);
+	for EACH (struct sym_route, r, &pr->s->routes) {
+		bool *seen = pr->taken ? &pr->taken[n++] : NULL;
+
+		for (uint32_t i = 0; seen && !*seen && i < pr->s->endpoints.n; i++) {
+			struct witness w;
+			const char *how;
+
+			if (!all[i].asked || !all[i].e->l7.inference)
+				continue;
+			how = taken(pr, &all[i], r, &w);
+			if (!how)
+				continue;
+			*seen = true;
+			leaks(pr, &all[i], r->route, &w, how);
+			credential(pr, &all[i], r->route, &w);
+			addresses(pr, &all[i], r->route, &w);
+		}
+	}
+}
+
+/* After all models: whoever wrote it believes that it takes some. */
+void find_idle_routes(struct prover *pr, const struct policy *p)
+{
+	const struct route *v = p->inference.routes.v;
+
+	for (uint32_t i = 0; i < p->inference.routes.n && !pr->unknown; i++) {
+		struct finding *f = pr->taken && pr->taken[i] ? NULL : list_push(pr->a, &pr->found, sizeof(*f));
+
+		if (!f)
+			continue;
+		*f = (struct finding){ .category = "unreachable_rule", .where = backend(pr, &v[i]), .line = v[i].at.line };
+		f->says = arena_printf(pr->a, "route '%s' never takes a call", v[i].name);
+	}
+}
