@@ -76,6 +76,16 @@ INPUTS = (
      net(rest("{allow: {method: GET, path: /a%20b}}", "{method: GET, path: /a%20*}"))),
     ("the top of a denied subtree", EXFIL, net(rest("{allow: {method: GET, path: /a}}", '{method: GET, path: "/b/**"}')),
      net(rest("{allow: {method: GET, path: /a}}", '{method: GET, path: "/a/**"}'))),
+    ("files with a space in their names", EXFIL, net(PLAIN, fs="filesystem_policy: {read_only: [/usr, '/home/a b']}\n"),
+     net(PLAIN, fs="filesystem_policy: {read_only: [/usr, '/etc/a b']}\n")),
+    ("files whose names are not ASCII", EXFIL, net(PLAIN, fs="filesystem_policy: {read_only: [/usr, /home/é]}\n"),
+     net(PLAIN, fs="filesystem_policy: {read_only: [/usr, /etc/é]}\n")),
+    ("values with a space", EXFIL,
+     net(rest("{allow: {method: GET, path: /x, query: {q: 'a b*'}}}", "{method: GET, path: /x, query: {q: 'a bc*'}}")),
+     net(rest("{allow: {method: GET, path: /x, query: {q: 'a b*'}}}", "{method: GET, path: /x, query: {q: 'a ?*'}}"))),
+    ("values that a URL has escaped", EXFIL,
+     net(rest("{allow: {method: GET, path: /x, query: {q: 'a&%+é*'}}}", "{method: GET, path: /x, query: {q: 'b*'}}")),
+     net(rest("{allow: {method: GET, path: /x, query: {q: 'a&%+é*'}}}", "{method: GET, path: /x, query: {q: 'a*'}}"))),
     ("queries", EXFIL,
      net(rest("{allow: {method: GET, path: /x, query: {q: a*}}}", "{method: GET, path: /x, query: {q: ab*}}")),
      net(rest("{allow: {method: GET, path: /x, query: {q: a*}}}", "{method: GET, path: /x, query: {q: a*}}"))),
@@ -124,6 +134,11 @@ INPUTS = (
 )
 
 
+def raw(text):
+    """What is not ASCII stands in JSON byte by byte."""
+    return os.fsdecode(text.encode("latin-1"))
+
+
 def prove(policy, *options, creds=None):
     """(exit status, the JSON answer) of a policy's text."""
     with tempfile.TemporaryDirectory() as d:
@@ -141,7 +156,7 @@ def prove(policy, *options, creds=None):
             for q in f["requests"]:
                 args = ["--binary", q["binary"]] if q["binary"] else []
                 args += ["--ancestor", q["ancestor"]] if "ancestor" in q else []
-                a = run([OSHCTL, "policy", "explain", "-p", file, "-w", WORK, "--json", *args, q["request"]], 60)[1]
+                a = run([OSHCTL, "policy", "explain", "-p", file, "-w", WORK, "--json", *args, raw(q["request"])], 60)[1]
                 got = json.loads(a) if a.strip() else {"decision": "none", "audit": False}
                 if got["decision"] != "allow" and not got["audit"]:
                     again.append((q, got))

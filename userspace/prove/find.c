@@ -150,6 +150,11 @@ Z3_ast find_credentialed(struct prover *pr)
 	return terms_or(&any);
 }
 
+const char *find_word(struct prover *pr, const char *text)
+{
+	return arena_printf(pr->a, strchr(text, ' ') ? "\"%s\"" : "%s", text);
+}
+
 bool find_host_is(struct arena *a, const struct host *h, const char *name)
 {
 	const char *glob = h->kind == HOST_ONE ? arena_printf(a, "?*%s", h->text) :

@@ -55,7 +55,7 @@ static void leaks(struct prover *pr, const struct sym_endpoint *se, const struct
 			     pr->secret_file ? " in " : "", pr->secret_file ? pr->secret_file : "",
 			     pr->n_secrets > 1 ? " (and more)" : "", r->name, how));
 	if (f && pr->secret_file)
-		find_request(pr, f, arena_printf(pr->a, "open %s read", pr->secret_file), pr->secret_reader);
+		find_request(pr, f, arena_printf(pr->a, "open %s read", find_word(pr, pr->secret_file)), pr->secret_reader);
 }
 
 static void credential(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w)

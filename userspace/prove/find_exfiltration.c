@@ -122,6 +122,6 @@ void find_exfiltration(struct prover *pr)
 				       pr->secret_file ? " in " : "", pr->secret_file ? pr->secret_file : "",
 				       pr->n_secrets > 1 ? " (and more)" : "", how);
 		if (pr->secret_file)
-			find_request(pr, f, arena_printf(pr->a, "open %s read", pr->secret_file), pr->secret_reader);
+			find_request(pr, f, arena_printf(pr->a, "open %s read", find_word(pr, pr->secret_file)), pr->secret_reader);
 	}
 }

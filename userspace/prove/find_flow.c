@@ -215,8 +215,8 @@ static const char *tell_way(struct flow *f, struct finding *to, uint32_t x, uint
 	if (h->out)
 		return arena_printf(a, "%s%sby volume '%s' (%s under %s, %s under %s)", first, *first ? ", then " : "",
 				    h->out->name, h->out->path, f->box[before].name, h->in->path, f->box[y].name);
-	ask_of(f, to, arena_printf(a, "open %s write", h->file), h->writer, before);
-	ask_of(f, to, arena_printf(a, "open %s read", h->file), h->reader, y);
+	ask_of(f, to, arena_printf(a, "open %s write", find_word(f->pr, h->file)), h->writer, before);
+	ask_of(f, to, arena_printf(a, "open %s read", find_word(f->pr, h->file)), h->reader, y);
 	return arena_printf(a, "%s%sby the file %s", first, *first ? ", then " : "", h->file);
 }
 
@@ -236,7 +236,7 @@ static void add(struct flow *f, const struct sym_endpoint *se, const struct witn
 	to->rule = se->rule->name;
 	to->line = se->e->at.line;
 	if (leak->file)
-		ask_of(f, to, arena_printf(f->pr->a, "open %s read", leak->file), leak->reader, x);
+		ask_of(f, to, arena_printf(f->pr->a, "open %s read", find_word(f->pr, leak->file)), leak->reader, x);
 	way = tell_way(f, to, x, y);
 	slot = list_push(f->pr->a, &to->requests, sizeof(*slot));
 	if (slot)

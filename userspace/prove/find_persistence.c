@@ -58,7 +58,7 @@ static void writes_one(struct prover *pr, const struct lure *lure)
 				       .program = arena_printf(pr->a, "%s", w.reader) };
 		f->line = eval_file(s->p, w.file, s->workdir, w.reader, true).line;
 		f->says = arena_printf(pr->a, "may be written, and is run by %s", lure->who);
-		find_request(pr, f, arena_printf(pr->a, "open %s write", w.file), f->program);
+		find_request(pr, f, arena_printf(pr->a, "open %s write", find_word(pr, w.file)), f->program);
 		return;
 	}
 }

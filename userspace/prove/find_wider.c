@@ -55,7 +55,7 @@ static void files(struct prover *pr, Z3_ast below, bool write, uint32_t line)
 		return;
 	}
 	add(pr, w.file, w.reader, write ? "newly written" : "newly read",
-	    arena_printf(pr->a, "open %s %s", w.file, write ? "write" : "read"), line);
+	    arena_printf(pr->a, "open %s %s", find_word(pr, w.file), write ? "write" : "read"), line);
 }
 
 static void all_files(struct prover *pr)
@@ -93,7 +93,7 @@ static void programs(struct prover *pr)
 			     "the model and eval disagree about a program: this is a bug of osh");
 		return;
 	}
-	add(pr, w.reader, NULL, "newly executed", arena_printf(pr->a, "exec %s", w.reader),
+	add(pr, w.reader, NULL, "newly executed", arena_printf(pr->a, "exec %s", find_word(pr, w.reader)),
 	    line_of(s->p->exec.at));
 }
 

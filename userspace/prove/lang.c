@@ -104,7 +104,7 @@ static unsigned step_file(unsigned s, unsigned char c)
 {
 	if (c == '/')
 		return s == 1 || s == 3 ? 2 : 0;
-	if (s == 1 || c <= 0x20 || c > 0x7e)
+	if (s == 1 || c < 0x20 || c == 0x7f)
 		return 0;
 	return c != '.' ? 3 : s == 2 ? 4 : s == 4 ? 5 : 3;
 }
@@ -118,12 +118,12 @@ static unsigned step_method(unsigned s, unsigned char c)
 static unsigned step_text(unsigned s, unsigned char c)
 {
 	(void)s;
-	return c > 0x20 && c <= 0x7e && c != '"' ? 2 : 0;
+	return c >= 0x20 && c != 0x7f && c != '"' ? 2 : 0;
 }
 
 static unsigned step_model(unsigned s, unsigned char c)
 {
-	return c == '\\' ? 0 : step_text(s, c);
+	return c <= 0x20 || c > 0x7e || c == '\\' ? 0 : step_text(s, c);
 }
 
 #define BASE_STATES 27
@@ -218,9 +218,9 @@ static void make_alphabet(struct product *p)
 	bool seen[256] = { 0 };
 
 	p->n_alphabet = 0;
-	for (unsigned i = 0; i < sizeof(order) - 1 + 127 - 0x21; i++) {
+	for (unsigned i = 0; i < sizeof(order) - 1 + 256 - 0x20; i++) {
 		unsigned char c = i < sizeof(order) - 1 ? (unsigned char)order[i]
-							: (unsigned char)(0x21 + i - (sizeof(order) - 1));
+							: (unsigned char)(0x20 + i - (sizeof(order) - 1));
 		bool again = false;
 
 		for (uint32_t k = 0; k < p->n_alphabet && !again; k++) {

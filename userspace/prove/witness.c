@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "witness.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "host.h"
@@ -328,23 +329,49 @@ static void put_place(const struct witness *w, struct buf *b, bool always)
 		buf_printf(b, ":%u", w->port);
 }
 
+/* As one word; `policy explain` reads "several words" in quotes. */
+static void put_word(struct buf *b, const char *before, const char *text)
+{
+	buf_printf(b, !*text || strchr(text, ' ') ? "%s\"%s\"" : "%s%s", before, text);
+}
+
+/* A key or a value of a query: what means something else there is escaped. */
+static void put_query(struct buf *b, char before, const char *text)
+{
+	buf_printf(b, "%c", before);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		buf_printf(b, isalnum(c) || strchr("-._~!$'()*,/:;@?[]", c) ? "%c" : "%%%02X", c);
+	}
+}
+
 static void put_body(const struct witness *w, struct buf *b)
 {
 	static const char *const types[] = { "query", "mutation", "subscription", "" };
 
-	if (w->graphql)
-		buf_printf(b, " graphql %s %s %s", types[w->op_type & 3],
-			   *w->op_name ? w->op_name : "\"\"", w->has_field ? w->field : "");
-	else if (w->has_call && !w->stream && !w->response)
-		buf_printf(b, " call %s %s", w->call, w->has_tool ? w->tool : "");
-	else if (w->route && (w->has_model || w->anthropic))
+	if (w->graphql) {
+		buf_printf(b, " graphql %s", types[w->op_type & 3]);
+		put_word(b, " ", w->op_name);
+		if (w->has_field)
+			put_word(b, " ", w->field);
+	} else if (w->has_call && !w->stream && !w->response) {
+		put_word(b, " call ", w->call);
+		if (w->has_tool)
+			put_word(b, " ", w->tool);
+	} else if (w->route && (w->has_model || w->anthropic)) {
 		buf_printf(b, " model %s%s", w->has_model ? w->model : "-", w->anthropic ? " anthropic" : "");
+	}
 }
 
 void witness_text(const struct witness *w, struct buf *b)
 {
 	if (!w->inspected) {
-		buf_printf(b, "connect %s%s", w->nobody ? "" : w->program, w->nobody ? "" : " ");
+		buf_str(b, "connect ");
+		if (!w->nobody) {
+			put_word(b, "", w->program);
+			buf_str(b, " ");
+		}
 		put_place(w, b, true);
 		if (w->at)
 			buf_printf(b, " at %s", w->dialled);
@@ -353,7 +380,9 @@ void witness_text(const struct witness *w, struct buf *b)
 	buf_printf(b, "%s https://", w->method);
 	put_place(w, b, false);
 	buf_str(b, w->path);
-	for (uint32_t i = 0; i < w->n_params; i++)
-		buf_printf(b, "%c%s=%s", i ? '&' : '?', w->params[i].key, w->params[i].value);
+	for (uint32_t i = 0; i < w->n_params; i++) {
+		put_query(b, i ? '&' : '?', w->params[i].key);
+		put_query(b, '=', w->params[i].value);
+	}
 	put_body(w, b);
 }
