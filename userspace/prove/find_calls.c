@@ -62,7 +62,7 @@ static void credential(struct prover *pr, const struct sym_endpoint *se, const s
 {
 	struct finding *f;
 
-	if (!r->provider)
+	if (!r->provider || !sees("inference.routes.provider"))
 		return;
 	f = add(pr, "credential_reach", se, r, w,
 		arena_printf(pr->a, "the credential of provider '%s' goes along with calls that route '%s' takes", r->provider,
@@ -98,7 +98,7 @@ static void addresses(struct prover *pr, const struct sym_endpoint *se, const st
 	facts[1] = terms_or(&listed);
 	facts[2] = sym_addr_at_least(s, s->dialled, ADDR_PRIVATE);
 	facts[3] = z_not(&s->z, sym_addr_at_least(s, s->dialled, ADDR_FORBIDDEN));
-	if (e && e->n_allowed && find_ask(pr, facts, 4, &at) == ANSWER_YES)
+	if (e && e->n_allowed && sees("inference.routes.allowed_ips") && find_ask(pr, facts, 4, &at) == ANSWER_YES)
 		(void)add(pr, "private_reach", se, r, w,
 			  arena_printf(pr->a, "route '%s' leads to %s of a private network", r->name, at.dialled));
 }

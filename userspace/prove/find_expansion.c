@@ -97,7 +97,7 @@ static const char *credential_of(const struct policy *p, const struct endpoint *
 	*ret_provider = name;
 	for
 		EACH(struct credential, c, &p->credentials)
-	if (name && !strcmp(c->name, name))
+	if (name && !strcmp(c->name, name) && sees("credentials.provider"))
 		*ret_provider = c->provider;
 	return name;
 }

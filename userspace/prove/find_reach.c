@@ -105,6 +105,6 @@ void find_names(struct prover *pr)
 				 "names made up here carry data to whoever serves the zone: %u "
 				 "names of at most "
 				 "253 bytes in one sandbox's life",
-				 s->p->wildcard_names));
+				 sees("dns.wildcard_names") ? s->p->wildcard_names : 0));
 	}
 }

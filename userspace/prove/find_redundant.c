@@ -13,8 +13,10 @@ static bool does_more(const struct endpoint *e)
 {
 	const struct l7 *l7 = &e->l7;
 
-	return l7->credential || l7->binding || l7->signing != SIGN_NONE || l7->ws_rewrite || l7->body_rewrite ||
-	       l7->persisted.n || e->tls_skip;
+	return l7->credential || l7->binding || l7->signing != SIGN_NONE ||
+	       (l7->ws_rewrite && sees("network_policies.endpoints.websocket_credential_rewrite")) ||
+	       (l7->body_rewrite && sees("network_policies.endpoints.request_body_credential_rewrite")) ||
+	       (l7->persisted.n && sees("network_policies.endpoints.graphql_persisted_queries")) || (e->tls_skip && sees("network_policies.endpoints.tls"));
 }
 
 static bool is_dead(const struct prover *pr, const struct sym_endpoint *se)

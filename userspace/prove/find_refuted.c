@@ -5,6 +5,20 @@
 
 #include "find.h"
 
+/* "assert.never.host" */
+static bool has(struct prover *pr, const struct assertion *as, const char *what)
+{
+	static const char *const kinds[] = {
+		[ASSERT_NEVER] = "never",
+		[ASSERT_NEVER_REACH] = "never_reach",
+		[ASSERT_NEVER_READ_AND_SEND] = "never_read_and_send",
+		[ASSERT_NEVER_CALL] = "never_call",
+	};
+	const char *key = arena_printf(pr->a, "assert.%s%s%s", kinds[as->kind], *what ? "." : "", what);
+
+	return key && sees(key);
+}
+
 static const char *upper(struct prover *pr, const char *text)
 {
 	char *copy = (char *)arena_printf(pr->a, "%s", text);
@@ -23,9 +37,9 @@ static Z3_ast inside(struct prover *pr, const struct assertion *as)
 
 	for EACH (text_of, m, &as->methods)
 		terms_add(&methods, strcmp(*m, "*") ? dim_word(s->method, upper(pr, *m)) : z_true(&s->z));
-	if (as->methods.n)
+	if (as->methods.n && has(pr, as, "method"))
 		fits = z_and(&s->z, fits, terms_or(&methods));
-	if (as->path.text)
+	if (as->path.text && has(pr, as, "path"))
 		fits = z_and(&s->z, fits, dim_list(s->path, &as->path.alts, '/', false));
 	return z_or(&s->z, z_not(&s->z, s->inspected), fits);
 }
@@ -34,7 +48,7 @@ static Z3_ast by_whom(struct prover *pr, const struct assertion *as)
 {
 	struct sym *s = pr->s;
 
-	if (!as->programs.n)
+	if (!as->programs.n || !has(pr, as, "binaries"))
 		return z_true(&s->z);
 	return z_and(&s->z, z_not(&s->z, s->nobody), sym_programs(s->program, &as->programs));
 }
@@ -42,24 +56,28 @@ static Z3_ast by_whom(struct prover *pr, const struct assertion *as)
 static Z3_ast there(struct prover *pr, const struct assertion *as)
 {
 	struct sym *s = pr->s;
-	Z3_ast at = z_and(&s->z, sym_host(s, &as->host), by_whom(pr, as));
+	Z3_ast at = z_and(&s->z, has(pr, as, "host") ? sym_host(s, &as->host) : z_true(&s->z), by_whom(pr, as));
 
-	return as->port ? z_and(&s->z, at, z_is(&s->z, s->port, as->port)) : at;
+	return as->port && has(pr, as, "port") ? z_and(&s->z, at, z_is(&s->z, s->port, as->port)) : at;
 }
 
 /* A claim about hosts is about backends too: what is sent to inference.local goes there. */
 static bool concerns(struct prover *pr, const struct assertion *as, const struct route *r)
 {
 	for EACH (text_of, name, &as->except)
-		if (!strcmp(*name, r->name))
+		if (!strcmp(*name, r->name) && has(pr, as, "except"))
 			return false;
-	return (!as->port || as->port == r->port) && find_host_is(pr->a, &as->host, r->host);
+	if (as->port && as->port != r->port && has(pr, as, "port") && sees("inference.routes.port"))
+		return false;
+	return !has(pr, as, "host") || !sees("inference.routes.host") || find_host_is(pr->a, &as->host, r->host);
 }
 
 static Z3_ast read_there(struct prover *pr, const struct assertion *as)
 {
 	struct sym *s = pr->s;
 
+	if (!has(pr, as, "read"))
+		return s->reads;
 	return z_and(&s->z, s->reads, dim_list(s->file, &as->read.alts, '/', false));
 }
 
@@ -124,7 +142,8 @@ static bool refute_call(struct prover *pr, const struct assertion *as)
 
 	for EACH (struct sym_route, r, &s->routes) {
 		bool reads = as->kind == ASSERT_NEVER_READ_AND_SEND;
-		const Z3_ast facts[] = { s->sends, s->inspected, r->takes, by_whom(pr, as), inside(pr, as),
+		const Z3_ast facts[] = { s->sends, s->inspected, r->takes, by_whom(pr, as),
+					 as->kind == ASSERT_NEVER_REACH ? z_true(&s->z) : inside(pr, as),
 					 reads ? read_there(pr, as) : z_true(&s->z) };
 		struct witness w;
 
@@ -145,5 +164,5 @@ void find_refuted(struct prover *pr)
 	if (!pr->refuted)
 		pr->refuted = arena_zalloc(pr->a, p->asserts.n + 1);
 	for (uint32_t i = 0; pr->refuted && i < p->asserts.n; i++)
-		pr->refuted[i] = pr->refuted[i] || refute(pr, &v[i]) || refute_call(pr, &v[i]);
+		pr->refuted[i] = pr->refuted[i] || !has(pr, &v[i], "") || refute(pr, &v[i]) || refute_call(pr, &v[i]);
 }

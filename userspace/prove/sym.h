@@ -8,6 +8,7 @@
 
 #include "dim.h"
 #include "model.h"
+#include "sees.h"
 #include "slice.h"
 
 struct sym_endpoint {

@@ -57,11 +57,11 @@ static const char *lower(struct sym *s, const char *digest)
 
 static Z3_ast listed(struct sym *s, const struct program *p)
 {
-	Z3_ast is = sym_is_program(s->program, p);
+	Z3_ast is = sees("network_policies.binaries.path") ? sym_is_program(s->program, p) : z_true(&s->z);
 
-	if (p->sha256)
+	if (p->sha256 && sees("network_policies.binaries.sha256"))
 		return z_and(&s->z, is, z_and(&s->z, s->has_digest, dim_word(s->digest, lower(s, p->sha256))));
-	if (p->inherit)
+	if (p->inherit && sees("network_policies.binaries.inherit"))
 		is = z_or(&s->z, is, z_and(&s->z, s->ran, sym_is_program(s->ancestor, p)));
 	return is;
 }
@@ -76,13 +76,15 @@ static Z3_ast who(struct sym *s, const struct rule *rule)
 	for EACH (struct program, p, &rule->programs)
 		terms_add(&any, listed(s, p));
 	one = z_and(&s->z, z_not(&s->z, s->nobody), terms_or(&any));
-	return rule->taint_ok ? one : z_and(&s->z, one, z_not(&s->z, s->tainted));
+	return rule->taint_ok && sees("network_policies.taint") ? one : z_and(&s->z, one, z_not(&s->z, s->tainted));
 }
 
 static Z3_ast ports(struct sym *s, const struct endpoint *e)
 {
 	struct terms any = { .z = &s->z };
 
+	if (!sees("network_policies.endpoints.port"))
+		return z_true(&s->z);
 	for (uint32_t i = 0; i < e->n_ports; i++)
 		terms_add(&any, z_is(&s->z, s->port, e->ports[i]));
 	return terms_or(&any);
@@ -93,7 +95,7 @@ static Z3_ast at_addr(struct sym *s, const struct endpoint *e, Z3_ast forbidden,
 {
 	struct terms any = { .z = &s->z };
 
-	if (!e->n_allowed)
+	if (!e->n_allowed || !sees("network_policies.endpoints.allowed_ips"))
 		return z_not(&s->z, private);
 	for (uint32_t i = 0; i < e->n_allowed; i++)
 		terms_add(&any, sym_addr_in(s, s->dialled, &e->allowed[i]));
@@ -120,7 +122,7 @@ static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller)
 {
 	Z3_ast fine = z_not(&s->z, z_and(&s->z, s->is_addr, s->forbidden[0]));
 
-	se->host = sym_host(s, &se->e->host);
+	se->host = sees("network_policies.endpoints.host") ? sym_host(s, &se->e->host) : z_true(&s->z);
 	fine = z_and(&s->z, fine, sym_there(s, se->e));
 	se->reach = z_and(&s->z, z_and(&s->z, se->host, fine), z_and(&s->z, ports(s, se->e), caller));
 	se->dial = z_and(&s->z, se->reach, at_addr(s, se->e, s->forbidden[1], s->forbidden[2]));
@@ -159,7 +161,7 @@ void sym_connect(struct sym *s)
 			se->asked = !s->slices || (at <= s->slices->endpoints && s->slices->of[at - 1] == s->slice);
 			one_endpoint(s, se, caller);
 			terms_add(&dials, se->dial);
-			if (endpoint_inspected(e))
+			if (endpoint_inspected(e) && sees("network_policies.endpoints.protocol"))
 				terms_add(&inspects, se->reach);
 		}
 	}

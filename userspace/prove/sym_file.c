@@ -91,6 +91,21 @@ static Z3_ast denied(struct sym *s, struct dim *file, const struct fs_entry *f)
 	return dim_list(file, &all, '/', false);
 }
 
+static const char *list_of(const struct fs_entry *f)
+{
+	return f->mode == OSH_FS_RW ? "filesystem_policy.read_write" : "filesystem_policy.read_only";
+}
+
+static const char *path_of(const struct fs_entry *f)
+{
+	return !f ? "filesystem_policy.include_workdir" : f->mode == OSH_FS_RW ? "filesystem_policy.read_write.path" : "filesystem_policy.read_only.path";
+}
+
+static const char *programs_of(const struct fs_entry *f)
+{
+	return f->mode == OSH_FS_RW ? "filesystem_policy.read_write.binaries" : "filesystem_policy.read_only.binaries";
+}
+
 struct entry {
 	const char *path;
 	const struct fs_entry *f;	/* NULL: the working directory */
@@ -114,21 +129,21 @@ Z3_ast sym_file(struct sym *s, struct dim *file, struct dim *who, bool write)
 	if (!v)
 		abort();
 	for EACH (struct fs_entry, f, &s->p->fs)
-		if (f->mode != OSH_FS_DENY)
+		if (f->mode != OSH_FS_DENY && sees(list_of(f)))
 			v[n++] = (struct entry){ f->path, f, f->mode == OSH_FS_RW };
-	if (s->p->include_workdir && s->workdir)
+	if (s->p->include_workdir && s->workdir && sees("filesystem_policy.include_workdir"))
 		v[n++] = (struct entry){ s->workdir, NULL, 2 };
 	qsort(v, n, sizeof(*v), widest_first);
 	for (uint32_t i = 0; i < n; i++) {
-		Z3_ast speaks = sym_below(s, file, v[i].path);
+		Z3_ast speaks = sees(path_of(v[i].f)) ? sym_below(s, file, v[i].path) : z_true(&s->z);
 
-		if (v[i].f)
+		if (v[i].f && sees(programs_of(v[i].f)))
 			speaks = z_and(&s->z, speaks, concerns(s, who, v[i].f));
 		may = z_ite(&s->z, speaks, !write || v[i].rank ? z_true(&s->z) : z_false(&s->z), may);
 	}
 	free(v);
 	for EACH (struct fs_entry, f, &s->p->fs)
-		if (write && f->mode == OSH_FS_DENY)
+		if (write && f->mode == OSH_FS_DENY && sees("filesystem_policy.deny"))
 			may = z_and(&s->z, may,
 				    z_not(&s->z, z_and(&s->z, concerns(s, who, f), denied(s, file, f))));
 	return may;
@@ -138,7 +153,7 @@ Z3_ast sym_exec(struct sym *s, struct dim *program)
 {
 	Z3_ast may = s->no_files ? z_true(&s->z) : sym_file(s, program, program, false);
 
-	if (s->p->exec.mode == OSH_EXEC_OPEN)
+	if (s->p->exec.mode == OSH_EXEC_OPEN || !sees("process.exec.mode") || !sees("process.exec.allow"))
 		return may;
 	return z_and(&s->z, may, sym_programs(program, &s->p->exec.allow));
 }

@@ -149,7 +149,11 @@ static Z3_ast means(struct sym *s, const struct call *c, const struct list *patt
 	struct terms alias = { .z = &s->z }, in = { .z = &s->z };
 
 	for EACH (struct alias, a, &s->p->inference.aliases) {
-		Z3_ast named = is_named(s, c, a->name);
+		Z3_ast named = NULL;
+
+		if (!sees("inference.aliases"))
+			break;
+		named = is_named(s, c, a->name);
 
 		terms_add(&alias, named);
 		if (has(patterns, a->model))
@@ -170,12 +174,12 @@ static void take(struct sym *s, const struct call *c, uint32_t apis, Z3_ast fact
 	for (uint32_t i = 0; i < s->p->inference.routes.n; i++) {
 		Z3_ast serves = z_true(&s->z);
 
-		if (!(v[i].api & apis))
+		if (!(v[i].api & apis) && sees("inference.routes.api"))
 			continue;
-		if ((c->in_body || c->in_path) && v[i].models.n)
+		if ((c->in_body || c->in_path) && v[i].models.n && sees("inference.routes.model"))
 			serves = means(s, c, &v[i].models);
 		terms_add(&takes[i], z_and(&s->z, none, serves));
-		if (!s->p->inference.fallback)
+		if (!s->p->inference.fallback || !sees("inference.fallback"))
 			none = z_and(&s->z, none, z_not(&s->z, serves));
 	}
 }
@@ -186,7 +190,7 @@ static void one_call(struct sym *s, const struct call *c, struct terms *takes)
 	uint32_t apis = c->shape->apis;
 	Z3_ast is = c->is;
 
-	if (in->has_models && (c->in_body || c->in_path))
+	if (in->has_models && (c->in_body || c->in_path) && sees("inference.models"))
 		is = z_and(&s->z, is, means(s, c, &in->models));
 	if (!(apis & OSH_API_ANTHROPIC)) {
 		take(s, c, apis, is, takes);

@@ -28,9 +28,9 @@ static Z3_ast covers(struct sym *s, const struct sym_endpoint *se)
 	const struct l7 *l7 = &se->e->l7;
 	Z3_ast c = se->reach;
 
-	if (!l7->encoded_slash)
+	if (!l7->encoded_slash || !sees("network_policies.endpoints.allow_encoded_slash"))
 		c = z_and(&s->z, c, z_not(&s->z, dim_glob(s->path, "**%2F**", '/')));
-	return l7->weight ? z_and(&s->z, c, dim_list(s->path, &l7->path.alts, '/', false)) : c;
+	return l7->weight && sees("network_policies.endpoints.path") ? z_and(&s->z, c, dim_list(s->path, &l7->path.alts, '/', false)) : c;
 }
 
 /* A list of variables that hold while the endpoints are walked in order, as protocol_of() does. */
@@ -79,6 +79,12 @@ static void find_protocol(struct sym *s, struct heaviest *h)
 }
 
 /* find_allow(), find_denial() and judge(). */
+/* The host of `inference` itself, or one that a rule marks. */
+static const char *marked(const struct rule *rule)
+{
+	return strcmp(rule->name, "inference") ? "network_policies.endpoints.route" : "inference";
+}
+
 /* Of those that allow, the heaviest answers: is it about calls of models? */
 static Z3_ast chosen(struct sym *s, const struct heaviest *h)
 {
@@ -92,14 +98,14 @@ static Z3_ast chosen(struct sym *s, const struct heaviest *h)
 		abort();
 	for (uint32_t i = 0; i < s->endpoints.n; i++)
 		if (endpoint_inspected(all[i].e)) {
-			some |= all[i].e->l7.inference;
+			some |= all[i].e->l7.inference && sees(marked(all[i].rule));
 			v[n++] = &all[i];
 		}
 	qsort(v, n, sizeof(*v), heavier_first);
 	for (uint32_t i = 0; i < n && some; i++) {
 		Z3_ast allows = z_and(&s->z, z_and(&s->z, v[i]->covers, h->by[v[i]->e->protocol]), v[i]->allows);
 
-		if (v[i]->e->l7.inference)
+		if (v[i]->e->l7.inference && sees(marked(v[i]->rule)))
 			terms_add(&any, z_and(&s->z, none, allows));
 		none = z_and(&s->z, none, z_not(&s->z, allows));
 	}
@@ -123,7 +129,7 @@ static void verdict(struct sym *s, const struct heaviest *h)
 		active = z_and(&s->z, se->covers, h->by[se->e->protocol]);
 		terms_add(&allow, z_and(&s->z, active, se->allows));
 		terms_add(&speaks, active);
-		terms_add(&unlogged, se->e->l7.audit ? z_and(&s->z, active, se->hard) : active);
+		terms_add(&unlogged, se->e->l7.audit && sees("network_policies.endpoints.enforcement") ? z_and(&s->z, active, se->hard) : active);
 		denied = z_and(&s->z, se->covers, se->denies);
 		terms_add(&deny, denied);
 		if (!se->e->l7.audit)

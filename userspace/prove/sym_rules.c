@@ -46,19 +46,37 @@ static Z3_ast any_in(struct sym *s, struct dim *d, const struct list *patterns, 
 	return dim_list(d, &all, deny ? 0 : '.', false);
 }
 
+enum { KEY_METHOD, KEY_PATH, KEY_QUERY, KEY_VALUE };
+
+static const char *key(bool deny, unsigned which)
+{
+	static const char *const keys[][2] = {
+		[KEY_METHOD] = { "network_policies.endpoints.rules.allow.method", "network_policies.endpoints.deny_rules.method" },
+		[KEY_PATH] = { "network_policies.endpoints.rules.allow.path", "network_policies.endpoints.deny_rules.path" },
+		[KEY_QUERY] = { "network_policies.endpoints.rules.allow.query", "network_policies.endpoints.deny_rules.query" },
+		[KEY_VALUE] = { "network_policies.endpoints.rules.allow.query.any", "network_policies.endpoints.deny_rules.query.any" },
+	};
+
+	return keys[which][deny];
+}
+
 static Z3_ast http_rule(struct sym *s, const struct l7_rule *r, bool deny)
 {
 	Z3_ast a;
 
 	if (r->operations || !r->method)
 		return z_false(&s->z);
-	a = method_in(s, r->method);
-	if (r->has_path)
+	a = sees(key(deny, KEY_METHOD)) ? method_in(s, r->method) : z_true(&s->z);
+	if (r->has_path && sees(key(deny, KEY_PATH)))
 		a = z_and(&s->z, a, dim_list(s->path, &r->path.alts, '/', deny));
 	for EACH (struct query_match, m, &r->query) {
 		struct sym_param *p = sym_param(s, m->key);
 
-		a = z_and(&s->z, a, z_and(&s->z, p->there, any_in(s, &p->value, &m->any, deny)));
+		if (!sees(key(deny, KEY_QUERY)))
+			continue;
+		a = z_and(&s->z, a, p->there);
+		if (sees(key(deny, KEY_VALUE)))
+			a = z_and(&s->z, a, any_in(s, &p->value, &m->any, deny));
 	}
 	return a;
 }
@@ -67,6 +85,8 @@ static Z3_ast http_rules(struct sym *s, const struct list *rules, bool deny)
 {
 	struct terms any = { .z = &s->z };
 
+	if (!sees(deny ? "network_policies.endpoints.deny_rules" : "network_policies.endpoints.rules"))
+		return z_false(&s->z);
 	for EACH (struct l7_rule, r, rules)
 		terms_add(&any, z_and(&s->z, sym_there(s, r), http_rule(s, r, deny)));
 	return terms_or(&any);
@@ -84,6 +104,8 @@ static Z3_ast methods(struct sym *s, size_t n)
 
 static Z3_ast http_preset(struct sym *s, enum access access)
 {
+	if (!sees("network_policies.endpoints.access"))
+		return z_false(&s->z);
 	if (access == ACCESS_FULL)
 		return z_true(&s->z);
 	return methods(s, access == ACCESS_READ_ONLY ? 3 : access == ACCESS_READ_WRITE ? 6 : 0);
