@@ -4,16 +4,25 @@
 prover told, made by a program in a sandbox under that policy, and a look outside at what came of it."""
 import json
 import os
+import socket
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import BUILD, Tap, run  # noqa: E402
-from world import World  # noqa: E402
+from world import Handler, Server, World  # noqa: E402
+
+if os.environ.get("REPLAY_NET") != "own" and not os.geteuid():    # a private address of its own, on a loopback of its own
+    os.environ["REPLAY_NET"] = "own"
+    os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
 
 OSHCTL = os.path.join(BUILD, "oshctl")
 PYTHON = os.path.realpath("/usr/bin/python3")
 SECRET = "secret-of-this-project"
+PRIVATE = "10.77.0.9"
+KEY = "sk-replay-0123456789abcdef"
+carried = []        # what credentials the servers outside have seen
 
 # In the sandbox: each request as the prover words it; prints what came of each as a line of JSON.
 PROBE = r"""
@@ -36,7 +45,7 @@ def one(q):
         return "read " + secret
     if m := re.fullmatch(r"open (\S+) write", q):
         os.makedirs(os.path.dirname(m[1]), exist_ok=True)
-        open(m[1], "w").write("#!/bin/sh\n")
+        open(m[1], "w").write(secret or "#!/bin/sh\n")
         return "written"
     if m := re.fullmatch(r"connect (?:/\S+ )?(\S+):(\d+)(?: at \S+)?", q):
         return dial(m[1], int(m[2]), "DELETE", "/plain")     # nobody looks: a method that no rule has
@@ -87,10 +96,10 @@ def prove(w, policy, base):
     return json.loads(out)["findings"] if out.strip() else [], (rc, err)
 
 
-def replay(w, policy, requests):
+def replay(w, policy, requests, options=()):
     with open(os.path.join(w.work, "asked"), "w") as f:
         json.dump(requests, f)
-    r = w.run(policy, [PYTHON, "probe.py"], timeout=300)
+    r = w.run(policy, [PYTHON, "probe.py"], timeout=300, options=options)
     return [json.loads(line)[1] for line in r.out.splitlines() if line.startswith("[")], r
 
 
@@ -137,11 +146,85 @@ def proved(w, t):
     t.ok(with_it == without and len(without) == 3, "redundant_rule: without it the same goes through", with_it, without)
 
 
+def private(w, t):
+    """A server at an address of a private network, which allowed_ips lets through."""
+    server = Server(socket.AF_INET, PRIVATE, 80, w.www, None)
+    policy = w.policy(rules(f"{{host: {PRIVATE}, port: 80, allowed_ips: [{PRIVATE}]}}"))
+    found, said = prove(w, policy, None)
+    mine = [f for f in found if f["category"] == "private_reach"]
+    t.ok(mine and PRIVATE in mine[0]["says"], "private_reach: found", said, found)
+    got, r = replay(w, policy, [q["request"] for f in mine for q in f["requests"]])
+    t.ok(got and all(g.startswith("status ") for g in got) and server.seen, "private_reach: a server there has seen it", got, server.seen, r)
+    server.shutdown()
+    server.server_close()
+
+
+def injected(w, t):
+    """A credential that the sandbox never has goes along with the request that was told."""
+    keys = os.path.join(w.dir, "keys")
+    os.mkdir(keys, 0o700)
+    with open(os.path.join(keys, "secret"), "w") as f:
+        f.write(KEY + "\n")
+    with open(os.path.join(keys, "acme.json"), "w") as f:
+        json.dump({"hosts": ["v4.example"], "placement": {"header": "authorization", "prefix": "Bearer "}, "env": ["ACME_API_KEY"],
+                   "secret_file": "secret"}, f)
+    policy = w.policy(rules(rest("v4.example", GET, ", credential: acme")))
+    found, said = prove(w, policy, None)
+    mine = [f for f in found if f["category"] == "credential_reach" and f["credential"] == "acme"]
+    t.ok(mine, "credential_reach (put in by the egress): found", said, found)
+    carried.clear()
+    got, r = replay(w, policy, [q["request"] for f in mine[:1] for q in f["requests"]], ["--provider", os.path.join(keys, "acme.json")])
+    t.ok(got and all(g.startswith("status 2") or g == "status 404" for g in got), "credential_reach (put in): a program in the sandbox does it", got, r)
+    t.ok("Bearer " + KEY in carried and KEY not in r.out + r.err, "credential_reach (put in): the server has seen the key, the sandbox has not",
+         carried, r)
+
+
+def flow(w, t):
+    """One sandbox reads and writes, another one reads that and sends."""
+    shared = os.path.join(w.dir, "shared")
+    os.mkdir(shared)
+    os.chmod(shared, 0o777)
+    tmp = "read_write: [/tmp, "
+    reader = w.policy("").replace(tmp, f"{tmp}{shared}, ")
+    sender = w.policy(rules("{host: plain.example, port: 80}"), read_only=[shared])
+    files = [w.write("reader.yaml", reader), w.write("sender.yaml", sender)]
+    # Another working directory, so that the one that they have in common is not the way.
+    rc, out, err = run([OSHCTL, "policy", "prove", "--json", "-w", w.work, files[0], "--with", files[1], "-w", "/nowhere"], 300)[:3]
+    mine = [f for f in (json.loads(out)["findings"] if out.strip() else []) if f["category"] == "flow"]
+    if not t.ok(mine, "flow: found", rc, out, err):
+        return
+    steps = {f: [q["request"] for q in mine[0]["requests"] if q["policy"] == f] for f in files}
+    steps[files[0]] = [f"open {w.work}/.env read", *steps[files[0]][1:]]
+    for server in (w.tls4, w.tls6, w.plain):
+        server.seen.clear()
+    first, r = replay(w, reader, steps[files[0]])
+    t.ok([g.split()[0] for g in first] == ["read", "written"], "flow: one sandbox reads it, and writes it down", steps, first, r)
+    then, r = replay(w, sender, steps[files[1]])
+    t.ok(any(SECRET in path for _, path in w.requests()), "flow: another one has sent it", steps, then, w.requests(), r)
+
+
+def own_network():
+    """The loopback, and an address of a private network on it."""
+    for words in (("link", "set", "lo", "up"), ("addr", "add", PRIVATE + "/32", "dev", "lo")):
+        subprocess.run(["ip", *words], check=True)
+
+
+def note_credentials():
+    plain = Handler.do_GET
+
+    def get(self):
+        carried.append(self.headers.get("authorization"))
+        plain(self)
+    Handler.do_GET = get
+
+
 def main():
     t = Tap()
     if os.geteuid():
         t.skip("findings in real sandboxes", "needs root")
         t.done()
+    own_network()
+    note_credentials()
     with World() as w:
         with open(w.hosts, "a") as f:
             f.write(f"127.0.0.1:{w.plain.server_port} metadata.google.internal\n127.0.0.1:{w.tls4.server_port} x.wild.example\n")
@@ -152,7 +235,8 @@ def main():
         with w.resident():
             for row in KINDS:
                 kind(w, t, *row)
-            proved(w, t)
+            for one in (proved, private, injected, flow):
+                one(w, t)
     t.done()
 
 
