@@ -86,7 +86,8 @@ static void injected(struct prover *pr, const struct sym_endpoint *se)
 {
 	struct sym *s = pr->s;
 	const struct l7 *l7 = &se->e->l7;
-	const char *name = l7->credential && sees("network_policies.endpoints.credential") ? l7->credential : sees("network_policies.endpoints.credential_binding") ? l7->binding : NULL;
+	const char *name = l7->credential && sees(IN_ENDPOINT "credential") ? l7->credential :
+			   sees(IN_ENDPOINT "credential_binding") ? l7->binding : NULL;
 	const Z3_ast facts[] = { s->sends, s->inspected, endpoint_inspected(se->e) ? se->covers : se->dial };
 	const struct credential_in c = { .name = name };
 	struct witness w;

@@ -50,7 +50,8 @@ static void remember(struct prover *pr, const char *what, const char *file, cons
 static void in_environment(struct prover *pr)
 {
 	for EACH (struct env_entry, e, &pr->s->p->env)
-		if (sees(e->kind == OSH_ENV_PASS ? "process.env.pass" : "process.env.set") && find_secret_name(e->text) && (e->kind == OSH_ENV_PASS || strchr(e->text, '=')))
+		if (sees(e->kind == OSH_ENV_PASS ? "process.env.pass" : "process.env.set") &&
+		    find_secret_name(e->text) && (e->kind == OSH_ENV_PASS || strchr(e->text, '=')))
 			remember(pr, arena_printf(pr->a, "the variable %.*s", (int)strcspn(e->text, "="), e->text),
 				 NULL, NULL);
 	for EACH (struct credential_in, c, &pr->credentials)

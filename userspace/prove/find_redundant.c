@@ -14,9 +14,9 @@ static bool does_more(const struct endpoint *e)
 	const struct l7 *l7 = &e->l7;
 
 	return l7->credential || l7->binding || l7->signing != SIGN_NONE ||
-	       (l7->ws_rewrite && sees("network_policies.endpoints.websocket_credential_rewrite")) ||
-	       (l7->body_rewrite && sees("network_policies.endpoints.request_body_credential_rewrite")) ||
-	       (l7->persisted.n && sees("network_policies.endpoints.graphql_persisted_queries")) || (e->tls_skip && sees("network_policies.endpoints.tls"));
+	       (l7->ws_rewrite && sees(IN_ENDPOINT "websocket_credential_rewrite")) ||
+	       (l7->body_rewrite && sees(IN_ENDPOINT "request_body_credential_rewrite")) ||
+	       (l7->persisted.n && sees(IN_ENDPOINT "graphql_persisted_queries")) || (e->tls_skip && sees(IN_ENDPOINT "tls"));
 }
 
 static bool is_dead(const struct prover *pr, const struct sym_endpoint *se)
@@ -78,7 +78,8 @@ void find_redundant(struct prover *pr)
 		if (!all[i].asked)
 			continue;
 		stays[i] = !is_dead(pr, &all[i]);
-		if (!stays[i] || s->endpoints.n == 1 || all[i].rule->egress_only || does_more(all[i].e) || (endpoint_inspected(all[i].e) && !single))
+		if (!stays[i] || s->endpoints.n == 1 || all[i].rule->egress_only || 
+		    does_more(all[i].e) || (endpoint_inspected(all[i].e) && !single))
 			sym_keep(s, all[i].e);
 		else
 			r = sym_needed(s, all[i].e);

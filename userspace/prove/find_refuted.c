@@ -114,7 +114,8 @@ static bool tell(struct prover *pr, const struct assertion *as, const struct wit
 	f->line = as->at.line;
 	f->says = text_of_claim(as->kind);
 	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
-		find_request(pr, f, arena_printf(pr->a, "open %s read", find_word(pr, w->file)), arena_printf(pr->a, "%s", w->reader));
+		find_request(pr, f, arena_printf(pr->a, "open %s read", find_word(pr, w->file)),
+			     arena_printf(pr->a, "%s", w->reader));
 	return true;
 }
 

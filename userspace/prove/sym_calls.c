@@ -38,15 +38,16 @@ static struct list alts_of(struct sym *s, const struct list *patterns)
 
 static Z3_ast graphql_rule(struct sym *s, const struct l7_rule *r, bool deny)
 {
-	Z3_ast a = sees(deny ? "network_policies.endpoints.deny_rules.operation_type" : "network_policies.endpoints.rules.allow.operation_type") ? type_in(s, r->operations) : z_true(&s->z);
+	bool typed = sees(deny ? IN_DENY "operation_type" : IN_ALLOW "operation_type");
+	Z3_ast a = typed ? type_in(s, r->operations) : z_true(&s->z);
 	struct list fields;
 
-	if (r->has_name && sees(deny ? "network_policies.endpoints.deny_rules.operation_name" : "network_policies.endpoints.rules.allow.operation_name")) {
+	if (r->has_name && sees(deny ? IN_DENY "operation_name" : IN_ALLOW "operation_name")) {
 		a = z_and(&s->z, a, dim_list(s->op_name, &r->name.alts, deny ? 0 : '.', false));
 		if (!deny)
 			a = z_and(&s->z, a, z_not(&s->z, dim_word(s->op_name, "")));
 	}
-	if (!r->fields.n || !sees(deny ? "network_policies.endpoints.deny_rules.fields" : "network_policies.endpoints.rules.allow.fields"))
+	if (!r->fields.n || !sees(deny ? IN_DENY "fields" : IN_ALLOW "fields"))
 		return a;
 	fields = alts_of(s, &r->fields);
 	return z_and(&s->z, a, z_and(&s->z, s->has_field, dim_list(s->field, &fields, deny ? 0 : '.', false)));
@@ -95,7 +96,7 @@ static Z3_ast rpc_rule(struct sym *s, const struct endpoint *e, const struct l7_
 	if (e->protocol == PROTO_JSONRPC)
 		return strcmp(r->method, "*") ? dim_word(s->call, r->method) : z_true(&s->z);
 	is = dim_list(s->call, &r->method_glob.alts, deny ? 0 : '.', false);
-	if (!r->tools.n || !sees(deny ? "network_policies.endpoints.deny_rules.tool" : "network_policies.endpoints.rules.allow.tool"))
+	if (!r->tools.n || !sees(deny ? IN_DENY "tool" : IN_ALLOW "tool"))
 		return is;
 	tools = alts_of(s, &r->tools);
 	tool = z_and(&s->z, s->has_tool, dim_list(s->tool, &tools, deny ? 0 : '.', false));
@@ -110,7 +111,8 @@ static Z3_ast known_call(struct sym *s, const struct endpoint *e)
 	for EACH (struct l7_rule, r, &e->l7.rules)
 		if (r->tools.n)
 			terms_add(&narrowed, sym_there(s, r));
-	for (size_t i = 0; e->l7.known_methods && sees("network_policies.endpoints.mcp.allow_all_known_mcp_methods") && (method = eval_mcp_known(i)) != NULL; i++)
+	for (size_t i = 0; e->l7.known_methods && sees(IN_ENDPOINT "mcp.allow_all_known_mcp_methods") &&
+			   (method = eval_mcp_known(i)) != NULL; i++)
 		terms_add(&any, dim_word(s->call, method));
 	return z_and(&s->z, terms_or(&any),
 		     z_not(&s->z, z_and(&s->z, terms_or(&narrowed), dim_word(s->call, "tools/call"))));
@@ -131,7 +133,7 @@ void sym_rpc(struct sym *s, struct sym_endpoint *se)
 	plain = z_not(&s->z, z_or(&s->z, s->stream, s->response));
 	is_call = z_and(&s->z, s->has_call, z_and(&s->z, plain, post));
 	strict = z_false(&s->z);
-	if (mcp && (!e->l7.loose_tools || !sees("network_policies.endpoints.mcp.strict_tool_names"))) {
+	if (mcp && (!e->l7.loose_tools || !sees(IN_ENDPOINT "mcp.strict_tool_names"))) {
 		loose = z_and(&s->z, s->has_tool, dim_in(s->tool, &(struct lang_atom){ .strict = true }));
 		strict = z_and(&s->z, dim_word(s->call, "tools/call"), z_not(&s->z, loose));
 	}

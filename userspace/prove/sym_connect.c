@@ -83,7 +83,7 @@ static Z3_ast ports(struct sym *s, const struct endpoint *e)
 {
 	struct terms any = { .z = &s->z };
 
-	if (!sees("network_policies.endpoints.port"))
+	if (!sees(IN_ENDPOINT "port"))
 		return z_true(&s->z);
 	for (uint32_t i = 0; i < e->n_ports; i++)
 		terms_add(&any, z_is(&s->z, s->port, e->ports[i]));
@@ -95,7 +95,7 @@ static Z3_ast at_addr(struct sym *s, const struct endpoint *e, Z3_ast forbidden,
 {
 	struct terms any = { .z = &s->z };
 
-	if (!e->n_allowed || !sees("network_policies.endpoints.allowed_ips"))
+	if (!e->n_allowed || !sees(IN_ENDPOINT "allowed_ips"))
 		return z_not(&s->z, private);
 	for (uint32_t i = 0; i < e->n_allowed; i++)
 		terms_add(&any, sym_addr_in(s, s->dialled, &e->allowed[i]));
@@ -122,7 +122,7 @@ static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller)
 {
 	Z3_ast fine = z_not(&s->z, z_and(&s->z, s->is_addr, s->forbidden[0]));
 
-	se->host = sees("network_policies.endpoints.host") ? sym_host(s, &se->e->host) : z_true(&s->z);
+	se->host = sees(IN_ENDPOINT "host") ? sym_host(s, &se->e->host) : z_true(&s->z);
 	fine = z_and(&s->z, fine, sym_there(s, se->e));
 	se->reach = z_and(&s->z, z_and(&s->z, se->host, fine), z_and(&s->z, ports(s, se->e), caller));
 	se->dial = z_and(&s->z, se->reach, at_addr(s, se->e, s->forbidden[1], s->forbidden[2]));
@@ -161,7 +161,7 @@ void sym_connect(struct sym *s)
 			se->asked = !s->slices || (at <= s->slices->endpoints && s->slices->of[at - 1] == s->slice);
 			one_endpoint(s, se, caller);
 			terms_add(&dials, se->dial);
-			if (endpoint_inspected(e) && sees("network_policies.endpoints.protocol"))
+			if (endpoint_inspected(e) && sees(IN_ENDPOINT "protocol"))
 				terms_add(&inspects, se->reach);
 		}
 	}

@@ -98,7 +98,8 @@ static const char *list_of(const struct fs_entry *f)
 
 static const char *path_of(const struct fs_entry *f)
 {
-	return !f ? "filesystem_policy.include_workdir" : f->mode == OSH_FS_RW ? "filesystem_policy.read_write.path" : "filesystem_policy.read_only.path";
+	return !f ? "filesystem_policy.include_workdir" :
+	       f->mode == OSH_FS_RW ? "filesystem_policy.read_write.path" : "filesystem_policy.read_only.path";
 }
 
 static const char *programs_of(const struct fs_entry *f)

@@ -28,9 +28,11 @@ static Z3_ast covers(struct sym *s, const struct sym_endpoint *se)
 	const struct l7 *l7 = &se->e->l7;
 	Z3_ast c = se->reach;
 
-	if (!l7->encoded_slash || !sees("network_policies.endpoints.allow_encoded_slash"))
+	if (!l7->encoded_slash || !sees(IN_ENDPOINT "allow_encoded_slash"))
 		c = z_and(&s->z, c, z_not(&s->z, dim_glob(s->path, "**%2F**", '/')));
-	return l7->weight && sees("network_policies.endpoints.path") ? z_and(&s->z, c, dim_list(s->path, &l7->path.alts, '/', false)) : c;
+	if (!l7->weight || !sees(IN_ENDPOINT "path"))
+		return c;
+	return z_and(&s->z, c, dim_list(s->path, &l7->path.alts, '/', false));
 }
 
 /* A list of variables that hold while the endpoints are walked in order, as protocol_of() does. */
@@ -82,7 +84,7 @@ static void find_protocol(struct sym *s, struct heaviest *h)
 /* The host of `inference` itself, or one that a rule marks. */
 static const char *marked(const struct rule *rule)
 {
-	return strcmp(rule->name, "inference") ? "network_policies.endpoints.route" : "inference";
+	return strcmp(rule->name, "inference") ? IN_ENDPOINT "route" : "inference";
 }
 
 /* Of those that allow, the heaviest answers: is it about calls of models? */
@@ -129,7 +131,8 @@ static void verdict(struct sym *s, const struct heaviest *h)
 		active = z_and(&s->z, se->covers, h->by[se->e->protocol]);
 		terms_add(&allow, z_and(&s->z, active, se->allows));
 		terms_add(&speaks, active);
-		terms_add(&unlogged, se->e->l7.audit && sees("network_policies.endpoints.enforcement") ? z_and(&s->z, active, se->hard) : active);
+		terms_add(&unlogged, se->e->l7.audit && sees(IN_ENDPOINT "enforcement") ?
+					     z_and(&s->z, active, se->hard) : active);
 		denied = z_and(&s->z, se->covers, se->denies);
 		terms_add(&deny, denied);
 		if (!se->e->l7.audit)

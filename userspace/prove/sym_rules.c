@@ -51,10 +51,10 @@ enum { KEY_METHOD, KEY_PATH, KEY_QUERY, KEY_VALUE };
 static const char *key(bool deny, unsigned which)
 {
 	static const char *const keys[][2] = {
-		[KEY_METHOD] = { "network_policies.endpoints.rules.allow.method", "network_policies.endpoints.deny_rules.method" },
-		[KEY_PATH] = { "network_policies.endpoints.rules.allow.path", "network_policies.endpoints.deny_rules.path" },
-		[KEY_QUERY] = { "network_policies.endpoints.rules.allow.query", "network_policies.endpoints.deny_rules.query" },
-		[KEY_VALUE] = { "network_policies.endpoints.rules.allow.query.any", "network_policies.endpoints.deny_rules.query.any" },
+		[KEY_METHOD] = { IN_ALLOW "method", IN_DENY "method" },
+		[KEY_PATH] = { IN_ALLOW "path", IN_DENY "path" },
+		[KEY_QUERY] = { IN_ALLOW "query", IN_DENY "query" },
+		[KEY_VALUE] = { IN_ALLOW "query.any", IN_DENY "query.any" },
 	};
 
 	return keys[which][deny];
@@ -85,7 +85,7 @@ static Z3_ast http_rules(struct sym *s, const struct list *rules, bool deny)
 {
 	struct terms any = { .z = &s->z };
 
-	if (!sees(deny ? "network_policies.endpoints.deny_rules" : "network_policies.endpoints.rules"))
+	if (!sees(deny ? IN_ENDPOINT "deny_rules" : IN_ENDPOINT "rules"))
 		return z_false(&s->z);
 	for EACH (struct l7_rule, r, rules)
 		terms_add(&any, z_and(&s->z, sym_there(s, r), http_rule(s, r, deny)));
@@ -104,7 +104,7 @@ static Z3_ast methods(struct sym *s, size_t n)
 
 static Z3_ast http_preset(struct sym *s, enum access access)
 {
-	if (!sees("network_policies.endpoints.access"))
+	if (!sees(IN_ENDPOINT "access"))
 		return z_false(&s->z);
 	if (access == ACCESS_FULL)
 		return z_true(&s->z);

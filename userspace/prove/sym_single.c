@@ -59,7 +59,7 @@ static uint32_t bodies(const struct sym *s)
 		for EACH (struct l7_rule, r, &e->l7.rules)
 			operations |= r->operations != 0;
 		n += e->protocol == PROTO_GRAPHQL || e->protocol == PROTO_JSONRPC || e->protocol == PROTO_MCP || operations;
-		n += e->l7.persisted.n && sees("network_policies.endpoints.graphql_persisted_queries") ? 2 : 0;	/* a hash means what its endpoint says */
+		n += e->l7.persisted.n && sees(IN_ENDPOINT "graphql_persisted_queries") ? 2 : 0;	/* a hash means what its endpoint says */
 	}
 	return n;
 }
