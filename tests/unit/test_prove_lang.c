@@ -177,6 +177,73 @@ static void escapes_are_found(void **state)
 	}
 }
 
+/* What escapes stand for, as a name in a path is read. */
+static bool decode(const char *path, char *ret)
+{
+	for (; *path; path++) {
+		if (*path != '%') {
+			*ret++ = *path;
+			continue;
+		}
+		if (!path[1] || !strchr("0123456789ABCDEF", path[1]) || !path[2] || !strchr("0123456789ABCDEF", path[2]))
+			return false;
+		*ret++ = (char)strtoul((char[]){ path[1], path[2], 0 }, NULL, 16);
+		path += 2;
+	}
+	*ret = 0;
+	return true;
+}
+
+static void reads_what_escapes_stand_for(void **state)
+{
+	static const char *const parts[] = { "/", "a", "b", "%2F", "%3B", "%5B", "%20", "%", "2", "B", "%2", "." };
+	static const char *const globs[] = { "/", "a", "b", "*", "?", "[ab]", "[!a]", ";", "[;a]", "\\[", " ", "2", "%", "." };
+	unsigned yes = 0;
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		char text[64] = "", glob[64] = "", means[64];
+		const char *alts[] = { glob };
+		const struct lang_atom atom = { .alts = alts, .n = 1, .decoded = true };
+		bool is;
+
+		for (uint32_t n = rnd(6); n; n--)
+			strcat(text, parts[rnd(ARRAY_SIZE(parts))]);
+		for (uint32_t n = rnd(6); n; n--)
+			strcat(glob, globs[rnd(ARRAY_SIZE(globs))]);
+		is = decode(text, means) && plain(glob, means, 0);
+		yes += is;
+		if (lang_has(&atom, text) != is)
+			fail_msg("'%s' on '%s', decoded", glob, text);
+	}
+	assert_true(yes > 1000);
+}
+
+/* A name that its path holds escaped is found, and what is found is such a path. */
+static void finds_names_in_paths(void **state)
+{
+	static const struct {
+		const char *in, *out, *word;
+	} rows[] = {
+		{ "/m/a;b", "/x", "/m/a%3Bb" },	       { "/m/a?b", "/m/a???b", "/m/a%23b" },  { "/m/a?3Bb", "/x", "/m/axx3Bb" },
+		{ "/m/[;x]", "/m/x", "/m/%3B" },       { "/m/a/b", "/m/a/b", "/m/a%2Fb" },    { "/m/[^!-~]", "/x", "/m/%20" },
+		{ "/m/\\[a\\]", "/x", "/m/%5Ba%5D" }, { "/a", "/a", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct lang_atom in = { .alts = &rows[i].in, .n = 1, .decoded = true };
+		const struct lang_atom out = { .alts = &rows[i].out, .n = 1 };
+		const struct lang_atom *ins[] = { &in }, *outs[] = { &out };
+		const struct lang_question q = { .base = LANG_PATH, .in = ins, .n_in = 1, .out = outs, .n_out = 1 };
+		char word[LANG_WORD];
+
+		assert_int_equal(lang_find(&q, word), rows[i].word ? LANG_FOUND : LANG_NONE);
+		if (rows[i].word && (!lang_is(LANG_PATH_ESCAPED, word) || !lang_has(&in, word) || lang_has(&out, word)))
+			fail_msg("%s: found %s", rows[i].in, word);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +252,8 @@ int main(void)
 		cmocka_unit_test(finds_what_is_there),
 		cmocka_unit_test(paths_are_canonical),
 		cmocka_unit_test(escapes_are_found),
+		cmocka_unit_test(reads_what_escapes_stand_for),
+		cmocka_unit_test(finds_names_in_paths),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

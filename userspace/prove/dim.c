@@ -94,7 +94,7 @@ void dim_close(struct dim *d)
 
 static const char *key_of(struct dim *d, const struct lang_atom *a)
 {
-	const char *key = arena_printf(d->z->a, "%d%d%d", a->sep, a->root, a->strict);
+	const char *key = arena_printf(d->z->a, "%d%d%d%d", a->sep, a->root, a->strict, a->decoded);
 
 	for (uint32_t i = 0; i < a->n && key; i++)
 		key = arena_printf(d->z->a, "%s\n%s", key, a->alts[i]);

@@ -78,8 +78,8 @@ void find_redundant(struct prover *pr)
 		if (!all[i].asked)
 			continue;
 		stays[i] = !is_dead(pr, &all[i]);
-		if (!stays[i] || s->endpoints.n == 1 || all[i].rule->egress_only || 
-		    does_more(all[i].e) || (endpoint_inspected(all[i].e) && !single))
+		if (!stays[i] || s->endpoints.n == 1 || all[i].rule->egress_only || does_more(all[i].e) ||
+		    (endpoint_inspected(all[i].e) && !single))
 			sym_keep(s, all[i].e);
 		else
 			r = sym_needed(s, all[i].e);

@@ -6,10 +6,10 @@
  */
 #include "lang.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lang_base.h"
 #include "lang_nfa.h"
 
 #define STATES 40000			/* of one product; beyond it nothing is known */
@@ -32,125 +32,6 @@ struct product {
 	uint32_t n_alphabet;
 };
 
-/* What the bytes of the kind allow: the next state, or 0. State 1 is the start. */
-static unsigned step_host(unsigned s, unsigned char c)
-{
-	(void)s;
-	if (c == '.')
-		return s == 2 ? 3 : 0;
-	return islower(c) || isdigit(c) || c == '-' || c == '_' ? 2 : 0;
-}
-
-/* Bytes that stand for themselves in a canonical path (canon.c). */
-static bool plain(unsigned char c)
-{
-	return isalnum(c) || (c && strchr("-._~!$&'()*+,=:@", c));
-}
-
-static int digit(unsigned char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/*
- * 1 start, 2 behind a slash, 3 in a segment, 4 "/.", 5 "/..", 6 "%", 7 "%" behind dots, 8 to 21 "%2" to "%F", 22 behind
- * an encoded slash, 23 "%2F.", 24 "%2F..", 25 "%2" and 26 "%3" behind dots. A segment of dots alone is none, also where
- * an encoded slash or parameter follows.
- */
-static unsigned step_escape(unsigned s, unsigned char c)
-{
-	int d = digit(c), byte;
-
-	if (d < 0)
-		return 0;
-	if (s < 8)
-		return d < 2 ? 0 : s == 7 && d < 4 ? 23 + (unsigned)d : 6 + (unsigned)d;
-	byte = (int)(s < 22 ? s - 6 : s - 23) << 4 | d;
-	if (byte < 0x80 && (plain((unsigned char)byte) || byte == 0x7f))
-		return 0;
-	if (byte == '/')
-		return s == 25 ? 0 : 22;
-	return byte == ';' && s == 26 ? 0 : 3;
-}
-
-static unsigned step_path(unsigned s, unsigned char c)
-{
-	bool dots = s == 4 || s == 5 || s == 23 || s == 24;
-
-	if (s >= 6 && s != 22 && !dots)
-		return step_escape(s, c);
-	if (c == '/')
-		return s == 1 || s == 3 || s == 22 ? 2 : 0;
-	if (s == 1)
-		return 0;
-	if (c == '%')
-		return dots ? 7 : 6;
-	if (!plain(c))
-		return 0;
-	if (c == '.')
-		return s == 2 ? 4 : s == 4 ? 5 : s == 22 ? 23 : s == 23 ? 24 : 3;
-	return 3;
-}
-
-/* Where no pattern speaks of an escape, another byte says as much; only an encoded slash is one of its own. */
-static unsigned step_path_plain(unsigned s, unsigned char c)
-{
-	unsigned next = step_path(s, c);
-
-	return (next >= 8 && next < 22 && next != 8) || next == 26 || ((s == 8 || s == 25) && c != 'F') ? 0 : next;
-}
-
-static unsigned step_file(unsigned s, unsigned char c)
-{
-	if (c == '/')
-		return s == 1 || s == 3 ? 2 : 0;
-	if (s == 1 || c < 0x20 || c == 0x7f)
-		return 0;
-	return c != '.' ? 3 : s == 2 ? 4 : s == 4 ? 5 : 3;
-}
-
-static unsigned step_method(unsigned s, unsigned char c)
-{
-	(void)s;
-	return isupper(c) || c == '_' ? 2 : 0;
-}
-
-static unsigned step_text(unsigned s, unsigned char c)
-{
-	(void)s;
-	return c >= 0x20 && c != 0x7f && c != '"' ? 2 : 0;
-}
-
-static unsigned step_model(unsigned s, unsigned char c)
-{
-	return c <= 0x20 || c > 0x7e || c == '\\' ? 0 : step_text(s, c);
-}
-
-#define BASE_STATES 27
-
-static const struct {
-	unsigned (*step)(unsigned s, unsigned char c);
-	unsigned ends;			/* bits: states in which a word may end */
-} bases[] = {
-	[LANG_HOST] = { step_host, 1 << 2 },
-	[LANG_FILE] = { step_file, 1 << 3 },
-	[LANG_PATH] = { step_path_plain, 1 << 2 | 1 << 3 | 1 << 22 },
-	[LANG_PATH_ESCAPED] = { step_path, 1 << 2 | 1 << 3 | 1 << 22 },
-	[LANG_METHOD] = { step_method, 1 << 2 },
-	[LANG_TEXT] = { step_text, 1 << 1 | 1 << 2 },
-	[LANG_NAME] = { step_text, 1 << 2 },
-	[LANG_MODEL] = { step_model, 1 << 2 },
-};
-
-bool lang_is(enum lang_base base, const char *word)
-{
-	unsigned s = 1;
-
-	for (; *word && s; word++)
-		s = bases[base].step(s, (unsigned char)*word);
-	return s && (bases[base].ends >> s & 1);
-}
-
 static bool part_make(struct arena *a, const struct lang_atom *from, bool in, struct part *ret)
 {
 	ret->in = in;
@@ -161,7 +42,7 @@ static bool part_make(struct arena *a, const struct lang_atom *from, bool in, st
 	if (from->strict)
 		return nfa_strict(a, ret->alts);
 	for (uint32_t i = 0; i < ret->n; i++)
-		if (!nfa_make(a, from->alts[i], from->sep, from->root, &ret->alts[i]))
+		if (!nfa_make(a, from->alts[i], from, &ret->alts[i]))
 			return false;
 	return true;
 }
@@ -215,6 +96,7 @@ bool lang_has(const struct lang_atom *atom, const char *word)
 static void make_alphabet(struct product *p)
 {
 	static const char order[] = "xabcdefghijklmnopqrstuvwyz0123456789XABCDEFGHIJKLMNOPQRSTUVWYZ-_./";
+	const unsigned char *first = base_firsts(p->base);
 	bool seen[256] = { 0 };
 
 	p->n_alphabet = 0;
@@ -225,15 +107,14 @@ static void make_alphabet(struct product *p)
 
 		for (uint32_t k = 0; k < p->n_alphabet && !again; k++) {
 			unsigned char d = p->alphabet[k];
-			bool same = true;
+			bool same = first[c] == first[d];
 
-			for (unsigned s = 1; s < BASE_STATES && same; s++)
-				same = bases[p->base].step(s, c) == bases[p->base].step(s, d);
 			for (uint32_t m = 0; m < p->n_parts && same; m++)
 				for (uint32_t x = 0; x < p->parts[m].n && same; x++) {
 					const struct nfa *f = &p->parts[m].alts[x];
 
-					same = (c == (unsigned char)f->sep) == (d == (unsigned char)f->sep);
+					same = (c == (unsigned char)f->sep) == (d == (unsigned char)f->sep) &&
+					       (!f->decoded || nfa_digit(c) == nfa_digit(d));
 					for (uint32_t t = 0; t < f->n && same; t++)
 						same = (f->v[t].set[c / 64] >> (c % 64) & 1) ==
 						       (f->v[t].set[d / 64] >> (d % 64) & 1);
@@ -346,7 +227,7 @@ static bool wanted(const struct product *p, const struct walk *w, uint32_t at)
 {
 	const uint64_t *sets = w->sets + (size_t)at * p->words;
 
-	if (!(bases[p->base].ends >> w->v[at].base & 1))
+	if (!base_ends(p->base, w->v[at].base))
 		return false;
 	for (uint32_t i = 0; i < p->n_parts; i++) {
 		if (part_has(&p->parts[i], sets) != p->parts[i].in)
@@ -398,7 +279,7 @@ static void begin(const struct product *p, struct walk *w)
 {
 	uint64_t *sets = w->sets;
 
-	w->v[0] = (struct state){ .base = 1 };
+	w->v[0] = (struct state){ .base = BASE_START };
 	for (uint32_t i = 0; i < p->n_parts; i++)
 		for (uint32_t k = 0; k < p->parts[i].n; k++) {
 			nfa_start(&p->parts[i].alts[k], sets);
@@ -421,7 +302,7 @@ static enum lang_answer walk_all(const struct product *p, struct walk *w, char r
 			return LANG_FOUND;
 		len = strlen(ret);
 		for (uint32_t k = 0; k < p->n_alphabet; k++) {
-			unsigned base = bases[p->base].step(w->v[at].base, p->alphabet[k]);
+			unsigned base = base_step(p->base, w->v[at].base, p->alphabet[k]);
 
 			if (!base)
 				continue;
@@ -476,13 +357,17 @@ static bool refine(struct product *p, const char *word, bool *ret_bad)
 	return false;
 }
 
+/* A class may hold '%' without spelling it. */
 static bool escapes(const struct lang_atom *const *v, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t k = 0; k < v[i]->n; k++)
+		for (uint32_t k = 0; k < v[i]->n; k++) {
+			if (v[i]->decoded || strchr(v[i]->alts[k], '['))
+				return true;
 			for (const char *at = v[i]->alts[k]; (at = strchr(at, '%')) != NULL; at++)
 				if (strncmp(at, "%2F", 3) != 0)
 					return true;
+		}
 	return false;
 }
 

@@ -24,6 +24,7 @@ struct lang_atom {
 	char sep;			/* that `*` and `?` stop at; 0 = none */
 	bool root;			/* what ends in two stars behind a slash means its top too */
 	bool strict;			/* no globs: 1 to 128 of [A-Za-z0-9_.-] */
+	bool decoded;			/* of a path: of what its escapes stand for */
 };
 
 enum lang_answer { LANG_NONE, LANG_FOUND, LANG_UNKNOWN };

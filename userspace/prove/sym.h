@@ -127,3 +127,4 @@ void sym_rpc(struct sym *s, struct sym_endpoint *e);
 Z3_ast sym_file(struct sym *s, struct dim *file, struct dim *who, bool write);
 Z3_ast sym_exec(struct sym *s, struct dim *program);
 Z3_ast sym_below(struct sym *s, struct dim *file, const char *path);	/* the path, and what lies below it */
+const char *sym_literal(struct sym *s, const char *text);	/* as a glob that means it alone */

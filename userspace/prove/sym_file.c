@@ -7,8 +7,7 @@
 
 #include "pattern.h"
 
-/* The text of a path as a glob that means it alone. */
-static const char *literal(struct sym *s, const char *path)
+const char *sym_literal(struct sym *s, const char *path)
 {
 	char *out = arena_zalloc(s->z.a, strlen(path) * 2 + 1), *to = out;
 
@@ -34,7 +33,7 @@ static void push(struct sym *s, struct list *to, const char *text)
 Z3_ast sym_below(struct sym *s, struct dim *file, const char *path)
 {
 	struct list alts = { 0 };
-	const char *text = literal(s, path);
+	const char *text = sym_literal(s, path);
 
 	if (!strcmp(path, "/")) {
 		push(s, &alts, "/**");
@@ -76,7 +75,7 @@ static Z3_ast denied(struct sym *s, struct dim *file, const struct fs_entry *f)
 		if (*alt != '/' && !s->workdir)
 			continue;
 		if (*alt != '/')
-			alt = arena_printf(s->z.a, "%s/%s", strcmp(s->workdir, "/") ? literal(s, s->workdir) : "", alt);
+			alt = arena_printf(s->z.a, "%s/%s", strcmp(s->workdir, "/") ? sym_literal(s, s->workdir) : "", alt);
 		push_shorter(s, &alts, alt);
 	}
 	for (uint32_t i = 0; i < alts.n; i++) {

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * eval_inference(): what kind of call a request is, which model it means, and which routes take it. A name in a path is
- * asked about as a part of the path, where what a name may hold has one spelling, but for slashes.
- */
+/* eval_inference(): what kind of call a request is, which model it means, and which routes take it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "eval.h"
 #include "own.h"
 #include "sym.h"
-
-#define SLASHES 4			/* of a name in a path that are tried both ways */
 
 static const struct osh_shape_row shapes[] = {
 #define SHAPE(id, text, method, path, apis, model) { text, method, path, apis, OSH_MODEL_##model },
@@ -36,75 +31,28 @@ static void push(struct sym *s, struct list *to, const char *text)
 	*slot = text;
 }
 
-static bool is_plain(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~!$&'()*+,=:@", c));
-}
-
-/* One text of a name: what it is in a path. Bit i of `encoded`: the slash number i is. */
-static const char *spelled(struct sym *s, const char *name, bool literal, unsigned encoded)
-{
-	char *out = arena_zalloc(s->z.a, strlen(name) * 4 + 1), *to = out;
-	unsigned slash = 0;
-
-	if (!out)
-		abort();
-	for (; *name; name++) {
-		bool meant = literal;
-
-		if (!literal && *name == '[') {
-			while (*name && *name != ']')
-				*to++ = *name++;
-			if (!*name)
-				break;
-			*to++ = *name;
-			continue;
-		}
-		if (!literal && *name == '\\' && name[1]) {
-			meant = true;
-			name++;
-		}
-		if (!meant && strchr("*?", *name))
-			*to++ = *name;
-		else if (*name == '/')
-			to += sprintf(to, "%s", encoded >> (slash++ & 31) & 1 ? "%2F" : "/");
-		else if (*name == '*')
-			to += sprintf(to, "\\*");
-		else if (is_plain(*name))
-			*to++ = *name;
-		else
-			to += sprintf(to, "%%%02X", (unsigned)(unsigned char)*name);
-	}
-	return out;
-}
-
-/* In the place of the star; a star of one segment takes no slash as it is. */
-static void push_spellings(struct sym *s, struct list *to, const struct osh_shape_row *shape, const char *name, bool literal)
+/* The path in which the name stands where the star is, as it reads decoded. */
+static const char *around(struct sym *s, const struct osh_shape_row *shape, const char *name)
 {
 	const char *star = strchr(shape->path, '*');
-	bool rest = star[1] == '*';
-	unsigned slashes = 0, most;
 
-	for (const char *c = name; *c; c++)
-		slashes += *c == '/';
-	most = 1u << (slashes < SLASHES ? slashes : SLASHES);
-	for (unsigned i = rest ? 0 : most - 1; i < most; i++)
-		push(s, to, arena_printf(s->z.a, "%.*s%s%s", (int)(star - shape->path), shape->path,
-					 spelled(s, name, literal, slashes > SLASHES && i == most - 1 ? ~0u : i),
-					 star + 1 + rest));
+	return arena_printf(s->z.a, "%.*s%s%s", (int)(star - shape->path), shape->path, name, star + strspn(star, "*"));
 }
 
-/* Parts that are empty: a server may take them for something else. */
+static Z3_ast decoded(struct sym *s, const struct list *alts)
+{
+	return dim_in(s->path, &(struct lang_atom){ .alts = alts->v, .n = alts->n, .decoded = true });
+}
+
+/* The path as it is; and what stands there may be a name: printable, and no part of it empty. */
 static Z3_ast is_name_in_path(struct sym *s, const struct osh_shape_row *shape)
 {
-	static const char *const empty[] = { "*%2F%2F*", "*/%2F*", "*%2F/*", "*/", "*%2F" };
-	const struct lang_atom no = { empty, ARRAY_SIZE(empty), 0, false, false };
+	static const char *const none[] = { "*[!!-~]*", "*\"*", "*\\\\*", "*//*", "*/" };
+	const struct lang_atom no = { .alts = none, .n = ARRAY_SIZE(none), .decoded = true };
 	const char *star = strchr(shape->path, '*');
+	const char *raw = star[1] == '*' ? arena_printf(s->z.a, "%.*s?*", (int)(star - shape->path), shape->path) : shape->path;
 
-	return z_and(&s->z,
-		     star[1] == '*' ? dim_glob(s->path, arena_printf(s->z.a, "%.*s?*", (int)(star - shape->path), shape->path), 0)
-				    : dim_glob(s->path, shape->path, '/'),
-		     z_not(&s->z, dim_in(s->path, &no)));
+	return z_and(&s->z, dim_glob(s->path, raw, star[1] == '*' ? 0 : '/'), z_not(&s->z, dim_in(s->path, &no)));
 }
 
 /* ---- lists of models ---------------------------------------------------------------------- */
@@ -115,8 +63,8 @@ static Z3_ast is_named(struct sym *s, const struct call *c, const char *name)
 
 	if (c->in_body)
 		return dim_word(s->model, name);
-	push_spellings(s, &alts, c->shape, name, true);
-	return dim_list(s->path, &alts, 0, false);
+	push(s, &alts, around(s, c->shape, sym_literal(s, name)));
+	return decoded(s, &alts);
 }
 
 static Z3_ast is_like(struct sym *s, const struct call *c, const struct list *patterns)
@@ -127,12 +75,9 @@ static Z3_ast is_like(struct sym *s, const struct call *c, const struct list *pa
 		for (uint32_t i = 0; i < p->alts.n; i++) {
 			const char *alt = ((const char *const *)p->alts.v)[i];
 
-			if (c->in_body)
-				push(s, &alts, alt);
-			else
-				push_spellings(s, &alts, c->shape, alt, false);
+			push(s, &alts, c->in_body ? alt : around(s, c->shape, alt));
 		}
-	return dim_list(c->in_body ? s->model : s->path, &alts, 0, false);
+	return c->in_body ? dim_list(s->model, &alts, 0, false) : decoded(s, &alts);
 }
 
 static bool has(const struct list *patterns, const char *model)
@@ -149,11 +94,7 @@ static Z3_ast means(struct sym *s, const struct call *c, const struct list *patt
 	struct terms alias = { .z = &s->z }, in = { .z = &s->z };
 
 	for EACH (struct alias, a, &s->p->inference.aliases) {
-		Z3_ast named = NULL;
-
-		if (!sees("inference.aliases"))
-			break;
-		named = is_named(s, c, a->name);
+		Z3_ast named = sees("inference.aliases") ? is_named(s, c, a->name) : z_false(&s->z);
 
 		terms_add(&alias, named);
 		if (has(patterns, a->model))

@@ -80,7 +80,6 @@ static void find_protocol(struct sym *s, struct heaviest *h)
 	free(v);
 }
 
-/* find_allow(), find_denial() and judge(). */
 /* The host of `inference` itself, or one that a rule marks. */
 static const char *marked(const struct rule *rule)
 {
@@ -115,6 +114,7 @@ static Z3_ast chosen(struct sym *s, const struct heaviest *h)
 	return some ? terms_or(&any) : NULL;
 }
 
+/* find_allow(), find_denial() and judge(). */
 static void verdict(struct sym *s, const struct heaviest *h)
 {
 	struct terms allow = { .z = &s->z }, speaks = { .z = &s->z }, unlogged = { .z = &s->z };
