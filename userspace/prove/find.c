@@ -111,15 +111,10 @@ const char *find_place(struct prover *pr, const struct sym_endpoint *se)
 			    se->e->n_ports ? se->e->ports[0] : 0);
 }
 
-struct finding *find_add(struct prover *pr, const char *category, const struct witness *w)
+void find_fill(struct prover *pr, struct finding *f, const char *category, const struct witness *w)
 {
-	struct finding *f = list_push(pr->a, &pr->found, sizeof(*f));
 	struct buf b = { 0 };
 
-	if (!f) {
-		find_unknown(pr, "out of memory");
-		return NULL;
-	}
 	*f = (struct finding){ .category = category, .line = w->line };
 	f->where = place_text(pr, w);
 	f->rule = w->rule ? arena_printf(pr->a, "%s", w->rule) : NULL;
@@ -130,6 +125,16 @@ struct finding *find_add(struct prover *pr, const char *category, const struct w
 	buf_done(&b);
 	if (w->has_ancestor && f->requests.n)
 		((struct asked *)f->requests.v)->ancestor = arena_printf(pr->a, "%s", w->ancestor);
+}
+
+struct finding *find_add(struct prover *pr, const char *category, const struct witness *w)
+{
+	struct finding *f = list_push(pr->a, &pr->found, sizeof(*f));
+
+	if (f)
+		find_fill(pr, f, category, w);
+	else
+		find_unknown(pr, "out of memory");
 	return f;
 }
 

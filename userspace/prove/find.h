@@ -56,6 +56,7 @@ struct prover {
 	uint32_t n_secrets;
 	bool *refuted;			/* assert entries that a slice refuted already */
 	bool *taken;			/* routes that were seen to take a call */
+	struct list givers, takers;	/* struct end: find_chain.c */
 };
 
 /* Each asks its question of every endpoint and adds what it finds. */
@@ -64,6 +65,11 @@ bool find_secrets_where(struct prover *pr, Z3_ast fact);	/* those alone; true = 
 /* The widest way out by this endpoint, or NULL. */
 const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w);
 void find_exfiltration(struct prover *pr);
+/* find_chain.c: ends of ways from one endpoint to another. The one that gives was found; of the one that takes, how. */
+bool find_chains_may_be(const struct prover *pr);
+void find_gives(struct prover *pr, const struct endpoint *e, const struct finding *f, const char *why);
+struct finding *find_takes(struct prover *pr, const struct endpoint *e, const struct witness *w, const char *how);
+void find_chains(struct prover *pr);	/* after the last model */
 void find_calls(struct prover *pr);	/* of models */
 void find_idle_routes(struct prover *pr, const struct policy *p);	/* after the last model */
 void find_bypass(struct prover *pr);
@@ -82,6 +88,7 @@ const char *find_place(struct prover *pr, const struct sym_endpoint *se);	/* as 
 void find_sort(struct prover *pr);	/* by line */
 void find_accept(struct prover *pr, const char *today);	/* leaves out what is accepted */
 struct finding *find_add(struct prover *pr, const char *category, const struct witness *w);
+void find_fill(struct prover *pr, struct finding *f, const char *category, const struct witness *w);
 void find_request(struct prover *pr, struct finding *f, const char *text, const char *binary);
 enum answer find_ask(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w);
 void find_unknown(struct prover *pr, const char *why);

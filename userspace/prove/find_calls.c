@@ -43,13 +43,41 @@ static const char *taken(struct prover *pr, const struct sym_endpoint *se, const
 	return NULL;
 }
 
+/* The rule that the compiler made of the route has its addresses. */
+static const struct endpoint *endpoint_of(const struct policy *p, const struct route *r)
+{
+	for EACH (struct rule, rule, &p->rules)
+		if (rule->egress_only && rule->endpoints.n && !strncmp(rule->name, "inference/", 10) &&
+		    !strcmp(rule->name + 10, r->name))
+			return rule->endpoints.v;
+	return NULL;
+}
+
+/* What was had elsewhere, where no secret can be read. */
+static void takes(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w,
+		  const char *how)
+{
+	const struct endpoint *e = endpoint_of(pr->s->p, r);
+	struct finding *f = NULL;
+
+	if (e && find_chains_may_be(pr))
+		f = find_takes(pr, e, w, arena_printf(pr->a, " by route '%s': %s", r->name, how));
+	if (!f)
+		return;
+	f->where = backend(pr, r);
+	f->rule = se->rule->name;
+	f->line = r->at.line;
+}
+
 static void leaks(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w,
 		  const char *how)
 {
 	struct finding *f;
 
-	if (!pr->n_secrets)
+	if (!pr->n_secrets) {
+		takes(pr, se, r, w, how);
 		return;
+	}
 	f = add(pr, "exfiltration", se, r, w,
 		arena_printf(pr->a, "%s%s%s can be read%s and sent there by route '%s': %s", pr->secret,
 			     pr->secret_file ? " in " : "", pr->secret_file ? pr->secret_file : "",
@@ -69,16 +97,6 @@ static void credential(struct prover *pr, const struct sym_endpoint *se, const s
 			     r->name));
 	if (f)
 		f->credential = r->provider;
-}
-
-/* The rule that the compiler made of the route has its addresses. */
-static const struct endpoint *endpoint_of(const struct policy *p, const struct route *r)
-{
-	for EACH (struct rule, rule, &p->rules)
-		if (rule->egress_only && rule->endpoints.n && !strncmp(rule->name, "inference/", 10) &&
-		    !strcmp(rule->name + 10, r->name))
-			return rule->endpoints.v;
-	return NULL;
 }
 
 static void addresses(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w)

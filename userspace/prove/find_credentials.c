@@ -62,6 +62,7 @@ static void add(struct prover *pr, const struct credential_in *c, const struct s
 	f->rule = se->rule->name;
 	f->line = se->e->at.line;
 	f->says = arena_printf(pr->a, "credential '%s' is used here%s%s", c->name, can ? ": " : "", can ? can : "");
+	find_gives(pr, se->e, f, arena_printf(pr->a, "for credential '%s'", c->name));
 }
 
 /* One that the sandbox is given, at the hosts that it is for. */

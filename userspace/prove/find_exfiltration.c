@@ -107,18 +107,24 @@ const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, stru
 void find_exfiltration(struct prover *pr)
 {
 	struct sym_endpoint *all = pr->s->endpoints.v;
-	bool alone = pr->s->endpoints.n == 1;
+	bool alone = pr->s->endpoints.n == 1, asked = pr->n_secrets || find_chains_may_be(pr);
 
-	for (uint32_t i = 0; i < pr->s->endpoints.n && pr->n_secrets; i++) {
+	for (uint32_t i = 0; i < pr->s->endpoints.n && asked; i++) {
 		struct witness w;
 		const char *how = all[i].asked ? find_how_much(pr, &all[i], &w) : NULL;
-		struct finding *f = how ? find_add(pr, "exfiltration", &w) : NULL;
+		struct finding *f;
 
+		if (!how)
+			continue;
+		f = pr->n_secrets ? find_add(pr, "exfiltration", &w) :
+				    find_takes(pr, all[i].e, &w, arena_printf(pr->a, ": %s", how));
 		if (!f)
 			continue;
 		all[i].used = alone || !endpoint_inspected(all[i].e);
 		f->rule = all[i].rule->name;
 		f->line = all[i].e->at.line;
+		if (!pr->n_secrets)
+			continue;
 		f->says = arena_printf(pr->a, "%s%s%s can be read%s and sent there: %s", pr->secret,
 				       pr->secret_file ? " in " : "", pr->secret_file ? pr->secret_file : "",
 				       pr->n_secrets > 1 ? " (and more)" : "", how);

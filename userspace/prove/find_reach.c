@@ -41,18 +41,19 @@ static bool connects(struct prover *pr, const Z3_ast *facts, unsigned n, struct 
 }
 
 /* The witness is a connection, whatever is looked into later. */
-static void add(struct prover *pr, const char *category, const struct sym_endpoint *se,
-		struct witness *w, const char *says)
+static struct finding *add(struct prover *pr, const char *category, const struct sym_endpoint *se,
+			   struct witness *w, const char *says)
 {
 	struct finding *f;
 
 	w->inspected = false;
 	f = find_add(pr, category, w);
 	if (!f)
-		return;
+		return NULL;
 	f->rule = se->rule->name;
 	f->line = se->e->at.line;
 	f->says = says;
+	return f;
 }
 
 void find_reach(struct prover *pr)
@@ -69,14 +70,18 @@ void find_reach(struct prover *pr)
 		if (!all[i].asked)
 			continue;
 		if (connects(pr, to_metadata, 3, &w))
-			add(pr, "link_local_reach", &all[i], &w,
+			(void)add(pr, "link_local_reach", &all[i], &w,
 			    "a metadata service: osh never dials its usual addresses, but gives "
 			    "the name to whatever it resolves to");
 		/* Without the list none of them is private. */
 		if (all[i].e->n_allowed && connects(pr, to_private, 3, &w)) {
+			const struct finding *f;
+
 			w.at = true;
-			add(pr, "private_reach", &all[i], &w,
-			    arena_printf(pr->a, "leads to %s of a private network", w.dialled));
+			f = add(pr, "private_reach", &all[i], &w,
+				arena_printf(pr->a, "leads to %s of a private network", w.dialled));
+			if (f)
+				find_gives(pr, all[i].e, f, arena_printf(pr->a, "at %s", w.dialled));
 		}
 	}
 }
@@ -100,7 +105,7 @@ void find_names(struct prover *pr)
 			    pr, "the model and eval disagree about a name: this is a bug of osh");
 			continue;
 		}
-		add(pr, "dns_channel", &all[i], &w,
+		(void)add(pr, "dns_channel", &all[i], &w,
 		    arena_printf(pr->a,
 				 "names made up here carry data to whoever serves the zone: %u "
 				 "names of at most "

@@ -182,8 +182,10 @@ static void ask(struct prover *pr, const struct input *in, const char *workdir)
 		sym_done(&s);
 		arena_done(&a);
 	}
-	if (!pr->base)
-		find_idle_routes(pr, &in->p);
+	if (pr->base)
+		return;
+	find_idle_routes(pr, &in->p);
+	find_chains(pr);
 }
 
 static void check_keys(struct prover *pr, const struct input *in)
