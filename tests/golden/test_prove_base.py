@@ -11,7 +11,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_prove import A, FS, LOCAL, OSHCTL, PLAIN, WORK, net, prove, rest, routes, strict  # noqa: E402
+from proving import A, FS, LOCAL, OSHCTL, PLAIN, WORK, net, prove, rest, routes, strict  # noqa: E402
 from lib import Tap, run  # noqa: E402
 import test_prove_random as small  # noqa: E402
 

@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_prove import OSHCTL, WORK  # noqa: E402
+from proving import OSHCTL, WORK  # noqa: E402
 from lib import BUILD, Tap, run  # noqa: E402
 
 CPU, MEMORY = 120, 2 << 30

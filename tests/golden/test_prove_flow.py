@@ -10,7 +10,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_prove import OSHCTL, strict  # noqa: E402
+from proving import OSHCTL, strict  # noqa: E402
 from lib import Tap, run  # noqa: E402
 
 NET = "network: [{host: api.example.com}]\n"

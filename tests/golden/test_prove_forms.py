@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_prove import A, OSHCTL, PLAIN, WORK, net, rest, routes, strict  # noqa: E402
+from proving import A, OSHCTL, PLAIN, WORK, net, rest, routes, strict  # noqa: E402
 from lib import Tap, run  # noqa: E402
 
 CREDS = [{"name": 'p<&">\\t', "target_hosts": ["api.example.com"]}]

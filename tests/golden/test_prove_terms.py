@@ -11,7 +11,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_prove import A, BYPASS, CURL, EXFIL, FS, LOCAL, MARKED, PLAIN, SSH, USR, WORK, net, rest, routes, strict  # noqa: E402
+from proving import A, BYPASS, CURL, EXFIL, FS, LOCAL, MARKED, PLAIN, SSH, USR, WORK, net, rest, routes, strict  # noqa: E402
 from lib import BUILD, Tap  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Routes to models: each input of their model has two policies that differ in it alone, of which one has a finding."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from proving import A, EXFIL, FS, LOCAL, MARKED, Tap, USR, categories, prove, routes  # noqa: E402
+
+CALL = "assert: [{never_call: {except: [here]}}]\n"
+POSTED = "assert: [{never: {host: a.example.net, method: POST}}]\n"
+BED = A.replace("openai", "bedrock")
+# (input of the model of routes, category, policy that has the finding, policy that has not)
+ROUTES = (
+    ("a route", EXFIL, routes(A), routes(A, fs=USR)),
+    ("models that may be asked for", "assert", routes(A + ", model: 'x*'", more="  models: ['?y']\n", net=POSTED),
+     routes(A + ", model: 'x*'", more="  models: [y]\n", net=POSTED)),
+    ("the same in a path", "unreachable_rule", routes(BED + ", model: 'x*'", more="  models: [y]\n"),
+     routes(BED + ", model: 'x*'", more="  models: ['?y']\n")),
+    ("models that a route serves", "unreachable_rule", routes(LOCAL, A), routes(LOCAL + ", model: 'x*'", A)),
+    ("two patterns of models", "unreachable_rule", routes(LOCAL + ", model: ['x*', '[!x]**']", BED + ", model: '?y'").replace("openai", "bedrock"),
+     routes(LOCAL + ", model: ['x*', '[!xz]**']", BED + ", model: '?y'").replace("openai", "bedrock")),
+    ("names with a slash in a path", "unreachable_rule", routes(LOCAL.replace("openai", "bedrock") + ", model: 'm/*'", BED + ", model: 'm/x'"),
+     routes(LOCAL.replace("openai", "bedrock") + ", model: 'm/*'", BED + ", model: 'n/x'")),
+    ("aliases", "assert", routes(A + ", model: b", more="  models: [a, b]\n  aliases: {b: a, a: b}\n", net=POSTED),
+     routes(A + ", model: b", more="  models: [a, b]\n  aliases: {b: a}\n", net=POSTED)),
+    ("aliases in a path", "unreachable_rule", routes(BED + ", model: b", more="  models: [a, b]\n  aliases: {b: a}\n"),
+     routes(BED + ", model: b", more="  models: [a, b]\n  aliases: {b: a, a: b}\n")),
+    ("the next route where one fails", "assert", routes(LOCAL, A, more="  fallback: true\n", net=CALL), routes(LOCAL, A, net=CALL)),
+    ("what a backend speaks", "assert", routes(LOCAL.replace("openai", "anthropic"), A, net=CALL), routes(LOCAL, A, net=CALL)),
+    ("a field that tells the API", "assert", routes(LOCAL, A.replace("openai", "anthropic"), net=POSTED.replace("POST", "GET")),
+     routes(LOCAL.replace("openai", "anthropic"), A, net=POSTED.replace("POST", "GET"))),
+    ("calls that may name no model", "assert", routes(A.replace("openai", "llama") + ", model: x",
+                                                      net="assert: [{never: {host: a.example.net, path: /completion}}]\n"),
+     routes(A.replace("openai", "llama") + ", model: x", more="  models: [y]\n",
+            net="assert: [{never: {host: a.example.net, path: /completion}}]\n")),
+    ("who may call", "assert", routes(A, more="  binaries: [/usr/bin/a]\n", net="assert: [{never_call: {binaries: [/usr/bin/a]}}]\n"),
+     routes(A, more="  binaries: [/usr/bin/b]\n", net="assert: [{never_call: {binaries: [/usr/bin/a]}}]\n")),
+    ("the backend of a claim", "assert", routes(A, net="assert: [{never: {host: '*.example.net'}}]\n"),
+     routes(A, net="assert: [{never: {host: '*.example.org'}}]\n")),
+    ("its port", "assert", routes(A + ", port: 8443", net="assert: [{never_reach: {host: a.example.net, port: 8443}}]\n"),
+     routes(A, net="assert: [{never_reach: {host: a.example.net, port: 8443}}]\n")),
+    ("what is read and sent", "assert", routes(A, net="assert: [{never_read_and_send: {read: '/work/**', host: a.example.net}}]\n"),
+     routes(A, net="assert: [{never_read_and_send: {read: '/home/**', host: a.example.net}}]\n")),
+    ("a call that is none", "assert", routes(A, net="assert: [{never: {host: inference.local, method: POST, path: '/v1/*'}}]\n"),
+     routes(A, net="assert: [{never: {host: inference.local, method: POST, path: '/x/**'}}]\n")),
+    ("a marked host", "assert", routes(A, more="  binaries: [/usr/bin/a]\n", net=MARKED + "assert: [{never_call: {binaries: [/usr/bin/curl]}}]\n"),
+     routes(A, more="  binaries: [/usr/bin/a]\n", net=MARKED.replace(", route: inference", "") + "assert: [{never_call: {binaries: [/usr/bin/curl]}}]\n")),
+    ("rules of a marked host", "assert",
+     routes(A, more="  binaries: [/usr/bin/a]\n", net=MARKED + "assert: [{never_call: {binaries: [/usr/bin/curl]}}]\n"),
+     routes(A, more="  binaries: [/usr/bin/a]\n", net=MARKED.replace("access: full", "access: full, deny_rules: [{method: '*', path: '/v1/**'}]")
+            + "assert: [{never_call: {binaries: [/usr/bin/curl]}}]\n")),
+    ("a credential", "credential_reach", routes(A + ", provider: p"), routes(A)),
+    ("a credential's host, unseen", "l7_bypass_credentialed", routes(A + ", provider: p", net="network: [{host: a.example.net}]\n"),
+     routes(A, net="network: [{host: a.example.net}]\n")),
+    ("addresses of a backend", "private_reach", routes(A + ", allowed_ips: [10.0.0.0/8]"), routes(A + ", allowed_ips: [8.8.8.0/24]")),
+    ("a metadata service", "link_local_reach", routes(A.replace("a.example.net", "metadata.google.internal")), routes(A)),
+)
+
+
+def routed(t):
+    for name, category, has, has_not in ROUTES:
+        rc, a, again = prove(has)
+        t.ok(rc == 1 and category in categories(a) and a["unknown"] is None, f"routes: {name}: found", rc, a, has)
+        t.ok(not again, f"routes: {name}: explain says yes to what is told", *again)
+        rc, a, _ = prove(has_not)
+        t.ok(category not in categories(a) and a["unknown"] is None, f"routes: {name}: and not without", rc, a, has_not)
+    rc, a, _ = prove(routes(A + ", model: 'x*'", A.replace("name: a", "name: b"), fs=USR))
+    t.ok(rc == 0 and a["result"] == "proved", "routes, and nothing that is secret: proved", rc, a)
+    rc, a, _ = prove(routes(LOCAL, fs=USR, net=CALL + "  \n"))
+    t.ok(rc == 0 and a["result"] == "proved", "local only: proved", rc, a)
+    f = [f for f in prove(routes(A, fs=FS))[1]["findings"] if f["category"] == EXFIL]
+    t.ok([(x["where"], x["line"]) for x in f] == [("a.example.net:443", 5)] and "route 'a'" in f[0]["says"], "a backend is where it goes", f)
+
+
+def main():
+    t = Tap()
+    routed(t)
+    t.done()
+
+
+if __name__ == "__main__":
+    main()
