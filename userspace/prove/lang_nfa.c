@@ -41,7 +41,10 @@ bool nfa_make(struct arena *a, const char *glob, const struct lang_atom *of, str
 			n = strspn(glob, "*");
 			t->kind = n > 1 ? TOKEN_DEEP : TOKEN_STAR;
 		} else {
-			for (unsigned c = 1; c < 256; c++) {
+			bool many = *glob == '?' || *glob == '[';
+			unsigned first = many ? 1 : (unsigned char)glob[*glob == '\\'], last = many ? 255 : first;
+
+			for (unsigned c = first; c <= last; c++) {
 				n = pattern_token(glob, (unsigned char)c, sep, &hit);
 				if (hit)
 					set_add(t->set, c);
