@@ -92,6 +92,8 @@ WIDER = (
     ("a route", routes(LOCAL + ", model: 'x*'"), routes(LOCAL + ", model: 'x*'", A), "newly taken by route 'a'"),
     ("another backend", routes(A), routes(A.replace("a.example.net", "b.example.net")), "to b.example.net:443"),
     ("its port", routes(A), routes(A + ", port: 8443"), "to a.example.net:8443"),
+    ("its addresses", routes(A), routes(A + ", allowed_ips: [10.0.0.0/8]"), "at 10."),
+    ("more of its addresses", routes(A + ", allowed_ips: [10.1.0.0/16]"), routes(A + ", allowed_ips: [10.0.0.0/15]"), "at 10.0."),
     ("its credential", routes(A), routes(A + ", provider: p"), "newly taken"),
     ("a model that is asked for", routes(A, more="  models: [x]\n"), routes(A, more="  models: ['x*']\n"), "newly"),
     ("a model that a route serves", routes(LOCAL, A + ", model: x"), routes(LOCAL + ", model: 'x*'", A), "newly taken by route 'a'"),
@@ -105,7 +107,7 @@ WIDER = (
      "version: 1\n" + USR + "landlock: {compatibility: best_effort}\n", "landlock.compatibility"),
 )
 # What takes something else instead is wider the other way round, too.
-BOTH_WAYS = ("a user", "another backend", "its port", "its credential", "another model in place of the caller's", "a name that means another model",
+BOTH_WAYS = ("a user", "its addresses", "another backend", "its port", "its credential", "another model in place of the caller's", "a name that means another model",
              "a model that a route serves")
 SETTINGS = ("$", "resources.", "gpu", "dns.", "process.run_as", "landlock.")
 

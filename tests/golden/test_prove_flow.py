@@ -137,6 +137,13 @@ def wrongly(t):
         for options in (["--base", f.name], ["--graph", "dot"], ["--with", f.name] * 8):
             rc = run([OSHCTL, "policy", "prove", *options, "--with", f.name, f.name], 60)[0]
             t.ok(rc == 2, f"{' '.join(options)[:20]} with --with: used wrongly", rc)
+        rc = run([OSHCTL, "policy", "prove", "--volume", "out:/out", f.name], 60)[0]
+        t.ok(rc == 2, "a volume of one sandbox alone: used wrongly", rc)
+        many = [x for i in range(15) for x in ("--volume", f"v{i}:/v{i}")]
+        rc = run([OSHCTL, "policy", "prove", *many, "--with", f.name, f.name], 60)[0]
+        t.ok(rc == 0, "fifteen volumes of one sandbox", rc)
+        rc = run([OSHCTL, "policy", "prove", *many, "--volume", "w:/w", "--with", f.name, f.name], 60)[0]
+        t.ok(rc == 2, "and no more", rc)
         rc = run([OSHCTL, "policy", "prove", *["--with", f.name] * 8, f.name], 300)[0]
         t.ok(rc == 0, "nine sandboxes that share nothing: proved", rc)
         rc = run([OSHCTL, "policy", "prove", "--with", f.name + "x", f.name], 60)[0]

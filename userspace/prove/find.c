@@ -155,6 +155,15 @@ Z3_ast find_credentialed(struct prover *pr)
 	return terms_or(&any);
 }
 
+const struct endpoint *find_backend(const struct policy *p, const struct route *r)
+{
+	for EACH (struct rule, rule, &p->rules)
+		if (rule->egress_only && rule->endpoints.n && !strncmp(rule->name, "inference/", 10) &&
+		    !strcmp(rule->name + 10, r->name))
+			return rule->endpoints.v;
+	return NULL;
+}
+
 const char *find_word(struct prover *pr, const char *text)
 {
 	return arena_printf(pr->a, strchr(text, ' ') ? "\"%s\"" : "%s", text);

@@ -43,21 +43,11 @@ static const char *taken(struct prover *pr, const struct sym_endpoint *se, const
 	return NULL;
 }
 
-/* The rule that the compiler made of the route has its addresses. */
-static const struct endpoint *endpoint_of(const struct policy *p, const struct route *r)
-{
-	for EACH (struct rule, rule, &p->rules)
-		if (rule->egress_only && rule->endpoints.n && !strncmp(rule->name, "inference/", 10) &&
-		    !strcmp(rule->name + 10, r->name))
-			return rule->endpoints.v;
-	return NULL;
-}
-
 /* What was had elsewhere, where no secret can be read. */
 static void takes(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w,
 		  const char *how)
 {
-	const struct endpoint *e = endpoint_of(pr->s->p, r);
+	const struct endpoint *e = find_backend(pr->s->p, r);
 	struct finding *f = NULL;
 
 	if (e && find_chains_may_be(pr))
@@ -101,7 +91,7 @@ static void credential(struct prover *pr, const struct sym_endpoint *se, const s
 
 static void addresses(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w)
 {
-	const struct endpoint *e = endpoint_of(pr->s->p, r);
+	const struct endpoint *e = find_backend(pr->s->p, r);
 	struct sym *s = pr->s;
 	struct terms listed = { .z = &s->z };
 	Z3_ast facts[4];

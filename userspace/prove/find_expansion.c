@@ -162,40 +162,61 @@ static Z3_ast renamed(struct sym *s)
 	return z_and(&s->z, s->has_model, terms_or(&any));
 }
 
+/* An address at which the egress newly finds a backend; `known`: those at which it did. */
+static void backend_at(struct prover *pr, const struct sym_endpoint *se, const struct sym_route *r, Z3_ast known)
+{
+	struct sym *s = pr->s;
+	const struct endpoint *e = find_backend(s->p, r->route);
+	struct witness at, w;
+	struct finding *f;
+
+	if (!e || !sees("inference.routes.allowed_ips") ||
+	    find_ask(pr, (const Z3_ast[]){ z_not(&s->z, s->is_addr), sym_at(s, e), z_not(&s->z, known) }, 3, &at) != ANSWER_YES ||
+	    find_sends(pr, (const Z3_ast[]){ s->sends, s->inspected, se->covers, r->takes }, 4, &w) != ANSWER_YES)
+		return;
+	f = add(pr, se, &w, arena_printf(pr->a, "calls are newly taken by route '%s' at %s", r->route->name, at.dialled));
+	if (f)
+		f->line = r->route->at.line;
+}
+
 /* A backend that newly takes calls: another one, another credential, or another name of a model. */
 static void calls(struct prover *pr, const struct sym_endpoint *se)
 {
 	struct sym *s = pr->s, *b = s->base;
 	Z3_ast other = renamed(s);
 
-	for
-		EACH(struct sym_route, r, &s->routes)
-		{
-			struct terms could = { .z = &s->z };
-			struct finding *f;
-			struct witness w;
+	for EACH (struct sym_route, r, &s->routes) {
+		struct terms could = { .z = &s->z }, at = { .z = &s->z };
+		struct finding *f;
+		struct witness w;
 
-			for
-				EACH(struct sym_route, old, &b->routes)
-			if (same_backend(r->route, old->route))
-				terms_add(&could, old->takes);
-			if (find_sends(pr,
-				       (const Z3_ast[]){ s->sends, s->inspected, se->covers, r->takes,
-							 z_not(&s->z, z_and(&s->z, z_and(&s->z, b->sends, terms_or(&could)),
-									    z_not(&s->z, other))) },
-				       5, &w) != ANSWER_YES)
+		for EACH (struct sym_route, old, &b->routes) {
+			const struct endpoint *was = find_backend(b->p, old->route);
+
+			if (!was || !same_backend(r->route, old->route))
 				continue;
-			if (!witness_routed(s, &w, r->route)) {
-				find_unknown(pr, "the model and eval disagree about a call of a model: this is a bug of osh");
-				continue;
-			}
-			f = add(pr, se, &w, arena_printf(pr->a, "calls are newly taken by route '%s', to %s:%u", r->route->name,
-							 r->route->host, r->route->port));
-			if (f) {
-				f->credential = r->route->provider;
-				f->line = r->route->at.line;
-			}
+			terms_add(&could, old->takes);
+			terms_add(&at, sym_at(s, was));
 		}
+		if (at.v.n)
+			backend_at(pr, se, r, terms_or(&at));
+		if (find_sends(pr,
+			       (const Z3_ast[]){ s->sends, s->inspected, se->covers, r->takes,
+						 z_not(&s->z, z_and(&s->z, z_and(&s->z, b->sends, terms_or(&could)),
+								    z_not(&s->z, other))) },
+			       5, &w) != ANSWER_YES)
+			continue;
+		if (!witness_routed(s, &w, r->route)) {
+			find_unknown(pr, "the model and eval disagree about a call of a model: this is a bug of osh");
+			continue;
+		}
+		f = add(pr, se, &w, arena_printf(pr->a, "calls are newly taken by route '%s', to %s:%u", r->route->name,
+						 r->route->host, r->route->port));
+		if (f) {
+			f->credential = r->route->provider;
+			f->line = r->route->at.line;
+		}
+	}
 }
 
 void find_expansion(struct prover *pr)

@@ -11,19 +11,17 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "home.h"
 #include "flow.h"
 #include "graph.h"
+#include "home.h"
 #include "input.h"
 #include "keys.h"
 #include "prove.h"
 #include "report.h"
 
-#define VOLUMES 16			/* of one sandbox; more are refused at its start */
-
 struct sandbox {			/* the one that is asked about, or another one of --with */
 	const char *name, *workdir;
-	const char *volumes[VOLUMES];
+	const char *volumes[PROVE_VOLUMES];
 	uint32_t n_volumes;
 };
 
@@ -46,7 +44,7 @@ static bool parse_box(int c, char *text, struct options *o)
 		return true;
 	}
 	if (c == 'V') {
-		if (b->n_volumes == VOLUMES)
+		if (b->n_volumes == PROVE_VOLUMES)
 			return false;
 		b->volumes[b->n_volumes++] = text;
 		return true;

@@ -104,6 +104,7 @@ bool sym_single(const struct sym *s, const struct sym *other);
 Z3_ast sym_host(struct sym *s, const struct host *h);
 Z3_ast sym_is_program(struct dim *d, const struct program *p);
 Z3_ast sym_programs(struct dim *d, const struct list *programs);	/* without ancestors and digests */
+Z3_ast sym_at(struct sym *s, const struct endpoint *e);	/* an address that it may be dialled at, `dialled` */
 void sym_connect(struct sym *s);
 
 /* sym_addr.c: as net_class() has it. */

@@ -91,15 +91,15 @@ static Z3_ast ports(struct sym *s, const struct endpoint *e)
 }
 
 /* Every address of allowed_ips but the forbidden ones; without the list the public ones. */
-static Z3_ast at_addr(struct sym *s, const struct endpoint *e, Z3_ast forbidden, Z3_ast private)
+Z3_ast sym_at(struct sym *s, const struct endpoint *e)
 {
 	struct terms any = { .z = &s->z };
 
 	if (!e->n_allowed || !sees(IN_ENDPOINT "allowed_ips"))
-		return z_not(&s->z, private);
+		return z_not(&s->z, s->forbidden[2]);
 	for (uint32_t i = 0; i < e->n_allowed; i++)
 		terms_add(&any, sym_addr_in(s, s->dialled, &e->allowed[i]));
-	return z_and(&s->z, terms_or(&any), z_not(&s->z, forbidden));
+	return z_and(&s->z, terms_or(&any), z_not(&s->z, s->forbidden[1]));
 }
 
 static Z3_ast closed_port(struct sym *s)
@@ -125,7 +125,7 @@ static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller)
 	se->host = sees(IN_ENDPOINT "host") ? sym_host(s, &se->e->host) : z_true(&s->z);
 	fine = z_and(&s->z, fine, sym_there(s, se->e));
 	se->reach = z_and(&s->z, z_and(&s->z, se->host, fine), z_and(&s->z, ports(s, se->e), caller));
-	se->dial = z_and(&s->z, se->reach, at_addr(s, se->e, s->forbidden[1], s->forbidden[2]));
+	se->dial = z_and(&s->z, se->reach, sym_at(s, se->e));
 }
 
 /* The same on all sides. */
