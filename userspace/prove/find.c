@@ -155,13 +155,37 @@ Z3_ast find_credentialed(struct prover *pr)
 	return terms_or(&any);
 }
 
-const struct endpoint *find_backend(const struct policy *p, const struct route *r)
+static const struct rule *rule_of(const struct policy *p, const struct route *r)
 {
 	for EACH (struct rule, rule, &p->rules)
 		if (rule->egress_only && rule->endpoints.n && !strncmp(rule->name, "inference/", 10) &&
 		    !strcmp(rule->name + 10, r->name))
-			return rule->endpoints.v;
+			return rule;
 	return NULL;
+}
+
+const struct endpoint *find_backend(const struct policy *p, const struct route *r)
+{
+	const struct rule *rule = rule_of(p, r);
+
+	return rule ? rule->endpoints.v : NULL;
+}
+
+/* The egress is no program, so the rule is asked as if it were anybody's. */
+bool find_backend_at(const struct policy *p, const struct route *r, const char *addr)
+{
+	const struct eval_connect c = { .host = r->host, .port = r->port };
+	const struct rule *rule = rule_of(p, r);
+	struct policy alone = *p;
+	struct rule anybody;
+
+	if (!rule)
+		return false;
+	anybody = *rule;
+	anybody.egress_only = false;
+	anybody.any_program = true;
+	alone.rules = (struct list){ &anybody, 1 };
+	return eval_addr(&alone, &c, &addr, 1).verdict == OSH_ALLOW;
 }
 
 const char *find_word(struct prover *pr, const char *text)

@@ -95,7 +95,9 @@ void find_unknown(struct prover *pr, const char *why);
 /* The same, where eval must agree that it is sent (or read). */
 enum answer find_sends(struct prover *pr, const Z3_ast *facts, unsigned n, struct witness *w);
 Z3_ast find_credentialed(struct prover *pr);	/* a credential is for this host */
-const struct endpoint *find_backend(const struct policy *p, const struct route *r);	/* what the compiler made of it */
+/* What the compiler made of a route; and eval's word, whether it is dialled at this address. */
+const struct endpoint *find_backend(const struct policy *p, const struct route *r);
+bool find_backend_at(const struct policy *p, const struct route *r, const char *addr);
 const char *find_word(struct prover *pr, const char *text);	/* as one word of a request */
 bool find_host_is(struct arena *a, const struct host *h, const char *name);	/* is the name one of these? */
 bool find_secret_name(const char *variable);

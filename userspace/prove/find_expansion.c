@@ -174,6 +174,10 @@ static void backend_at(struct prover *pr, const struct sym_endpoint *se, const s
 	    find_ask(pr, (const Z3_ast[]){ z_not(&s->z, s->is_addr), sym_at(s, e), z_not(&s->z, known) }, 3, &at) != ANSWER_YES ||
 	    find_sends(pr, (const Z3_ast[]){ s->sends, s->inspected, se->covers, r->takes }, 4, &w) != ANSWER_YES)
 		return;
+	if (!find_backend_at(s->p, r->route, at.dialled)) {
+		find_unknown(pr, "the model and eval disagree about an address: this is a bug of osh");
+		return;
+	}
 	f = add(pr, se, &w, arena_printf(pr->a, "calls are newly taken by route '%s' at %s", r->route->name, at.dialled));
 	if (f)
 		f->line = r->route->at.line;
