@@ -31,6 +31,7 @@ SEND = box(fs(more=NET), "out:/in:ro")
 REST = "network_policies: {{a: {{endpoints: [{{host: api.example.com, port: 443, protocol: rest, rules: [{0}]}}], binaries: [/usr/bin/curl]}}}}\n"
 GET = REST.format("{allow: {method: GET, path: /x}}")
 DENIED = REST.format("{allow: {method: GET, path: /x}}], deny_rules: [{method: '*', path: '/**'}")
+ROUTE = "inference: {binaries: [/usr/bin/a], routes: [{name: a, api: openai, host: a.example.net}]}\n"
 
 # (what it needs, sandboxes that have it, sandboxes that have not)
 NEEDS = (
@@ -44,6 +45,7 @@ NEEDS = (
     ("a request that goes through", (KEYS, box(fs(more=GET), "out:/in")), (KEYS, box(fs(more=DENIED), "out:/in"))),
     ("a program that may send", (KEYS, box(fs(more=GET + strict("/usr/bin/curl")), "out:/in")),
      (KEYS, box(fs(more=GET + strict("/usr/bin/wget")), "out:/in"))),
+    ("a route that takes it", (KEYS, box(fs(more=ROUTE), "out:/in")), (KEYS, box(fs(more=ROUTE.replace("/usr/bin", "/opt")), "out:/in"))),
     ("the order of the policies is none", (SEND, KEYS), (SEND, box(fs(), "out:/out"))),
     ("a tree that one writes and the other reads", (box(fs("/home/u", "/srv/s")), box(fs("/srv", more=NET))),
      (box(fs("/home/u", "/srv/s")), box(fs("/srv/t", more=NET)))),
@@ -109,6 +111,8 @@ def told(t):
     f = a["findings"][0]
     t.ok(f["where"] == "api.example.com:443" and f["policy"].endswith("1.yaml") and f["line"] == 3, "where it leaves, in the policy of who sends", f)
     t.ok("'out'" in f["says"] and "/out under" in f["says"] and "/in under" in f["says"], "which volume, and where each has it", f)
+    f = prove((KEYS, box(fs(more=ROUTE), "out:/in")))[1]["findings"]
+    t.ok([(x["where"], x["line"]) for x in f] == [("a.example.net:443", 3)] and "by route 'a'" in f[0]["says"], "a backend that it goes to", f)
     both = box(fs("/home", more=NET), "out:/in")
     f = prove((box(fs("/home/u/.ssh, /root/.aws"), "out:/out"), box(fs("/root/.aws", more=NET), "out:/in")))[1]["findings"]
     t.ok([x["requests"][0]["request"].split("/.")[0] for x in f] == ["open /home/u"], "rather what who sends cannot read itself", f)

@@ -71,6 +71,9 @@ void find_gives(struct prover *pr, const struct endpoint *e, const struct findin
 struct finding *find_takes(struct prover *pr, const struct endpoint *e, const struct witness *w, const char *how);
 void find_chains(struct prover *pr);	/* after the last model */
 void find_calls(struct prover *pr);	/* of models */
+/* The call that carries most, confirmed; NULL: the route takes none that comes by this endpoint. */
+const char *find_taken(struct prover *pr, const struct sym_endpoint *se, const struct sym_route *r, struct witness *w);
+const char *find_backend_place(struct prover *pr, const struct route *r);
 void find_idle_routes(struct prover *pr, const struct policy *p);	/* after the last model */
 void find_bypass(struct prover *pr);
 void find_credentials(struct prover *pr);

@@ -8,7 +8,7 @@
 #include "find.h"
 #include "own.h"
 
-static const char *backend(struct prover *pr, const struct route *r)
+const char *find_backend_place(struct prover *pr, const struct route *r)
 {
 	return arena_printf(pr->a, "%s:%u", r->host, r->port);
 }
@@ -20,20 +20,22 @@ static struct finding *add(struct prover *pr, const char *category, const struct
 
 	if (!f)
 		return NULL;
-	f->where = backend(pr, r);
+	f->where = find_backend_place(pr, r);
 	f->rule = se->rule->name;
 	f->line = r->at.line;
 	f->says = says;
 	return f;
 }
 
-/* The call that carries most, confirmed; NULL: the route takes none that comes by this endpoint. */
-static const char *taken(struct prover *pr, const struct sym_endpoint *se, const struct sym_route *r, struct witness *w)
+const char *find_taken(struct prover *pr, const struct sym_endpoint *se, const struct sym_route *r, struct witness *w)
 {
 	struct sym *s = pr->s;
 	const Z3_ast facts[] = { s->sends, s->inspected, se->dial, se->covers, r->takes, dim_word(s->method, "POST") };
-	bool body = find_ask(pr, facts, 6, w) == ANSWER_YES;
+	bool body;
 
+	if (!se->asked || !se->e->l7.inference)
+		return NULL;
+	body = find_ask(pr, facts, 6, w) == ANSWER_YES;
 	if (!body && find_ask(pr, facts, 5, w) != ANSWER_YES)
 		return NULL;
 	if (witness_routed(s, w, r->route))
@@ -53,7 +55,7 @@ static void takes(struct prover *pr, const struct sym_endpoint *se, const struct
 		f = find_takes(pr, e, w, arena_printf(pr->a, " by route '%s': %s", r->name, how));
 	if (!f)
 		return;
-	f->where = backend(pr, r);
+	f->where = find_backend_place(pr, r);
 	f->rule = se->rule->name;
 	f->line = r->at.line;
 }
@@ -123,9 +125,7 @@ void find_calls(struct prover *pr)
 			struct witness w;
 			const char *how;
 
-			if (!all[i].asked || !all[i].e->l7.inference)
-				continue;
-			how = taken(pr, &all[i], r, &w);
+			how = find_taken(pr, &all[i], r, &w);
 			if (!how)
 				continue;
 			*seen = true;
@@ -146,7 +146,7 @@ void find_idle_routes(struct prover *pr, const struct policy *p)
 
 		if (!f)
 			continue;
-		*f = (struct finding){ .category = "unreachable_rule", .where = backend(pr, &v[i]), .line = v[i].at.line };
+		*f = (struct finding){ .category = "unreachable_rule", .where = find_backend_place(pr, &v[i]), .line = v[i].at.line };
 		f->says = arena_printf(pr->a, "route '%s' never takes a call", v[i].name);
 	}
 }

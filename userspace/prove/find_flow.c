@@ -220,10 +220,17 @@ static const char *tell_way(struct flow *f, struct finding *to, uint32_t x, uint
 	return arena_printf(a, "%s%sby the file %s", first, *first ? ", then " : "", h->file);
 }
 
-static void add(struct flow *f, const struct sym_endpoint *se, const struct witness *w, const struct leak *leak,
-		uint32_t x, uint32_t y, const char *how)
+struct way_out {			/* by an endpoint, or by a route */
+	const struct sym_endpoint *se;
+	const struct route *route;
+	const char *how;
+	struct witness w;
+};
+
+static void add(struct flow *f, const struct way_out *out, const struct leak *leak, uint32_t x, uint32_t y)
 {
-	struct finding *to = find_add(f->pr, "flow", w);
+	struct finding *to = find_add(f->pr, "flow", &out->w);
+	const struct route *r = out->route;
 	struct asked sent, *slot;
 	const char *way;
 
@@ -233,42 +240,63 @@ static void add(struct flow *f, const struct sym_endpoint *se, const struct witn
 	sent.file = f->box[y].name;
 	to->requests = (struct list){ 0 };
 	to->file = f->box[y].name;
-	to->rule = se->rule->name;
-	to->line = se->e->at.line;
+	to->where = r ? find_backend_place(f->pr, r) : to->where;
+	to->rule = out->se->rule->name;
+	to->line = r ? r->at.line : out->se->e->at.line;
 	if (leak->file)
 		ask_of(f, to, arena_printf(f->pr->a, "open %s read", find_word(f->pr, leak->file)), leak->reader, x);
 	way = tell_way(f, to, x, y);
 	slot = list_push(f->pr->a, &to->requests, sizeof(*slot));
 	if (slot)
 		*slot = sent;
-	to->says = arena_printf(f->pr->a, "%s%s%s can be read%s under %s, handed on %s, and sent here: %s", leak->what,
+	to->says = arena_printf(f->pr->a, "%s%s%s can be read%s under %s, handed on %s, and sent here%s%s%s: %s", leak->what,
 				leak->file ? " in " : "", leak->file ? leak->file : "",
-				leak->n > 1 ? " (and more)" : "", f->box[x].name, way, how);
+				leak->n > 1 ? " (and more)" : "", f->box[x].name, way, r ? " by route '" : "",
+				r ? r->name : "", r ? "'" : "", out->how);
 }
 
-/* What the others can hand on to y, and where y can send it. */
-static void ask_ends(struct flow *f, uint32_t y, const struct leak *leaks)
+static void add_each(struct flow *f, const struct way_out *out, const struct leak *leaks, uint32_t y)
+{
+	for (uint32_t x = 0; out->how && x < f->n; x++)
+		if (leaks[x].n)
+			add(f, out, &leaks[x], x, y);
+}
+
+/* What the others can hand on to y, and where y can send it; taken: routes that were told of. */
+static void ask_ends(struct flow *f, uint32_t y, const struct leak *leaks, bool *taken)
 {
 	struct sym_endpoint *all = f->pr->s->endpoints.v;
 
 	for (uint32_t i = 0; i < f->pr->s->endpoints.n; i++) {
-		struct witness w;
-		const char *how = all[i].asked ? find_how_much(f->pr, &all[i], &w) : NULL;
+		struct way_out out = { .se = &all[i] };
+		uint32_t n = 0;
 
-		for (uint32_t x = 0; how && x < f->n; x++)
-			if (leaks[x].n)
-				add(f, &all[i], &w, &leaks[x], x, y, how);
+		if (all[i].asked)
+			out.how = find_how_much(f->pr, &all[i], &out.w);
+		add_each(f, &out, leaks, y);
+		for EACH (struct sym_route, r, &f->pr->s->routes) {
+			bool *seen = &taken[n++];
+
+			out.route = r->route;
+			out.how = *seen ? NULL : find_taken(f->pr, &all[i], r, &out.w);
+			*seen |= out.how != NULL;
+			add_each(f, &out, leaks, y);
+		}
 	}
 }
 
 static void find_ends(struct flow *f, uint32_t y, const struct leak *leaks)
 {
 	struct sym_plan plan = { .p = f->box[y].p, .workdir = f->box[y].workdir };
+	bool *taken = arena_zalloc(f->pr->a, plan.p->inference.routes.n + 1);
 	struct slices slices;
 	struct arena models = { 0 };
 
-	if (!slice_policy(&models, plan.p, NULL, &slices))
+	if (!taken || !slice_policy(&models, plan.p, NULL, &slices)) {
 		find_unknown(f->pr, "out of memory");
+		arena_done(&models);
+		return;
+	}
 	plan.slices = &slices;
 	for (plan.slice = 0; plan.slice < slices.n; plan.slice++) {
 		struct arena a = { 0 };
@@ -277,7 +305,7 @@ static void find_ends(struct flow *f, uint32_t y, const struct leak *leaks)
 		sym_open(&s, &a, &plan);
 		f->pr->s = &s;
 		if (!a.bad)
-			ask_ends(f, y, leaks);
+			ask_ends(f, y, leaks, taken);
 		if (a.bad)
 			find_unknown(f->pr, "out of memory");
 		sym_done(&s);
