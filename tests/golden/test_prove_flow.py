@@ -31,6 +31,8 @@ SEND = box(fs(more=NET), "out:/in:ro")
 REST = "network_policies: {{a: {{endpoints: [{{host: api.example.com, port: 443, protocol: rest, rules: [{0}]}}], binaries: [/usr/bin/curl]}}}}\n"
 GET = REST.format("{allow: {method: GET, path: /x}}")
 DENIED = REST.format("{allow: {method: GET, path: /x}}], deny_rules: [{method: '*', path: '/**'}")
+TOKEN = GET.replace("rules:", "credential: pat, rules:")
+PRIVATE = "network: [{host: db.corp, allowed_ips: [10.0.0.0/8]}]\n"
 ROUTE = "inference: {binaries: [/usr/bin/a], routes: [{name: a, api: openai, host: a.example.net}]}\n"
 
 # (what it needs, sandboxes that have it, sandboxes that have not)
@@ -46,6 +48,10 @@ NEEDS = (
     ("a program that may send", (KEYS, box(fs(more=GET + strict("/usr/bin/curl")), "out:/in")),
      (KEYS, box(fs(more=GET + strict("/usr/bin/wget")), "out:/in"))),
     ("a route that takes it", (KEYS, box(fs(more=ROUTE), "out:/in")), (KEYS, box(fs(more=ROUTE.replace("/usr/bin", "/opt")), "out:/in"))),
+    ("what is answered for a credential", (box(fs(more=TOKEN), "out:/out"), box(fs(more=NET), "out:/in")),
+     (box(fs(more=GET), "out:/out"), box(fs(more=NET), "out:/in"))),
+    ("what a private network answers", (box(fs(more=PRIVATE), "out:/out"), box(fs(more=NET), "out:/in")),
+     (box(fs(more=PRIVATE.replace("10.0.0.0/8", "8.8.8.0/24")), "out:/out"), box(fs(more=NET), "out:/in"))),
     ("the order of the policies is none", (SEND, KEYS), (SEND, box(fs(), "out:/out"))),
     ("a tree that one writes and the other reads", (box(fs("/home/u", "/srv/s")), box(fs("/srv", more=NET))),
      (box(fs("/home/u", "/srv/s")), box(fs("/srv/t", more=NET)))),

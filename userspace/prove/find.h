@@ -66,9 +66,10 @@ bool find_secrets_where(struct prover *pr, Z3_ast fact);	/* those alone; true = 
 const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, struct witness *w);
 void find_exfiltration(struct prover *pr);
 /* find_chain.c: ends of ways from one endpoint to another. The one that gives was found; of the one that takes, how. */
-bool find_chains_may_be(const struct prover *pr);
+bool find_chains_may_be(const struct prover *pr, const struct policy *p);
 void find_gives(struct prover *pr, const struct endpoint *e, const struct finding *f, const char *why);
 struct finding *find_takes(struct prover *pr, const struct endpoint *e, const struct witness *w, const char *how);
+uint32_t find_given(struct prover *pr, const char **what, const struct list **requests);	/* how many gave, the first; forgets them */
 void find_chains(struct prover *pr);	/* after the last model */
 void find_calls(struct prover *pr);	/* of models */
 /* The call that carries most, confirmed; NULL: the route takes none that comes by this endpoint. */

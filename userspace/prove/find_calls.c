@@ -51,7 +51,7 @@ static void takes(struct prover *pr, const struct sym_endpoint *se, const struct
 	const struct endpoint *e = find_backend(pr->s->p, r);
 	struct finding *f = NULL;
 
-	if (e && find_chains_may_be(pr))
+	if (e && find_chains_may_be(pr, pr->s->p))
 		f = find_takes(pr, e, w, arena_printf(pr->a, " by route '%s': %s", r->name, how));
 	if (!f)
 		return;

@@ -14,11 +14,11 @@ struct end {
 	struct finding f;		/* one that takes: says how much */
 };
 
-bool find_chains_may_be(const struct prover *pr)
+bool find_chains_may_be(const struct prover *pr, const struct policy *p)
 {
 	bool any = pr->credentials.n > 0;
 
-	for EACH (struct rule, rule, &pr->s->p->rules)
+	for EACH (struct rule, rule, &p->rules)
 		for EACH (struct endpoint, e, &rule->endpoints)
 			any |= e->l7.credential || e->l7.binding || e->n_allowed;
 	return any;
@@ -54,6 +54,17 @@ struct finding *find_takes(struct prover *pr, const struct endpoint *e, const st
 	find_fill(pr, &end->f, "exfiltration", w);
 	end->f.says = how;
 	return &end->f;
+}
+
+uint32_t find_given(struct prover *pr, const char **what, const struct list **requests)
+{
+	const struct end *v = pr->givers.v;
+	uint32_t n = pr->givers.n;
+
+	*what = n ? v->what : NULL;
+	*requests = n ? &v->f.requests : NULL;
+	pr->givers = (struct list){ 0 };
+	return n;
 }
 
 /* Back to where it is from is nowhere. */

@@ -107,7 +107,7 @@ const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, stru
 void find_exfiltration(struct prover *pr)
 {
 	struct sym_endpoint *all = pr->s->endpoints.v;
-	bool alone = pr->s->endpoints.n == 1, asked = pr->n_secrets || find_chains_may_be(pr);
+	bool alone = pr->s->endpoints.n == 1, asked = pr->n_secrets || find_chains_may_be(pr, pr->s->p);
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n && asked; i++) {
 		struct witness w;

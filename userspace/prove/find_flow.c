@@ -18,8 +18,9 @@ struct hop {				/* from one sandbox to another */
 	const char *file, *writer, *reader;
 };
 
-struct leak {				/* something secret that the first one reads */
+struct leak {				/* something secret that the first one reads, or is answered */
 	const char *what, *file, *reader;
+	const struct list *requests;	/* struct asked: that are answered, or NULL */
 	uint32_t n;
 };
 
@@ -161,7 +162,8 @@ static void on_leak(struct prover *pr, void *to)
 	Z3_ast by_itself = other->no_files ? z_true(&s->z) : sym_file(other, s->file, NULL, false);
 
 	if (find_secrets_where(pr, z_not(&s->z, by_itself)) || find_secrets_where(pr, z_true(&s->z)))
-		*(struct leak *)to = (struct leak){ pr->secret, pr->secret_file, pr->secret_reader, pr->n_secrets };
+		*(struct leak *)to = (struct leak){ .what = pr->secret, .file = pr->secret_file,
+						    .reader = pr->secret_reader, .n = pr->n_secrets };
 }
 
 /* ---- all of them -------------------------------------------------------------------------- */
@@ -229,6 +231,7 @@ struct way_out {			/* by an endpoint, or by a route */
 
 static void add(struct flow *f, const struct way_out *out, const struct leak *leak, uint32_t x, uint32_t y)
 {
+	static const struct list none;
 	struct finding *to = find_add(f->pr, "flow", &out->w);
 	const struct route *r = out->route;
 	struct asked sent, *slot;
@@ -245,6 +248,8 @@ static void add(struct flow *f, const struct way_out *out, const struct leak *le
 	to->line = r ? r->at.line : out->se->e->at.line;
 	if (leak->file)
 		ask_of(f, to, arena_printf(f->pr->a, "open %s read", find_word(f->pr, leak->file)), leak->reader, x);
+	for EACH (struct asked, q, leak->requests ? leak->requests : &none)
+		ask_of(f, to, q->request, q->binary, x);
 	way = tell_way(f, to, x, y);
 	slot = list_push(f->pr->a, &to->requests, sizeof(*slot));
 	if (slot)
@@ -262,10 +267,17 @@ static void add_each(struct flow *f, const struct way_out *out, const struct lea
 			add(f, out, &leaks[x], x, y);
 }
 
-/* What the others can hand on to y, and where y can send it; taken: routes that were told of. */
-static void ask_ends(struct flow *f, uint32_t y, const struct leak *leaks, bool *taken)
+struct ends {
+	uint32_t y;
+	struct leak *leaks;		/* of each sandbox that hands on to y */
+	bool *taken;			/* routes that were told of */
+};
+
+/* What the others can hand on to y, and where y can send it. */
+static void on_ends(struct flow *f, void *data)
 {
 	struct sym_endpoint *all = f->pr->s->endpoints.v;
+	struct ends *e = data;
 
 	for (uint32_t i = 0; i < f->pr->s->endpoints.n; i++) {
 		struct way_out out = { .se = &all[i] };
@@ -273,26 +285,37 @@ static void ask_ends(struct flow *f, uint32_t y, const struct leak *leaks, bool 
 
 		if (all[i].asked)
 			out.how = find_how_much(f->pr, &all[i], &out.w);
-		add_each(f, &out, leaks, y);
+		add_each(f, &out, e->leaks, e->y);
 		for EACH (struct sym_route, r, &f->pr->s->routes) {
-			bool *seen = &taken[n++];
+			bool *seen = &e->taken[n++];
 
 			out.route = r->route;
 			out.how = *seen ? NULL : find_taken(f->pr, &all[i], r, &out.w);
 			*seen |= out.how != NULL;
-			add_each(f, &out, leaks, y);
+			add_each(f, &out, e->leaks, e->y);
 		}
 	}
 }
 
-static void find_ends(struct flow *f, uint32_t y, const struct leak *leaks)
+/* What it is answered for a credential or by a private network; that this is found is no finding here. */
+static void on_given(struct flow *f, void *data)
+{
+	uint32_t n = f->pr->found.n;
+
+	(void)data;
+	find_credentials(f->pr);
+	find_reach(f->pr);
+	f->pr->found.n = n;
+}
+
+/* The models of one sandbox's endpoints, one by one. */
+static void with_each(struct flow *f, uint32_t y, void (*ask)(struct flow *f, void *data), void *data)
 {
 	struct sym_plan plan = { .p = f->box[y].p, .workdir = f->box[y].workdir };
-	bool *taken = arena_zalloc(f->pr->a, plan.p->inference.routes.n + 1);
 	struct slices slices;
 	struct arena models = { 0 };
 
-	if (!taken || !slice_policy(&models, plan.p, NULL, &slices)) {
+	if (!slice_policy(&models, plan.p, NULL, &slices)) {
 		find_unknown(f->pr, "out of memory");
 		arena_done(&models);
 		return;
@@ -305,7 +328,7 @@ static void find_ends(struct flow *f, uint32_t y, const struct leak *leaks)
 		sym_open(&s, &a, &plan);
 		f->pr->s = &s;
 		if (!a.bad)
-			ask_ends(f, y, leaks, taken);
+			ask(f, data);
 		if (a.bad)
 			find_unknown(f->pr, "out of memory");
 		sym_done(&s);
@@ -314,22 +337,41 @@ static void find_ends(struct flow *f, uint32_t y, const struct leak *leaks)
 	arena_done(&models);
 }
 
+/* Where it reads nothing secret. */
+static void find_answered(struct flow *f, uint32_t x, struct leak *ret)
+{
+	if (!find_chains_may_be(f->pr, f->box[x].p))
+		return;
+	with_each(f, x, on_given, NULL);
+	ret->n = find_given(f->pr, &ret->what, &ret->requests);
+}
+
+static void find_ends(struct flow *f, uint32_t y)
+{
+	struct leak leaks[BOXES] = { 0 };
+	struct ends e = { y, leaks, arena_zalloc(f->pr->a, f->box[y].p->inference.routes.n + 1) };
+	bool any = false;
+
+	for (uint32_t x = 0; x < f->n; x++) {
+		if (f->from[x][y] == y)
+			continue;
+		with_pair(f, x, y, on_leak, &leaks[x]);
+		if (!leaks[x].n)
+			find_answered(f, x, &leaks[x]);
+		any |= leaks[x].n > 0;
+	}
+	if (!e.taken)
+		find_unknown(f->pr, "out of memory");
+	else if (any)
+		with_each(f, y, on_ends, &e);
+}
+
 void find_flow(struct prover *pr, const struct flow_box *boxes, uint32_t n)
 {
 	struct flow f = { .pr = pr, .box = boxes, .n = n };
 
 	find_hops(&f);
 	find_ways(&f);
-	for (uint32_t y = 0; y < n; y++) {
-		struct leak leaks[BOXES] = { 0 };
-		bool any = false;
-
-		for (uint32_t x = 0; x < n; x++)
-			if (f.from[x][y] != y) {
-				with_pair(&f, x, y, on_leak, &leaks[x]);
-				any |= leaks[x].n > 0;
-			}
-		if (any)
-			find_ends(&f, y, leaks);
-	}
+	for (uint32_t y = 0; y < n; y++)
+		find_ends(&f, y);
 }
