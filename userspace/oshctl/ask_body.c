@@ -51,6 +51,5 @@ int ask_body(struct ask *q, char **words, struct err *e)
 	if (!strcmp(words[0], "model"))
 		return read_model(q, words + 1, e);
 	return fail(e, EINVAL, "after the URL: 'graphql TYPE [NAME|-] [FIELDS]', 'call METHOD [TOOL]' or "
-		    "'model NAME', not '%.40s'",
-		    words[0]);
+		    "'model NAME', not '%.40s'", words[0]);
 }
