@@ -94,7 +94,7 @@ def at_random(t, rounds):
 
 def main():
     t = Tap()
-    at_random(t, 24)
+    at_random(t, 16)
     t.done()
 
 
