@@ -171,7 +171,7 @@ def private(w, t):
 def chain(w, t):
     """What the server in the private network answers goes on to another one. Asked of a policy by which nothing secret can be read."""
     ends = rules(f"{{host: {PRIVATE}, port: 80, allowed_ips: [{PRIVATE}]}}", "{host: plain.example, port: 80}")
-    found, said = prove(w, w.policy(ends).replace("include_workdir: true", "include_workdir: false"), None)
+    found, said = prove(w, "version: 1\nfilesystem_policy: {read_only: [/usr]}\nnetwork_policies:\n" + ends, None)
     mine = [f for f in found if f["category"] == "exfiltration" and f["where"] == "plain.example:80"]
     if not t.ok(mine and len(mine[0]["requests"]) == 2 and PRIVATE in mine[0]["says"], "from one endpoint to another: found", said, found):
         return
