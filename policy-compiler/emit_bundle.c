@@ -35,6 +35,8 @@ static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_INFERENCE] = sizeof(struct osh_b_inference),
 	[OSH_SEC_ROUTES] = sizeof(struct osh_b_route),
 	[OSH_SEC_ALIASES] = sizeof(struct osh_b_alias),
+	[OSH_SEC_BUDGETS] = sizeof(struct osh_b_budget),
+	[OSH_SEC_PRICES] = sizeof(struct osh_b_price),
 };
 
 void out_put(struct out *o, enum osh_section sec, const void *entry)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `inference` -> sections INFERENCE, ROUTES and ALIASES. */
+/* `inference` -> sections INFERENCE, ROUTES, ALIASES, BUDGETS and PRICES. */
 #include <string.h>
 
 #include "emit_parts.h"
@@ -26,6 +26,33 @@ static uint32_t text(struct out *o, const char *s)
 	return s && *s ? out_str(o, s) : 0;
 }
 
+/* Of the route with that name, from 1; read_limits.c found it. */
+static uint32_t route_number(const struct inference *in, const char *name)
+{
+	uint32_t i = 0;
+
+	for EACH (struct route, r, &in->routes) {
+		i++;
+		if (name && !strcmp(r->name, name))
+			return i;
+	}
+	return 0;
+}
+
+static void put_limits(struct out *o, const struct inference *in)
+{
+	for EACH (struct budget, l, &in->limits)
+		out_put(o, OSH_SEC_BUDGETS,
+			&(struct osh_b_budget){ .most = l->most, .what = l->what, .per = l->per, .user = l->user,
+						.route = route_number(in, l->route), .line = l->at.line });
+	for EACH (struct price, p, &in->prices) {
+		struct osh_b_price to = { .model = out_patterns(o, p->at, &p->models) };
+
+		memcpy(to.part, p->part, sizeof(to.part));
+		out_put(o, OSH_SEC_PRICES, &to);
+	}
+}
+
 bool out_inference(struct out *o, const struct policy *p, const struct tables *t)
 {
 	const struct inference *in = &p->inference;
@@ -46,5 +73,6 @@ bool out_inference(struct out *o, const struct policy *p, const struct tables *t
 	}
 	for EACH (struct alias, a, &in->aliases)
 		out_put(o, OSH_SEC_ALIASES, &(struct osh_b_alias){ text(o, a->name), text(o, a->model) });
+	put_limits(o, in);
 	return true;
 }

@@ -11,8 +11,10 @@ static const struct {
 	const char *text, *method, *path;
 	uint32_t apis;
 	enum osh_model_in model;
+	enum osh_counted counted;
 } shapes[OSH_SHAPES] = {
-#define SHAPE(id, text, method, path, apis, model) [OSH_SHAPE_##id] = { text, method, path, apis, OSH_MODEL_##model },
+#define SHAPE(id, text, method, path, apis, model, counted) [OSH_SHAPE_##id] = \
+	{ text, method, path, apis, OSH_MODEL_##model, OSH_COUNTED_##counted },
 #include "osh/shapes.def"
 #undef SHAPE
 };
@@ -152,4 +154,35 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 		return OSH_WHY_ALLOWED;
 	}
 	return OSH_WHY_NO_ROUTE;
+}
+
+uint32_t eval_limits(const struct policy *p, const struct eval_routed *to)
+{
+	enum osh_counted counted = shapes[to->shape].counted;
+	uint32_t mask = 0, bit = 1;
+
+	for EACH (struct budget, l, &p->inference.limits) {
+		bool all = l->what == OSH_COUNT_REQUESTS || counted == OSH_COUNTED_TOKENS;
+
+		if (counted != OSH_COUNTED_NOT && all && (!l->route || !strcmp(l->route, to->route->name)))
+			mask |= bit;
+		bit <<= 1;
+	}
+	return mask;
+}
+
+bool eval_cost(const struct policy *p, const char *model, const uint64_t tokens[OSH_PRICES], uint64_t *ret)
+{
+	for EACH (struct price, price, &p->inference.prices) {
+		unsigned __int128 sum = 0;
+
+		if (!serves(&price->models, model))
+			continue;
+		for (unsigned i = 0; i < OSH_PRICES; i++)
+			sum += (unsigned __int128)tokens[i] * price->part[i];
+		sum = (sum + 999999) / 1000000;
+		*ret = sum > OSH_COUNT_MOST ? OSH_COUNT_MOST : (uint64_t)sum;
+		return true;
+	}
+	return false;
 }

@@ -194,6 +194,21 @@ struct alias {
 	const char *name, *model;
 };
 
+struct budget {				/* of calls, while they last */
+	struct place at;
+	enum osh_count what;
+	enum osh_window per;
+	bool user;			/* all sandboxes of the user together, else this one */
+	const char *route;		/* calls of that route alone; NULL = all */
+	uint64_t most;			/* money in millionths */
+};
+
+struct price {
+	struct place at;
+	struct list models;		/* struct pattern, never empty; no separator */
+	uint64_t part[OSH_PRICES];	/* millionths for a million tokens */
+};
+
 struct inference {
 	struct place at;
 	struct list routes;		/* struct route, in the order in which they are tried */
@@ -201,6 +216,8 @@ struct inference {
 	bool fallback;			/* where a backend fails, the next route that serves the model */
 	bool has_models;
 	struct list models;		/* struct pattern: the only ones that may be asked for */
+	struct list limits;		/* struct budget */
+	struct list prices;		/* struct price: the first whose model meets */
 };
 
 enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND, ASSERT_NEVER_CALL };

@@ -126,8 +126,7 @@ static void push_model(struct reader *r, const struct node *n, struct list *to)
 		*p = one;
 }
 
-/* One pattern, or a list of them. */
-static void read_models(struct reader *r, const struct node *n, struct list *to)
+void read_models(struct reader *r, const struct node *n, struct list *to)
 {
 	if (n->kind != NODE_LIST) {
 		push_model(r, n, to);
@@ -266,6 +265,16 @@ static void read_fallback(struct reader *r, const struct node *n, void *obj)
 	(void)read_bool(r, n, &((struct inference_in *)obj)->to->fallback);
 }
 
+static void read_inference_limits(struct reader *r, const struct node *n, void *obj)
+{
+	read_limits(r, n, ((struct inference_in *)obj)->to);
+}
+
+static void read_inference_prices(struct reader *r, const struct node *n, void *obj)
+{
+	read_prices(r, n, ((struct inference_in *)obj)->to);
+}
+
 static void read_callers(struct reader *r, const struct node *n, void *obj)
 {
 	if (want_kind(r, n, NODE_LIST))
@@ -278,6 +287,8 @@ const struct field inference_fields[] = {
 	{ "models",   read_allowed_models, FIELD_KEPT, 0, "[glob]", "the only models that may be asked for; absent = all that a route serves" },
 	{ "aliases",  read_aliases,        FIELD_KEPT, 0, "name -> text", "other names of models" },
 	{ "fallback", read_fallback,       FIELD_KEPT, 0, "bool", "where a backend fails, the next route that serves the model; default false" },
+	{ "limits",   read_inference_limits, FIELD_JUDGED, 0, "[limit]", "how many calls, tokens, or how much money, for how long", limit_fields },
+	{ "prices",   read_inference_prices, FIELD_JUDGED, 0, "[price]", "of tokens, for limits of money; the first whose model meets", price_fields },
 	{ "binaries", read_callers,        FIELD_KEPT, 0, "[path | {path}]", "programs that may call inference.local; absent = any", binary_fields },
 	{ 0 },
 };
@@ -315,6 +326,9 @@ void read_inference(struct reader *r, const struct node *n, void *obj)
 
 	(void)obj;
 	in.to->at = n->at;
-	if (read_map(r, n, inference_fields, "inference", &in) && in.to->routes.n)
+	if (!read_map(r, n, inference_fields, "inference", &in))
+		return;
+	check_limits(r);
+	if (in.to->routes.n)
 		add_front(r, n, &in);
 }

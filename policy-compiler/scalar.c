@@ -127,6 +127,50 @@ bool read_uint(struct reader *r, const struct node *n, uint32_t min, uint32_t ma
 	return true;
 }
 
+bool read_count(struct reader *r, const struct node *n, uint64_t most, uint64_t *ret)
+{
+	uint64_t v = 0;
+	size_t i;
+
+	if (n->kind != NODE_SCALAR || plain_kind(n) != PLAIN_NUMBER)
+		return wrong(r, n, "a whole number", n->kind == NODE_SCALAR && !n->plain ? "leave the quotes away" : NULL);
+	for (i = 0; i < 18 && isdigit((unsigned char)n->text[i]); i++)
+		v = v * 10 + (uint64_t)(n->text[i] - '0');
+	if (n->text[0] == '0' || n->text[i] || v > most) {
+		diag_add(r->d, DIAG_VALUE, n->at, NULL, "invalid number %.40s; expected 1..=%llu", n->text,
+			 (unsigned long long)most);
+		return false;
+	}
+	*ret = v;
+	return true;
+}
+
+bool read_millionths(struct reader *r, const struct node *n, uint64_t most, uint64_t *ret)
+{
+	const char *s = n->text;
+	uint64_t v = 0;
+	size_t i, after = 0;
+
+	if (n->kind != NODE_SCALAR || plain_kind(n) != PLAIN_NUMBER)
+		return wrong(r, n, "a number", n->kind == NODE_SCALAR && !n->plain ? "leave the quotes away" : NULL);
+	for (i = 0; i < 12 && isdigit((unsigned char)s[i]); i++)
+		v = v * 10 + (uint64_t)(s[i] - '0');
+	if (i && s[i] == '.')
+		for (i++; after < 6 && isdigit((unsigned char)s[i]); i++, after++)
+			v = v * 10 + (uint64_t)(s[i] - '0');
+	if (!isdigit((unsigned char)s[i ? i - 1 : 0]) || s[i] || (s[0] == '0' && isdigit((unsigned char)s[1])))
+		v = most + 1;
+	for (; after < 6 && v <= most; after++)
+		v *= 10;
+	if (v > most) {
+		diag_add(r->d, DIAG_VALUE, n->at, NULL, "invalid amount %.40s; expected a number up to %llu, with at most six "
+			 "digits after the point", s, (unsigned long long)(most / 1000000));
+		return false;
+	}
+	*ret = v;
+	return true;
+}
+
 bool read_word(struct reader *r, const struct node *n, const char *const words[], unsigned *ret)
 {
 	char all[120] = "";

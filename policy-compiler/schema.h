@@ -44,7 +44,7 @@ extern const struct field filesystem_fields[], landlock_fields[], process_fields
 extern const struct field exec_fields[], resource_fields[], gpu_fields[], credential_fields[];
 extern const struct field inference_fields[], rule_fields[], short_fields[], middleware_fields[];
 extern const struct field assert_fields[];
-extern const struct field route_fields[];
+extern const struct field route_fields[], limit_fields[], price_fields[];
 
 /* Reads a mapping by its table; `what` names it in messages. Gives false when it is no mapping. */
 bool read_map(struct reader *r, const struct node *n, const struct field *fields, const char *what,
@@ -57,6 +57,8 @@ const struct node *map_get(const struct node *map, const char *key);	/* value or
 bool read_text(struct reader *r, const struct node *n, const char **ret);
 bool read_bool(struct reader *r, const struct node *n, bool *ret);
 bool read_uint(struct reader *r, const struct node *n, uint32_t min, uint32_t max, uint32_t *ret);
+bool read_count(struct reader *r, const struct node *n, uint64_t most, uint64_t *ret);	/* from 1 */
+bool read_millionths(struct reader *r, const struct node *n, uint64_t most, uint64_t *ret);	/* 1, 0.25 */
 bool read_word(struct reader *r, const struct node *n, const char *const words[], unsigned *ret);
 bool read_pattern(struct reader *r, const struct node *n, struct pattern *ret);
 bool want_kind(struct reader *r, const struct node *n, enum node_kind kind);
@@ -79,6 +81,10 @@ void read_middlewares(struct reader *r, const struct node *n, void *obj);
 void read_resources(struct reader *r, const struct node *n, void *obj);
 void read_gpu(struct reader *r, const struct node *n, void *obj);
 void read_credentials(struct reader *r, const struct node *n, void *obj);
+void read_models(struct reader *r, const struct node *n, struct list *to);	/* struct pattern: one, or a list of them */
+void read_limits(struct reader *r, const struct node *n, struct inference *to);
+void read_prices(struct reader *r, const struct node *n, struct inference *to);
+void check_limits(struct reader *r);	/* once all of `inference` is read */
 void read_inference(struct reader *r, const struct node *n, void *obj);
 void read_asserts(struct reader *r, const struct node *n, void *obj);
 void read_exec(struct reader *r, const struct node *n, void *obj);

@@ -56,6 +56,8 @@ enum osh_section {			/* entry type */
 	OSH_SEC_INFERENCE,		/* struct osh_b_inference, exactly one where there are routes */
 	OSH_SEC_ROUTES,			/* struct osh_b_route, in the order in which they are tried */
 	OSH_SEC_ALIASES,		/* struct osh_b_alias */
+	OSH_SEC_BUDGETS,		/* struct osh_b_budget: limits of calls of models */
+	OSH_SEC_PRICES,			/* struct osh_b_price: the first whose model meets */
 	OSH_SEC_MAX
 };
 
@@ -244,6 +246,21 @@ struct osh_b_route {
 
 struct osh_b_alias {
 	uint32_t name, model;
+};
+
+/* No two of them are about the same. */
+struct osh_b_budget {
+	uint64_t most;			/* calls, tokens, or millionths of money; never 0 */
+	uint32_t what, per;		/* enum osh_count, enum osh_window */
+	uint32_t user;			/* 0, 1: all sandboxes of the user together */
+	uint32_t route;			/* index into ROUTES + 1; 0 = calls of all */
+	uint32_t line, pad;
+};
+
+/* Where a budget is of money. */
+struct osh_b_price {
+	struct osh_b_range model;	/* of PATTERNS, never empty, without a separator */
+	uint64_t part[4];		/* by enum osh_price: millionths for a million tokens */
 };
 
 /*

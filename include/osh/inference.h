@@ -9,6 +9,10 @@
 #define OSH_INFERENCE_ROUTES 64		/* of one policy */
 #define OSH_INFERENCE_ALIASES 256
 #define OSH_MODEL_LEN 200		/* bytes of a model's name */
+#define OSH_INFERENCE_LIMITS 32		/* of one policy: a call is counted against a mask of them */
+#define OSH_INFERENCE_PRICES 256
+#define OSH_COUNT_MOST 1000000000000000ull	/* the largest limit: of calls, of tokens, of millionths of money */
+#define OSH_PRICE_MOST 1000000000000ull	/* likewise, millionths for a million tokens */
 #define OSH_ROUTE_NAME 64		/* bytes of a route's name, NUL included */
 
 enum osh_api {				/* mask */
@@ -23,9 +27,20 @@ enum osh_api {				/* mask */
 
 enum osh_model_in { OSH_MODEL_NONE, OSH_MODEL_BODY, OSH_MODEL_OPTIONAL, OSH_MODEL_PATH };
 
+/* What is limited, and for how long. `window` lasts as the egress and oshd have it (base/budget.h). */
+enum osh_count { OSH_COUNT_REQUESTS, OSH_COUNT_TOKENS, OSH_COUNT_MONEY, OSH_COUNTS };
+enum osh_window { OSH_WINDOW_MINUTE, OSH_WINDOW_DAY, OSH_WINDOWS };
+enum osh_price { OSH_PRICE_INPUT, OSH_PRICE_OUTPUT, OSH_PRICE_CACHED, OSH_PRICE_STORED, OSH_PRICES };
+
+enum osh_counted {			/* by limits, as shapes.def has it */
+	OSH_COUNTED_NOT,
+	OSH_COUNTED_CALL,		/* among the calls; it costs no tokens */
+	OSH_COUNTED_TOKENS,
+};
+
 enum osh_shape {
 	OSH_SHAPE_NOT,
-#define SHAPE(id, text, method, path, apis, model) OSH_SHAPE_##id,
+#define SHAPE(id, text, method, path, apis, model, counted) OSH_SHAPE_##id,
 #include "osh/shapes.def"
 #undef SHAPE
 	OSH_SHAPES

@@ -19,6 +19,8 @@
 #define EP2(a, b) EP(a "},\n{host: a.test, port: 1, " b)
 #define ALLOW(fields) "rules: [{allow: {" fields "}}]"
 
+#define LIMITS(list) "inference:\n  routes: [{name: a, api: openai}]\n  limits: [" list "]\n  prices: [{model: '*', input: 1, output: 2}]\n"
+
 /*
  * `want`: "CODE:LINE:COL" of every diagnostic that the reader gives, in order of place, but OSH207.
  * Warnings that look at rules side by side have tests of their own.
@@ -81,6 +83,16 @@ static const struct {
 	{ "assert", "assert: [{never: {host: '*'}}, {never_reach: {}}, {never: {read: /x}, never_reach: {host: a}}]\n", "108:1:46 110:1:51 142:1:60" },
 	{ "routes twice", "inference: {routes: [{name: a, api: openai}, {name: a, api: openai}]}\n", "104:1:46" },
 	{ "a route", "inference: {routes: [{name: a, api: openai, host: a.test, port: 1, allowed_ips: [10.0.0.1], as: 'a b'}]}\n", "109:1:97" },
+	{ "limits", LIMITS("{requests: 1, per: minute}, {tokens: 5, requests: 9, per: day, of: user, route: a}, {money: 0.000001, per: day}"), "" },
+	{ "a limit twice", LIMITS("{requests: 1, tokens: 2, per: day}, {tokens: 3, per: day}, {tokens: 3, per: day, route: a}"), "104:3:48" },
+	{ "a limit of nothing", LIMITS("{per: day}, {requests: 0, per: day}, {money: 0, per: day}, {money: 0.0, per: day}"), "108:3:12 109:3:35 109:3:57 109:3:79" },
+	{ "a limit for ever", LIMITS("{tokens: 1}, {requests: 1, per: hour}, {requests: 1, per: day, of: host}"), "108:3:12 109:3:44 109:3:79" },
+	{ "limits of another", LIMITS("{requests: 1, per: day, route: b}, {requests: '1', per: day}, {tokens: 1.5, per: day}"), "109:3:12 106:3:58 109:3:83" },
+	{ "money", LIMITS("{money: 1.0000001, per: day}, {money: .5, per: day}, {money: 1., per: day}, {money: 1e3, per: day}, {money: 01, per: day}"),
+	  "109:3:20 109:3:50 109:3:73 109:3:96 109:3:120" },
+	{ "money", LIMITS("{money: 1000000000, per: day}, {money: 1000000000.000001, per: minute}, {money: -1, per: minute}"), "109:3:51 109:3:92" },
+	{ "money without prices", "inference:\n  routes: [{name: a, api: openai}]\n  limits: [{money: 1, per: day}]\n", "108:3:12" },
+	{ "a price", "inference:\n  routes: [{name: a, api: openai}]\n  prices: [{model: [a, 'b*'], input: 1, output: 0.25}, {model: a}]\n", "108:3:56 108:3:56" },
 	{ "entry for nobody", "version: 1\nfilesystem_policy: {read_only: [{path: /a, binaries: []}]}\n", "109:2:54" },
 	{ "deny for some programs", "version: 1\nfilesystem_policy: {deny: [{path: /a, binaries: [/b]}]}\n", "" },
 	{ "for some programs, where all write", "version: 1\nfilesystem_policy: {read_write: [/a, {path: /a/c, binaries: [/b]}]}\n", "" },

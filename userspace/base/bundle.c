@@ -50,6 +50,8 @@ static const struct row {
 	ROW(OSH_SEC_INFERENCE, struct osh_b_inference, inference, 0, 1),
 	ROW(OSH_SEC_ROUTES,    struct osh_b_route,    routes,    0, OSH_INFERENCE_ROUTES),
 	ROW(OSH_SEC_ALIASES,   struct osh_b_alias,    aliases,   0, OSH_INFERENCE_ALIASES),
+	ROW(OSH_SEC_BUDGETS,   struct osh_b_budget,   budgets,   0, OSH_INFERENCE_LIMITS),
+	ROW(OSH_SEC_PRICES,    struct osh_b_price,    prices,    0, OSH_INFERENCE_PRICES),
 #undef n_meta
 #undef n_unix_paths
 #undef ROW

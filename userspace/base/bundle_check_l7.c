@@ -243,10 +243,41 @@ static int check_routes(const struct bundle *b, struct err *e)
 	return 0;
 }
 
+static bool same_budget(const struct osh_b_budget *x, const struct osh_b_budget *y)
+{
+	return x->what == y->what && x->per == y->per && x->user == y->user && x->route == y->route;
+}
+
+static int check_budgets(const struct bundle *b, struct err *e)
+{
+	if (!b->inference && (b->n_budgets || b->n_prices))
+		return BAD("limits without inference");
+	for (uint32_t i = 0; i < b->n_budgets; i++) {
+		const struct osh_b_budget *x = &b->budgets[i];
+
+		if (!x->most || x->most > OSH_COUNT_MOST || x->what >= OSH_COUNTS || x->per >= OSH_WINDOWS || x->user > 1 ||
+		    x->route > b->n_routes || x->pad || (x->what == OSH_COUNT_MONEY && !b->n_prices))
+			return BAD("limit %u", i);
+		for (uint32_t k = 0; k < i; k++)
+			if (same_budget(x, &b->budgets[k]))
+				return BAD("limit %u is another one's", i);
+	}
+	for (uint32_t i = 0; i < b->n_prices; i++) {
+		const struct osh_b_price *x = &b->prices[i];
+
+		if (!x->model.n || !in(x->model, b->n_patterns))
+			return BAD("price %u", i);
+		for (unsigned k = 0; k < OSH_PRICES; k++)
+			if (x->part[k] > OSH_PRICE_MOST)
+				return BAD("price %u", i);
+	}
+	return 0;
+}
+
 int bundle_check_l7(const struct bundle *b, struct err *e)
 {
 	static int (*const checks[])(const struct bundle *, struct err *) = {
-		check_patterns, check_persisted, check_matches, check_l7, check_routes,
+		check_patterns, check_persisted, check_matches, check_l7, check_routes, check_budgets,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

@@ -42,6 +42,13 @@ static void print_answer(const struct question *q, const struct answer *a)
 		json_kv_str(&j, "route", a->route);
 	if (a->model)
 		json_kv_str(&j, "model", a->model);
+	if (a->n_limits) {
+		json_key(&j, "limits");
+		json_arr(&j);
+		for (uint32_t i = 0; i < a->n_limits; i++)
+			json_u64(&j, a->limits[i]);
+		json_end(&j);
+	}
 	if (a->audit)
 		json_kv_bool(&j, "audit", true);
 	if (!q->valid)

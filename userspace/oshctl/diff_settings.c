@@ -262,6 +262,24 @@ static void inference(struct facts *f, const struct policy *p)
 		word(f, a->model);
 		done(f);
 	}
+	for EACH (struct budget, l, &p->inference.limits) {
+		word(f, "limit");
+		number(f, l->what);
+		number(f, l->per);
+		number(f, l->user);
+		word(f, l->route);
+		number(f, l->most);
+		done(f);
+	}
+	i = 0;
+	for EACH (struct price, price, &p->inference.prices) {
+		word(f, "price");
+		number(f, ++i);
+		patterns(f, &price->models);
+		for (int k = 0; k < OSH_PRICES; k++)
+			number(f, price->part[k]);
+		done(f);
+	}
 	number(f, p->inference.fallback);
 	number(f, p->inference.has_models);
 	patterns(f, &p->inference.models);

@@ -163,6 +163,20 @@ static struct answer on_l7(const struct question *q, const json_t *o)
 	return ask_request(q, o, &r, &d);
 }
 
+/* The lines of the limits that count it. */
+static void put_limits(const struct question *q, const struct eval_routed *to, struct answer *a)
+{
+	uint32_t mask = eval_limits(q->policy, to), i = 0;
+	uint32_t *lines = mask ? arena_zalloc(q->arena, OSH_INFERENCE_LIMITS * sizeof(*lines)) : NULL;
+
+	if (!lines)
+		return;
+	a->limits = lines;
+	for EACH (struct budget, l, &q->policy->inference.limits)
+		if (mask >> i++ & 1)
+			lines[a->n_limits++] = l->at.line;
+}
+
 /* A request whose rules allow it, and `model` of its body; `anthropic`: it has the field anthropic-version. */
 static struct answer on_inference(const struct question *q, const json_t *o)
 {
@@ -186,6 +200,8 @@ static struct answer on_inference(const struct question *q, const json_t *o)
 		return a;
 	a.protocol = to.shape ? eval_shape(to.shape) : NULL;
 	a.route = to.route ? to.route->name : NULL;
+	if (to.route)
+		put_limits(q, &to, &a);
 	a.model = *to.model ? arena_text(q->arena, to.model, strlen(to.model)) : NULL;
 	return a;
 }

@@ -14,6 +14,8 @@ struct answer {
 	const char *canonical, *error;	/* canonicalize, l7: the path; what is wrong with it */
 	bool audit;
 	const char *protocol, *route, *model;	/* inference: kind of call, where it goes, what is asked for there */
+	const uint32_t *limits;		/* inference: lines of those that count it */
+	uint32_t n_limits;
 };
 
 struct question {			/* what lines are asked of; one arena a line */

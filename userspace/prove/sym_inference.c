@@ -8,7 +8,7 @@
 #include "sym.h"
 
 static const struct osh_shape_row shapes[] = {
-#define SHAPE(id, text, method, path, apis, model) { text, method, path, apis, OSH_MODEL_##model },
+#define SHAPE(id, text, method, path, apis, model, counted) { text, method, path, apis, OSH_MODEL_##model },
 #include "osh/shapes.def"
 #undef SHAPE
 };

@@ -5,7 +5,7 @@
 #include "rules/pattern.h"
 
 static const uint32_t apis[OSH_SHAPES] = {
-#define SHAPE(id, text, method, path, apis, model) [OSH_SHAPE_##id] = apis,
+#define SHAPE(id, text, method, path, apis, model, counted) [OSH_SHAPE_##id] = apis,
 #include "osh/shapes.def"
 #undef SHAPE
 };

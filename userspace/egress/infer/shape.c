@@ -9,7 +9,7 @@ static const struct {
 	enum osh_model_in model;
 } shapes[OSH_SHAPES] = {
 	[OSH_SHAPE_NOT] = { "", "", "", OSH_MODEL_NONE },
-#define SHAPE(id, text, method, path, apis, model) \
+#define SHAPE(id, text, method, path, apis, model, counted) \
 	[OSH_SHAPE_##id] = { text, method, path, OSH_MODEL_##model },
 #include "osh/shapes.def"
 #undef SHAPE
