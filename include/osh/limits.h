@@ -125,6 +125,9 @@
 #define OSH_EGRESS_REQUESTS 4096	/* requests of one sandbox under way at once */
 #define OSH_ANCHORS_BYTES (2u << 20)	/* PEM text of the roots trusted for upstreams */
 #define OSH_EGRESS_BODY (32u << 20)	/* bytes of bodies held for judgement, one sandbox */
+#define OSH_COUNTS_EACH 4096		/* rows of one user, who is not root, of what his calls of models used */
+#define OSH_COUNT_NAME 96		/* bytes of the name of one, NUL included */
+#define OSH_MODEL_CALLS 1024		/* of one sandbox, that limits count, under way at once */
 #define OSH_INFERENCE_BODY (16u << 20)	/* of one call of a model, pictures included */
 
 /*

@@ -90,6 +90,10 @@ enum osh_msg_type {
 	OSH_MSG_AUDIT_TOLD,		/* struct osh_msg_id: id = uid; a PROVIDER of that user is written, or never will be */
 	/* osh-egress -> osh-audit again */
 	OSH_MSG_INFERENCE,		/* struct osh_msg_inference: a call of a model has ended */
+	/* osh-egress <-> oshd again: what limits count */
+	OSH_MSG_COUNT_TAKE,		/* struct osh_msg_take: a call is to be sent that may use so much */
+	OSH_MSG_COUNT_TAKEN,		/* struct osh_msg_taken: the answer */
+	OSH_MSG_COUNT_USED,		/* struct osh_msg_used: what came of one that was taken */
 	OSH_MSG_MAX
 };
 
@@ -365,6 +369,41 @@ struct osh_msg_reloaded {
 	int32_t code;			/* positive errno */
 	uint32_t pad;
 	char text[240];			/* one line for a person */
+};
+
+/* Against the limits of the policy with that generation: bit i = BUDGETS[i] counts the call. */
+struct osh_msg_take {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t generation;
+	uint64_t call;			/* the egress' own number; the answer has it */
+	uint64_t amount[3];		/* by enum osh_count */
+	uint32_t mask, pad;
+};
+
+enum osh_taken {
+	OSH_TAKEN_NO,			/* too little is left in `limit`; it has room again in wait_ms */
+	OSH_TAKEN_YES,			/* all of them count it: as `number` */
+	OSH_TAKEN_LARGE,		/* it is more than `limit` has at all */
+	OSH_TAKEN_STALE,		/* another policy is in force */
+	OSH_TAKEN_FAILED,		/* text says why it cannot be counted */
+};
+
+struct osh_msg_taken {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t verdict;		/* enum osh_taken */
+	uint64_t call, number;
+	uint64_t wait_ms;
+	uint32_t limit, pad;
+	char text[120];			/* one line for a person */
+};
+
+struct osh_msg_used {			/* takes the place of what was taken */
+	struct osh_msg_head h;
+	uint32_t id, pad;
+	uint64_t number;
+	uint64_t amount[3];
 };
 
 /*

@@ -197,7 +197,7 @@ static void test_stored(void **state)
 	(void)state;
 	for (int round = 0; round < 200; round++) {
 		enum osh_window per = round % 2 ? OSH_WINDOW_DAY : OSH_WINDOW_MINUTE;
-		uint64_t now = 1700000000000ull, most = 1 + pick(2000);
+		uint64_t now = 1700000000000ull, most = 1 + pick(2000), back = 0;
 		struct count_row disk;
 		struct count c, next;
 
@@ -211,12 +211,19 @@ static void test_stored(void **state)
 			if (count_wait(&c, now, most, amount))
 				continue;
 			serial = count_take(&c, amount);
-			if (count_ahead(&c, most))
+			if (count_ahead(&c, most)) {
 				count_row(&c, &disk);
-			if (pick(2))
-				count_settle(&c, serial, amount, pick((unsigned)amount + 1));
+				back = 0;
+			}
+			if (pick(2)) {
+				uint64_t used = pick((unsigned)amount + 1);
+
+				count_settle(&c, serial, amount, used);
+				back += amount - used;
+			}
 			assert_true(count_read(&next, per, &disk, sizeof(disk), now));
 			assert_true(count_sum(&next) >= count_sum(&c));
+			assert_true(count_sum(&next) <= count_sum(&c) + most / 16 + back);
 			for (uint64_t later = now; later < now + 2 * length[per]; later += width[per] / 2) {
 				struct count x = c, y = next;
 

@@ -64,6 +64,11 @@ static void a_backup_is_a_database(void **data)
 	"INSERT INTO blob VALUES (1, x'00', x'00');" \
 	"INSERT INTO revision VALUES (41, 1, 1, 1000, 0, 'h', 1, NULL)"
 
+#define ROWS_4 \
+	"INSERT INTO sandbox VALUES (41, 'old', 1000, 1000, x'', '/w', 1, 0, -1, NULL, 1, x'');" \
+	"INSERT INTO blob VALUES (1, x'00', x'00');" \
+	"INSERT INTO revision VALUES (41, 1, 1, 1000, 0, 'h', 1, NULL)"
+
 /* As an older osh left it: its schema and rows, told as SQL. A row a schema. */
 static const struct {
 	int schema;
@@ -74,6 +79,7 @@ static const struct {
 	{ 2, HEAD(2) SCHEMA_1 "CREATE TABLE trash (kind INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (kind, key))"
 	     " STRICT, WITHOUT ROWID;" ROWS },
 	{ 3, HEAD(3) SCHEMA_1 SCHEMA_3 ROWS },
+	{ 4, HEAD(4) SCHEMA_1 SCHEMA_3 "ALTER TABLE sandbox ADD COLUMN amounts BLOB NOT NULL DEFAULT x'';" ROWS_4 },
 };
 
 _Static_assert(ARRAY_SIZE(older) == STATE_SCHEMA, "every schema before this one");

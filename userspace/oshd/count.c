@@ -91,22 +91,27 @@ void count_settle(struct count *c, uint64_t serial, uint64_t taken, uint64_t use
 		*p -= taken - used < *p ? taken - used : *p;
 }
 
-bool count_ahead(struct count *c, uint64_t most)
+void count_unsure(struct count *c)
 {
-	bool behind = false;
-
-	for (uint32_t i = 0; i < COUNT_PIECES; i++) {
-		if (c->used[i] <= c->stored[i])
-			continue;
-		c->stored[i] = plus(c->used[i], most / 16);
-		behind = true;
-	}
-	return behind;
+	memset(c->stored, 0, sizeof(c->stored));
 }
 
 void count_exact(struct count *c)
 {
 	memcpy(c->stored, c->used, sizeof(c->stored));
+}
+
+bool count_ahead(struct count *c, uint64_t most)
+{
+	bool behind = false;
+
+	for (uint32_t i = 0; i < COUNT_PIECES; i++)
+		behind |= c->used[i] > c->stored[i];
+	if (behind) {			/* only the newest can become more */
+		count_exact(c);
+		*piece(c->stored, c->serial) = plus(*piece(c->used, c->serial), most / 16);
+	}
+	return behind;
 }
 
 uint64_t count_until(const struct count *c)

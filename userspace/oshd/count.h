@@ -35,8 +35,9 @@ uint64_t count_take(struct count *c, uint64_t amount);
 /* What was taken in that piece came to `used`: what is less goes back there, what is more is used now. */
 void count_settle(struct count *c, uint64_t serial, uint64_t taken, uint64_t used);
 
-/* True: `stored` lies behind and was moved ahead of use, by a sixteenth of `most`; it has to be written. */
+/* True: `stored` lies behind and was moved ahead of use, in the newest piece by a sixteenth of `most`; it has to be written. */
 bool count_ahead(struct count *c, uint64_t most);
+void count_unsure(struct count *c);	/* it could not be written: nobody knows what is there */
 void count_exact(struct count *c);	/* what is stored is what was used */
 uint64_t count_until(const struct count *c);	/* when nothing of it counts any more, ms */
 

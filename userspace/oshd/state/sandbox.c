@@ -401,6 +401,8 @@ static int delete(struct state *st, uint64_t key, struct err *e)
 	r = changed(st, q_run(&q, e), e);
 	if (!r)
 		r = trash_add(st, STATE_HOME, key, e);
+	if (!r)
+		r = state_count_drop(st, (int64_t)key, e);
 	return r ? r : blob_sweep(st, e);
 }
 

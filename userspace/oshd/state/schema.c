@@ -94,7 +94,18 @@ static const char step_3[] =
 /* What it may take, over what its policies say: uint64_t each, by enum osh_resource; shorter = the rest is 0. */
 static const char step_4[] = "ALTER TABLE sandbox ADD COLUMN amounts BLOB NOT NULL DEFAULT x'';";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4 };
+/* Of calls of models: how much was used, and when (oshd/count.h). */
+static const char step_5[] =
+	"CREATE TABLE count ("
+	"	uid INTEGER NOT NULL,"
+	"	sandbox INTEGER NOT NULL,"			/* key of a created one; less than 0: a run; 0 = all of the user's */
+	"	name TEXT NOT NULL,"
+	"	until INTEGER NOT NULL,"			/* milliseconds, CLOCK_REALTIME: from then on it counts nothing */
+	"	pieces BLOB NOT NULL,"				/* struct count_row */
+	"	PRIMARY KEY (uid, sandbox, name)"
+	") STRICT, WITHOUT ROWID;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5 };
 
 _Static_assert(ARRAY_SIZE(steps) == STATE_SCHEMA, "one step a schema");
 

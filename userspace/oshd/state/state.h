@@ -18,7 +18,7 @@
 #include "osh/limits.h"
 #include "osh/msg.h"
 
-#define STATE_SCHEMA 4			/* of this program; an older one is migrated, a newer one refused */
+#define STATE_SCHEMA 5			/* of this program; an older one is migrated, a newer one refused */
 
 struct state;
 
@@ -158,3 +158,19 @@ int state_provider_delete(struct state *st, uid_t uid, const char *name, struct 
 /* Of a created sandbox and its owner: given, or with another placeholder; and taken away. -ENOENT */
 int state_provider_use(struct state *st, uint64_t sandbox, uid_t uid, const struct state_provider_use *u, struct err *e);
 int state_provider_drop(struct state *st, uint64_t sandbox, uid_t uid, const char *name, struct err *e);
+
+/* How much was used of what is limited (count.h): of a user's sandbox, or (sandbox 0) of all of them. */
+struct state_count {
+	uid_t uid;
+	int64_t sandbox;		/* key of a created one; below 0: a run */
+	char name[OSH_COUNT_NAME];
+	uint64_t until_ms;		/* CLOCK_REALTIME: from then on the row may go */
+	const void *pieces;
+	size_t len;
+};
+
+/* All or none, and on disk. Rows that count nothing any more go; -EDQUOT: the user has OSH_COUNTS_EACH others. */
+int state_count_put(struct state *st, const struct state_count *rows, size_t n, uint64_t now_ms, struct err *e);
+/* Its pieces; *len is the room, then what there was. -ENOENT */
+int state_count_get(struct state *st, uid_t uid, int64_t sandbox, const char *name, void *ret, size_t *len, struct err *e);
+int state_count_drop(struct state *st, int64_t sandbox, struct err *e);	/* all of that sandbox */
