@@ -4,18 +4,35 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "chan.h"
+#include "counts.h"
 #include "note.h"
 #include "own.h"
 #include "provider.h"
 #include "reload.h"
+
+/* Of an embedded oshd: the kind of socket says that no policy will come over it. */
+static int open_counts(struct sandbox *s, int *ret_theirs, struct err *e)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return fail(e, errno, "socketpair: %s", strerror(errno));
+	*ret_theirs = pair[1];
+	s->egress.control_fd = pair[0];
+	(void)chan_refuse_fds(pair[0]);
+	return 0;
+}
 
 int control_open(struct sandbox *s, int *ret_theirs, struct err *e)
 {
 	int pair[2], r;
 
 	control_close(s);
+	if (s->d->config.embedded && s->bundle.n_budgets)
+		return open_counts(s, ret_theirs, e);
 	if (s->d->config.embedded) {
 		*ret_theirs = memfd_create("osh-none", MFD_CLOEXEC);
 		return *ret_theirs < 0 ? fail(e, errno, "memfd: %s", strerror(errno)) : 0;
@@ -53,7 +70,7 @@ static int on_control(sd_event_source *src, int fd, uint32_t events, void *data)
 		reload_answered(s, m);
 	} else if ((m = chan_is(&in, OSH_MSG_EGRESS_TAKEN, sizeof(*m), 0))) {
 		provider_answered(s, m);
-	} else {
+	} else if (!counts_message(s, &in)) {
 		note(s->name, s->uid, "its egress sent an unknown message; it is ended");
 		cgroup_kill_members(s->egress_cgroup_fd);
 	}

@@ -8,7 +8,8 @@
 #include "daemon.h"
 #include "err.h"
 
-/* Makes the pair; ours is s->egress.control_fd. An embedded oshd never reloads: *ret is then an empty memfd. */
+/* Makes the pair; ours is s->egress.control_fd. An embedded oshd never reloads: *ret is
+ * then an empty memfd, or, where there are limits of calls of models, a socket of datagrams. */
 int control_open(struct sandbox *s, int *ret_theirs, struct err *e);
 int control_watch(struct sandbox *s, struct err *e);	/* after control_open() or adoption */
 void control_close(struct sandbox *s);

@@ -14,6 +14,7 @@
 #include "auditor.h"
 #include "bus.h"
 #include "callers.h"
+#include "counts.h"
 #include "host.h"
 #include "home.h"
 #include "launcher.h"
@@ -322,6 +323,8 @@ void daemon_stop(struct daemon *d)
 		own_close(&d->anchors.fd);
 	own_close(&d->libexec_fd);
 	life_close(d);
+	if (d->state)
+		counts_stop(d);
 	state_close(d->state);
 	own_close(&d->lock_fd);
 }

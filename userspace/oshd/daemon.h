@@ -8,6 +8,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "book.h"
 #include "err.h"
 #include "kernel/bpf.h"
 #include "kernel/cgroup.h"
@@ -74,6 +75,7 @@ struct daemon {
 	struct launcher *launcher;
 	struct auditor *auditor;
 	struct state *state;		/* created sandboxes; NULL when embedded */
+	struct accounts accounts;	/* what calls of models used; see counts.h */
 	struct doctor *doctor;		/* NULL = nobody has asked yet */
 	struct removal *removals;	/* directories on their way out */
 	struct life *lives;		/* created sandboxes, running or not */

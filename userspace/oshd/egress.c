@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "counts.h"
 #include "launcher.h"
 #include "note.h"
 #include "own.h"
@@ -166,6 +167,7 @@ static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
 	(void)events;
 	s->egress.exit = sd_event_source_disable_unref(s->egress.exit);
 	own_close(&s->egress.pidfd);
+	counts_egress_gone(s);
 	control_close(s);
 	provider_egress_gone(s);
 	if (s->state == SB_RUNNING && s->egress.held)
@@ -260,6 +262,7 @@ void egress_unheard(struct sandbox *s)
 void egress_failed(struct sandbox *s, const char *why)
 {
 	note(s->name, s->uid, "egress: %s", why);
+	counts_egress_gone(s);
 	control_close(s);
 	provider_egress_gone(s);
 	if (s->egress.held)
@@ -276,6 +279,7 @@ void egress_end(struct sandbox *s)
 	g->exit = sd_event_source_disable_unref(g->exit);
 	g->rest = sd_event_source_disable_unref(g->rest);
 	own_close(&g->pidfd);
+	counts_egress_gone(s);
 	control_close(s);
 	provider_egress_gone(s);
 	g->held = false;

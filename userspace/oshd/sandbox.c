@@ -13,6 +13,7 @@
 
 #include "auditor.h"
 #include "bus.h"
+#include "counts.h"
 #include "denied.h"
 #include "gpu.h"
 #include "hits.h"
@@ -162,6 +163,9 @@ static int adopt_request(struct sandbox *s, const struct run_request *r, struct 
 		x = kbpf_fd_check(s->d->kernel, s->summary_fd, "the summary", e);
 	if (!x)
 		x = identity(s, r, e);
+	if (!x)
+		x = counts_check(s->d, &s->bundle, e);
+	s->fresh = true;
 	for (int i = 0; i < OSH_RESOURCES; i++)
 		s->amount[i] = r->amount[i] ? r->amount[i] : s->bundle.limits ? s->bundle.limits->amount[i] : 0;
 	snprintf(s->name, sizeof(s->name), "%s", r->name);
@@ -428,6 +432,7 @@ static void release(struct sandbox *s)
 	reload_cancel(s, "the sandbox has ended");
 	wall_stop(s);
 	egress_end(s);
+	counts_end(s);
 	s->exit_source = sd_event_source_disable_unref(s->exit_source);
 	cgroup_kill(s->box_fd);
 	own_close(&s->listener_fd);

@@ -100,6 +100,13 @@ struct sandbox {
 	sd_event_source *wall;
 	struct egress egress;
 	struct gpu_grant *gpus;		/* while it is being started */
+	struct book *book;		/* of its calls of models, once one was counted */
+	struct {			/* messages of its egress about them, see counts.c */
+		uint64_t since_us;
+		unsigned heard;
+		sd_event_source *rest;
+	} counts;
+	bool fresh;			/* started by this oshd, not adopted */
 	struct reload *reload;		/* the next policy on its way, or NULL */
 	uint32_t old_generation;	/* whose tables are to be cleared; 0 = none */
 	sd_event_source *old_timer;
