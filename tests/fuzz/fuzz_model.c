@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies and answers of calls of models. What the reader of bodies accepts is JSON to jansson too, which finds the same name
+ * Bodies and answers of calls of models. No guess is below what a body asks for. What the reader of bodies accepts is JSON to jansson too, which finds the same name
  * in it and no second key; how an answer is cut into pieces changes nothing of what is counted.
  */
 #include <jansson.h>
@@ -17,6 +17,7 @@ static void body(struct slice text)
 	enum top got = top_find(text, "model", &at, &len);
 	json_error_t why;
 	json_t *root, *model;
+	double most;
 
 	if (got == TOP_BAD)
 		return;
@@ -33,6 +34,9 @@ static void body(struct slice text)
 	if (!json_is_object(root) || (got == TOP_ABSENT) != !model)
 		__builtin_trap();
 	if (model && (json_string_length(model) != len || memcmp(json_string_value(model), text.p + at, len) != 0))
+		__builtin_trap();
+	most = json_number_value(json_object_get(root, "max_tokens"));
+	if (most >= 1 && most <= 1e15 && (double)guess_answer(OSH_SHAPE_CHAT, text) < most)
 		__builtin_trap();
 	json_decref(root);
 }
@@ -64,6 +68,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 	}
 	copy = realloc(copy, n - 1);
 	memcpy(copy, data + 1, n - 1);
+	(void)guess_sent((struct slice){ copy, n - 1 });
+	(void)guess_answer(OSH_SHAPE_CONVERSE, (struct slice){ copy, n - 1 });
 	body((struct slice){ copy, n - 1 });
 	answer((struct slice){ copy, n - 1 }, 1 + data[0] % 16);
 	free(copy);

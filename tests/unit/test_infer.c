@@ -211,11 +211,83 @@ static void test_usage(void **state)
 	}
 }
 
+static void test_guess_sent(void **state)
+{
+	static char data[100000];
+
+	(void)state;
+	assert_int_equal(guess_sent((struct slice){ "", 0 }), 0);
+	assert_int_equal(guess_sent(slice_of("abc")), 1);
+	assert_int_equal(guess_sent(slice_of("hello, world")), 4);
+	memset(data, 'A', sizeof(data));
+	assert_int_equal(guess_sent((struct slice){ data, 511 }), 171);
+	assert_int_equal(guess_sent((struct slice){ data, 512 }), 1608);
+	assert_int_equal(guess_sent((struct slice){ data, sizeof(data) }), 1600 + sizeof(data) / 64);
+	memset(data, 'w', 5000);
+	for (size_t i = 0; i < 5000; i += 6)
+		data[i] = ' ';
+	data[5000] = '"';
+	assert_int_equal(guess_sent((struct slice){ data, 5001 + 6400 }), 1667 + 1700);
+}
+
+/* What a server could be told is never overlooked: it is the most of all, or more than there can be. */
+static void test_guess_answer(void **state)
+{
+	static const struct {
+		const char *body;
+		uint64_t want;
+		enum osh_shape shape;
+	} all[] = {
+		{ "{\"model\":\"m\"}", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":100}", 100, OSH_SHAPE_MESSAGES },
+		{ "{\"max_tokens\" : 100 , \"n\" : 3}", 300, OSH_SHAPE_CHAT },
+		{ "{\"n\":2}", 2 * GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "{\"n\":2,\"best_of\":5,\"max_tokens\":1}", 5, OSH_SHAPE_COMPLETIONS },
+		{ "{\"max_completion_tokens\":7,\"max_tokens\":9}", 9, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":9,\"max_tokens\":11,\"max_tokens\":2}", 11, OSH_SHAPE_CHAT },
+		{ "{\"max_output_tokens\":12}", 12, OSH_SHAPE_RESPONSES },
+		{ "{\"options\":{\"num_predict\":13}}", 13, OSH_SHAPE_OLLAMA_CHAT },
+		{ "{\"options\":{\"num_predict\":-1}}", GUESS_UNSAID, OSH_SHAPE_OLLAMA_CHAT },
+		{ "{\"num_predict\":13}", GUESS_UNSAID, OSH_SHAPE_OLLAMA_CHAT },
+		{ "{\"inferenceConfig\":{\"temperature\":0.5,\"maxTokens\":14}}", 14, OSH_SHAPE_CONVERSE },
+		{ "{\"a\":{},\"inferenceConfig\":{\"x\":[1,2],\"maxTokens\":14}}", 14, OSH_SHAPE_CONVERSE },
+		{ "{\"n_predict\":15}", 15, OSH_SHAPE_LLAMA_COMPLETION },
+		{ "{\"messages\":[{\"max_tokens\":99}],\"max_tokens\":3}", 3, OSH_SHAPE_CHAT },
+		{ "{\"messages\":[{\"content\":\"\\\"max_tokens\\\":99\"}],\"max_tokens\":3}", 3, OSH_SHAPE_CHAT },
+		{ "{\"a\":\"max_tokens\",\"b\":99,\"max_tokens\":3}", 3, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":1.5}", OSH_COUNT_MOST, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":1e9}", OSH_COUNT_MOST, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":99999999999999999999999999}", OSH_COUNT_MOST, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":1000000000000000,\"n\":1000}", OSH_COUNT_MOST, OSH_SHAPE_CHAT },
+		{ "{\"m\\u0061x_tokens\":77}", 77, OSH_SHAPE_CONVERSE },
+		{ "{\"inferenceC\\u006fnfig\":{\"maxTokens\":78}}", 78, OSH_SHAPE_CONVERSE },
+		{ "{\"inferenceConfig\":{\"m\\u0061xTokens\":79}}", 79, OSH_SHAPE_CONVERSE },
+		{ "{\"max_tokens\":100}", 0, OSH_SHAPE_EMBEDDINGS },
+		{ "{\"max_tokens\":0}", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "\"", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "\"\\", GUESS_UNSAID, OSH_SHAPE_CHAT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		char *body = strdup(all[i].body);	/* so that a byte too far is seen */
+		uint64_t got = guess_answer(all[i].shape, (struct slice){ body, strlen(body) });
+
+		if (got != all[i].want)
+			print_error("%s: %llu\n", all[i].body, (unsigned long long)got);
+		assert_int_equal(got, all[i].want);
+		free(body);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes), cmocka_unit_test(test_paths), cmocka_unit_test(test_top),
-		cmocka_unit_test(test_deep),   cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_deep),   cmocka_unit_test(test_usage), cmocka_unit_test(test_guess_sent),
+		cmocka_unit_test(test_guess_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

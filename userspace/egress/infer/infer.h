@@ -36,6 +36,20 @@ struct routed {
 enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, struct routed *ret);
 
 /*
+ * limits.c: bit i = BUDGETS[i] counts such a call on that route (a number as in struct routed). A cost is in millionths,
+ * rounded up; false = the model has no price.
+ */
+uint32_t limits_mask(const struct bundle *b, enum osh_shape shape, uint32_t route);
+bool limits_read(const struct bundle *b, enum osh_shape shape);	/* may one want to know what its body says? */
+bool limits_have(const struct bundle *b, uint32_t mask, enum osh_count what);
+bool limits_cost(const struct bundle *b, const char *model, const uint64_t tokens[OSH_PRICES], uint64_t *ret);
+
+/* guess.c: tokens of a call that is not sent yet: of its body, and of the answer at most, by what it asks for. */
+#define GUESS_UNSAID 8192		/* where it does not say how long the answer may be */
+uint64_t guess_sent(struct slice body);
+uint64_t guess_answer(enum osh_shape shape, struct slice body);
+
+/*
  * top.c: the member `key` of a JSON object, if it is one in the strict sense and every reader finds the same there:
  * no other spelling of the key, none twice, no escape in it or in its value, no key beside it that names more models.
  * Linear, without memory of its own.
