@@ -287,8 +287,8 @@ const struct field inference_fields[] = {
 	{ "models",   read_allowed_models, FIELD_KEPT, 0, "[glob]", "the only models that may be asked for; absent = all that a route serves" },
 	{ "aliases",  read_aliases,        FIELD_KEPT, 0, "name -> text", "other names of models" },
 	{ "fallback", read_fallback,       FIELD_KEPT, 0, "bool", "where a backend fails, the next route that serves the model; default false" },
-	{ "limits",   read_inference_limits, FIELD_JUDGED, 0, "[limit]", "how many calls, tokens, or how much money, for how long", limit_fields },
-	{ "prices",   read_inference_prices, FIELD_JUDGED, 0, "[price]", "of tokens, for limits of money; the first whose model meets", price_fields },
+	{ "limits",   read_inference_limits, FIELD_KEPT, 0, "[limit]", "how many calls, tokens, or how much money, for how long", limit_fields },
+	{ "prices",   read_inference_prices, FIELD_KEPT, 0, "[price]", "of tokens, for limits of money; the first whose model meets", price_fields },
 	{ "binaries", read_callers,        FIELD_KEPT, 0, "[path | {path}]", "programs that may call inference.local; absent = any", binary_fields },
 	{ 0 },
 };

@@ -339,7 +339,7 @@ enum osh_egress_fd {			/* of OSH_MSG_SPAWN_EGRESS; same numbers from 3 in the eg
 	OSH_EFD_ROOT,			/* sealed memfd, struct osh_root; empty = TLS is not looked into */
 	OSH_EFD_ANCHORS,		/* sealed memfd, roots that upstreams are verified by */
 	OSH_EFD_SANDBOXES,		/* map `sandboxes`, read only: which generation is in force */
-	OSH_EFD_CONTROL,		/* seqpacket to oshd; an empty memfd = its policy never changes */
+	OSH_EFD_CONTROL,		/* seqpacket to oshd; an empty memfd, or datagrams, = its policy never changes */
 	OSH_EFD_CGROUP,			/* osh-launch only: where the egress is cloned into */
 	OSH_EFD_MAX
 };

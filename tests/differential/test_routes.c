@@ -73,8 +73,37 @@ static void put_route(struct buf *b, unsigned i)
 	buf_str(b, "}\n");
 }
 
+/* Each at most once of its kind: what is the same twice is no policy. */
+static void put_limits(struct buf *b, unsigned routes)
+{
+	static const char *const what[] = { "requests: 7", "tokens: 1000000", "money: 2.5" };
+
+	buf_str(b, "  limits:\n");
+	for (unsigned i = 0; i < 12; i++) {
+		if (pick(2))
+			continue;
+		buf_printf(b, "    - {%s, per: %s, of: %s", what[i % 3], i / 3 % 2 ? "day" : "minute", i / 6 ? "user" : "sandbox");
+		if (pick(2))
+			buf_printf(b, ", route: r%u", pick(routes));
+		buf_str(b, "}\n");
+	}
+	buf_str(b, "    - {requests: 9, per: day, of: user, route: r0}\n  prices:\n");
+	for (unsigned i = 0, n = 1 + pick(3); i < n; i++) {
+		buf_str(b, "    - {");
+		put_globs(b, "model");
+		buf_printf(b, ", input: %u.%06u, output: %u", pick(4), pick(1000000), pick(100));
+		if (pick(2))
+			buf_printf(b, ", cached: 0.%u", 1 + pick(99));
+		if (pick(2))
+			buf_printf(b, ", stored: %u.5", pick(9));
+		buf_str(b, "}\n");
+	}
+}
+
 static void put_policy(struct buf *b)
 {
+	unsigned n = 1 + pick(6);
+
 	buf_str(b, "inference:\n");
 	if (pick(2)) {
 		buf_str(b, "  ");
@@ -84,8 +113,10 @@ static void put_policy(struct buf *b)
 	if (pick(2))
 		buf_printf(b, "  aliases: {fast: \"%s\", %s: \"%s\"}\n", PICK(names), pick(2) ? "a" : "gpt-4", PICK(names));
 	buf_str(b, "  routes:\n");
-	for (unsigned i = 0, n = 1 + pick(6); i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		put_route(b, i);
+	if (pick(2))
+		put_limits(b, n);
 }
 
 static void world_new(struct world *w)
@@ -114,6 +145,29 @@ static void world_done(struct world *w)
 	buf_done(&w->text);
 }
 
+static unsigned counted, priced, unpriced;
+
+/* What an allowed call counts for, and what some tokens of it cost. */
+static void compare_limits(struct world *w, const struct eval_routed *want, enum osh_shape shape, const struct routed *got)
+{
+	uint64_t tokens[OSH_PRICES], ours = 0, theirs = 0;
+	uint32_t mask = limits_mask(&w->b, shape, got->route);
+	bool one, other;
+
+	if (mask != eval_limits(&w->p, want))
+		fail_msg("limits: eval %x, tables %x\n%.*s", eval_limits(&w->p, want), mask, (int)w->text.n, w->text.p);
+	counted += mask != 0;
+	for (unsigned i = 0; i < OSH_PRICES; i++)
+		tokens[i] = pick(5) ? pick(200000) : (uint64_t)random() << pick(32);
+	one = eval_cost(&w->p, want->model, tokens, &ours);
+	other = limits_cost(&w->b, got->model, tokens, &theirs);
+	if (one != other || ours != theirs)
+		fail_msg("cost of %s: eval %llu, tables %llu\n%.*s", got->model, (unsigned long long)ours,
+			 (unsigned long long)theirs, (int)w->text.n, w->text.p);
+	priced += one;
+	unpriced += !one;
+}
+
 static void ask(struct world *w, unsigned whys[OSH_WHY_MAX])
 {
 	struct arena a = { 0 };
@@ -139,6 +193,8 @@ static void ask(struct world *w, unsigned whys[OSH_WHY_MAX])
 		fail_msg("%s %s model %s: eval %s %s %s, tables %s %s %s\n%.*s", q.method, q.path, q.model ? q.model : "-",
 			 reason_id(why), want.route ? want.route->name : "-", want.model, reason_id(ask_why), name, got.model,
 			 (int)w->text.n, w->text.p);
+	if (why == OSH_WHY_ALLOWED)
+		compare_limits(w, &want, ours.shape, &got);
 	whys[why]++;
 	arena_done(&a);
 }
@@ -162,6 +218,8 @@ static void test_random(void **state)
 			ask(&w, whys);
 		world_done(&w);
 	}
+	print_message("counted %u, with a price %u, without %u\n", counted, priced, unpriced);
+	assert_true(counted > ROUNDS && priced > ROUNDS / 4 && unpriced > ROUNDS / 4);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		print_message("%s %u\n", reason_id(all[i]), whys[all[i]]);
 		assert_true(whys[all[i]] > ROUNDS / 4);

@@ -21,6 +21,15 @@ TAILQ_HEAD(flow_list, flow);
 TAILQ_HEAD(conn_list, conn);
 TAILQ_HEAD(exchange_list, exchange);
 
+struct limits {				/* of calls of models: see http/limits.h */
+	struct exchange_list line;	/* oshd is to be asked, or was */
+	uint32_t asked;
+	uint64_t next_call;
+	struct osh_msg_used owed[OSH_MODEL_CALLS];	/* not said yet */
+	uint32_t n_owed;
+	struct timer timer;
+};
+
 struct flows {
 	struct loop *loop;
 	struct generations policies;
@@ -46,6 +55,7 @@ struct flows {
 	struct timer token_timer;
 	uint64_t resting[OSH_INFERENCE_ROUTES];	/* until when (loop time) a route of this generation is not the first choice */
 	uint32_t resting_of;		/* that generation */
+	struct limits limits;
 	unsigned requests;		/* under way */
 	size_t held;			/* bytes of bodies that wait for a judgement */
 };

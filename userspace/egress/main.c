@@ -80,11 +80,15 @@ static int confine(const uint32_t ids[2], struct err *e)
 /* Landlock can only be narrowed: one whose policy may change is held to its ports by its cgroup's hooks alone. */
 static int follow_policy(struct flows *fs, struct err *e)
 {
-	int type;
+	int type, r;
 	socklen_t n = sizeof(type);
 
 	if (getsockopt(FD(CONTROL), SOL_SOCKET, SO_TYPE, &type, &n) < 0)
 		return confine_ports(&fs->policies.now->bundle, &fs->hosts, e);
+	/* Datagrams: an embedded oshd, which counts what limits are about and has no other policy ever. */
+	r = type == SOCK_DGRAM ? confine_ports(&fs->policies.now->bundle, &fs->hosts, e) : 0;
+	if (r < 0)
+		return r;
 	return reload_init(&fs->reload, fs, FD(CONTROL), e);
 }
 

@@ -6,13 +6,19 @@
 
 #include "cred/cred.h"
 #include "flow.h"
+#include "http/limits.h"
 #include "osh/msg.h"
 #include "own.h"
 
 struct word {				/* one message of oshd's */
-	struct osh_msg_reload m;
+	union {
+		struct osh_msg_head h;
+		struct osh_msg_reload m;
+		struct osh_msg_taken taken;
+	};
 	int fd;				/* -1 = none came */
 };
+_Static_assert(sizeof(struct osh_msg_taken) >= sizeof(struct osh_msg_reload), "it is the room for both");
 
 static void answer(struct reload *r, const struct osh_msg_reload *to, unsigned type, const struct err *e)
 {
@@ -148,21 +154,28 @@ static void on_taken(struct timer *t)
 	answer(r, &r->taken, OSH_MSG_EGRESS_TAKEN, &none);
 }
 
+static void on_count(struct reload *r, const struct word *w)
+{
+	limits_taken(r->fs, &w->taken);
+}
+
 static const struct {
 	unsigned type;
 	bool has_fd;
+	size_t size;
 	void (*act)(struct reload *, const struct word *);
 } words[] = {
-	{ OSH_MSG_EGRESS_NEXT, true, on_next },
-	{ OSH_MSG_EGRESS_FLIP, false, on_flip },
-	{ OSH_MSG_EGRESS_DROP, false, on_drop },
-	{ OSH_MSG_EGRESS_CREDS, true, on_creds },
+	{ OSH_MSG_EGRESS_NEXT, true, sizeof(struct osh_msg_reload), on_next },
+	{ OSH_MSG_EGRESS_FLIP, false, sizeof(struct osh_msg_reload), on_flip },
+	{ OSH_MSG_EGRESS_DROP, false, sizeof(struct osh_msg_reload), on_drop },
+	{ OSH_MSG_EGRESS_CREDS, true, sizeof(struct osh_msg_reload), on_creds },
+	{ OSH_MSG_COUNT_TAKEN, false, sizeof(struct osh_msg_taken), on_count },
 };
 
 /* 1 = a message, 0 = none, -1 = the other end is gone. One descriptor has room: the kernel closes what more there is. */
 static int receive(int fd, struct word *w)
 {
-	struct iovec iov = { &w->m, sizeof(w->m) };
+	struct iovec iov = { &w->taken, sizeof(w->taken) };
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(sizeof(int))];
@@ -178,7 +191,7 @@ static int receive(int fd, struct word *w)
 	c = CMSG_FIRSTHDR(&m);
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&w->fd, CMSG_DATA(c), sizeof(int));
-	if (n == sizeof(w->m) && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && w->m.h.size == sizeof(w->m))
+	if (n >= (ssize_t)sizeof(w->h) && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && w->h.size == (size_t)n)
 		return 1;
 	own_close(&w->fd);
 	return n ? 0 : -1;
@@ -196,7 +209,7 @@ static void on_control(struct watch *watch, uint32_t events)
 		return;
 	}
 	for (size_t i = 0; n && i < ARRAY_SIZE(words); i++)
-		if (w.m.h.type == words[i].type && (w.fd >= 0) == words[i].has_fd)
+		if (w.h.type == words[i].type && w.h.size == words[i].size && (w.fd >= 0) == words[i].has_fd)
 			words[i].act(r, &w);
 	if (n)
 		own_close(&w.fd);

@@ -9,7 +9,7 @@
 #include "maps.h"
 #include "text.h"
 
-enum step { STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL };
+enum step { STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL, STEP_WAIT, STEP_SMALLER };
 
 /* clang-format off */
 static const struct {
@@ -30,6 +30,9 @@ static const struct {
 	{ OSH_WHY_NOT_INFERENCE,   403, "not_a_model_call",           STEP_MODEL },
 	{ OSH_WHY_MODEL,           403, "model_not_allowed",          STEP_MODEL },
 	{ OSH_WHY_NO_ROUTE,        403, "model_not_served",           STEP_MODEL },
+	{ OSH_WHY_BUDGET,          429, "limit_used_up",              STEP_WAIT },
+	{ OSH_WHY_BUDGET_SIZE,     403, "call_too_large",             STEP_SMALLER },
+	{ OSH_WHY_PRICE,           403, "model_without_price",        STEP_MODEL },
 	{ OSH_WHY_MODEL_UNCLEAR,   400, "model_unclear",              STEP_FIX },
 	{ OSH_WHY_AUTHORITY,       421, "request_authority_mismatch", STEP_SAME_HOST },
 	{ OSH_WHY_TARGET_BAD,      400, "bad_request",                STEP_FIX },
@@ -57,6 +60,8 @@ static const char *const steps[] = {
 	[STEP_UPSTREAM] = "The policy allows this request; the server or the way to it failed.",
 	[STEP_LATER] = "Try again when fewer requests are under way.",
 	[STEP_MODEL] = "Call a model that this sandbox may use, as its API's documents have it; the person who runs it says which.",
+	[STEP_WAIT] = "Wait as many seconds as retry-after says, and call again; or ask the person who runs this sandbox for more.",
+	[STEP_SMALLER] = "Ask for a shorter answer (max_tokens), or send less.",
 	[STEP_CREDENTIAL] = "Use the credential only where its provider record says, as it was handed out.",
 };
 /* clang-format on */

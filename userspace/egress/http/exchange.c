@@ -44,6 +44,8 @@ static void on_timer(struct timer *t)
 		answer_deny(x, 408, OSH_WHY_HTTP_BAD, "no end of the body in time", true);
 	else if (x->stage == X_CONNECT)
 		answer_deny(x, 504, OSH_WHY_UPSTREAM, "no connection in time", true);
+	else if (x->stage == X_LIMIT)
+		limits_late(x);
 	else if (!x->answered)
 		answer_deny(x, 504, OSH_WHY_UPSTREAM_HTTP, "no answer in time", true);
 	else
@@ -130,6 +132,8 @@ void exchange_unqueue(struct exchange *x)
 		TAILQ_REMOVE(&x->fs->waiting, x, link);
 	if (x->stage == X_TOKEN)
 		TAILQ_REMOVE(&x->fs->tokens, x, link);
+	if (x->stage == X_LIMIT)
+		TAILQ_REMOVE(&x->fs->limits.line, x, link);
 	pool_cancel(&x->wait);
 }
 
@@ -140,6 +144,7 @@ void exchange_over(struct exchange *x)
 	exchange_unqueue(x);
 	exchange_held_drop(x);
 	exchange_kept(x, 0);
+	limits_settle(x);
 	inference_end(x);
 	x->stage = X_OVER;
 	if (x->reserved)

@@ -128,7 +128,7 @@ void exchange_again(struct exchange *x)
 		return;
 	}
 	grant_move(&x->grant, x->c->grant);
-	if (x->stage == X_HOLD || x->stage == X_TOKEN)
+	if (x->stage == X_HOLD || x->stage == X_TOKEN || x->stage == X_LIMIT)
 		judge_again(x);
 	else if (x->stage == X_CONNECT)
 		begin_anew(x);

@@ -124,11 +124,13 @@ void answer_start(struct exchange *x)
 {
 	struct head h = { .status = x->status, .version = 11 };
 	struct side *client = x->client;
-	char length[24];
+	char length[24], retry[16];
 	bool end = x->is_head;
 
 	snprintf(length, sizeof(length), "%zu", x->held.n);
-	if (!head_add(&h, SLICE("content-type"), SLICE("application/json")) ||
+	snprintf(retry, sizeof(retry), "%u", x->retry_s);
+	if ((x->retry_s && !head_add(&h, SLICE("retry-after"), slice_of(retry))) ||
+	    !head_add(&h, SLICE("content-type"), SLICE("application/json")) ||
 	    !head_add(&h, SLICE("content-length"), slice_of(length))) {
 		head_done(&h);
 		exchange_cut(x, GONE_RESET);

@@ -54,6 +54,8 @@ void down_head(struct exchange *x, struct head *h, bool end)
 		return;
 	}
 	x->answered = true;
+	if (x->inference)
+		x->inference->whole = end;
 	if (end) {
 		release_upstream(x);
 		exchange_over(x);
@@ -135,6 +137,8 @@ void down_end(struct exchange *x, const struct head *trailers)
 		return;
 	}
 	release_upstream(x);
+	if (x->inference)
+		x->inference->whole = true;
 	if (x->guard && x->guard->in_on)
 		guarded_end(x, trailers);
 	else

@@ -153,19 +153,24 @@ static void send_on(struct exchange *x, const struct rules_answer *a)
 /* The same request, as another backend has it: under way there on return, or refused. */
 void judge_elsewhere(struct exchange *x)
 {
-	struct rules_answer a = { .verdict = OSH_ALLOW, .why = OSH_WHY_ALLOWED };
-	const char *detail;
-	enum osh_reason why;
-
 	exchange_drop_upstream(x, GONE_RESET);
 	exchange_unqueue(x);
 	x->request_sent = x->body_sent = false;
 	x->held_at = 0;
 	x->tries = 0;
-	if (!inference_next(x)) {
+	limits_settle(x);
+	if (!inference_next(x))
 		deny(x, OSH_WHY_UPSTREAM_HTTP, "its backend failed, and no other can take it");
-		return;
-	}
+	else if (limits_pass(x, true))
+		judge_elsewhere_on(x);
+}
+
+void judge_elsewhere_on(struct exchange *x)
+{
+	struct rules_answer a = { .verdict = OSH_ALLOW, .why = OSH_WHY_ALLOWED };
+	const char *detail;
+	enum osh_reason why;
+
 	if (*inference_provider(x) && token_need(x->fs, inference_provider(x)) != TOKEN_READY) {
 		deny(x, OSH_WHY_CREDENTIAL, "the next backend's token is not there yet");
 		return;
@@ -199,7 +204,7 @@ static void decide(struct exchange *x)
 		deny(x, why, "");
 		return;
 	}
-	if (!route(x, &a) || !has_token(x, &a) || holds(x, guard_wants_body(x, &a)))
+	if (!route(x, &a) || !has_token(x, &a) || holds(x, guard_wants_body(x, &a)) || !limits_pass(x, false))
 		return;
 	if (!make_ready(x, &a) || (x->inference && !inference_rewrite(x))) {
 		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
@@ -332,6 +337,7 @@ void exchanges_init(struct flows *fs)
 	TAILQ_INIT(&fs->waiting);
 	TAILQ_INIT(&fs->tokens);
 	fs->token_timer.fn = on_tokens;
+	limits_init(fs);
 }
 
 size_t judge_hold(struct exchange *x, struct slice bytes)

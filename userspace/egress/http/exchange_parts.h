@@ -8,6 +8,7 @@
 #include "buf.h"
 #include "http/conn.h"
 #include "http/exchange.h"
+#include "http/limits.h"
 #include "http/pool.h"
 #include "http/websocket.h"
 #include "rules/rules.h"
@@ -17,6 +18,7 @@ enum stage {
 	X_RECORD,			/* waits for room for its record */
 	X_HOLD,				/* the body is collected, to be judged with it */
 	X_TOKEN,			/* allowed; its provider is asked for a token */
+	X_LIMIT,			/* allowed; oshd is asked whether its limits have room */
 	X_CONNECT,			/* allowed; waits for a place on an upstream connection */
 	X_OPEN,				/* both sides are linked */
 	X_DRAIN,			/* our own answer is ready; what is left of the body is thrown away first */
@@ -57,6 +59,8 @@ struct exchange {
 	size_t kept;			/* bytes of a message that is not whole yet */
 	struct websocket *ws;		/* NULL = what the client says after 101 is not judged */
 	struct guard *guard;		/* NULL = the sandbox has no credentials */
+	struct counted counted;		/* what is taken of limits for it */
+	uint32_t retry_s;		/* of our own answer; 0 = it says nothing of that */
 	struct inference *inference;	/* NULL = no call of a model */
 };
 
@@ -102,6 +106,7 @@ void judge_again(struct exchange *x);		/* nothing of it was sent yet */
 void judge_begin(struct exchange *x);		/* the head is here */
 void judge_body(struct exchange *x);		/* the held body is whole */
 void judge_elsewhere(struct exchange *x);	/* a call of a model goes to another backend, or is refused */
+void judge_elsewhere_on(struct exchange *x);	/* and its limits have room */
 size_t judge_hold(struct exchange *x, struct slice bytes);
 
 /* exchange_answer.c: one record where `event` says so, one answer. The upstream, if any, is aborted. */

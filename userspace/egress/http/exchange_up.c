@@ -91,6 +91,7 @@ void up_place(struct pool_wait *w, struct side *side, enum osh_reason why, const
 	exchange_await(x, TIMER_IDLE);
 	end = x->client_ended && !x->held.n && !x->trailers.n_fields;
 	x->request_sent = end;
+	x->counted.sent = true;
 	side->ops->head(side, &x->head, end);
 	if (x->stage == X_OPEN && x->up)
 		up_push(x);

@@ -46,7 +46,9 @@ size_t inference_wants_body(const struct exchange *x, const struct rules_answer 
 	struct slice model;
 	enum osh_shape shape = shape_of(head_str(&x->head, x->head.method), a->path, &model);
 
-	return inference_is(x, a) && names_in_body(shape) ? OSH_INFERENCE_BODY : 0;
+	if (!inference_is(x, a) || !shape)
+		return 0;
+	return names_in_body(shape) || limits_read(&x->grant->policy->bundle, shape) ? OSH_INFERENCE_BODY : 0;
 }
 
 /* A body that is not read as it stands may say another model to who decodes it. */

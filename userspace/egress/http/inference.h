@@ -25,6 +25,7 @@ struct inference {
 	bool anthropic;
 	bool reserved;			/* room for the record of its end */
 	bool sent, answered;
+	bool whole;			/* the answer came to its end */
 	uint16_t status;		/* of the backend's answer */
 	uint64_t began_ms, first_ms;	/* loop time */
 };
