@@ -298,6 +298,26 @@ static void another_policy(void **data)
 	book_close(k, NOW);
 }
 
+static void what_is_used(void **data)
+{
+	struct fixture *f = *data;
+	struct accounts all = { .st = f->st };
+	struct book *k = book(&all, 1000, 5, true), *other = book(&all, 1000, 6, true);
+	uint64_t use[OSH_INFERENCE_LIMITS];
+	struct err e = { 0 };
+
+	assert_int_equal(take(k, 7, 100, NOW).verdict, OSH_TAKEN_YES);
+	assert_int_equal(take(k, 3, 50, NOW).verdict, OSH_TAKEN_YES);
+	assert_int_equal(book_use(k, &policy, 1, NOW, use, &e), 0);
+	assert_true(use[0] == 2 && use[1] == 150 && use[2] == 1);
+	assert_int_equal(book_use(other, &policy, 1, NOW, use, &e), 0);	/* before its first call */
+	assert_true(use[0] == 0 && use[1] == 150 && use[2] == 0);
+	assert_int_equal(book_use(k, &policy, 1, NOW + 70000, use, &e), 0);
+	assert_true(use[0] == 0 && use[1] == 150 && use[2] == 1);
+	book_close(k, NOW);
+	book_close(other, NOW);
+}
+
 static void without_oshd(void **data)
 {
 	struct accounts none = { 0 };
@@ -329,6 +349,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rows_of_sandboxes, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_policy, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_used, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_oshd, setup, teardown),
 	};
 

@@ -315,6 +315,18 @@ void book_used(struct book *k, const struct osh_msg_used *m, uint64_t now_ms)
 	free_taken(k, at);
 }
 
+int book_use(struct book *k, const struct bundle *b, uint32_t generation, uint64_t now_ms, uint64_t ret[OSH_INFERENCE_LIMITS],
+	     struct err *e)
+{
+	int r = k->generation == generation ? 0 : open_limits(k, b, generation, now_ms, e);
+
+	for (uint32_t i = 0; !r && i < k->n; i++) {
+		count_go(&k->limits[i]->c, now_ms);
+		ret[i] = count_sum(&k->limits[i]->c);
+	}
+	return r;
+}
+
 void book_forget(struct book *k)
 {
 	for (uint32_t i = 0; i < OSH_MODEL_CALLS; i++)

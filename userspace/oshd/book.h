@@ -11,6 +11,7 @@
 
 #include "bundle.h"
 #include "err.h"
+#include "osh/inference.h"
 #include "osh/msg.h"
 
 struct state;
@@ -29,6 +30,9 @@ int book_open(struct book **ret, struct accounts *all, uid_t uid, int64_t sandbo
 void book_take(struct book *k, const struct bundle *b, uint32_t generation, const struct osh_msg_take *m, uint64_t now_ms,
 	       struct osh_msg_taken *ret);
 void book_used(struct book *k, const struct osh_msg_used *m, uint64_t now_ms);
+/* Of each limit of `b`, in its order, what counts now. */
+int book_use(struct book *k, const struct bundle *b, uint32_t generation, uint64_t now_ms, uint64_t ret[OSH_INFERENCE_LIMITS],
+	     struct err *e);
 void book_forget(struct book *k);	/* its egress has gone: what is not settled stays as it was taken */
 void book_close(struct book *k, uint64_t now_ms);	/* the sandbox has ended; NULL is none */
 

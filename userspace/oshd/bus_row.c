@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "bus_life.h"
+#include "counts.h"
 #include "kernel/dmem.h"
 #include "methods.h"
 #include "own.h"
@@ -12,7 +13,7 @@
 struct row { /* of a created sandbox both, of a run `s` alone */
 	const struct state_sandbox *row;
 	const struct life *l;
-	const struct sandbox *s; /* NULL = it does not run */
+	struct sandbox *s; /* NULL = it does not run */
 };
 
 static int put_labels(sd_bus_message *m, const struct state_sandbox *row)
@@ -149,6 +150,24 @@ static int put_warnings(sd_bus_message *m, const struct sandbox *s)
 	return r;
 }
 
+/* What its calls of models used, of the limits that its policy has. */
+static int put_limits(sd_bus_message *m, struct sandbox *s)
+{
+	int r = sd_bus_message_open_container(m, 'e', "sv");
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", "model-limits");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'v', "as");
+	if (r >= 0)
+		r = sd_bus_message_open_container(m, 'a', "s");
+	if (r >= 0)
+		r = counts_put(m, s);
+	for (int i = 0; r >= 0 && i < 3; i++)
+		r = sd_bus_message_close_container(m);
+	return r;
+}
+
 static int put_row(sd_bus_message *m, const struct row *x)
 {
 	static const char *const states[SB_STATES] = {
@@ -172,6 +191,8 @@ static int put_row(sd_bus_message *m, const struct row *x)
 		r = put_use(m, x->s);
 	if (r >= 0 && x->s)
 		r = put_warnings(m, x->s);
+	if (r >= 0 && x->s && x->s->bundle.n_budgets)
+		r = put_limits(m, x->s);
 	if (r >= 0 && x->s)
 		r = sd_bus_message_append(m, "{sv}{sv}", "id", "u", x->s->k.id, "generation", "u",
 					  x->s->k.generation);

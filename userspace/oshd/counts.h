@@ -14,4 +14,5 @@ int counts_check(struct daemon *d, const struct bundle *b, struct err *e);	/* be
 bool counts_message(struct sandbox *s, const struct chan_in *in);
 void counts_egress_gone(struct sandbox *s);	/* before its socket is closed */
 void counts_end(struct sandbox *s);		/* the sandbox has ended */
+int counts_put(sd_bus_message *m, struct sandbox *s);	/* a line for each limit, for a person: what is used of it */
 void counts_stop(struct daemon *d);		/* oshd ends properly, the database is open still */
