@@ -60,7 +60,8 @@ bool head_dup(struct head *to, const struct head *from)
 		return false;
 	}
 	memcpy(h.text, from->text, h.n_text);
-	memcpy(h.fields, from->fields, h.n_fields * sizeof(*h.fields));
+	if (h.n_fields)
+		memcpy(h.fields, from->fields, h.n_fields * sizeof(*h.fields));
 	*to = h;
 	return true;
 }
