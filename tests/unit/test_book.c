@@ -125,7 +125,7 @@ static void an_egress_that_dies(void **data)
 	struct book *k = book(&all, 1000, 5, true);
 	struct osh_msg_taken t = take(k, 2, 600, NOW);
 
-	book_forget(k);
+	book_forget(k, NOW);
 	used(k, &t, 0, 0, NOW);
 	assert_int_equal(left(k, NOW), 400);
 	for (int i = 0; i < OSH_MODEL_CALLS; i++)
@@ -155,6 +155,62 @@ static void killed(void **data)
 	book_close(n, NOW);
 	all.st = NULL;
 	book_close(k, NOW);
+}
+
+/* More than it took, and then the power went. */
+static void killed_after_more(void **data)
+{
+	struct fixture *f = *data;
+	struct accounts all = { .st = f->st }, next = { 0 };
+	struct book *k = book(&all, 1000, 5, true), *n;
+	struct osh_msg_taken one = take(k, 3, 100, NOW), two = take(k, 3, 100, NOW);
+
+	used(k, &one, 1, 500, NOW);
+	used(k, &two, 1, 300, NOW);
+	again(f);
+	next.st = f->st;
+	n = book(&next, 1000, 5, false);
+	assert_in_range(left(n, NOW), 200 - 1000 / 16, 200);
+	book_close(n, NOW);
+	all.st = NULL;
+	book_close(k, NOW);
+}
+
+/* A limit that a policy leaves out, while a call is under way that it counts: what came of that is kept too. */
+static void a_limit_that_comes_back(void **data)
+{
+	struct fixture *f = *data;
+	struct accounts all = { .st = f->st };
+	struct book *k = book(&all, 1000, 5, true);
+	struct bundle without = policy;
+	struct osh_msg_taken t = take(k, 3, 900, NOW);
+	uint64_t use[OSH_INFERENCE_LIMITS];
+	struct err e = { 0 };
+
+	without.n_budgets = 0;
+	assert_int_equal(book_use(k, &without, 2, NOW, use, &e), 0);
+	used(k, &t, 1, 10, NOW);
+	assert_null(all.first);
+	assert_int_equal(book_use(k, &policy, 1, NOW, use, &e), 0);
+	assert_true(use[0] == 1 && use[1] == 10);
+	book_close(k, NOW);
+}
+
+/* Who only looks writes nothing. */
+static void looked_at(void **data)
+{
+	struct fixture *f = *data;
+	struct accounts all = { .st = f->st };
+	struct book *k = book(&all, 1000, 5, true);
+	uint64_t use[OSH_INFERENCE_LIMITS];
+	char row[1024];
+	size_t len = sizeof(row);
+	struct err e = { 0 };
+
+	assert_int_equal(book_use(k, &policy, 1, NOW, use, &e), 0);
+	accounts_store(&all, NOW);
+	book_close(k, NOW);
+	assert_int_equal(state_count_get(f->st, 1000, 5, "requests/minute/", row, &len, &e), -ENOENT);
 }
 
 static void ended_properly(void **data)
@@ -344,6 +400,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_came_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_egress_that_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(killed_after_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_limit_that_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(looked_at, setup, teardown),
 		cmocka_unit_test_setup_teardown(ended_properly, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_run_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_of_sandboxes, setup, teardown),

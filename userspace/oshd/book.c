@@ -21,7 +21,7 @@ struct account {
 struct entry {
 	struct account *a;
 	uint64_t piece;			/* where it was counted */
-	uint64_t amount;
+	uint64_t amount, most;		/* of that limit, when it was */
 	uint32_t what;
 };
 
@@ -43,18 +43,6 @@ struct book {
 };
 
 /* ---- accounts */
-
-static void put_account(struct accounts *all, struct account *a)
-{
-	if (!a || --a->refs)
-		return;
-	for (struct account **p = &all->first; *p; p = &(*p)->next)
-		if (*p == a) {
-			*p = a->next;
-			break;
-		}
-	free(a);
-}
 
 static int load(struct accounts *all, struct account *a, enum osh_window per, uint64_t now_ms, struct err *e)
 {
@@ -133,10 +121,25 @@ static void store_exact(struct accounts *all, struct account *a, uint64_t now_ms
 	struct err e = { 0 };
 
 	count_go(&a->c, now_ms);
-	count_exact(&a->c);
+	if (!count_exact(&a->c))
+		return;
 	/* Else what is on disk is more than what was used: no limit is passed by it. */
 	if (store(all, &a, 1, now_ms, &e) < 0)
 		fprintf(stderr, "oshd: count of '%s' of uid %u: %s\n", a->name, a->uid, e.text);
+}
+
+/* What nobody counts in any more goes to disk as it is. */
+static void put_account(struct accounts *all, struct account *a, uint64_t now_ms)
+{
+	if (--a->refs)
+		return;
+	store_exact(all, a, now_ms);
+	for (struct account **p = &all->first; *p; p = &(*p)->next)
+		if (*p == a) {
+			*p = a->next;
+			break;
+		}
+	free(a);
 }
 
 void accounts_store(struct accounts *all, uint64_t now_ms)
@@ -164,14 +167,10 @@ int book_open(struct book **ret, struct accounts *all, uid_t uid, int64_t sandbo
 	return 0;
 }
 
-/* What no other sandbox of the user counts in goes to disk as it is. */
 static void drop_limits(struct book *k, uint64_t now_ms)
 {
-	for (uint32_t i = 0; i < k->n; i++) {
-		if (k->limits[i]->refs == 1)
-			store_exact(k->all, k->limits[i], now_ms);
-		put_account(k->all, k->limits[i]);
-	}
+	for (uint32_t i = 0; i < k->n; i++)
+		put_account(k->all, k->limits[i], now_ms);
 	k->n = k->generation = 0;
 }
 
@@ -185,7 +184,7 @@ static int open_limits(struct book *k, const struct bundle *b, uint32_t generati
 		r = get_account(k, b, &b->budgets[n], now_ms, &now[n], e);
 	if (r < 0) {
 		for (n--; n > 0; n--)
-			put_account(k->all, now[n - 1]);
+			put_account(k->all, now[n - 1], now_ms);
 		return r;
 	}
 	drop_limits(k, now_ms);		/* after: an account that stays keeps its count */
@@ -195,10 +194,10 @@ static int open_limits(struct book *k, const struct bundle *b, uint32_t generati
 	return 0;
 }
 
-static void free_taken(struct book *k, struct taken **at)
+static void free_taken(struct book *k, struct taken **at, uint64_t now_ms)
 {
 	for (uint32_t i = 0; *at && i < (*at)->n; i++)
-		put_account(k->all, (*at)->of[i].a);
+		put_account(k->all, (*at)->of[i].a, now_ms);
 	free(*at);
 	*at = NULL;
 }
@@ -250,7 +249,7 @@ static int count_all(struct book *k, const struct bundle *b, const struct osh_ms
 
 		if (!(m->mask >> i & 1))
 			continue;
-		t->of[t->n++] = (struct entry){ a, count_take(&a->c, m->amount[l->what]), m->amount[l->what], l->what };
+		t->of[t->n++] = (struct entry){ a, count_take(&a->c, m->amount[l->what]), m->amount[l->what], l->most, l->what };
 		a->refs++;
 		if (count_ahead(&a->c, l->most))
 			behind[behinds++] = a;
@@ -263,7 +262,7 @@ static int count_all(struct book *k, const struct bundle *b, const struct osh_ms
 		count_settle(&t->of[i].a->c, t->of[i].piece, t->of[i].amount, 0);
 	for (uint32_t i = 0; i < behinds; i++)
 		count_unsure(&behind[i]->c);
-	free_taken(k, at);
+	free_taken(k, at, now_ms);
 	return r;
 }
 
@@ -299,7 +298,9 @@ void book_take(struct book *k, const struct bundle *b, uint32_t generation, cons
 void book_used(struct book *k, const struct osh_msg_used *m, uint64_t now_ms)
 {
 	struct taken **at = &k->taken[m->number % OSH_MODEL_CALLS];
+	struct account *behind[OSH_INFERENCE_LIMITS] = { 0 };
 	struct err e = { 0 };
+	uint32_t n = 0;
 
 	if (!*at || (*at)->number != m->number)
 		return;			/* of a former oshd: it stays as it was taken */
@@ -308,11 +309,14 @@ void book_used(struct book *k, const struct osh_msg_used *m, uint64_t now_ms)
 
 		count_go(&x->a->c, now_ms);
 		count_settle(&x->a->c, x->piece, x->amount, m->amount[x->what]);
-		/* More than it took: that is not ahead of use on disk. The next call that is let go tries again. */
-		if (count_ahead(&x->a->c, 0) && store(k->all, &x->a, 1, now_ms, &e) < 0)
-			count_unsure(&x->a->c);
+		if (count_ahead(&x->a->c, x->most))
+			behind[n++] = x->a;
 	}
-	free_taken(k, at);
+	/* More than it took. The call is over: where that cannot be written, the next one that would go is not let. */
+	if (store(k->all, behind, n, now_ms, &e) < 0)
+		while (n--)
+			count_unsure(&behind[n]->c);
+	free_taken(k, at, now_ms);
 }
 
 int book_use(struct book *k, const struct bundle *b, uint32_t generation, uint64_t now_ms, uint64_t ret[OSH_INFERENCE_LIMITS],
@@ -327,10 +331,10 @@ int book_use(struct book *k, const struct bundle *b, uint32_t generation, uint64
 	return r;
 }
 
-void book_forget(struct book *k)
+void book_forget(struct book *k, uint64_t now_ms)
 {
 	for (uint32_t i = 0; i < OSH_MODEL_CALLS; i++)
-		free_taken(k, &k->taken[i]);
+		free_taken(k, &k->taken[i], now_ms);
 }
 
 void book_close(struct book *k, uint64_t now_ms)
@@ -339,7 +343,7 @@ void book_close(struct book *k, uint64_t now_ms)
 
 	if (!k)
 		return;
-	book_forget(k);
+	book_forget(k, now_ms);
 	drop_limits(k, now_ms);
 	if (k->sandbox < 0 && k->all->st && state_count_drop(k->all->st, k->sandbox, &e) < 0)
 		fprintf(stderr, "oshd: %s\n", e.text);

@@ -33,7 +33,7 @@ void book_used(struct book *k, const struct osh_msg_used *m, uint64_t now_ms);
 /* Of each limit of `b`, in its order, what counts now. */
 int book_use(struct book *k, const struct bundle *b, uint32_t generation, uint64_t now_ms, uint64_t ret[OSH_INFERENCE_LIMITS],
 	     struct err *e);
-void book_forget(struct book *k);	/* its egress has gone: what is not settled stays as it was taken */
+void book_forget(struct book *k, uint64_t now_ms);	/* its egress has gone: what is not settled stays as it was taken */
 void book_close(struct book *k, uint64_t now_ms);	/* the sandbox has ended; NULL is none */
 
 /* At a proper end of oshd: what is on disk is what was used. */

@@ -96,9 +96,12 @@ void count_unsure(struct count *c)
 	memset(c->stored, 0, sizeof(c->stored));
 }
 
-void count_exact(struct count *c)
+bool count_exact(struct count *c)
 {
+	bool differs = memcmp(c->stored, c->used, sizeof(c->stored)) != 0;
+
 	memcpy(c->stored, c->used, sizeof(c->stored));
+	return differs;
 }
 
 bool count_ahead(struct count *c, uint64_t most)
@@ -108,7 +111,7 @@ bool count_ahead(struct count *c, uint64_t most)
 	for (uint32_t i = 0; i < COUNT_PIECES; i++)
 		behind |= c->used[i] > c->stored[i];
 	if (behind) {			/* only the newest can become more */
-		count_exact(c);
+		(void)count_exact(c);
 		*piece(c->stored, c->serial) = plus(*piece(c->used, c->serial), most / 16);
 	}
 	return behind;
@@ -139,7 +142,7 @@ bool count_read(struct count *c, enum osh_window per, const void *from, uint64_t
 	c->at = row.at;
 	for (uint32_t i = 0; i < kept(c); i++)
 		c->used[(c->serial - i) % COUNT_PIECES] = row.used[i];
-	count_exact(c);
+	(void)count_exact(c);
 	count_go(c, now_ms);
 	return true;
 }

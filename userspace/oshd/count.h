@@ -38,7 +38,7 @@ void count_settle(struct count *c, uint64_t serial, uint64_t taken, uint64_t use
 /* True: `stored` lies behind and was moved ahead of use, in the newest piece by a sixteenth of `most`; it has to be written. */
 bool count_ahead(struct count *c, uint64_t most);
 void count_unsure(struct count *c);	/* it could not be written: nobody knows what is there */
-void count_exact(struct count *c);	/* what is stored is what was used */
+bool count_exact(struct count *c);	/* what is stored is what was used; true: it was not, and has to be written */
 uint64_t count_until(const struct count *c);	/* when nothing of it counts any more, ms */
 
 /* As it is kept: fixed layout. Reading one that is none, or that another program wrote, gives false. */

@@ -114,7 +114,7 @@ void counts_egress_gone(struct sandbox *s)
 			(void)counts_message(s, &in);
 		chan_in_done(&in);
 	}
-	book_forget(s->book);
+	book_forget(s->book, now_ms());
 }
 
 void counts_end(struct sandbox *s)
