@@ -574,13 +574,40 @@ static void an_oshd_that_is_away(void **state)
 	oshd = dup(audit);
 }
 
+/* Questions that were asked and are owed to nobody any more hold their places, but not for ever. */
+static void an_oshd_that_forgets(void **state)
+{
+	struct osh_msg_take m;
+	struct osh_msg_used u;
+
+	(void)state;
+	for (int i = 0; i < LIMITS_ASKED; i++) {
+		call_model(&clients[i], BODY);
+		assert_true(take(&m));
+		exchange_gone(clients[i].side.x, &clients[i].side, GONE_RESET);
+	}
+	call_model(&clients[LIMITS_ASKED], BODY);
+	assert_false(take(&m));
+	settle(TIMER_GRACE);
+	assert_false(take(&m));
+	loop.now_ms += OSH_EGRESS_HEAD_MS;
+	settle(TIMER_GRACE);
+	assert_true(take(&m));
+	say(m.call - 1, OSH_TAKEN_YES, 8, 0, 0);	/* an answer that comes after all */
+	assert_true(used(&u) && u.number == 8 && !u.amount[0]);
+	say(m.call, OSH_TAKEN_YES, 9, 0, 0);
+	assert_int_equal(n_ups, 1);
+	answer(&ups[0], 200, SAID, true);
+	assert_true(used(&u) && u.number == 9 && u.amount[0] == 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_call_that_is_counted), TEST(no_room),	  TEST(what_is_not_counted), TEST(outcomes), TEST(who_goes_away),
 		TEST(another_backend),	      TEST(many_at_once), TEST(an_oshd_that_is_away),
-		TEST(another_route_meanwhile),
+		TEST(another_route_meanwhile), TEST(an_oshd_that_forgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

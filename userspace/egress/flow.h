@@ -21,9 +21,14 @@ TAILQ_HEAD(flow_list, flow);
 TAILQ_HEAD(conn_list, conn);
 TAILQ_HEAD(exchange_list, exchange);
 
+#define LIMITS_ASKED 64			/* questions under way: there is always room for the answers */
+
 struct limits {				/* of calls of models: see http/limits.h */
 	struct exchange_list line;	/* oshd is to be asked, or was */
-	uint32_t asked;
+	struct {
+		uint64_t call;		/* 0 = none */
+		uint64_t until_ms;	/* an oshd that dies with a question never answers it */
+	} asked[LIMITS_ASKED];
 	uint64_t next_call;
 	struct osh_msg_used owed[OSH_MODEL_CALLS];	/* not said yet */
 	uint32_t n_owed;

@@ -9,7 +9,10 @@
 #include "maps.h"
 #include "text.h"
 
-enum step { STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL, STEP_WAIT, STEP_SMALLER };
+enum step {
+	STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL,
+	STEP_WAIT, STEP_SMALLER, STEP_AGAIN,
+};
 
 /* clang-format off */
 static const struct {
@@ -33,6 +36,7 @@ static const struct {
 	{ OSH_WHY_BUDGET,          429, "limit_used_up",              STEP_WAIT },
 	{ OSH_WHY_BUDGET_SIZE,     403, "call_too_large",             STEP_SMALLER },
 	{ OSH_WHY_PRICE,           403, "model_without_price",        STEP_MODEL },
+	{ OSH_WHY_UNCOUNTED,       503, "limit_not_counted",          STEP_AGAIN },
 	{ OSH_WHY_MODEL_UNCLEAR,   400, "model_unclear",              STEP_FIX },
 	{ OSH_WHY_AUTHORITY,       421, "request_authority_mismatch", STEP_SAME_HOST },
 	{ OSH_WHY_TARGET_BAD,      400, "bad_request",                STEP_FIX },
@@ -61,6 +65,7 @@ static const char *const steps[] = {
 	[STEP_LATER] = "Try again when fewer requests are under way.",
 	[STEP_MODEL] = "Call a model that this sandbox may use, as its API's documents have it; the person who runs it says which.",
 	[STEP_WAIT] = "Wait as many seconds as retry-after says, and call again; or ask the person who runs this sandbox for more.",
+	[STEP_AGAIN] = "Try again in a while; where that does not help, tell the person who runs this sandbox.",
 	[STEP_SMALLER] = "Ask for a shorter answer (max_tokens), or send less.",
 	[STEP_CREDENTIAL] = "Use the credential only where its provider record says, as it was handed out.",
 };

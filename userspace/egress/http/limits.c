@@ -51,24 +51,39 @@ static void owe(struct flows *fs, uint64_t number, const uint64_t used[OSH_COUNT
 
 /* ---- asking */
 
-static void ask_all(struct flows *fs)
+/* Also one whose exchange is over holds its place until it is answered, or never will be. */
+static int free_place(const struct flows *fs)
+{
+	for (int i = 0; i < LIMITS_ASKED; i++)
+		if (!fs->limits.asked[i].call || fs->limits.asked[i].until_ms <= fs->loop->now_ms)
+			return i;
+	return -1;
+}
+
+static bool ask(struct flows *fs, struct exchange *x)
 {
 	struct limits *l = &fs->limits;
+	int i = free_place(fs);
+
+	x->counted.call = x->counted.take.call = ++l->next_call;
+	if (i < 0 || say(fs, OSH_MSG_COUNT_TAKE, &x->counted.take, sizeof(x->counted.take)) < 0)
+		return false;
+	x->counted.state = COUNTED_ASKED;
+	l->asked[i].call = x->counted.call;
+	l->asked[i].until_ms = fs->loop->now_ms + OSH_EGRESS_HEAD_MS;
+	return true;
+}
+
+static void ask_all(struct flows *fs)
+{
 	struct exchange *x;
 
-	TAILQ_FOREACH(x, &l->line, link) {
-		if (l->asked == ASKED_MOST)
-			return;		/* an answer will come */
-		if (x->counted.state != COUNTED_LINE)
+	TAILQ_FOREACH(x, &fs->limits.line, link) {
+		if (x->counted.state != COUNTED_LINE || ask(fs, x))
 			continue;
-		x->counted.call = x->counted.take.call = ++l->next_call;
-		if (say(fs, OSH_MSG_COUNT_TAKE, &x->counted.take, sizeof(x->counted.take)) < 0) {
-			if (!l->timer.due_ms)
-				loop_arm(fs->loop, &l->timer, TIMER_GRACE);
-			return;
-		}
-		x->counted.state = COUNTED_ASKED;
-		l->asked++;
+		if (!fs->limits.timer.due_ms)
+			loop_arm(fs->loop, &fs->limits.timer, TIMER_GRACE);
+		return;
 	}
 }
 
@@ -212,7 +227,7 @@ static void answered(struct exchange *x, const struct osh_msg_taken *m)
 		return;
 	default:
 		memcpy(text, m->text, sizeof(text) - 1);
-		refuse(x, OSH_WHY_INTERNAL, m->verdict == OSH_TAKEN_FAILED ? text : "its limits are of another policy");
+		refuse(x, OSH_WHY_UNCOUNTED, m->verdict == OSH_TAKEN_FAILED ? text : "its limits are of another policy");
 	}
 }
 
@@ -221,7 +236,9 @@ void limits_taken(struct flows *fs, const struct osh_msg_taken *m)
 	static const uint64_t nothing[OSH_COUNTS];
 	struct exchange *x = asked(fs, m->call);
 
-	fs->limits.asked -= fs->limits.asked > 0;
+	for (int i = 0; i < LIMITS_ASKED; i++)
+		if (fs->limits.asked[i].call == m->call)
+			fs->limits.asked[i].call = 0;
 	if (!x) {			/* it is over already */
 		if (m->verdict == OSH_TAKEN_YES)
 			owe(fs, m->number, nothing);
@@ -240,8 +257,7 @@ void limits_late(struct exchange *x)
 {
 	struct flows *fs = x->fs;
 
-	fs->limits.asked -= x->counted.state == COUNTED_ASKED && fs->limits.asked;
-	refuse(x, OSH_WHY_INTERNAL, "oshd does not say whether its limits have room");
+	refuse(x, OSH_WHY_UNCOUNTED, "oshd does not say whether its limits have room");
 	ask_all(fs);
 }
 
