@@ -4,6 +4,7 @@
  * and what a server may read and this cannot counts as more than any limit has. Wrong guesses are put right by the answer.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "infer/infer.h"
 
@@ -48,22 +49,36 @@ static const struct {
 } fields[] = {
 	{ "", "max_tokens", SAID_MOST },	{ "", "max_completion_tokens", SAID_MOST },
 	{ "", "max_output_tokens", SAID_MOST }, { "", "max_tokens_to_sample", SAID_MOST },
-	{ "", "n_predict", SAID_MOST },		{ "", "max_gen_len", SAID_MOST },
-	{ "", "n", SAID_TIMES },		{ "", "best_of", SAID_TIMES },
-	{ "options", "num_predict", SAID_MOST },
+	{ "", "maxTokens", SAID_MOST },		{ "", "max_gen_len", SAID_MOST },
+	{ "", "n_predict", SAID_MOST },		{ "", "n", SAID_TIMES },
+	{ "", "best_of", SAID_TIMES },		{ "", "num_generations", SAID_TIMES },
+	{ "", "numResults", SAID_TIMES },	{ "options", "num_predict", SAID_MOST },
 	{ "inferenceConfig", "maxTokens", SAID_MOST }, { "inferenceConfig", "max_new_tokens", SAID_MOST },
 	{ "textGenerationConfig", "maxTokenCount", SAID_MOST },
+	{ "additionalModelRequestFields", "max_tokens", SAID_MOST },
 };
 
 struct scan {
 	const char *p, *end;
 	unsigned depth;
-	struct slice around;		/* the member whose value is an object at depth 2 */
+	struct slice around;		/* the member whose value is open at depth 2 */
 	struct slice name;		/* the member whose value comes */
 	bool value;			/* after a colon */
-	uint64_t most, times;
+	bool list;			/* what is open at depth 2 is one */
+	uint64_t most, times, prompts;
 	bool said;
 };
+
+static bool escaped(struct slice s)
+{
+	return s.n && memchr(s.p, '\\', s.n);
+}
+
+/* Some servers do not mind in which case a name is written. */
+static bool names(struct slice s, const char *name)
+{
+	return s.n == strlen(name) && !strncasecmp(s.p, name, s.n);
+}
 
 /* Behind the text that begins at *p; its bytes are in *ret. */
 static void text(struct scan *s, struct slice *ret)
@@ -76,28 +91,34 @@ static void text(struct scan *s, struct slice *ret)
 	s->p += s->p < s->end;
 }
 
-/* -1 and the like are no bound; a fraction or a power is one that nobody here can read. */
-static uint64_t number(struct scan *s)
+static bool in_number(char c)
 {
-	bool minus = *s->p == '-', plain = true;
+	return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+}
+
+/* -1 and the like are no bound; a fraction or a power is one that nobody here can read. */
+static uint64_t number(struct slice s)
+{
+	bool minus = s.n && *s.p == '-', plain = true;
 	uint64_t v = 0;
 
-	for (s->p += minus; s->p < s->end && strchr("0123456789.eE+-", *s->p) && *s->p; s->p++) {
-		if (*s->p < '0' || *s->p > '9')
+	for (size_t i = minus; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
 			plain = false;
 		else
-			v = v < OSH_COUNT_MOST ? v * 10 + (uint64_t)(*s->p - '0') : v;
+			v = v < OSH_COUNT_MOST ? v * 10 + (uint64_t)(s.p[i] - '0') : v;
 	}
 	return minus ? 0 : plain && v <= OSH_COUNT_MOST ? v : OSH_COUNT_MOST;
 }
 
-static bool escaped(struct slice s)
+/* A value of a member of the call, or of an object in it: a number, or a text that some servers take for one. */
+static void take(struct scan *s, struct slice value)
 {
-	return s.n && memchr(s.p, '\\', s.n);
-}
+	uint64_t v;
 
-static void take(struct scan *s, uint64_t v)
-{
+	if (!s->value || s->depth < 1 || s->depth > 2 || !value.n || (*value.p != '-' && (*value.p < '0' || *value.p > '9')))
+		return;
+	v = number(value);
 	/* A name that is written with escapes could be any. */
 	if (escaped(s->name) || (s->depth == 2 && escaped(s->around))) {
 		s->most = v > s->most ? v : s->most;
@@ -105,8 +126,8 @@ static void take(struct scan *s, uint64_t v)
 		return;
 	}
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (!slice_is(s->name, fields[i].name) || (s->depth == 1 ? fields[i].within[0] != 0 :
-								       !slice_is(s->around, fields[i].within)))
+		if (!names(s->name, fields[i].name) || (s->depth == 1 ? fields[i].within[0] != 0 :
+								   !names(s->around, fields[i].within)))
 			continue;
 		if (fields[i].what == SAID_TIMES) {
 			s->times = v > s->times ? v : s->times;
@@ -117,14 +138,34 @@ static void take(struct scan *s, uint64_t v)
 	}
 }
 
+/* Each text of a list of prompts, or each list of its tokens, has an answer of its own. */
+static void prompt(struct scan *s)
+{
+	s->prompts += s->depth == 2 && s->list && (names(s->around, "prompt") || escaped(s->around));
+}
+
+static void open_one(struct scan *s)
+{
+	if (s->depth == 1) {
+		s->list = *s->p == '[';
+		s->around = s->value ? s->name : (struct slice){ "", 0 };
+	}
+	s->depth++;
+	s->value = false;
+}
+
 static void step(struct scan *s)
 {
+	const char *from = s->p;
 	struct slice word;
 
 	switch (*s->p) {
 	case '"':
+		prompt(s);
 		text(s, &word);
-		if (!s->value)
+		if (s->value)
+			take(s, word);
+		else
 			s->name = word;
 		return;
 	case ':':
@@ -135,22 +176,19 @@ static void step(struct scan *s)
 		break;
 	case '{':
 	case '[':
-		if (s->depth == 1)
-			s->around = *s->p == '{' ? s->name : (struct slice){ "", 0 };
-		s->depth++;
-		s->value = false;
+		prompt(s);
+		open_one(s);
 		break;
 	case '}':
 	case ']':
 		s->depth -= s->depth > 0;
 		break;
 	default:
-		if (*s->p != '-' && (*s->p < '0' || *s->p > '9'))
+		while (s->p < s->end && in_number(*s->p))
+			s->p++;
+		if (s->p == from)
 			break;
-		if (s->value && (s->depth == 1 || s->depth == 2))
-			take(s, number(s));
-		else
-			(void)number(s);
+		take(s, (struct slice){ from, (size_t)(s->p - from) });
 		return;
 	}
 	s->p++;
@@ -161,15 +199,18 @@ static const bool silent[OSH_SHAPES] = {	/* what comes back is no text */
 	[OSH_SHAPE_OLLAMA_EMBEDDINGS] = true, [OSH_SHAPE_LLAMA_EMBEDDING] = true,
 };
 
+static uint64_t times(uint64_t a, uint64_t b)
+{
+	return b && a > OSH_COUNT_MOST / b ? OSH_COUNT_MOST : a * b;
+}
+
 uint64_t guess_answer(enum osh_shape shape, struct slice body)
 {
 	struct scan s = { .p = body.p, .end = body.p + body.n, .around = { "", 0 }, .name = { "", 0 }, .times = 1 };
-	uint64_t most;
 
 	if (silent[shape])
 		return 0;
 	while (s.p < s.end)
 		step(&s);
-	most = s.said ? s.most : GUESS_UNSAID;
-	return s.times && most > OSH_COUNT_MOST / s.times ? OSH_COUNT_MOST : most * (s.times ? s.times : 1);
+	return times(times(s.said ? s.most : GUESS_UNSAID, s.times), s.prompts ? s.prompts : 1);
 }
