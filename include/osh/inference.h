@@ -27,7 +27,7 @@ enum osh_api {				/* mask */
 
 enum osh_model_in { OSH_MODEL_NONE, OSH_MODEL_BODY, OSH_MODEL_OPTIONAL, OSH_MODEL_PATH };
 
-/* What is limited, and for how long. `window` lasts as the egress and oshd have it (base/budget.h). */
+/* What is limited, and for how long (oshd/count.c). */
 enum osh_count { OSH_COUNT_REQUESTS, OSH_COUNT_TOKENS, OSH_COUNT_MONEY, OSH_COUNTS };
 enum osh_window { OSH_WINDOW_MINUTE, OSH_WINDOW_DAY, OSH_WINDOWS };
 enum osh_price { OSH_PRICE_INPUT, OSH_PRICE_OUTPUT, OSH_PRICE_CACHED, OSH_PRICE_STORED, OSH_PRICES };

@@ -341,12 +341,12 @@ static void no_room(void **state)
 	assert_true(take(&m));
 	say(m.call, OSH_TAKEN_LARGE, 0, UINT64_MAX, 2);
 	assert_true(clients[1].status == 403 && strstr(clients[1].text, "call_too_large"));
-	assert_non_null(strstr(clients[1].text, "2.500000 of money a day of this sandbox, route one, line 9"));
+	assert_non_null(strstr(clients[1].text, "2.5 of money a day of this sandbox, route one, line 9; 0.001"));
 	assert_string_equal(clients[1].retry, "");
 	call_model(&clients[2], BODY);
 	assert_true(take(&m));
 	say(m.call, OSH_TAKEN_FAILED, 0, 0, 0);
-	assert_true(clients[2].status == 503 && strstr(clients[2].text, "the disk is full"));
+	assert_true(clients[2].status == 503 && strstr(clients[2].text, "the disk is full") && strstr(clients[2].text, "limit_not_counted"));
 	call_model(&clients[3], BODY);
 	assert_true(take(&m));
 	say(m.call, OSH_TAKEN_NO, 0, 5, 99);		/* a limit that is none */

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "budget.h"
 #include "life.h"
 #include "note.h"
 #include "own.h"
@@ -124,17 +125,8 @@ void counts_end(struct sandbox *s)
 	s->book = NULL;
 }
 
-static void put_amount(char to[48], uint32_t what, uint64_t v)
-{
-	if (what == OSH_COUNT_MONEY)
-		snprintf(to, 48, "%llu.%06llu", (unsigned long long)(v / 1000000), (unsigned long long)(v % 1000000));
-	else
-		snprintf(to, 48, "%llu", (unsigned long long)v);
-}
-
 int counts_put(sd_bus_message *m, struct sandbox *s)
 {
-	static const char *const whats[OSH_COUNTS] = { "requests", "tokens", "of money" };
 	const struct bundle *b = &s->bundle;
 	uint64_t use[OSH_INFERENCE_LIMITS];
 	struct err e = { 0 };
@@ -144,14 +136,11 @@ int counts_put(sd_bus_message *m, struct sandbox *s)
 	if (r < 0)
 		return sd_bus_message_append(m, "s", e.text);
 	for (uint32_t i = 0; r >= 0 && i < b->n_budgets; i++) {
-		const struct osh_b_budget *l = &b->budgets[i];
-		char used[48], most[48], text[OSH_ROUTE_NAME + 200];
+		char used[32], limit[BUDGET_TEXT], text[sizeof(used) + sizeof(limit) + 8];
 
-		put_amount(used, l->what, use[i]);
-		put_amount(most, l->what, l->most);
-		snprintf(text, sizeof(text), "%s of %s %s a %s%s%s%s", used, most, whats[l->what],
-			 l->per == OSH_WINDOW_DAY ? "day" : "minute", l->user ? ", all sandboxes of the user" : "",
-			 l->route ? ", route " : "", l->route ? bundle_str(b, b->routes[l->route - 1].name) : "");
+		budget_amount(used, sizeof(used), (enum osh_count)b->budgets[i].what, use[i]);
+		budget_text(limit, sizeof(limit), b, &b->budgets[i]);
+		snprintf(text, sizeof(text), "%s of %s", used, limit);
 		r = sd_bus_message_append(m, "s", text);
 	}
 	return r;

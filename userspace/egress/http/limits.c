@@ -5,12 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "budget.h"
 #include "flow.h"
 #include "http/deny.h"
 #include "http/exchange_parts.h"
 #include "http/inference.h"
-
-#define ASKED_MOST 64			/* questions under way: there is always room for the answers */
 
 /* ---- what is owed to oshd */
 
@@ -157,22 +156,11 @@ bool limits_pass(struct exchange *x, bool elsewhere)
 
 /* ---- the answer */
 
-static void put_amount(char *to, size_t room, const struct osh_b_budget *b)
-{
-	if (b->what == OSH_COUNT_MONEY)
-		snprintf(to, room, "%llu.%06llu of money", (unsigned long long)(b->most / 1000000),
-			 (unsigned long long)(b->most % 1000000));
-	else
-		snprintf(to, room, "%llu %s", (unsigned long long)b->most, b->what == OSH_COUNT_TOKENS ? "tokens" : "requests");
-}
-
 static void no_room(struct exchange *x, const struct osh_msg_taken *m)
 {
-	static char text[OSH_ROUTE_NAME + 200];
+	static char text[BUDGET_TEXT + 120];
 	const struct bundle *b = &x->grant->policy->bundle;
-	bool large = m->verdict == OSH_TAKEN_LARGE;
 	const struct osh_b_budget *l;
-	char amount[64];
 	size_t n;
 
 	if (m->limit >= b->n_budgets) {
@@ -180,19 +168,18 @@ static void no_room(struct exchange *x, const struct osh_msg_taken *m)
 		return;
 	}
 	l = &b->budgets[m->limit];
-	put_amount(amount, sizeof(amount), l);
-	n = (size_t)snprintf(text, sizeof(text), "%s a %s of %s%s%s, line %u", amount,
-			     l->per == OSH_WINDOW_DAY ? "day" : "minute", l->user ? "all sandboxes of the user" : "this sandbox",
-			     l->route ? ", route " : "", l->route ? bundle_str(b, b->routes[l->route - 1].name) : "", l->line);
-	if (large) {
-		if (l->what == OSH_COUNT_TOKENS)
-			snprintf(text + n, sizeof(text) - n, "; this call may use %llu",
-				 (unsigned long long)x->counted.take.amount[OSH_COUNT_TOKENS]);
+	budget_text(text, BUDGET_TEXT, b, l);
+	n = strlen(text);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, ", line %u; ", l->line);
+	if (m->verdict == OSH_TAKEN_LARGE) {
+		budget_amount(text + n, sizeof(text) - n, (enum osh_count)l->what, x->counted.take.amount[l->what]);
+		n = strlen(text);
+		snprintf(text + n, sizeof(text) - n, " may be used by this call");
 		refuse(x, OSH_WHY_BUDGET_SIZE, text);
 		return;
 	}
 	x->retry_s = (uint32_t)(m->wait_ms / 1000 + 1);
-	snprintf(text + n, sizeof(text) - n, "; there is room in %u seconds", x->retry_s);
+	snprintf(text + n, sizeof(text) - n, "there is room in %u seconds", x->retry_s);
 	refuse(x, OSH_WHY_BUDGET, text);
 }
 
