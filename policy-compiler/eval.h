@@ -93,12 +93,12 @@ struct eval_routed {
 };
 
 /* Which backend does it go to? `a` keeps the texts. */
+enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of_model *q, struct arena *a,
+			       struct eval_routed *ret);
 /* Which limits count a call that eval_inference() gave a route: bit i = the i-th of the policy. */
 uint32_t eval_limits(const struct policy *p, const struct eval_routed *to);
 /* What its tokens cost, millionths rounded up, of a call of that model; false = it has no price. */
 bool eval_cost(const struct policy *p, const char *model, const uint64_t tokens[OSH_PRICES], uint64_t *ret);
-enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of_model *q, struct arena *a,
-			       struct eval_routed *ret);
 const char *eval_shape(enum osh_shape shape);	/* its name */
 
 /*
