@@ -224,7 +224,7 @@ def switched(w):
                                   + curl("/v1/messages", body(model="claude-b"))], options=[*w.providers, "--name", "box"])
             th = threading.Thread(target=stream)
             th.start()
-            held = until(w.models.waiting.is_set, 100)
+            held = until(lambda: w.models.waiting.is_set() or not th.is_alive(), 100) and w.models.waiting.is_set()
             rc, out, err = run([os.path.join(BUILD, "oshctl"), "policy", "set", "box", "-p", file, "--wait", "--socket", d.bus], 100)[:3]
             w.models.go.set()
             th.join(150)

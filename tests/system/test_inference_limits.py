@@ -128,7 +128,7 @@ def deaths(w):
         th.start()
 
         def did(i):
-            return until(lambda: os.path.exists(os.path.join(w.work, f"did{i}")), 100)
+            return until(lambda: os.path.exists(os.path.join(w.work, f"did{i}")) or not th.is_alive(), 100)
 
         def next_one(i):
             open(os.path.join(w.work, f"go{i}"), "w").close()
@@ -188,7 +188,7 @@ def away(w):
         script = curl() + "; touch up; while [ ! -e go ]; do sleep 0.1; done; " + curl()
         th = threading.Thread(target=lambda: done.update(r=go(w, "{requests: 5, per: day}", script)))
         th.start()
-        up = until(lambda: os.path.exists(os.path.join(w.work, "up")), 100)
+        up = until(lambda: os.path.exists(os.path.join(w.work, "up")) or not th.is_alive(), 100)
         d.p.send_signal(signal.SIGKILL)
         d.p.wait()
         open(os.path.join(w.work, "go"), "w").close()
@@ -210,7 +210,7 @@ def policies(w):
                   + "; touch two; while [ ! -e new ]; do sleep 0.1; done; " + LIST + URL + "/v1/models; wait; " + curl() + "; " + curl())
         th = threading.Thread(target=lambda: done.update(r=go(w, "{requests: 2, tokens: 1000, per: day}", script, ["--name", "box"])))
         th.start()
-        two = until(lambda: os.path.exists(os.path.join(w.work, "two")) and w.models.waiting.is_set(), 100)
+        two = until(lambda: os.path.exists(os.path.join(w.work, "two")) and w.models.waiting.is_set() or not th.is_alive(), 100)
         rc, _, err = run([OSHCTL, "policy", "set", "box", "-p", new, "--wait", "--socket", d.bus], LIMIT)[:3]
         use = run([OSHCTL, "sandbox", "get", "box", "--socket", d.bus], LIMIT)[1]
         open(os.path.join(w.work, "new"), "w").close()
