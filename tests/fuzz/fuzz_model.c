@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies and answers of calls of models. No guess is below what a body asks for. What the reader of bodies accepts is JSON to jansson too, which finds the same name
- * in it and no second key; how an answer is cut into pieces changes nothing of what is counted.
+ * Bodies and answers of calls of models. What the reader of bodies accepts is JSON to jansson too, which finds the same
+ * name in it and no second key; no guess is below what such a body asks for. How an answer is cut into pieces changes
+ * nothing of what is counted.
  */
 #include <jansson.h>
 #include <stdlib.h>
