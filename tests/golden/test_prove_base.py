@@ -100,6 +100,12 @@ WIDER = (
     ("another model in place of the caller's", routes(A + ", as: x"), routes(A + ", as: y"), "newly taken"),
     ("a name that means another model", routes(A, more="  aliases: {n: x}\n"), routes(A, more="  aliases: {n: y}\n"), "newly taken"),
     ("the next route where one fails", routes(LOCAL, A), routes(LOCAL, A, more="  fallback: true\n"), "newly taken by route 'a'"),
+    ("a limit of calls", routes(A, more="  limits: [{requests: 5, per: day}]\n"), routes(A, more="  limits: [{requests: 6, per: day}]\n"), "inference.limits"),
+    ("one of a user", routes(A, more="  limits: [{tokens: 5, per: day, of: user}]\n"), routes(A, more="  limits: [{tokens: 5, per: day}]\n"), "inference.limits"),
+    ("one that is gone", routes(A, more="  limits: [{requests: 5, per: day}, {tokens: 9, per: minute, route: a}]\n"),
+     routes(A, more="  limits: [{requests: 5, per: day}]\n"), "inference.limits"),
+    ("what tokens cost", routes(A, more="  limits: [{money: 5, per: day}]\n  prices: [{model: x, input: 1, output: 2}]\n"),
+     routes(A, more="  limits: [{money: 5, per: day}]\n  prices: [{model: x, input: 1, output: 1.5}]\n"), "inference.prices"),
     ("who may call", routes(A, more="  binaries: [/usr/bin/a]\n"), routes(A), "newly sent"),
     ("a user", "version: 1\n" + USR + "process: {run_as_user: sandbox}\n", "version: 1\n" + USR + "process: {run_as_user: 1000}\n",
      "process.run_as_user"),
@@ -107,9 +113,9 @@ WIDER = (
      "version: 1\n" + USR + "landlock: {compatibility: best_effort}\n", "landlock.compatibility"),
 )
 # What takes something else instead is wider the other way round, too.
-BOTH_WAYS = ("a user", "its addresses", "another backend", "its port", "its credential", "another model in place of the caller's", "a name that means another model",
+BOTH_WAYS = ("a user", "one of a user", "what tokens cost", "its addresses", "another backend", "its port", "its credential", "another model in place of the caller's", "a name that means another model",
              "a model that a route serves")
-SETTINGS = ("$", "resources.", "gpu", "dns.", "process.run_as", "landlock.")
+SETTINGS = ("$", "resources.", "gpu", "dns.", "process.run_as", "landlock.", "inference.limits", "inference.prices")
 
 
 def wider(t):

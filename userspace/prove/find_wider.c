@@ -131,6 +131,57 @@ static void limits(struct prover *pr)
 			    "a limit that is newly wider", NULL, line_of(new->at));
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool keeps(const struct inference *new, const struct budget *old)
+{
+	for
+		EACH(struct budget, l, &new->limits)
+	if (l->what == old->what && l->per == old->per && l->user == old->user &&
+	    same_text(l->route, old->route) && l->most <= old->most)
+		return true;
+	return false;
+}
+
+static bool same_prices(const struct inference *a, const struct inference *b)
+{
+	const struct price *x = a->prices.v, *y = b->prices.v;
+
+	for (uint32_t i = 0; i < a->prices.n && i < b->prices.n; i++) {
+		const struct pattern *m = x[i].models.v, *n = y[i].models.v;
+
+		if (memcmp(x[i].part, y[i].part, sizeof(x[i].part)) != 0 || x[i].models.n != y[i].models.n)
+			return false;
+		for (uint32_t k = 0; k < x[i].models.n; k++)
+			if (strcmp(m[k].text, n[k].text) != 0)
+				return false;
+	}
+	return a->prices.n == b->prices.n;
+}
+
+/* Of calls of models. A dearer model makes a limit of money narrower; which one is asked for nobody knows. */
+static void budgets(struct prover *pr)
+{
+	const struct inference *new = &pr->s->p->inference, *old = &pr->s->base->p->inference;
+	bool wider = false, money = false;
+
+	for
+		EACH(struct budget, l, &old->limits)
+	{
+		wider |= !keeps(new, l);
+		money |= l->what == OSH_COUNT_MONEY;
+	}
+	if (wider && new->routes.n)
+		add(pr, "inference.limits", NULL, "a limit of calls of models that is newly wider", NULL,
+		    line_of(new->at));
+	if (money && new->routes.n && !same_prices(new, old))
+		add(pr, "inference.prices", NULL,
+		    "tokens cost something else: a limit of money may be newly wider", NULL, line_of(new->at));
+}
+
 static bool has_device(const struct gpu *g, const char *name)
 {
 	for
@@ -180,6 +231,7 @@ void find_wider(struct prover *pr)
 	programs(pr);
 	environment(pr);
 	limits(pr);
+	budgets(pr);
 	devices(pr);
 	settings(pr);
 }
