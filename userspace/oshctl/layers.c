@@ -193,6 +193,8 @@ static struct layer layers[] = {
 	INSIDE("osh-egress, mcp", PROTO_MCP)
 	{ 0, PROTO_NONE, "only listed models are asked, by the backend's key and never the agent's",
 	  "osh-egress, call by call", net_namespace, { T(STEER), H(STEER) }, 0, "" },
+	{ 0, PROTO_NONE, "no more calls, tokens and money than limits say", "osh-egress, which asks oshd", net_namespace,
+	  { T(STEER), H(STEER) }, 0, "" },
 	ROW(0, "no UDP, no other families", "cgroup sendmsg, bind, sock_create", cgroup_bpf, T(BPF), H(SENDMSG4), H(BIND4), H(SOCK))
 	ROW(0, "no UDP, no other families", "seccomp family list", seccomp, T(SECCOMP))
 	ROW(0, "no UDP, no other families", "BPF LSM family list", bpf_lsm, T(LSM), H(SOCKET))
