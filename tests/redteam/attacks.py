@@ -19,7 +19,7 @@ A control does what the attack does, to the same object. What that is exists: at
 make what its attack needs, and puts back what it changed: it runs first. Variables of vars_of() below are set in both;
 `attempt` and `call` are tests/tools/*.c, `probe` is probe.py, `fresh` makes the files of $RO, which is listed read-only,
 `first` runs a tool as process 1 of a plain pid namespace, `device` opens a node, whether a driver is there or not,
-`node PATH MAJOR MINOR` makes one.
+`node PATH MAJOR MINOR` makes one, `ask BODY` is a call of a model (POLICY=models).
 """
 import contextlib
 import fnmatch
@@ -49,6 +49,13 @@ except OSError as e:
     sys.exit("errno=" + errno.errorcode[e.errno])' "$@"
 }
 """
+ASK = """ask() {
+	answer=$(curl -sk -m 100 --connect-to "allowed.example:443:$UP:$UPPORT" -H 'content-type: application/json' -d "$1" \\
+		https://allowed.example/v1/chat/completions)
+	echo "$answer"
+	[ "$answer" = "done POST" ]
+}
+"""
 FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY|MORE|CRED|GPU|ALONE|LSM)=(.*)$", re.M)
 
 POLICIES = {
@@ -60,6 +67,8 @@ POLICIES = {
              " deny_rules: [{method: GET, path: /pub/private/**}]}]\n    binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]\n"),
     "cred": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, access: full, credential: acme},"
              " {host: git.example, port: 443, protocol: rest, access: full}]\n    binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]\n"),
+    "models": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, access: full, route: inference}]\n"
+               "    binaries: [{path: /usr/bin/curl}]\n"),
     "wild": rule("web", ["allowed.example", "*.wild.example"], ["/usr/bin/curl"]),
 }
 
@@ -85,7 +94,7 @@ class Attack:
             f.write('fresh() { rm -rf "$RO"/*; echo x >"$RO/f" && chmod 666 "$RO/f" && chmod 777 "$RO"; }\n')
             f.write('first() { tool=$1; shift; unshare -p -f --mount-proc "$WORK/$tool" "$@"; }\n')
             f.write('device() { r=$(attempt open "$1"); case $r in ok|errno=ENXIO|errno=ENODEV) echo ok;; *) echo "$r"; false;; esac; }\n')
-            f.write(NODE)
+            f.write(NODE + ASK)
             up = ("allowed.example", 443) if which == "attack" else ("127.0.0.1", w.tls4.server_port)
             f.write("UP={} UPPORT={}\n".format(*up))
             for tool in TOOLS:
