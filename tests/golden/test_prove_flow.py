@@ -65,6 +65,8 @@ NEEDS = (
      (box(fs("/home/u", "/tmp")), box(fs("/tmp", more=NET)))),
     ("below the home likewise", (box(fs("/home/u", "/sandbox/s")), box(fs("/sandbox/s", more=NET))),
      (box(fs("/home/u", "/sandbox")), box(fs("/sandbox", more=NET)))),
+    ("a device that keeps what is written", (box(fs("/home/u", "/dev/shm/s")), box(fs(rw="/dev/shm/s", more=NET))),
+     (box(fs("/home/u", "/dev/null, /dev/zero, /dev/urandom")), box(fs(rw="/dev/null, /dev/zero, /dev/urandom", more=NET)))),
     ("what deny leaves of a tree", (box(fs("/home/u", "/srv/s").replace("]}\n", "], deny: ['/srv/s/*.key']}\n")), box(fs("/srv/s", more=NET))),
      (box(fs("/home/u", "/srv/s").replace("]}\n", "], deny: [/srv/s]}\n")), box(fs("/srv/s", more=NET)))),
     ("the programs that a tree is for", (box(fs("/home/u", "{path: /srv/s, binaries: [/usr/bin/a]}", more=strict("/usr/bin/a", "/usr/bin/b"))),

@@ -50,10 +50,12 @@ static bool lies_below(const char *path, const char *root)
 	return !strncmp(path, root, n) && path[n] == '/';
 }
 
-/* A sandbox has a /tmp, a home and a /dev of its own, but for what the policy lists below them; and its own processes. */
+/* A sandbox has a /tmp, a home and a /dev of its own, but for what the policy lists below them; and its own
+ * processes. Of devices these keep nothing that is written to them. */
 static Z3_ast is_hosts(struct sym *s)
 {
-	static const char *const own[] = { "/tmp", "/sandbox", "/dev" }, *const never[] = { "/proc", "/sys" };
+	static const char *const own[] = { "/tmp", "/sandbox", "/dev" };
+	static const char *const never[] = { "/proc", "/sys", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom" };
 	struct terms listed = { .z = &s->z };
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
