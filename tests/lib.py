@@ -105,7 +105,7 @@ def leftovers():
             exe = os.readlink(f"/proc/{pid}/exe")
         except OSError:
             continue
-        if exe.startswith(ROOT + "/build"):     # of this tree; what it executed from memory is a child of the runner
+        if exe.startswith(ROOT + "/build") and not exe.startswith(ROOT + "/build/vm"):     # of this tree; not a guest's root being made
             found.add(f"process {os.path.basename(exe)} pid {pid}")
     return found
 
