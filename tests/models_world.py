@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """World with servers that stand for model APIs: each remembers what came, and answers as its API does, streams included.
-`hold` of a request's body makes a stream wait after its first event until somebody calls `/v1/models`."""
+`hold` in the metadata of a request makes its stream wait after its first event until somebody calls `/v1/models`, or, where it is
+a number, until so many streams wait; `tag` is what the model says."""
 import http.server
 import json
 import os
@@ -108,11 +109,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fields = self.note(raw)
         path = self.path.split("?")[0]
         q = json.loads(raw) if raw else {}
-        hold = q.get("metadata", {}).get("hold")
+        hold, tag = (q.get("metadata", {}).get(k) for k in ("hold", "tag"))
         if q.get("model", "").startswith("sick"):
             self.say(b'{"error": "overloaded"}', status=503)
             return
-        text = fields.get("x-api-key", "") + fields.get("authorization", "") if q.get("metadata", {}).get("echo") else "a word"
+        text = fields.get("x-api-key", "") + fields.get("authorization", "") if q.get("metadata", {}).get("echo") else tag or "a word"
         if not q.get("stream"):
             self.say(json.dumps(answer(path, q, text)).encode())
             return
@@ -122,7 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         for i, e in enumerate(events(path, q, text)):
             if hold and i == 1:
-                self.server.waiting.set()
+                self.server.waits(hold)
                 if not self.server.go.wait(60):
                     self.close_connection = True
                     return
@@ -138,8 +139,16 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, context):
         self.seen, self.lock, self.go, self.waiting, self.context = [], threading.Lock(), threading.Event(), threading.Event(), context
+        self.held = 0
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def waits(self, how_many):
+        with self.lock:
+            self.held += 1
+            if how_many is not True and self.held >= how_many:
+                self.go.set()
+        self.waiting.set()
 
     def finish_request(self, request, client):
         request.settimeout(120)
@@ -186,7 +195,7 @@ class ModelsWorld(World):
         for s in (server,) if server else (self.models, self.local):
             with s.lock:
                 out += s.seen
-                s.seen = []
+                s.seen, s.held = [], 0
             s.go.clear()
             s.waiting.clear()
         return out
