@@ -13,7 +13,7 @@ PRIVATE = "10.77.0.9"       # of a private network, on a loopback of the test's 
 
 # In the sandbox: each request as the prover words it; prints what came of each as a line of JSON.
 PROBE = r"""
-import http.client, json, os, re, socket, ssl, sys
+import http.client, json, os, re, socket, ssl, subprocess, sys, urllib.parse
 secret = answer = ""
 
 def dial(host, port, method, path, body=None, more=""):
@@ -22,8 +22,9 @@ def dial(host, port, method, path, body=None, more=""):
         s = ssl._create_unverified_context().wrap_socket(s, server_hostname=host)
     if body is None:
         body = secret if method not in ("GET", "HEAD") else ""
-    path += ("&" if "?" in path else "?") + "carried=" + secret
-    s.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {secret}\r\nConnection: close\r\n{more}"
+    word = urllib.parse.quote(secret)
+    path += ("&" if "?" in path else "?") + "carried=" + word
+    s.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {word}\r\nConnection: close\r\n{more}"
               f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
     global answer
     said = http.client.HTTPResponse(s, method=method)
@@ -46,8 +47,10 @@ def one(q):
         secret = answer
         return "kept"
     if m := re.fullmatch(r"open (\S+) read", q):
-        secret = open(m[1]).read().strip()
+        secret = " ".join(os.listdir(m[1])) if os.path.isdir(m[1]) else open(m[1]).read().strip()
         return "read " + secret
+    if m := re.fullmatch(r"exec (\S+)", q):
+        return f"ran {subprocess.run([m[1]]).returncode}"
     if m := re.fullmatch(r"open (\S+) write", q):
         os.makedirs(os.path.dirname(m[1]), exist_ok=True)
         open(m[1], "w").write(secret or "#!/bin/sh\n")

@@ -18,6 +18,7 @@ INSIDE = "known-in-the-private-network-alone"
 KEY = "sk-replay-0123456789abcdef"
 carried = []        # what credentials the servers outside have seen
 
+OTHERS = "  o:\n    binaries: [/usr/bin/git]\n    endpoints: [{0}]\n"
 # (kind, endpoints, what else the policy says, base or None, how the secret leaves or None)
 KINDS = (
     ("exfiltration", rules("{host: plain.example, port: 80}"), "", None, "a plain connection"),
@@ -25,6 +26,7 @@ KINDS = (
     ("exfiltration", rules(rest("allowed.example", "{allow: {method: GET, path: /hello}}")), "", None, "a URL"),
     ("l7_bypass", rules(rest("git.example", GET), "{host: git.example, port: 8443}"), "", None, "another port"),
     ("l7_bypass", rules(rest("registry.example", GET, ", enforcement: audit")), "", None, "audit mode"),
+    ("l7_bypass", OTHERS.format(rest("git.example", GET)) + rules("{host: git.example, port: 443}"), "", None, "another program"),
     ("l7_bypass_credentialed", rules("{host: v4.example, port: 443}"), "", None, "a host of a credential"),
     ("credential_reach", rules(rest("v4.example", GET)), "", None, "a host of a credential"),
     ("link_local_reach", rules("{host: metadata.google.internal, port: 80}"), "", None, "a metadata service by its name"),
@@ -32,6 +34,9 @@ KINDS = (
     ("persistence", "", "", None, "a file that runs outside"),
     ("assert", rules(rest("allowed.example", f"{GET}, {POST}")), "assert: [{never: {host: allowed.example, method: POST}}]\n", None,
      "what must never be"),
+    ("assert", rules("{host: plain.example, port: 80}"), "assert: [{never_reach: {host: '*.example'}}]\n", None, "what must never be reached"),
+    ("assert", rules("{host: plain.example, port: 80}"), "assert: [{never_read_and_send: {read: '**/.env'}}]\n", None,
+     "what must never be read and sent"),
     ("capability_expansion", rules(rest("allowed.example", f"{GET}, {POST}")), "", rules(rest("allowed.example", GET)), "a method more"),
 )
 
@@ -58,7 +63,7 @@ def kind(w, t, what, endpoints, more, base, how):
     seen = [path for _, path in w.requests()]
     fine = [g for g in got if g.startswith(("read ", "written", "status ")) and g not in ("status 403", "status 502")]
     t.ok(len(got) == len(requests) == len(fine), f"{what} ({how}): a program in the sandbox does it", *zip(requests, got), r)
-    if what == "exfiltration":
+    if what == "exfiltration" or "read and sent" in how:
         t.ok(any(SECRET in path for path in seen), f"{what} ({how}): the secret is outside", requests, got, seen)
     elif what == "persistence":
         there = [q.split()[1] for q in requests]
@@ -83,6 +88,28 @@ def proved(w, t):
     asked = ["GET https://allowed.example/hello", "POST https://allowed.example/hello", "GET https://allowed.example/other"]
     with_it, without = (replay(w, w.policy(p), asked)[0] for p in (both, rules(rest("allowed.example", GET))))
     t.ok(with_it == without and len(without) == 3, "redundant_rule: without it the same goes through", with_it, without)
+
+
+def wider(w, t):
+    """Against a base policy: a file that is newly read, a program that newly runs, a variable that is newly passed."""
+    tree = os.path.join(w.dir, "tree")
+    os.makedirs(os.path.join(tree, "bin"))
+    with open(os.path.join(tree, "bin", "x"), "w") as f:
+        f.write("#!/bin/sh\n")
+    os.chmod(f.name, 0o755)
+    base = w.policy("")
+    found, said = prove(w, w.policy("", read_only=[tree]), base)
+    mine = [f for f in found if f["where"] in (tree, tree + "/bin/x")]
+    asked = [q["request"] for f in mine for q in f["requests"]]
+    t.ok({q.split()[0] for q in asked} == {"open", "exec"}, "capability_expansion (a file, a program): found", said, found)
+    (got, _), (before, _) = (replay(w, p, asked) for p in (w.policy("", read_only=[tree]), base))
+    t.ok(got and sorted(got) == ["ran 0", "read bin"] and all(g.startswith("error") for g in before),
+         "capability_expansion (a file, a program): it is read and runs, and under the base policy not", asked, got, before)
+    passes = w.policy("", "process: {env: {pass: [REPLAY_TOKEN]}}\n")
+    found, said = prove(w, passes, base)
+    t.ok([f["where"] for f in found] == ["$REPLAY_TOKEN"], "capability_expansion (a variable): found", said, found)
+    out = [w.run(p, ["/bin/sh", "-c", "echo =$REPLAY_TOKEN"], env={"REPLAY_TOKEN": SECRET}).out.strip() for p in (passes, base)]
+    t.ok(out == ["=" + SECRET, "="], "capability_expansion (a variable): it is there, and under the base policy not", out)
 
 
 def private(w, t):
@@ -162,7 +189,7 @@ def main():
         with w.resident():
             for row in KINDS:
                 kind(w, t, *row)
-            for one in (proved, private, injected):
+            for one in (proved, wider, private, injected):
                 one(w, t)
     t.done()
 
