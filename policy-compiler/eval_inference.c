@@ -128,15 +128,15 @@ static enum osh_reason model_of(const struct policy *p, const struct eval_call_o
 enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of_model *q, struct arena *a,
 			       struct eval_routed *ret)
 {
-	const char *part;
+	const char *part, *model;
 	enum osh_reason why;
-	uint32_t apis;
+	uint32_t apis, i = 0;
 	size_t n;
 
 	*ret = (struct eval_routed){ .model = "" };
-	for (unsigned i = 1; i < OSH_SHAPES && !ret->shape; i++)
-		if (!strcmp(shapes[i].method, q->method) && path_is(shapes[i].path, q->path, &part, &n))
-			ret->shape = (enum osh_shape)i;
+	for (unsigned s = 1; s < OSH_SHAPES && !ret->shape; s++)
+		if (!strcmp(shapes[s].method, q->method) && path_is(shapes[s].path, q->path, &part, &n))
+			ret->shape = (enum osh_shape)s;
 	if (!ret->shape)
 		return OSH_WHY_NOT_INFERENCE;
 	why = model_of(p, q, a, ret);
@@ -145,15 +145,25 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 	apis = shapes[ret->shape].apis;
 	if (q->anthropic && (apis & OSH_API_ANTHROPIC))
 		apis = OSH_API_ANTHROPIC;
+	model = ret->model;
 	for EACH (struct route, route, &p->inference.routes) {
-		if (!(route->api & apis) || (*ret->model && route->models.n && !serves(&route->models, ret->model)))
-			continue;
-		ret->route = route;
-		if (route->as && *ret->model)
-			ret->model = route->as;
-		return OSH_WHY_ALLOWED;
+		bool takes = (route->api & apis) && (!*model || !route->models.n || serves(&route->models, model));
+
+		if (takes && (!ret->route || p->inference.fallback))
+			ret->may |= 1ull << i;
+		if (takes && !ret->route) {
+			ret->route = route;
+			ret->model = route->as && *model ? route->as : model;
+		}
+		i++;
 	}
-	return OSH_WHY_NO_ROUTE;
+	return ret->route ? OSH_WHY_ALLOWED : OSH_WHY_NO_ROUTE;
+}
+
+bool eval_renames(const struct policy *p, const struct route *route, const char *model)
+{
+	return !route->as && is_model(model) && (!p->inference.has_models || serves(&p->inference.models, model)) &&
+	       (!route->models.n || serves(&route->models, model));
 }
 
 uint32_t eval_limits(const struct policy *p, const struct eval_routed *to)

@@ -11,6 +11,7 @@
 #include "osh/abi.h"
 #include "osh/bundle.h"
 #include "osh/creds.h"
+#include "osh/inference.h"
 #include "osh/limits.h"
 
 #define OSH_MSG_FDS 24			/* most descriptors in one message */
@@ -94,6 +95,11 @@ enum osh_msg_type {
 	OSH_MSG_COUNT_TAKE,		/* struct osh_msg_take: a call is to be sent that may use so much */
 	OSH_MSG_COUNT_TAKEN,		/* struct osh_msg_taken: the answer */
 	OSH_MSG_COUNT_USED,		/* struct osh_msg_used: what came of one that was taken */
+	/* oshd <-> osh-egress again: which route calls of models go to first */
+	OSH_MSG_EGRESS_CHOICE,		/* struct osh_msg_choice; to a new egress the first word, where there is one */
+	OSH_MSG_EGRESS_CHOSEN,		/* struct osh_msg_reloaded: calls that are judged from now on go by it */
+	/* oshd -> osh-audit again */
+	OSH_MSG_AUDIT_CHOICE,		/* struct osh_msg_audit_choice: a line for its log; after ADD */
 	OSH_MSG_MAX
 };
 
@@ -371,6 +377,16 @@ struct osh_msg_reloaded {
 	char text[240];			/* one line for a person */
 };
 
+/* By names, since it outlives policies; where the one in force has no such route it says nothing. */
+struct osh_msg_choice {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t pad;
+	uint64_t serial;		/* the answer has it */
+	char route[OSH_ROUTE_NAME];	/* "" = none is chosen */
+	char model[OSH_MODEL_LEN + 8];	/* that its calls ask for; "" = what their callers ask for */
+};
+
 /* Against the limits of the policy with that generation: bit i = BUDGETS[i] counts the call. */
 struct osh_msg_take {
 	struct osh_msg_head h;
@@ -538,6 +554,15 @@ struct osh_msg_audit_warned {
 	uint32_t id;
 	uint32_t pad;
 	char text[1024];		/* NUL terminated, UTF-8 without control characters */
+};
+
+/* Somebody chose a route, or none any more. */
+struct osh_msg_audit_choice {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t by;			/* who did it */
+	char route[OSH_ROUTE_NAME];	/* as in struct osh_msg_choice */
+	char model[OSH_MODEL_LEN + 8];
 };
 
 /* Which limit an event LIFE of reason LIMIT speaks of: its aux. */

@@ -112,6 +112,8 @@ static void put_policy(struct buf *b)
 	}
 	if (pick(2))
 		buf_printf(b, "  aliases: {fast: \"%s\", %s: \"%s\"}\n", PICK(names), pick(2) ? "a" : "gpt-4", PICK(names));
+	if (pick(2))
+		buf_str(b, "  fallback: true\n");
 	buf_str(b, "  routes:\n");
 	for (unsigned i = 0; i < n; i++)
 		put_route(b, i);
@@ -147,6 +149,17 @@ static void world_done(struct world *w)
 
 static unsigned counted, priced, unpriced;
 
+static bool shape_counted(enum osh_shape shape)
+{
+	static const uint8_t how[OSH_SHAPES] = {
+#define SHAPE(id, text, method, path, apis, model, counted) [OSH_SHAPE_##id] = OSH_COUNTED_##counted,
+#include "osh/shapes.def"
+#undef SHAPE
+	};
+
+	return how[shape] != OSH_COUNTED_NOT;
+}
+
 /* What an allowed call counts for, and what some tokens of it cost. */
 static void compare_limits(struct world *w, const struct eval_routed *want, enum osh_shape shape, const struct routed *got)
 {
@@ -166,6 +179,48 @@ static void compare_limits(struct world *w, const struct eval_routed *want, enum
 			 (unsigned long long)theirs, (int)w->text.n, w->text.p);
 	priced += one;
 	unpriced += !one;
+}
+
+static unsigned moved, renamed, spent;
+
+/* The same call where a route was chosen, some failed a moment ago, and some failed for it: one that may take it does. */
+static void compare_choice(struct world *w, const struct eval_routed *want, struct route_ask q, const struct routed *plain)
+{
+	const struct route *routes = w->p.inference.routes.v;
+	unsigned n = (unsigned)w->p.inference.routes.n;
+	const struct route *to;
+	struct routed got;
+	uint64_t left;
+
+	q.chosen = pick(8) ? routes[pick(n)].name : "no-such-route";
+	q.instead = pick(3) ? PICK(names) : "";
+	q.tried = pick(2) ? (uint64_t)random() & ((1u << n) - 1) : 0;
+	q.resting = pick(2) ? (uint64_t)random() & ((1u << n) - 1) : 0;
+	left = want->may & ~q.tried;
+	if (left & ~q.resting)
+		left &= ~q.resting;
+	if (route_choose(&w->b, &q, &got) != (left ? OSH_WHY_ALLOWED : OSH_WHY_NO_ROUTE))
+		fail_msg("%llx may take it, and it goes to %u\n%.*s", (unsigned long long)left, got.route, (int)w->text.n, w->text.p);
+	spent += !left;
+	if (!left)
+		return;
+	if (!got.route || !(left >> (got.route - 1) & 1))
+		fail_msg("%llx may take it, not %u\n%.*s", (unsigned long long)left, got.route, (int)w->text.n, w->text.p);
+	for (unsigned i = 0; i < n; i++)
+		if ((left >> i & 1) && !strcmp(routes[i].name, q.chosen))
+			assert_int_equal(got.route, i + 1);
+	moved += got.route != plain->route;
+	to = &routes[got.route - 1];
+	if (!*want->model) {
+		assert_string_equal(got.model, "");
+	} else if (!strcmp(to->name, q.chosen) && *q.instead && shape_counted(q.shape) && eval_renames(&w->p, to, q.instead)) {
+		renamed++;
+		assert_string_equal(got.model, q.instead);
+	} else if (to->as) {
+		assert_string_equal(got.model, to->as);
+	} else if (!want->route->as) {
+		assert_string_equal(got.model, want->model);
+	}
 }
 
 static void ask(struct world *w, unsigned whys[OSH_WHY_MAX])
@@ -195,6 +250,8 @@ static void ask(struct world *w, unsigned whys[OSH_WHY_MAX])
 			 (int)w->text.n, w->text.p);
 	if (why == OSH_WHY_ALLOWED)
 		compare_limits(w, &want, ours.shape, &got);
+	if (why == OSH_WHY_ALLOWED)
+		compare_choice(w, &want, ours, &got);
 	whys[why]++;
 	arena_done(&a);
 }
@@ -220,6 +277,8 @@ static void test_random(void **state)
 	}
 	print_message("counted %u, with a price %u, without %u\n", counted, priced, unpriced);
 	assert_true(counted > ROUNDS && priced > ROUNDS / 4 && unpriced > ROUNDS / 4);
+	print_message("moved %u, renamed %u, nowhere %u\n", moved, renamed, spent);
+	assert_true(moved > ROUNDS / 4 && renamed > ROUNDS / 4 && spent > ROUNDS / 4);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		print_message("%s %u\n", reason_id(all[i]), whys[all[i]]);
 		assert_true(whys[all[i]] > ROUNDS / 4);

@@ -80,6 +80,9 @@ static const struct {
 	     " STRICT, WITHOUT ROWID;" ROWS },
 	{ 3, HEAD(3) SCHEMA_1 SCHEMA_3 ROWS },
 	{ 4, HEAD(4) SCHEMA_1 SCHEMA_3 "ALTER TABLE sandbox ADD COLUMN amounts BLOB NOT NULL DEFAULT x'';" ROWS_4 },
+	{ 5, HEAD(5) SCHEMA_1 SCHEMA_3 "ALTER TABLE sandbox ADD COLUMN amounts BLOB NOT NULL DEFAULT x'';"
+	     "CREATE TABLE count (uid INTEGER NOT NULL, sandbox INTEGER NOT NULL, name TEXT NOT NULL, until INTEGER NOT NULL,"
+	     " pieces BLOB NOT NULL, PRIMARY KEY (uid, sandbox, name)) STRICT, WITHOUT ROWID;" ROWS_4 },
 };
 
 _Static_assert(ARRAY_SIZE(older) == STATE_SCHEMA, "every schema before this one");

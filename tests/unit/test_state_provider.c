@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stored providers in the state database: by owner and name, and what a sandbox has of them. */
+/* What else is kept of sandboxes: stored providers, by owner and name, and what a sandbox has of them; and the route that was chosen. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -130,9 +130,39 @@ static void providers(void **data)
 	assert_int_equal(state_provider_delete(f->st, 1000, "acme", &e), 0);
 }
 
+/* One a sandbox; a created one's goes with it, those of runs when none lives any more. */
+static void choices(void **data)
+{
+	struct fixture *f = *data;
+	int64_t key = (int64_t)created(f, "one", 1000);
+	struct state_choice a = { .sandbox = key, .route = "here", .model = "m", .by = 7 }, run = { .sandbox = -3, .route = "r" }, got;
+	struct err e = { 0 };
+
+	assert_int_equal(state_choice_get(f->st, key, &got, &e), -ENOENT);
+	assert_int_equal(state_choice_put(f->st, &a, &e), 0);
+	assert_int_equal(state_choice_put(f->st, &run, &e), 0);
+	strcpy(a.route, "there");
+	assert_int_equal(state_choice_put(f->st, &a, &e), 0);
+	assert_int_equal(state_choice_get(f->st, key, &got, &e), 0);
+	assert_string_equal(got.route, "there");
+	assert_string_equal(got.model, "m");
+	assert_true(got.by == 7 && got.time_us && got.sandbox == key);
+	assert_int_equal(state_choice_drop_runs(f->st, &e), 0);
+	assert_int_equal(state_choice_get(f->st, -3, &got, &e), -ENOENT);
+	assert_int_equal(state_choice_get(f->st, key, &got, &e), 0);
+	assert_int_equal(state_delete(f->st, (uint64_t)key, &e), 0);
+	assert_int_equal(state_choice_get(f->st, key, &got, &e), -ENOENT);
+	assert_int_equal(state_choice_put(f->st, &a, &e), 0);
+	assert_int_equal(state_choice_drop(f->st, key, &e), 0);
+	assert_int_equal(state_choice_get(f->st, key, &got, &e), -ENOENT);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup_teardown(providers, setup, teardown) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(providers, setup, teardown),
+		cmocka_unit_test_setup_teardown(choices, setup, teardown),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,8 @@ void asandbox_recall(struct asandbox *s, const struct osh_event *first, uint64_t
 
 /* A line about the sandbox itself: STARTED, ENDED, or RESTARTED when its log changes hands. */
 void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why);
-void asandbox_without(struct audit *a, struct asandbox *s, const char *what);	/* what it was started without */
+/* `what` stays in the line: WITHOUT, CHOSEN. */
+void asandbox_noted(struct audit *a, struct asandbox *s, enum osh_reason why, const char *what);
 void asandbox_hits(struct audit *a, struct asandbox *s, enum osh_limit which, uint64_t count);
 
 /* Exact counts, findings, the summary. Rings and lanes must have been drained. */

@@ -389,7 +389,23 @@ static int do_warned(struct loop *l, const struct osh_msg_audit_warned *m)
 		return -EPROTO;
 	snprintf(text, sizeof(text), "%.*s", (int)sizeof(m->text) - 1, m->text);
 	set_epoch(&l->a);
-	asandbox_without(&l->a, s, text);
+	asandbox_noted(&l->a, s, OSH_WHY_WITHOUT, text);
+	return 0;
+}
+
+static int do_choice(struct loop *l, const struct osh_msg_audit_choice *m)
+{
+	struct asandbox *s = asandbox_find(&l->a, m->id);
+	char text[sizeof(m->route) + sizeof(m->model) + 64];
+
+	if (!memchr(m->route, 0, sizeof(m->route)) || !memchr(m->model, 0, sizeof(m->model)))
+		return -EPROTO;
+	if (!s)
+		return 0;
+	snprintf(text, sizeof(text), "%s%s%s%s, by uid %u", m->route[0] ? "route " : "no route any more", m->route,
+		 m->model[0] ? ", model " : "", m->model, m->by);
+	set_epoch(&l->a);
+	asandbox_noted(&l->a, s, OSH_WHY_CHOSEN, text);
 	return 0;
 }
 
@@ -407,6 +423,7 @@ static int control(struct loop *l)
 {
 	const struct osh_msg_audit_provider *provider;
 	const struct osh_msg_audit_warned *warned;
+	const struct osh_msg_audit_choice *choice;
 	const struct osh_msg_audit_limit *limit;
 	const struct osh_msg_audit_calls *calls;
 	const struct osh_msg_audit_policy *policy;
@@ -436,6 +453,8 @@ static int control(struct loop *l)
 		r = do_provider(l, provider);
 	} else if ((warned = chan_is(&in, OSH_MSG_AUDIT_WARNED, sizeof(*warned), 0))) {
 		r = do_warned(l, warned);
+	} else if ((choice = chan_is(&in, OSH_MSG_AUDIT_CHOICE, sizeof(*choice), 0))) {
+		r = do_choice(l, choice);
 	} else if ((journal = chan_is(&in, OSH_MSG_AUDIT_JOURNAL, sizeof(*journal), in.n_fds)) && in.n_fds <= 1) {
 		r = do_journal(l, journal, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_JOURNAL_END, sizeof(*id), 0))) {

@@ -347,10 +347,10 @@ void asandbox_life(struct audit *a, struct asandbox *s, enum osh_reason why)
 	line_once(a, s, &e, NULL, 1, false);
 }
 
-void asandbox_without(struct audit *a, struct asandbox *s, const char *what)
+void asandbox_noted(struct audit *a, struct asandbox *s, enum osh_reason why, const char *what)
 {
 	struct osh_event_named e = { .ev = { .id = s->id, .kind = OSH_EV_LIFE, .verdict = OSH_AUDIT,
-					     .generation = s->generation, .why = OSH_WHY_WITHOUT } };
+					     .generation = s->generation, .why = why } };
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);

@@ -60,6 +60,7 @@ struct flows {
 	struct timer token_timer;
 	uint64_t resting[OSH_INFERENCE_ROUTES];	/* until when (loop time) a route of this generation is not the first choice */
 	uint32_t resting_of;		/* that generation */
+	struct osh_msg_choice choice;	/* of a route, by the sandbox' owner; route "" = none */
 	struct limits limits;
 	unsigned requests;		/* under way */
 	size_t held;			/* bytes of bodies that wait for a judgement */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reload.h"
 
+#include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,10 +17,11 @@ struct word {				/* one message of oshd's */
 		struct osh_msg_head h;
 		struct osh_msg_reload m;
 		struct osh_msg_taken taken;
+		struct osh_msg_choice choice;
 	};
 	int fd;				/* -1 = none came */
 };
-_Static_assert(sizeof(struct osh_msg_taken) >= sizeof(struct osh_msg_reload), "it is the room for both");
+#define WORD_BYTES offsetof(struct word, fd)
 
 static void answer(struct reload *r, const struct osh_msg_reload *to, unsigned type, const struct err *e)
 {
@@ -159,6 +162,18 @@ static void on_count(struct reload *r, const struct word *w)
 	limits_taken(r->fs, &w->taken);
 }
 
+/* Calls that are judged from here on go by it; what is under way goes on. */
+static void on_choice(struct reload *r, const struct word *w)
+{
+	const struct osh_msg_reload to = { .serial = w->choice.serial };
+	struct err none = { 0 };
+
+	if (!memchr(w->choice.route, 0, sizeof(w->choice.route)) || !memchr(w->choice.model, 0, sizeof(w->choice.model)))
+		return;
+	r->fs->choice = w->choice;
+	answer(r, &to, OSH_MSG_EGRESS_CHOSEN, &none);
+}
+
 static const struct {
 	unsigned type;
 	bool has_fd;
@@ -169,13 +184,14 @@ static const struct {
 	{ OSH_MSG_EGRESS_FLIP, false, sizeof(struct osh_msg_reload), on_flip },
 	{ OSH_MSG_EGRESS_DROP, false, sizeof(struct osh_msg_reload), on_drop },
 	{ OSH_MSG_EGRESS_CREDS, true, sizeof(struct osh_msg_reload), on_creds },
+	{ OSH_MSG_EGRESS_CHOICE, false, sizeof(struct osh_msg_choice), on_choice },
 	{ OSH_MSG_COUNT_TAKEN, false, sizeof(struct osh_msg_taken), on_count },
 };
 
 /* 1 = a message, 0 = none, -1 = the other end is gone. One descriptor has room: the kernel closes what more there is. */
 static int receive(int fd, struct word *w)
 {
-	struct iovec iov = { &w->taken, sizeof(w->taken) };
+	struct iovec iov = { w, WORD_BYTES };
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(sizeof(int))];
@@ -195,6 +211,15 @@ static int receive(int fd, struct word *w)
 		return 1;
 	own_close(&w->fd);
 	return n ? 0 : -1;
+}
+
+static bool next_is(int fd, unsigned type)
+{
+	struct osh_msg_head h = { 0 };
+	struct iovec iov = { &h, sizeof(h) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return recvmsg(fd, &m, MSG_DONTWAIT | MSG_PEEK) == sizeof(h) && h.type == type;
 }
 
 static void on_control(struct watch *watch, uint32_t events)
@@ -240,5 +265,9 @@ int reload_init(struct reload *r, struct flows *fs, int control_fd, struct err *
 	r->creds.fn = on_taken;
 	fs->policies.flipped = on_flipped;
 	x = loop_watch(fs->loop, &r->control, EPOLLIN);
-	return x < 0 ? fail(e, -x, "watch oshd: %s", strerror(-x)) : 0;
+	if (x < 0)
+		return fail(e, -x, "watch oshd: %s", strerror(-x));
+	if (next_is(control_fd, OSH_MSG_EGRESS_CHOICE))	/* said before this process began: true of the first connection */
+		on_control(&r->control, EPOLLIN);
+	return 0;
 }

@@ -63,6 +63,18 @@
  * Doctor() -> (a(uus) rows)			what the machine can do, tried by a child: id, state and note (osh/probe.h)
  */
 /*
+ * Which route of its policy a sandbox' calls of models go to first.
+ *
+ * InferenceSet(s name, s route, s model)	model "": what callers ask for. Answered when the next call goes by it
+ * InferenceDelete(s name)
+ * Inference(s name) -> (aa{sv})		name "": all that run and have routes. name s, uid u, routes as, route s ("" = none is
+ *						chosen), model s; where one is: set t, by u, in-policy b
+ */
+#define MANAGER_INFERENCE_SET "InferenceSet"
+#define MANAGER_INFERENCE_DELETE "InferenceDelete"
+#define MANAGER_INFERENCE "Inference"
+
+/*
  * Stored credentials. A name is one of each user's; uid MANAGER_SELF is the caller, another one root's and osh-admin's to name.
  *
  * ProviderCreate(s name, s type, s record, h secret)	secret: sealed memfd

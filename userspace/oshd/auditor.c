@@ -440,6 +440,17 @@ void auditor_provider(struct daemon *d, uid_t owner, uid_t by, enum osh_provider
 	}
 }
 
+void auditor_choice(const struct sandbox *s, uid_t by, const char *route, const char *model)
+{
+	struct osh_msg_audit_choice m = { .id = s->k.id, .by = by };
+	struct err e = { 0 };
+
+	snprintf(m.route, sizeof(m.route), "%s", route);
+	snprintf(m.model, sizeof(m.model), "%s", model);
+	if (tell(s->d, OSH_MSG_AUDIT_CHOICE, &m, sizeof(m), NULL, 0, &e) < 0)
+		note(s->name, s->uid, "the choice of a route is not on record: %s", e.text);
+}
+
 int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	const char *line = s->warnings.text;

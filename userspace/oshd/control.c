@@ -70,6 +70,8 @@ static int on_control(sd_event_source *src, int fd, uint32_t events, void *data)
 		reload_answered(s, m);
 	} else if ((m = chan_is(&in, OSH_MSG_EGRESS_TAKEN, sizeof(*m), 0))) {
 		provider_answered(s, m);
+	} else if ((m = chan_is(&in, OSH_MSG_EGRESS_CHOSEN, sizeof(*m), 0))) {
+		choice_answered(s, m);
 	} else if (!counts_message(s, &in)) {
 		note(s->name, s->uid, "its egress sent an unknown message; it is ended");
 		cgroup_kill_members(s->egress_cgroup_fd);

@@ -280,6 +280,8 @@ int daemon_start(struct daemon *d, struct err *e)
 		cgroup_sweep_own(&d->cgroups, is_alive, d);
 	if (!r)
 		limits_sweep(&d->limits, is_alive, d);
+	if (!r && d->state && !d->adopted)
+		r = state_choice_drop_runs(d->state, e);
 	if (!r && d->adopted)
 		kbpf_sweep(d->kernel, is_alive, d);
 	if (!r && d->state)

@@ -53,6 +53,8 @@ static int ask(struct sandbox *s, struct err *e)
 		r = control_open(s, &control, e);
 	if (!r)
 		r = control_watch(s, e);
+	if (!r)
+		r = choice_tell(s, e);	/* it reads that before it takes a connection */
 	if (!r && !s->d->config.embedded)
 		r = store_save(s, e);	/* the next oshd must be able to reach it */
 	if (r < 0)
@@ -170,6 +172,7 @@ static int on_gone(sd_event_source *src, int fd, uint32_t events, void *data)
 	counts_egress_gone(s);
 	control_close(s);
 	provider_egress_gone(s);
+	choice_egress_gone(s);
 	if (s->state == SB_RUNNING && s->egress.held)
 		gone_while_held(s);
 	else if (s->state == SB_RUNNING)
@@ -265,6 +268,7 @@ void egress_failed(struct sandbox *s, const char *why)
 	counts_egress_gone(s);
 	control_close(s);
 	provider_egress_gone(s);
+	choice_egress_gone(s);
 	if (s->egress.held)
 		gone_while_held(s);
 	else
@@ -282,6 +286,7 @@ void egress_end(struct sandbox *s)
 	counts_egress_gone(s);
 	control_close(s);
 	provider_egress_gone(s);
+	choice_egress_gone(s);
 	g->held = false;
 	if (s->egress_cgroup_fd >= 0)
 		cgroup_kill(s->egress_cgroup_fd);

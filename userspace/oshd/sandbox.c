@@ -433,6 +433,7 @@ static void release(struct sandbox *s)
 	wall_stop(s);
 	egress_end(s);
 	counts_end(s);
+	choice_end(s);
 	s->exit_source = sd_event_source_disable_unref(s->exit_source);
 	cgroup_kill(s->box_fd);
 	own_close(&s->listener_fd);

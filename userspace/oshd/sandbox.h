@@ -7,6 +7,7 @@
 
 #include "bundle.h"
 #include "chan.h"
+#include "choice.h"
 #include "daemon.h"
 #include "egress.h"
 #include "warnings.h"
@@ -100,6 +101,7 @@ struct sandbox {
 	sd_event_source *wall;
 	struct egress egress;
 	struct gpu_grant *gpus;		/* while it is being started */
+	struct choice choice;		/* of a route for them */
 	struct book *book;		/* of its calls of models, once one was counted */
 	struct {			/* messages of its egress about them, see counts.c */
 		uint64_t since_us;

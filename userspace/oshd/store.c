@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "auditor.h"
+#include "choice.h"
 #include "launcher.h"
 #include "life.h"
 #include "own.h"
@@ -142,5 +143,6 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 	provider_resumed(s);
 	life_adopt(s);
 	revision_adopt(s);
+	choice_resumed(s);
 	return 0;
 }

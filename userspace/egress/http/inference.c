@@ -140,7 +140,8 @@ static bool settle(struct exchange *x, const struct routed *to, const char *path
 enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a, const char **detail)
 {
 	static char text[OSH_MODEL_LEN + 16];
-	struct route_ask q = { .anthropic = head_find(&x->head, "anthropic-version", 0), .resting = resting_mask(x) };
+	struct route_ask q = { .anthropic = head_find(&x->head, "anthropic-version", 0), .resting = resting_mask(x),
+			       .chosen = x->fs->choice.route, .instead = x->fs->choice.model };
 	struct routed to;
 	enum osh_reason why;
 	struct inference *i;
@@ -323,7 +324,8 @@ static bool repeatable(const struct exchange *x)
 static enum osh_reason choose_next(const struct exchange *x, struct routed *to)
 {
 	const struct inference *i = x->inference;
-	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic, .after = i->route, .resting = resting_mask(x) };
+	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic, .tried = i->tried | 1ull << (i->route - 1),
+			       .resting = resting_mask(x), .chosen = x->fs->choice.route, .instead = x->fs->choice.model };
 
 	if (i->asked[0] && names_in_body(i->shape))
 		q.model = slice_of(i->asked);
@@ -352,6 +354,7 @@ bool inference_next(struct exchange *x)
 
 	if (choose_next(x, &to) != OSH_WHY_ALLOWED || !guard_undo(x))
 		return false;
+	i->tried |= 1ull << (i->route - 1);
 	inference_end(x);		/* the attempt is on record, with what came of it */
 	if (i->at && !splice(x, i->at, strlen(i->model), slice_of(i->asked)))
 		return false;

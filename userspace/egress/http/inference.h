@@ -13,6 +13,7 @@ struct inference {
 	struct grant *to;		/* the backend, for the same program */
 	enum osh_shape shape;
 	uint32_t route;			/* index into the policy's ROUTES + 1 */
+	uint64_t tried;			/* bit i: ROUTES[i] failed for it */
 	bool plain;			/* without TLS */
 	char name[OSH_ROUTE_NAME];
 	char asked[OSH_MODEL_LEN + 1];	/* by the caller; "" = nothing */

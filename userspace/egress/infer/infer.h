@@ -23,8 +23,10 @@ struct route_ask {
 	enum osh_shape shape;
 	struct slice model;		/* as the caller names it; p NULL = not */
 	bool anthropic;			/* the field anthropic-version is there */
-	uint32_t after;			/* only routes behind that one (a number as in struct routed); 0 = all */
-	uint64_t resting;		/* bit i: ROUTES[i] failed a moment ago; taken only where no other serves */
+	uint64_t tried;			/* bit i: ROUTES[i] has failed for this call */
+	uint64_t resting;		/* likewise, a moment ago for another; taken only where no other serves */
+	const char *chosen;		/* name of the route that is taken before the others, if it may be; "", NULL = none */
+	const char *instead;		/* model that calls of it ask for; "", NULL = what the caller asks for */
 };
 
 struct routed {

@@ -10,6 +10,12 @@ static const uint32_t apis[OSH_SHAPES] = {
 #undef SHAPE
 };
 
+static const uint8_t counted[OSH_SHAPES] = {
+#define SHAPE(id, text, method, path, apis, model, counted) [OSH_SHAPE_##id] = OSH_COUNTED_##counted,
+#include "osh/shapes.def"
+#undef SHAPE
+};
+
 static bool meets_one(const struct bundle *b, struct osh_b_range r, const char *model)
 {
 	for (uint32_t i = r.first; i < r.first + r.n; i++)
@@ -90,20 +96,55 @@ static enum osh_reason ask_models(const struct bundle *b, const struct route_ask
 	return !b->inference->only || meets_one(b, b->inference->models, ret->model) ? OSH_WHY_ALLOWED : OSH_WHY_MODEL;
 }
 
-/* The first route that serves it; 0 = none. */
-static uint32_t first(const struct bundle *b, const struct route_ask *q, uint32_t speaks, const char *model, uint64_t without)
+static bool serves(const struct bundle *b, uint32_t i, const char *model)
 {
-	for (uint32_t i = q->after; i < b->n_routes; i++)
-		if ((b->routes[i].api & speaks) && !(without >> i & 1) &&
-		    (!model[0] || !b->routes[i].models.n || meets_one(b, b->routes[i].models, model)))
+	return !model[0] || !b->routes[i].models.n || meets_one(b, b->routes[i].models, model);
+}
+
+/* Those that may take it, bit i: ROUTES[i]. Where failures go nowhere that is the first one alone. */
+static uint64_t may_take(const struct bundle *b, uint32_t speaks, const char *model)
+{
+	uint64_t mask = 0;
+
+	for (uint32_t i = 0; i < b->n_routes; i++)
+		if ((b->routes[i].api & speaks) && serves(b, i, model)) {
+			mask |= 1ull << i;
+			if (!b->inference->fallback)
+				break;
+		}
+	return mask;
+}
+
+/* Of these the one that was chosen, else the first: a number as in struct routed, 0 = none. */
+static uint32_t pick(const struct bundle *b, const struct route_ask *q, uint64_t of)
+{
+	for (uint32_t i = 0; q->chosen && q->chosen[0] && i < b->n_routes; i++)
+		if ((of >> i & 1) && !strcmp(bundle_str(b, b->routes[i].name), q->chosen))
 			return i + 1;
-	return 0;
+	return of ? (uint32_t)__builtin_ctzll(of) + 1 : 0;
+}
+
+/* What that backend is asked for. The other model of a choice is one that the policy lets be asked for, and that it serves. */
+static void name_there(const struct bundle *b, const struct route_ask *q, struct routed *ret)
+{
+	uint32_t i = ret->route - 1;
+	const char *name = bundle_str(b, b->routes[i].name);
+
+	if (!ret->model[0])
+		return;
+	if (b->routes[i].as)
+		strcpy(ret->model, bundle_str(b, b->routes[i].as));
+	else if (counted[q->shape] != OSH_COUNTED_NOT && q->chosen && !strcmp(name, q->chosen) && q->instead && q->instead[0] &&
+		 strlen(q->instead) <= OSH_MODEL_LEN && serves(b, i, q->instead) &&
+		 (!b->inference->only || meets_one(b, b->inference->models, q->instead)))
+		strcpy(ret->model, q->instead);
 }
 
 enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, struct routed *ret)
 {
 	uint32_t speaks = apis[q->shape];
 	enum osh_reason why;
+	uint64_t may;
 
 	memset(ret, 0, sizeof(*ret));
 	if (!q->shape || !b->inference)
@@ -113,12 +154,10 @@ enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, 
 		return why;
 	if (q->anthropic && (speaks & OSH_API_ANTHROPIC))
 		speaks = OSH_API_ANTHROPIC;
-	ret->route = first(b, q, speaks, ret->model, q->resting);
-	if (!ret->route && q->resting)
-		ret->route = first(b, q, speaks, ret->model, 0);
+	may = may_take(b, speaks, ret->model) & ~q->tried;
+	ret->route = pick(b, q, may & ~q->resting ? may & ~q->resting : may);
 	if (!ret->route)
 		return OSH_WHY_NO_ROUTE;
-	if (b->routes[ret->route - 1].as && ret->model[0])
-		strcpy(ret->model, bundle_str(b, b->routes[ret->route - 1].as));
+	name_there(b, q, ret);
 	return OSH_WHY_ALLOWED;
 }

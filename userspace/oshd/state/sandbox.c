@@ -403,6 +403,8 @@ static int delete(struct state *st, uint64_t key, struct err *e)
 		r = trash_add(st, STATE_HOME, key, e);
 	if (!r)
 		r = state_count_drop(st, (int64_t)key, e);
+	if (!r)
+		r = state_choice_drop(st, (int64_t)key, e);
 	return r ? r : blob_sweep(st, e);
 }
 

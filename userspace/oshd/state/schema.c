@@ -105,7 +105,15 @@ static const char step_5[] =
 	"	PRIMARY KEY (uid, sandbox, name)"
 	") STRICT, WITHOUT ROWID;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5 };
+/* Which route of its policy a sandbox' calls of models go to first: what its owner chose while it ran. */
+static const char step_6[] =
+	"CREATE TABLE choice ("
+	"	sandbox INTEGER PRIMARY KEY,"			/* as in count */
+	"	route TEXT NOT NULL, model TEXT NOT NULL,"
+	"	time INTEGER NOT NULL, by INTEGER NOT NULL"
+	") STRICT;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5, step_6 };
 
 _Static_assert(ARRAY_SIZE(steps) == STATE_SCHEMA, "one step a schema");
 

@@ -15,10 +15,11 @@
 
 #include "err.h"
 #include "osh/creds.h"
+#include "osh/inference.h"
 #include "osh/limits.h"
 #include "osh/msg.h"
 
-#define STATE_SCHEMA 5			/* of this program; an older one is migrated, a newer one refused */
+#define STATE_SCHEMA 6			/* of this program; an older one is migrated, a newer one refused */
 
 struct state;
 
@@ -174,3 +175,17 @@ int state_count_put(struct state *st, const struct state_count *rows, size_t n, 
 /* Its pieces; *len is the room, then what there was. -ENOENT */
 int state_count_get(struct state *st, uid_t uid, int64_t sandbox, const char *name, void *ret, size_t *len, struct err *e);
 int state_count_drop(struct state *st, int64_t sandbox, struct err *e);	/* all of that sandbox */
+
+/* Which route of its policy a sandbox' calls of models go to first (choice.h). */
+struct state_choice {
+	int64_t sandbox;		/* as in struct state_count */
+	char route[OSH_ROUTE_NAME];
+	char model[OSH_MODEL_LEN + 8];	/* "" = what the caller asks for */
+	uint64_t time_us;		/* CLOCK_REALTIME; 0 = now */
+	uid_t by;			/* who chose */
+};
+
+int state_choice_put(struct state *st, const struct state_choice *c, struct err *e);	/* in the place of the former one */
+int state_choice_get(struct state *st, int64_t sandbox, struct state_choice *ret, struct err *e);	/* -ENOENT */
+int state_choice_drop(struct state *st, int64_t sandbox, struct err *e);
+int state_choice_drop_runs(struct state *st, struct err *e);	/* none lives: their numbers will be others' */
