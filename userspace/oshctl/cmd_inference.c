@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `oshctl inference set | get | list | delete`: which route of its policy a sandbox' calls of models go to first. */
+#include <getopt.h>
+#include <string.h>
+
+#include "manager.h"
+#include "manager_call.h"
+#include "say.h"
+#include "verbs.h"
+
+struct opts {
+	const char *socket, *route, *model;
+	bool json;
+};
+
+static const struct option set_options[] = { { "route", required_argument, NULL, 'r' },
+					     { "model", required_argument, NULL, 'm' },
+					     { "socket", required_argument, NULL, 's' },
+					     { 0 } };
+static const struct option show_options[] = { { "json", no_argument, NULL, 'j' },
+					      { "socket", required_argument, NULL, 's' },
+					      { 0 } };
+static const struct option delete_options[] = { { "socket", required_argument, NULL, 's' }, { 0 } };
+
+static bool read_opts(int argc, char **argv, const struct option *options, struct opts *o)
+{
+	int c;
+
+	*o = (struct opts){ .model = "" };
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return false;
+		if (c == 's')
+			o->socket = optarg;
+		else if (c == 'r')
+			o->route = optarg;
+		else if (c == 'm')
+			o->model = optarg;
+		o->json |= c == 'j';
+	}
+	return true;
+}
+
+/* Calls with one, two or three texts; ret_answer may be NULL. */
+static int call(const char *socket, const char *method, const char *const *texts, sd_bus_message **ret_answer, struct err *e)
+{
+	sd_bus_message *m = NULL;
+	sd_bus *bus = NULL;
+	int r = manager_open(&bus, socket, e);
+
+	if (!r)
+		r = manager_new(bus, method, &m, e);
+	for (; !r && *texts; texts++)
+		r = manager_filled(sd_bus_message_append(m, "s", *texts), e);
+	if (!r)
+		r = manager_call(bus, m, ret_answer, e);
+	sd_bus_message_unref(m);
+	sd_bus_close_unref(bus);
+	return r;
+}
+
+static int done(int r, const struct err *e)
+{
+	if (r < 0)
+		say_error("%s", e->text);
+	return r < 0 || fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
+}
+
+int cmd_inference_set(int argc, char **argv)
+{
+	struct err e = { 0 };
+	struct opts o;
+
+	if (!read_opts(argc, argv, set_options, &o) || optind + 1 != argc || !o.route)
+		return help_usage("inference set");
+	return done(call(o.socket, MANAGER_INFERENCE_SET, (const char *const[]){ argv[optind], o.route, o.model, NULL }, NULL, &e), &e);
+}
+
+int cmd_inference_delete(int argc, char **argv)
+{
+	struct err e = { 0 };
+	int status = EXIT_DONE;
+	struct opts o;
+
+	if (!read_opts(argc, argv, delete_options, &o) || optind == argc)
+		return help_usage("inference delete");
+	for (int i = optind; i < argc; i++)
+		status |= done(call(o.socket, MANAGER_INFERENCE_DELETE, (const char *const[]){ argv[i], NULL }, NULL, &e), &e);
+	return status;
+}
+
+struct row {
+	const char *name, *route, *model;
+	char routes[256];
+	int in_policy;
+};
+
+static int read_routes(sd_bus_message *m, struct row *w)
+{
+	const char *one;
+	size_t n = 0;
+	int r = sd_bus_message_enter_container(m, 'v', "as");
+
+	if (r >= 0)
+		r = sd_bus_message_enter_container(m, 'a', "s");
+	while (r >= 0 && (r = sd_bus_message_read(m, "s", &one)) > 0)
+		if (n < sizeof(w->routes))
+			n += (size_t)snprintf(w->routes + n, sizeof(w->routes) - n, "%s%s", n ? ", " : "", one);
+	if (r >= 0)
+		r = sd_bus_message_exit_container(m);
+	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_field(sd_bus_message *m, const char *key, void *data)
+{
+	struct row *w = data;
+
+	if (!strcmp(key, "name"))
+		return sd_bus_message_read(m, "v", "s", &w->name);
+	if (!strcmp(key, "route"))
+		return sd_bus_message_read(m, "v", "s", &w->route);
+	if (!strcmp(key, "model"))
+		return sd_bus_message_read(m, "v", "s", &w->model);
+	if (!strcmp(key, "in-policy"))
+		return sd_bus_message_read(m, "v", "b", &w->in_policy);
+	return !strcmp(key, "routes") ? read_routes(m, w) : sd_bus_message_skip(m, "v");
+}
+
+static void print_row(const struct row *w)
+{
+	const char *route = w->route && *w->route ? w->route : "-";
+
+	printf("%-24s  %-16s  %-24s  %s%s\n", w->name ? w->name : "?", route, w->model && *w->model ? w->model : "-", w->routes,
+	       *route != '-' && !w->in_policy ? " (the policy in force has no such route: it is as if none were chosen)" : "");
+}
+
+/* `one`: the only row there is, without the list around it. */
+static int print_all(sd_bus_message *m, bool json, bool one)
+{
+	struct json j = json_to_file(stdout);
+	int r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+
+	if (json && !one)
+		json_arr(&j);
+	else if (!json)
+		printf("%-24s  %-16s  %-24s  %s\n", "NAME", "ROUTE", "MODEL", "ROUTES OF ITS POLICY");
+	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
+		struct row w = { .in_policy = 1 };
+
+		r = json ? manager_json(m, &j) : manager_row(m, read_field, &w);
+		if (r >= 0 && !json)
+			print_row(&w);
+	}
+	if (!json)
+		return r;
+	if (!one)
+		json_end(&j);
+	return r < 0 ? r : json_line(&j);
+}
+
+static int show(const struct opts *o, const char *name)
+{
+	sd_bus_message *answer = NULL;
+	struct err e = { 0 };
+	int r = call(o->socket, MANAGER_INFERENCE, (const char *const[]){ name, NULL }, &answer, &e);
+
+	if (!r && print_all(answer, o->json, *name) < 0)
+		r = fail(&e, EBADMSG, "the answer makes no sense");
+	sd_bus_message_unref(answer);
+	return done(r, &e);
+}
+
+int cmd_inference_get(int argc, char **argv)
+{
+	struct opts o;
+
+	if (!read_opts(argc, argv, show_options, &o) || optind + 1 != argc)
+		return help_usage("inference get");
+	return show(&o, argv[optind]);
+}
+
+int cmd_inference_list(int argc, char **argv)
+{
+	struct opts o;
+
+	if (!read_opts(argc, argv, show_options, &o) || optind < argc)
+		return help_usage("inference list");
+	return show(&o, "");
+}
