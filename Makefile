@@ -152,4 +152,4 @@ clean: ## remove build/
 help: ## this list
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 
--include $(shell find $B -name '*.d' -type f 2>/dev/null)
+-include $(shell find $B -path $B/vm -prune -o -name '*.d' -type f -print 2>/dev/null)
