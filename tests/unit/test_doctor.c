@@ -114,7 +114,8 @@ static void fill(const struct machine *m, struct findings *f)
 		if (!m->unasked || id <= OSH_PROBE_USERNS)
 			probe_row(&f->rows[f->n++], id, lacks(m, id) ? -1 : 0, lacks(m, id) ? &why : &none);
 	for (unsigned i = 0; i < hooks && !m->unasked; i++)
-		probe_row(&f->rows[f->n++], OSH_PROBE_HOOK + i, 0, &none);
+		probe_row(&f->rows[f->n++], OSH_PROBE_HOOK + i, lacks(m, OSH_PROBE_HOOK + i) ? -1 : 0,
+			  lacks(m, OSH_PROBE_HOOK + i) ? &why : &none);
 	if (m->unasked)
 		strcpy(f->unasked, "no oshd at '/run/osh/bus': No such file or directory");
 	f->kept = doctor_judge(f);
@@ -250,6 +251,91 @@ static void test_trials(void **state)
 	}
 }
 
+static bool told(json_t *row)
+{
+	const char *fix = json_string_value(json_object_get(row, "fix"));
+
+	return fix && strlen(fix) > 10 && !strchr(fix, '%');
+}
+
+/* Of every row that lacks; the others have none. Gives how many. */
+static unsigned fixes(json_t *rows, const char *lacking)
+{
+	unsigned n = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		bool is_lack = !strcmp(json_string_value(json_object_get(row, "state")), lacking);
+
+		if (is_lack ? !told(row) : !json_is_null(json_object_get(row, "fix")))
+			fail_msg("%s", json_dumps(row, 0));
+		n += is_lack;
+	}
+	return n;
+}
+
+static void examine_lack(int root, unsigned id, unsigned want_features, unsigned want_programs)
+{
+	const struct machine m = { .lacks = { id } };
+	static struct findings f;
+	char *text = NULL, *line;
+	unsigned n_text = 0;
+	size_t n, i;
+	FILE *out;
+	json_t *o, *promise;
+
+	f = (struct findings){ 0 };
+	facts_read(root, &f.facts);
+	fill(&m, &f);
+	out = open_memstream(&text, &n);
+	doctor_json(&f, out);
+	fclose(out);
+	o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	free(text);
+	assert_non_null(o);
+	assert_int_equal(fixes(json_object_get(o, "features"), "lacks"), want_features);
+	assert_int_equal(fixes(json_object_get(o, "programs"), "lacks"), want_programs);
+	json_array_foreach(json_object_get(o, "promises"), i, promise) {
+		unsigned missing = fixes(json_object_get(promise, "layers"), "missing");
+
+		if (!strcmp(json_string_value(json_object_get(promise, "state")), "missing"))
+			assert_true(missing > 0);
+	}
+	json_decref(o);
+	text = NULL;
+	out = open_memstream(&text, &n);
+	doctor_text(&f, out);
+	fclose(out);
+	for (line = strstr(text, "\nwhat lacks\n"); line && (line = strstr(line + 1, "        fix: ")); n_text++)
+		assert_true(line[13] != '\n' && !memchr(line, '%', strcspn(line, "\n")));
+	assert_true(n_text >= want_features + want_programs);
+	free(text);
+}
+
+/* Whatever doctor can say that lacks, it says what brings it, as text and as JSON: every probe and every program, one at a time. */
+static void test_fixes(void **state)
+{
+	static const struct machine any = { .mounts = v2_mounts, .lsm = "landlock,bpf", .nofile = "524288", .v2 = "cpu io memory pids",
+					    .watches = 524288 };
+	char path[32];
+	int root = make_root(&any, path);
+	unsigned hooks = 0;
+
+	(void)state;
+#define HOOK(id, program, where) hooks++;
+#include "osh/hooks.def"
+#undef HOOK
+	for (unsigned id = 1; id < OSH_PROBE_MAX; id++)
+		examine_lack(root, id, 1, 0);
+	for (unsigned i = 0; i < hooks; i++)
+		examine_lack(root, OSH_PROBE_HOOK + i, 0, 1);
+	for (size_t i = 0; i < LIMITS; i++)
+		assert_true(limits[i].fix && strlen(limits[i].fix) > 10 && limits[i].why && *limits[i].why);
+	close(root);
+	remove_tree(path);
+}
+
 /* Nothing tried at all keeps nothing. */
 static void test_zero(void **state)
 {
@@ -266,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_machines),
 		cmocka_unit_test(test_trials),
+		cmocka_unit_test(test_fixes),
 		cmocka_unit_test(test_zero),
 	};
 

@@ -20,10 +20,14 @@ static const struct probe {
 #undef PROBE
 };
 
+/* Where LSM programs go; the rest of the places take what OSH_PROBE_BPF tries. */
+enum attach_place { PLACE_LSM, PLACE_GUARD, PLACE_CGROUP, PLACE_EGRESS, PLACE_GLOBAL, PLACE_ITER, PLACE_NETNS, PLACE_TC };
+
 static const struct {
 	const char *name, *where;
+	enum attach_place place;
 } programs[] = {
-#define HOOK(id, program, where) { #program, #where },
+#define HOOK(id, program, where) { #program, #where, PLACE_##where },
 #include "osh/hooks.def"
 #undef HOOK
 };
@@ -93,19 +97,31 @@ static void boot_fix(const struct findings *f, const char *module, char *ret, si
 			 "update-grub)", lsm, landlock, bpf);
 }
 
-static const char *fix_of(const struct findings *f, const struct probe *p, char text[FIX_MAX])
+/* The trial that a program is part of. */
+static unsigned trial_of(unsigned program)
 {
-	switch ((unsigned)p->id) {
-	case OSH_PROBE_LSM:
-		boot_fix(f, "bpf", text, FIX_MAX);
+	return programs[program].place <= PLACE_GUARD ? OSH_PROBE_LSM : OSH_PROBE_BPF;
+}
+
+/* What brings a row of osh/probe.h, whichever it is; NULL: nothing is known that would. */
+static const char *fix_of(const struct findings *f, unsigned id, char text[FIX_MAX])
+{
+	if (id >= OSH_PROBE_HOOK && id - OSH_PROBE_HOOK < ARRAY_SIZE(programs))
+		id = trial_of(id - OSH_PROBE_HOOK);
+	if (id == OSH_PROBE_LSM || id == OSH_PROBE_LANDLOCK || id == OSH_PROBE_SCOPES) {
+		boot_fix(f, id == OSH_PROBE_LSM ? "bpf" : "landlock", text, FIX_MAX);
 		return text;
-	case OSH_PROBE_LANDLOCK:
-	case OSH_PROBE_SCOPES:
-		boot_fix(f, "landlock", text, FIX_MAX);
-		return text;
-	default:
-		return p->fix;
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(probes); i++)
+		if (probes[i].id == id)
+			return probes[i].fix;
+	return NULL;
+}
+
+/* A layer that nothing was tried for lacks because this osh has not got it. */
+static const char *fix_of_layer(const struct findings *f, const struct layer *l, char text[FIX_MAX])
+{
+	return l->state != LAYER_MISSING ? NULL : l->lacks ? fix_of(f, l->lacks, text) : "install a newer osh";
 }
 
 static void put(FILE *out, const char *label, const char *text)
@@ -153,7 +169,17 @@ static void text_lacks(const struct findings *f, FILE *out)
 		any = true;
 		fprintf(out, "    %s%s%s\n", probes[i].what, *r->note ? ": " : "", r->note);
 		put(out, "without it", probes[i].weight == NEEDED ? "no sandbox starts" : probes[i].lost);
-		put(out, "fix", fix_of(f, &probes[i], fix));
+		put(out, "fix", fix_of(f, probes[i].id, fix));
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(programs); i++) {
+		const struct osh_probe_row *r = row_of(f, OSH_PROBE_HOOK + i);
+
+		if (r->state != OSH_PROBE_LACKS || row_of(f, trial_of(i))->state == OSH_PROBE_LACKS)
+			continue;	/* or it is part of what was said above */
+		fputs(any ? "" : "\nwhat lacks\n", out);
+		any = true;
+		fprintf(out, "    BPF program %s%s%s\n", programs[i].name, *r->note ? ": " : "", r->note);
+		put(out, "fix", fix_of(f, OSH_PROBE_HOOK + i, fix));
 	}
 }
 
@@ -232,6 +258,8 @@ static void json_machine(const struct findings *f, struct json *j)
 
 static void json_promises(const struct findings *f, struct json *j)
 {
+	char fix[FIX_MAX];
+
 	json_key(j, "promises");
 	json_arr(j);
 	for (const struct layer *l = f->layers; l->name;) {
@@ -247,6 +275,7 @@ static void json_promises(const struct findings *f, struct json *j)
 			json_kv_str(j, "layer", l->name);
 			json_kv_str(j, "state", l->state == LAYER_UNPROVED ? "untried" : layer_word(l->state));
 			json_kv_str(j, "note", l->note);
+			json_kv_str(j, "fix", fix_of_layer(f, l, fix));
 			json_end(j);
 		}
 		json_end(j);
@@ -270,10 +299,16 @@ static void json_features(const struct findings *f, struct json *j)
 		json_kv_str(j, "weight", weight_words[probes[i].weight]);
 		json_kv_str(j, "state", state_words[r->state % ARRAY_SIZE(state_words)]);
 		json_kv_str(j, "note", r->note);
-		json_kv_str(j, "fix", r->state == OSH_PROBE_LACKS ? fix_of(f, &probes[i], fix) : NULL);
+		json_kv_str(j, "fix", r->state == OSH_PROBE_LACKS ? fix_of(f, probes[i].id, fix) : NULL);
 		json_end(j);
 	}
 	json_end(j);
+}
+
+static void json_programs(const struct findings *f, struct json *j)
+{
+	char fix[FIX_MAX];
+
 	json_key(j, "programs");
 	json_arr(j);
 	for (unsigned i = 0; i < ARRAY_SIZE(programs); i++) {
@@ -284,6 +319,7 @@ static void json_features(const struct findings *f, struct json *j)
 		json_kv_str(j, "where", programs[i].where);
 		json_kv_str(j, "state", state_words[r->state % ARRAY_SIZE(state_words)]);
 		json_kv_str(j, "note", r->note);
+		json_kv_str(j, "fix", r->state == OSH_PROBE_LACKS ? fix_of(f, OSH_PROBE_HOOK + i, fix) : NULL);
 		json_end(j);
 	}
 	json_end(j);
@@ -317,6 +353,7 @@ int doctor_json(const struct findings *f, FILE *out)
 	json_kv_bool(&j, "kept", f->kept);
 	json_promises(f, &j);
 	json_features(f, &j);
+	json_programs(f, &j);
 	json_limits(f, &j);
 	json_end(&j);
 	return json_line(&j);

@@ -160,9 +160,9 @@ enum {
 #define VIEW (ON(FILE) | ON(EXEC))
 #define T(id) OSH_PROBE_##id
 #define H(id) (OSH_PROBE_HOOK + AT_##id)
-#define ROW(kinds, promise, name, probe, ...) { kinds, PROTO_NONE, promise, name, probe, { __VA_ARGS__ }, 0, "" },
+#define ROW(kinds, promise, name, probe, ...) { kinds, PROTO_NONE, promise, name, probe, { __VA_ARGS__ }, 0, "", 0 },
 #define INSIDE(name, protocol) \
-	{ REACH, protocol, "only the listed requests are sent", name, NULL, { T(STEER), H(STEER) }, 0, "" },
+	{ REACH, protocol, "only the listed requests are sent", name, NULL, { T(STEER), H(STEER) }, 0, "", 0 },
 
 /* clang-format off */
 static struct layer layers[] = {
@@ -192,9 +192,9 @@ static struct layer layers[] = {
 	INSIDE("osh-egress, json-rpc", PROTO_JSONRPC)
 	INSIDE("osh-egress, mcp", PROTO_MCP)
 	{ 0, PROTO_NONE, "only listed models are asked, by the backend's key and never the agent's",
-	  "osh-egress, call by call", net_namespace, { T(STEER), H(STEER) }, 0, "" },
+	  "osh-egress, call by call", net_namespace, { T(STEER), H(STEER) }, 0, "", 0 },
 	{ 0, PROTO_NONE, "no more calls, tokens and money than limits say", "osh-egress, which asks oshd", net_namespace,
-	  { T(STEER), H(STEER) }, 0, "" },
+	  { T(STEER), H(STEER) }, 0, "", 0 },
 	ROW(0, "no UDP, no other families", "cgroup sendmsg, bind, sock_create", cgroup_bpf, T(BPF), H(SENDMSG4), H(BIND4), H(SOCK))
 	ROW(0, "no UDP, no other families", "seccomp family list", seccomp, T(SECCOMP))
 	ROW(0, "no UDP, no other families", "BPF LSM family list", bpf_lsm, T(LSM), H(SOCKET))
@@ -240,12 +240,14 @@ static const struct osh_probe_row *row_of(const struct osh_probe_row *rows, size
 static void judge(struct layer *l, const struct osh_probe_row *rows, size_t n)
 {
 	l->note[0] = 0;
+	l->lacks = 0;
 	l->state = LAYER_LIVES;
 	for (size_t i = 0; i < LAYER_TRIED && l->tried[i]; i++) {
 		const struct osh_probe_row *r = row_of(rows, n, l->tried[i]);
 
 		if (r && r->state == OSH_PROBE_LACKS) {
 			l->state = LAYER_MISSING;
+			l->lacks = r->id;
 			snprintf(l->note, sizeof(l->note), "%.63s", r->note);
 			return;
 		}

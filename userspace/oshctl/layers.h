@@ -20,6 +20,7 @@ struct layer {
 	uint16_t tried[LAYER_TRIED];	/* lives where all of these work (osh/probe.h); 0 = no more */
 	enum layer_state state;		/* after layers_probe() */
 	char note[64];			/* "" or more about it */
+	uint16_t lacks;			/* after layers_judge(): which of `tried` did not work, 0 = none */
 };
 
 /* Looks at this kernel, cheaply: loads and changes nothing. Ends in a row without name. */
