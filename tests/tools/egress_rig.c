@@ -222,7 +222,7 @@ int main(int argc, char **argv)
 	fds[OSH_EFD_RESOLV] = open(argv[4], O_RDONLY | O_CLOEXEC);
 	for (int i = OSH_EFD_CREDS; i < OSH_EFD_CGROUP; i++)
 		fds[i] = memfd_create("empty", MFD_CLOEXEC);
-	if (launch_egress(&m, fds, &pid, &pidfd, &e) < 0) {
+	if (launch_egress(&m, fds, NULL, &pid, &pidfd, &e) < 0) {
 		fprintf(stderr, "egress_rig: %s\n", e.text);
 		kill(init, SIGKILL);
 		return 1;

@@ -57,7 +57,10 @@ static bool off(const struct child *c, enum osh_off layer)
 static int namespaces(struct child *c, struct err *e)
 {
 	int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	int r = machine_enter_mounts(c->a->machine, e);
 
+	if (r < 0)
+		return r;
 	if (c->a->netns_fd < 0)
 		flags |= CLONE_NEWNET;
 	else if (setns(c->a->netns_fd, CLONE_NEWNET) < 0)

@@ -21,6 +21,7 @@ struct child_args {
 	const struct seccomp_set *filters;
 	int netns_fd;			/* a fresh network namespace, or -1: make one */
 	const struct windows *windows;	/* just refreshed */
+	const struct machine *machine;	/* whose directories; NULL = ours */
 	struct rlimit nofile;		/* what osh-launch was started with */
 };
 

@@ -105,6 +105,18 @@ static int leave_half(struct err *e)
 	return 0;
 }
 
+/* All that it has is counted together. Where the machine gives root less, that is enough: raising it takes a right of its own. */
+static int limit_tasks(struct err *e)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NPROC, &l) < 0)
+		return fail(e, errno, "task limit: %s", strerror(errno));
+	l.rlim_max = l.rlim_max < OSH_SANDBOX_NPROC ? l.rlim_max : OSH_SANDBOX_NPROC;
+	l.rlim_cur = l.rlim_max;
+	return setrlimit(RLIMIT_NPROC, &l) < 0 ? fail(e, errno, "task limit: %s", strerror(errno)) : 0;
+}
+
 int cred_drop(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct err *e)
 {
 	static const struct __user_cap_data_struct none[2];
@@ -124,10 +136,9 @@ int cred_drop(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct
 		return fail(e, errno, "core limit: %s", strerror(errno));
 	/* Counted by uid: a caller's own would count what he does outside, too. */
 	own = uid >= OSH_UID_SANDBOX && uid < OSH_UID_SANDBOX + OSH_SLOTS;
-	if (!own && (r = leave_half(e)) < 0)
+	r = own ? limit_tasks(e) : leave_half(e);
+	if (r < 0)
 		return r;
-	if (own && setrlimit(RLIMIT_NPROC, &(struct rlimit){ OSH_SANDBOX_NPROC, OSH_SANDBOX_NPROC }) < 0)
-		return fail(e, errno, "task limit: %s", strerror(errno));
 	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
 		return fail(e, errno, "lock securebits: %s", strerror(errno));
 	if (setgroups(n_groups, groups) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host's network namespace stays, since the egress dials; every other namespace is new. The
+ * The network namespace is the machine's, since the egress dials; every other namespace is new. The
  * program is executed by descriptor and loses its root file system itself, as its first act: until
  * then it needs the loader and its libraries, and it has read no input. Run by osh-launch as root.
  */
@@ -50,7 +50,7 @@ static int open_program(struct err *e)
 }
 
 /* Between clone and exec: descriptors only. */
-_Noreturn static void child(int program, char *const argv[], const int *fds, int report)
+_Noreturn static void child(int program, char *const argv[], const int *fds, const struct machine *machine, int report)
 {
 	static char *const env[] = { NULL };
 	int high[N_PASSED], exe, say;
@@ -60,6 +60,8 @@ _Noreturn static void child(int program, char *const argv[], const int *fds, int
 		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, HIGH);
 	exe = fcntl(program, F_DUPFD_CLOEXEC, HIGH);
 	say = fcntl(report, F_DUPFD_CLOEXEC, HIGH);
+	if (machine_enter_network(machine, NULL) < 0)	/* while its descriptor is still there */
+		goto out;
 	for (int i = 0; i < N_PASSED; i++)
 		if (dup2(high[i], 3 + i) < 0)
 			goto out;
@@ -83,8 +85,8 @@ static void fill_args(const struct osh_msg_egress *m, char text[N_ARGS][16])
 		snprintf(text[i], sizeof(text[i]), "%u", args[i]);
 }
 
-int launch_egress(const struct osh_msg_egress *m, const int fds[OSH_EFD_MAX], pid_t *ret_pid,
-		  int *ret_pidfd, struct err *e)
+int launch_egress(const struct osh_msg_egress *m, const int fds[OSH_EFD_MAX], const struct machine *machine,
+		  pid_t *ret_pid, int *ret_pidfd, struct err *e)
 {
 	_close_ int program = open_program(e), pidfd = -1, in = -1;
 	struct clone_args args = {
@@ -107,7 +109,7 @@ int launch_egress(const struct osh_msg_egress *m, const int fds[OSH_EFD_MAX], pi
 	in = report[0];
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		child(program, argv, fds, report[1]);
+		child(program, argv, fds, machine, report[1]);
 	why = errno;
 	close(report[1]);
 	if (pid < 0)

@@ -6,6 +6,8 @@
  *   osh-launch --embedded        ends everything when oshd goes
  *   osh-launch --listen PATH     outlives oshd; the next one connects to PATH
  *   osh-launch --dir DIR         the same, at DIR/launch-ABI, or with .new behind it where another listens there
+ *     --mounts /proc/PID         directories are those of that process' mount namespace (machine.h)
+ *     --network /proc/PID/ns/net egresses dial from there
  *   osh-launch --probe           tries what a start needs, and says so on descriptor 3 (osh/probe.h)
  */
 #include <getopt.h>
@@ -51,11 +53,14 @@ int main(int argc, char **argv)
 		{ "listen", required_argument, NULL, 'l' },
 		{ "dir", required_argument, NULL, 'd' },
 		{ "probe", no_argument, NULL, 'p' },
+		{ "mounts", required_argument, NULL, 'm' },
+		{ "network", required_argument, NULL, 'n' },
 		{ 0 },
 	};
 	uint8_t digest[HASH_LEN];
 	char place[PATH_MAX];
-	const char *path = NULL;
+	const char *path = NULL, *mounts = NULL, *network = NULL;
+	struct machine machine;
 	struct err e = { 0 };
 	bool embedded = false, probe = false;
 	struct server s;
@@ -70,11 +75,16 @@ int main(int argc, char **argv)
 			path = place_in(optarg, place, sizeof(place));
 		else if (c == 'p')
 			probe = true;
+		else if (c == 'm')
+			mounts = optarg;
+		else if (c == 'n')
+			network = optarg;
 		else
 			return 2;
 	}
-	if (optind != argc || embedded + !!path + probe != 1) {
-		fprintf(stderr, "usage: osh-launch --embedded | --listen PATH | --dir DIR | --probe   (started by oshd, or for it)\n");
+	if (optind != argc || embedded + !!path + probe != 1 || ((mounts || network) && !path)) {
+		fprintf(stderr, "usage: osh-launch --embedded | --listen PATH | --dir DIR [--mounts /proc/PID] [--network NETNS] | --probe"
+				"   (started by oshd, or for it)\n");
 		return 2;
 	}
 	umask(022);
@@ -85,7 +95,7 @@ int main(int argc, char **argv)
 	(void)hash_bytes("", 0, digest);	/* libcrypto sets itself up now, not in every child */
 	if (probe)
 		return launch_probe(PEER);
-	if (server_init(&s, PEER, embedded, path, &e) < 0) {
+	if (machine_open(&machine, mounts, network, &e) < 0 || server_init(&s, PEER, embedded, path, &machine, &e) < 0) {
 		fprintf(stderr, "osh-launch: %s\n", e.text);
 		return 1;
 	}

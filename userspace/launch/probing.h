@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "err.h"
+#include "machine.h"
 
-/* It writes its rows to out_fd, which stays ours, and ends by itself. */
-int probing_start(int out_fd, pid_t *ret_pid, int *ret_pidfd, struct err *e);
+/* It writes its rows to out_fd, which stays ours, and ends by itself. It is in the machine's namespaces. */
+int probing_start(int out_fd, const struct machine *machine, pid_t *ret_pid, int *ret_pidfd, struct err *e);

@@ -144,7 +144,7 @@ static int start(struct server *s, const struct osh_msg_launch *m, const int *fd
 {
 	_close_ int netns = -1;
 	struct start_args a = { .m = m, .fds = fds, .init_fd = s->init_fd, .mounts = mounts, .filters = &s->filters,
-				.windows = &s->windows, .nofile = s->nofile };
+				.windows = &s->windows, .machine = &s->machine, .nofile = s->nofile };
 	struct kin *k;
 	int r = start_check(m, e);
 
@@ -217,7 +217,7 @@ static int spawn_egress(struct server *s, const struct osh_msg_egress *m, const 
 
 	if (!k)
 		return fail(e, ENOMEM, "out of memory");
-	r = launch_egress(m, fds, &k->pid, &k->pidfd, e);
+	r = launch_egress(m, fds, &s->machine, &k->pid, &k->pidfd, e);
 	kin_running(&s->family, k);
 	if (!r && ((r = keep_cgroup(s, k, fds[OSH_EFD_CGROUP])) < 0 ||
 		   (r = watch(s, k->pidfd, &k->on_exit)) < 0))
@@ -311,7 +311,7 @@ static void on_probe(struct server *s, struct chan_in *in)
 
 	if (!k)
 		return;
-	(void)probing_start(in->fds[0], &k->pid, &k->pidfd, &e);
+	(void)probing_start(in->fds[0], &s->machine, &k->pid, &k->pidfd, &e);
 	kin_running(&s->family, k);
 	if (!e.code && watch(s, k->pidfd, &k->on_exit) >= 0)
 		return;
@@ -670,11 +670,13 @@ static int raise_limit(struct server *s, struct err *e)
 						: 0;
 }
 
-int server_init(struct server *s, int peer, bool embedded, const char *listen_path, struct err *e)
+int server_init(struct server *s, int peer, bool embedded, const char *listen_path, const struct machine *machine,
+		struct err *e)
 {
 	int r;
 
-	*s = (struct server){ .embedded = embedded, .peer = -1, .listener = -1, .init_fd = -1, .windows = { .fd = -1 },
+	*s = (struct server){ .embedded = embedded, .peer = -1, .listener = -1, .init_fd = -1, .machine = *machine,
+			      .windows = { .fd = -1, .machine = &s->machine }, .spare = { .machine = &s->machine },
 			      .on_peer = { SOURCE_PEER, NULL }, .on_listen = { SOURCE_LISTEN, NULL } };
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0)

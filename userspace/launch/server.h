@@ -12,6 +12,7 @@
 #include "family.h"
 #include "seccomp.h"
 #include "keep.h"
+#include "machine.h"
 #include "mounts.h"
 #include "spare.h"
 #include "windows.h"
@@ -24,6 +25,7 @@ struct server {
 	int init_fd;			/* osh-init, in a sealed memfd */
 	struct rlimit nofile;		/* as inherited; children get it back */
 	struct seccomp_set filters;
+	struct machine machine;
 	struct windows windows;
 	struct spare spare;
 	struct family family;
@@ -32,6 +34,7 @@ struct server {
 	struct source on_peer, on_listen;
 };
 
-/* peer: connected SOCK_SEQPACKET, becomes the server's. */
-int server_init(struct server *s, int peer, bool embedded, const char *listen_path, struct err *e);
+/* peer: connected SOCK_SEQPACKET, becomes the server's, as does *machine. */
+int server_init(struct server *s, int peer, bool embedded, const char *listen_path, const struct machine *machine,
+		struct err *e);
 int server_run(struct server *s);	/* exit status */

@@ -58,13 +58,13 @@ void spare_make(struct spare *s)
 	memcpy(a.net6, s->next, sizeof(a.net6));
 	if (!s->home)
 		s->home = open(self, O_RDONLY | O_CLOEXEC);
-	if (s->home < 0 || unshare(CLONE_NEWNET) < 0) {
+	if (s->home < 0 || machine_enter_mounts(s->machine, &e) < 0) {
 		s->off = true;
 		return;
 	}
-	r = netns_prepare(&a, &s->fd, &e);	/* what fails here fails in a child, and is said there */
-	if (setns(s->home, CLONE_NEWNET) < 0)
-		abort();		/* an egress started from here would have no network */
+	r = unshare(CLONE_NEWNET) < 0 ? -errno : netns_prepare(&a, &s->fd, &e);	/* what fails here fails in a child, and is said there */
+	if (setns(s->home, CLONE_NEWNET) < 0 || machine_leave_mounts(s->machine) < 0)
+		abort();		/* an egress started from here would have no network, and we what is not ours */
 	if (r < 0)
 		s->off = true;
 	else

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "machine.h"
+
 struct spare {
+	const struct machine *machine;	/* whose /proc/sys can be written; NULL = our own can */
 	int home;			/* our own network namespace; 0 before the first */
 	int dns_prog_fd;		/* 0 before the first hint */
 	uint32_t next[4];		/* prefix of the next sandbox */

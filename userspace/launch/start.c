@@ -96,7 +96,7 @@ int start_sandbox(const struct start_args *a, pid_t *ret_pid, int *ret_pidfd, in
 		child_run(&(struct child_args){ .m = a->m, .fds = a->fds, .channel = pair[1],
 						.init_fd = a->init_fd, .filters = a->filters,
 						.netns_fd = a->netns_fd, .mounts = a->mounts,
-						.windows = a->windows, .nofile = a->nofile });
+						.windows = a->windows, .machine = a->machine, .nofile = a->nofile });
 	r = errno;
 	close(pair[1]);
 	if (pid < 0) {

@@ -15,6 +15,7 @@ struct start_args {
 	const struct seccomp_set *filters;
 	int netns_fd;			/* a fresh network namespace, or -1 */
 	struct windows *windows;
+	const struct machine *machine;	/* whose directories; NULL = ours */
 	struct rlimit nofile;
 };
 

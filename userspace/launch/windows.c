@@ -163,10 +163,8 @@ int windows_refresh(struct windows *w, struct err *e)
 	bool first = w->fd < 0;
 	int r;
 
-	if (first)
-		w->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	if (w->fd < 0)
-		return fail(e, errno, "read /proc/self/mountinfo: %s", strerror(errno));
+	if (first && (w->fd = machine_table(w->machine)) < 0)
+		return fail(e, -w->fd, "open the mount table: %s", strerror(-w->fd));
 	p.fd = w->fd;
 	if (!first && poll(&p, 1, 0) == 0)
 		return 0;		/* nothing was mounted or unmounted since */

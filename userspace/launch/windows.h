@@ -10,9 +10,11 @@
 #include <stddef.h>
 
 #include "err.h"
+#include "machine.h"
 
 struct windows {
-	int fd;				/* /proc/self/mountinfo; -1 before */
+	const struct machine *machine;	/* whose; NULL = our own */
+	int fd;				/* its mount table; -1 before */
 	char **at;			/* mount points */
 	size_t n;
 };
