@@ -11,7 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import gpus  # noqa: E402
-from lib import Tap, run  # noqa: E402
+from lib import Tap, cgroup2, run  # noqa: E402
 from osh import BASE_POLICY, OSHCTL, Daemon, Work, kill, pids_of, until  # noqa: E402
 
 LIMIT = 240
@@ -41,6 +41,33 @@ try:
     print("TOUCHED")
 except OSError as e:
     print("EROFS" if e.errno == 30 else e)
+"""
+
+
+# A descriptor of a GPU's node, for whoever connects; and who does.
+HOLDS = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1].replace("@", chr(0), 1))
+s.listen()
+fd = os.open("/dev/nvidia0", os.O_PATH)
+print("up", flush=True)
+while True:
+    c = s.accept()[0]
+    try:
+        socket.send_fds(c, [b"x"], [fd])
+    except OSError:
+        pass
+"""
+TAKES = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect(sys.argv[1].replace("@", chr(0), 1))
+    got = socket.recv_fds(s, 1, 1)[1]
+    print("GOT", os.minor(os.fstat(got[0]).st_rdev) if got else "nothing")
+except OSError as e:
+    print("refused", e.errno)
 """
 
 
@@ -146,11 +173,22 @@ def t_refused(t, m):
     t.ok(r[0] == 125 and "no name of a device" in r[2], "so is a name in a policy that is none", r)
 
 
+def has_dmem():
+    with open(os.path.join(cgroup2(), "cgroup.controllers")) as f:
+        return "dmem" in f.read().split()
+
+
 def t_memory(t, m):
-    """Whether the kernel has the controller or not: no driver counts these."""
+    """Where the kernel lacks the controller that is the reason; where it has it, that no driver counts these."""
+    has = has_dmem()
+    why = "its driver does not count" if has else "no controller 'dmem'"
+    print(f"# the kernel {'has' if has else 'lacks'} the controller dmem")
     r = m.run("nvidia0", policy="resources: {gpu_memory: 1Gi}\n")
-    t.ok(r[0] == 125 and "resources.gpu_memory" in r[2] and "'nvidia0'" in r[2] and ("dmem" in r[2] or "driver" in r[2]),
+    t.ok(r[0] == 125 and "resources.gpu_memory" in r[2] and "'nvidia0'" in r[2] and why in r[2],
          "a limit of its memory that nobody can keep is refused by name", r)
+    rc, out, err = run([OSHCTL, "doctor", "--json", "--socket", m.d.bus], LIMIT)
+    said = {f["name"]: f for f in json.loads(out)["features"]}["limit-gpu-memory"] if out else {}
+    t.ok(said.get("state") == ("works" if has else "lacks") and bool(said.get("fix")) != has, "and doctor knows whether the kernel could", rc, said, err)
     t.ok(m.holders()["nvidia0"] == ("free", []), "and the GPU is free again", m.holders())
     r = run([*m.d.command("true", options=("--gpu", "renderD128", "--gpu-memory", "64Mi"))], LIMIT)
     t.ok(r[0] == 125 and "resources.gpu_memory" in r[2] and "'renderD128'" in r[2], "so is the option", r)
@@ -186,6 +224,29 @@ def t_alone(t, m):
     t.ok(only(r, "nvidia0"), "for the next", r)
     t.ok(m.ctl("sandbox", "start", "one")[0] == 0 and m.holders()["nvidia0"][0] == "exclusive", "started: it has it again", m.holders())
     t.ok(m.ctl("sandbox", "delete", "-f", "one")[0] == 0 and m.holders()["nvidia0"] == ("free", []), "deleted: free", m.holders())
+
+
+def t_handed(t, m):
+    """Who has one listens in the directory that both have, and by an abstract name; who has none connects."""
+    def inside(name, code, where):
+        return [OSHCTL, "sandbox", "exec", "--socket", m.d.bus, "-T", name, "--", "python3", "-c", code, where]
+    for where in (os.path.join(m.w.work, "hands-on"), "@osh-test-hands-on"):
+        if os.path.exists(where):
+            os.unlink(where)
+        t.ok(m.create("holds", "nvidia0")[0] == 0 and m.create("wants", "nvidia1")[0] == 0, "two sandboxes, of one directory")
+        holder = subprocess.Popen(inside("holds", HOLDS, where), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
+        t.ok(holder.stdout.readline() == "up\n", "one of them holds a descriptor of its GPU for others")
+        r = run(inside("holds", TAKES, where), LIMIT)
+        if where[0] == "@":
+            t.ok(r[1] == "GOT 0\n", "within it that is handed on", r)
+        else:
+            t.ok(r[1].startswith("refused"), "nobody connects by a name in a directory of outside", r)
+        r = run(inside("wants", TAKES, where), LIMIT)
+        t.ok(r[1].startswith("refused"), "the other sandbox does not get it", r)
+        for name in ("holds", "wants"):
+            m.ctl("sandbox", "delete", "-f", name)
+        holder.communicate(timeout=LIMIT)
 
 
 def t_shared(t, m):
@@ -257,7 +318,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_list, t_granted, t_untouched, t_group, t_refused, t_memory, t_turns, t_alone, t_shared, t_killed, t_run_killed, t_two_daemons):
+        for step in (t_list, t_granted, t_untouched, t_group, t_refused, t_memory, t_turns, t_alone, t_handed, t_shared, t_killed, t_run_killed, t_two_daemons):
             step(t, m)
     return t.done()
 

@@ -308,18 +308,26 @@ def t_kept(t, d, other):
     t.ok(until(lambda: not left(d.cgroup()), 20), "and with the sandbox they go", *left(d.cgroup()))
 
 
+def without(controller):
+    return ["unshare", "-m", "sh", "-c", f'umount {v1(controller)} && exec "$@"', "sh"]
+
+
 def t_missing(t, w):
-    at = v1("pids")
-    if not at:
+    if not v1("pids"):
         t.skip("no controller", "v1 has none here to take away")
         return
-    box = ["unshare", "-m", "sh", "-c", f'umount {at} && exec "$@"', "sh"]
-    policy = w.write("asks.yaml", BASE_POLICY + "resources: {pids: 100}\n")
-    rc, _, err = run([*box, OSHCTL, "run", "-p", policy, "--workdir", w.work, "--", "true"], LIMIT)
-    t.ok(rc == 125 and "resources.pids" in err and "doctor" in err, "a limit that nobody can keep is refused by name", rc, err)
-    rc, _, err = run([*box, OSHCTL, "run", "-p", w.policy, "--workdir", w.work, "--", "true"], LIMIT)
-    t.ok(rc == 0, "and who does not ask starts", rc, err)
-    rc, out, _ = run([*box, OSHCTL, "doctor", "--json"], LIMIT)
+    for controller, asks in (("pids", "pids: 100"), ("memory", "memory: 64Mi"), ("memory", "swap: 32Mi"), ("cpu", "cpu: '0.5'"),
+                             ("blkio", "io_weight: 50")):
+        if not v1(controller):
+            t.skip(f"no controller {controller}", "v1 does not have it here to take away")
+            continue
+        policy = w.write("asks.yaml", BASE_POLICY + f"resources: {{{asks}}}\n")
+        rc, _, err = run([*without(controller), OSHCTL, "run", "-p", policy, "--workdir", w.work, "--", "true"], LIMIT)
+        name = "resources." + asks.split(":")[0]
+        t.ok(rc == 125 and name in err and ("doctor" in err or "neither cgroup v2 nor v1" in err), f"without {controller}: {name}, which nobody can keep, is refused by name", rc, err)
+        rc, _, err = run([*without(controller), OSHCTL, "run", "-p", w.policy, "--workdir", w.work, "--", "true"], LIMIT)
+        t.ok(rc == 0, "and who does not ask starts", rc, err)
+    rc, out, _ = run([*without("pids"), OSHCTL, "doctor", "--json"], LIMIT)
     states = {f["name"]: f["state"] for f in json.loads(out)["features"]}
     t.ok(rc == 1 and states["limit-tasks"] == "lacks" and states["limit-memory"] == "works", "doctor says which", rc, states)
 
