@@ -13,18 +13,21 @@ from lib import ROOT
 from osh import exe, pids_of
 from world import World
 
-def profiles():
-    """{type: profile}, of those that know agents."""
+def every_profile():
+    """{type: profile}"""
     found = {}
     for path in sorted(glob.glob(os.path.join(ROOT, "policy-compiler/profiles/*.json"))):
         with open(path) as f:
-            p = json.load(f)
-        if p.get("agents"):
-            found[os.path.basename(path)[:-5]] = p
+            found[os.path.basename(path)[:-5]] = json.load(f)
     return found
 
 
-NAMES = sorted({"api.acme.example", "other.acme.example"} | {h for p in profiles().values() for h in p["record"]["hosts"]})
+def profiles():
+    """{type: profile}, of those that know agents."""
+    return {name: p for name, p in every_profile().items() if p.get("agents")}
+
+
+NAMES = sorted({"api.acme.example", "other.acme.example"} | {h for p in every_profile().values() for h in p["record"].get("hosts", [])})
 OURS = ["oshctl", "oshd", "osh-front", "osh-launch", "osh-init", "osh-egress", "osh-audit"]
 
 # Environment, command lines, memory of every process that may be read, and every file that can be opened. The key
@@ -169,4 +172,4 @@ def holders(key, names=None):
     return found
 
 
-__all__ = ["KeysWorld", "profiles", "holders", "memory", "exe"]
+__all__ = ["KeysWorld", "every_profile", "profiles", "holders", "memory", "exe"]

@@ -269,6 +269,38 @@ static void sigv4(void **state)
 	}
 }
 
+/* What a request is signed for, where the record leaves it to the host. */
+static void sigv4_hosts(void **state)
+{
+	static const struct {
+		const char *host, *service, *region;
+	} t[] = {
+		{ "sts.amazonaws.com", "sts", "us-east-1" }, { "sts.eu-west-1.amazonaws.com", "sts", "eu-west-1" },
+		{ "bedrock-runtime.us-west-2.amazonaws.com", "bedrock", "us-west-2" },
+		{ "bedrock-runtime-fips.us-east-1.amazonaws.com", "bedrock", "us-east-1" },
+		{ "bedrock-agent-runtime.eu-central-1.amazonaws.com", "bedrock", "eu-central-1" },
+		{ "s3.amazonaws.com", "s3", "us-east-1" }, { "bucket.s3.amazonaws.com", "s3", "us-east-1" },
+		{ "a.bucket.s3.ap-south-1.amazonaws.com", "s3", "ap-south-1" },
+		{ "bucket.s3.dualstack.us-gov-west-1.amazonaws.com", "s3", "us-gov-west-1" },
+		{ "x1y2.execute-api.eu-north-1.amazonaws.com", "execute-api", "eu-north-1" },
+		{ "api.ecr.us-east-2.amazonaws.com", "ecr", "us-east-2" }, { "email.eu-west-1.amazonaws.com", "ses", "eu-west-1" },
+		{ "sqs.cn-north-1.amazonaws.com.cn", "sqs", "cn-north-1" },
+		{ "eu-west-1.amazonaws.com", NULL, "eu-west-1" }, { "amazonaws.com", NULL, "us-east-1" }, { ".amazonaws.com", NULL, "us-east-1" },
+		{ "api.example.com", NULL, "us-east-1" }, { "", NULL, "us-east-1" },
+		{ "a-label-that-is-longer-than-any-service.amazonaws.com", NULL, "us-east-1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		char service[32] = "none", region[32];
+
+		assert_int_equal(sigv4_service(t[i].host, service), t[i].service != NULL);
+		assert_string_equal(service, t[i].service ? t[i].service : "none");
+		sigv4_region(t[i].host, region);
+		assert_string_equal(region, t[i].region);
+	}
+}
+
 static void records_are_strict(void **state)
 {
 	static const char *const bad[] = {
@@ -390,7 +422,7 @@ static void the_token_before_is_searched_for_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header), cmocka_unit_test(a_twin_of_the_field_goes_too), cmocka_unit_test(other_places), cmocka_unit_test(sigv4),
+		cmocka_unit_test(header), cmocka_unit_test(a_twin_of_the_field_goes_too), cmocka_unit_test(other_places), cmocka_unit_test(sigv4), cmocka_unit_test(sigv4_hosts),
 		cmocka_unit_test(a_head_that_grows_keeps_its_query),
 		cmocka_unit_test(records_are_strict), cmocka_unit_test(bad_sets_are_refused),
 		cmocka_unit_test(answers_are_searched), cmocka_unit_test(the_token_before_is_searched_for_too),

@@ -29,6 +29,7 @@ enum refresh_grant { REFRESH_NONE, REFRESH_TOKEN, REFRESH_CLIENT };
 
 #define PROVIDER_HOSTS 32
 #define PROVIDER_LIST 16
+#define PROVIDER_SERVICE_AUTO "auto"	/* SIGV4: by the host, of AWS' own names */
 
 struct provider {
 	struct json_t *json;		/* owns every text below */

@@ -78,10 +78,24 @@ bool cred_covers(const struct cred *c, const struct cred_ask *q)
 	return cred_host(c, q->host) && any_port(p, q->port) && any_method(p, q->method) && any_path(p, q->path);
 }
 
+/* What a request is signed for: by the policy, by the record, or by the host. "" where none says it. */
+static const char *service_of(const struct cred *c, const struct cred_ask *q, char room[32])
+{
+	const char *said = q->service ? q->service : c->provider.name;
+
+	if (strcmp(said, PROVIDER_SERVICE_AUTO) != 0)
+		return said;
+	return sigv4_service(q->host, room) ? room : "";
+}
+
 static bool body_signed(const struct cred *c, const struct cred_ask *q)
 {
+	char service[32] = "";
+
 	if (c->provider.placement != PLACE_SIGV4)
 		return false;
+	if (!q->signing && !c->provider.sign_said && service_of(c, q, service) == service && !strcmp(service, "s3"))
+		return false;		/* as in a record that names it */
 	return q->signing ? q->signing == CRED_SIGN_BODY : c->provider.sign_body;
 }
 
@@ -379,11 +393,14 @@ static bool put_body(const struct work *w)
 static bool put_signature(const struct work *w)
 {
 	const struct provider *p = &w->c->provider;
+	char service[32];
 	struct sigv4 s = { .key_id = w->c->key_id, .secret = w->c->secret, .token = w->c->token,
-			   .service = w->q->service ? w->q->service : p->name,
+			   .service = service_of(w->c, w->q, service),
 			   .region = w->q->region ? w->q->region : p->region, .now = time(NULL) };
 	char region[32];
 
+	if (!*s.service)
+		return false;
 	sigv4_region(w->q->host, region);
 	if (!s.region)
 		s.region = region;

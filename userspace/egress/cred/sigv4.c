@@ -245,14 +245,62 @@ int sigv4_sign(const struct sigv4 *s, struct head *h, const char *path, struct s
 	return r;
 }
 
+#define AWS ".amazonaws.com"
+
+/* The label that ends at `end`, at or behind `host`. */
+static const char *label_before(const char *host, const char *end)
+{
+	while (end > host && end[-1] != '.')
+		end--;
+	return end;
+}
+
+/* "eu-west-1": "iam" and "s3-accelerate" are none. */
+static bool is_region(const char *from, const char *end)
+{
+	return memchr(from, '-', (size_t)(end - from)) && end[-1] >= '0' && end[-1] <= '9' && end - from < 32;
+}
+
 void sigv4_region(const char *host, char out[32])
 {
-	const char *end = strstr(host, ".amazonaws.com"), *from = end;
+	const char *end = strstr(host, AWS), *from = end ? label_before(host, end) : NULL;
 
 	snprintf(out, 32, "us-east-1");
-	while (end && from > host && from[-1] != '.')
-		from--;
-	/* "s3.amazonaws.com", "iam.amazonaws.com": the word before is a service, and regions hold a '-' */
-	if (end && memchr(from, '-', (size_t)(end - from)) && end - from < 32)
+	if (end && from < end && is_region(from, end))
 		snprintf(out, 32, "%.*s", (int)(end - from), from);
+}
+
+static bool is_label(const char *from, const char *end, const char *word)
+{
+	return (size_t)(end - from) == strlen(word) && !memcmp(from, word, (size_t)(end - from));
+}
+
+bool sigv4_service(const char *host, char out[32])
+{
+	/* Hosts whose first word is not what they sign by. */
+	static const struct {
+		const char *host, *service;
+	} others[] = {
+		{ "bedrock-runtime", "bedrock" }, { "bedrock-agent", "bedrock" }, { "bedrock-agent-runtime", "bedrock" },
+		{ "email", "ses" },
+	};
+	static const char fips[] = "-fips";
+	const char *end = strstr(host, AWS), *from;
+
+	if (!end || end == host)
+		return false;
+	from = label_before(host, end);
+	for (int i = 0; i < 2 && from > host && (is_region(from, end) || is_label(from, end, "dualstack")); i++) {
+		end = from - 1;
+		from = label_before(host, end);
+	}
+	if (end - from > (ptrdiff_t)strlen(fips) && !memcmp(end - strlen(fips), fips, strlen(fips)))
+		end -= strlen(fips);
+	if (from == end || end - from >= 32 || is_region(from, end))
+		return false;
+	snprintf(out, 32, "%.*s", (int)(end - from), from);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (!strcmp(out, others[i].host))
+			strcpy(out, others[i].service);
+	return true;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "http/head.h"
@@ -22,3 +23,9 @@ int sigv4_sign(const struct sigv4 *s, struct head *h, const char *path, struct s
 
 /* "us-east-1" of "s3.us-east-1.amazonaws.com"; "us-east-1" too where the host names none. */
 void sigv4_region(const char *host, char out[32]);
+
+/*
+ * The name that a service signs by: "sts" of "sts.eu-west-1.amazonaws.com", "s3" of "BUCKET.s3.amazonaws.com", "bedrock" of
+ * "bedrock-runtime.us-east-1.amazonaws.com". false: the host is none of AWS', and a record has to say it.
+ */
+bool sigv4_service(const char *host, char out[32]);
