@@ -186,11 +186,15 @@ static const char *differs(const struct policy *p, const struct bundle *b)
 {
 	struct terms names, reached;
 	const char *what = NULL;
+	struct cells cells = { 0 };
 	struct arena a = { 0 };
 	struct said t;
 	struct sym s;
 
-	sym_open(&s, &a, &(struct sym_plan){ .p = p, .workdir = "/w" });
+	cells_add_policy(&a, &cells, p);
+	add_nets(&a, &cells, b);
+	assert_true(cells_make(&a, &cells));
+	sym_open(&s, &a, &(struct sym_plan){ .p = p, .workdir = "/w", .cells = &cells });
 	tables_say(&t, &s, b);
 	names = reached = (struct terms){ .z = &s.z };
 	for (uint32_t i = 0; i < s.endpoints.n; i++) {

@@ -81,9 +81,35 @@ static Z3_ast name_is(struct sym *s, const struct bundle *b, uint32_t host)
 	return z_and(&s->z, z_not(&s->z, s->is_addr), terms_or(&any));
 }
 
+static struct net net_of(const uint8_t addr[16], uint32_t bits)
+{
+	struct net n = { .bits = bits };
+
+	memcpy(n.addr, addr, 16);
+	return n;
+}
+
+static void add_net(struct arena *a, struct cells *c, const uint8_t addr[16], uint32_t bits)
+{
+	const struct net n = net_of(addr, bits);
+
+	cells_add(a, c, &n);
+}
+
+/* What the tables say may be another network than any of the policy. */
+static void add_nets(struct arena *a, struct cells *c, const struct bundle *b)
+{
+	for (uint32_t i = 0; i < b->n_cidrs; i++)
+		add_net(a, c, b->cidrs[i].addr, b->cidrs[i].bits);
+	for (uint32_t i = 0; i < b->n_upstream; i++)
+		add_net(a, c, b->upstream[i].addr, b->upstream[i].bits);
+}
+
 static Z3_ast in_net(struct sym *s, const struct osh_b_cidr *c)
 {
-	return z_prefix(&s->z, s->addr, c->addr, 0, c->bits);
+	const struct net n = net_of(c->addr, c->bits);
+
+	return sym_addr_in(s, &n);
 }
 
 static Z3_ast addr_is(struct sym *s, const struct bundle *b, uint32_t host)
@@ -148,13 +174,14 @@ static Z3_ast may_dial(struct sym *s, const struct bundle *b, const struct osh_b
 
 	for (uint32_t i = 0; i < b->n_upstream; i++) {
 		const struct osh_b_upstream *u = &b->upstream[i];
+		const struct net n = net_of(u->addr, u->bits);
 
 		if (u->host != e->host || u->port != e->port)
 			continue;
 		listed = true;
-		terms_add(&any, z_prefix(&s->z, s->dialled, u->addr, 0, u->bits));
+		terms_add(&any, sym_addr_in(s, &n));
 	}
-	return listed ? z_and(&s->z, terms_or(&any), z_not(&s->z, s->forbidden[1])) : z_not(&s->z, s->forbidden[2]);
+	return listed ? z_and(&s->z, terms_or(&any), z_not(&s->z, s->forbidden)) : z_not(&s->z, s->private);
 }
 
 /* By one rule (an index), by those that are looked into (-1), or by any of them (-2). */

@@ -41,6 +41,7 @@ struct prover {
 	struct arena *a;
 	struct sym *s;
 	const struct policy *base;	/* --base, or NULL */
+	struct cells cells;		/* of all networks of the policies and credentials */
 	struct list credentials;	/* struct credential_in */
 	struct list accepts;		/* struct accepted */
 	struct list found;		/* struct finding */

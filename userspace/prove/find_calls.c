@@ -100,7 +100,7 @@ static void addresses(struct prover *pr, const struct sym_endpoint *se, const st
 		(void)add(pr, "link_local_reach", se, r, w, "a metadata service is a backend of calls");
 	/* The address alone is asked about: it is not the program that dials. */
 	if (!e || !e->n_allowed || !sees("inference.routes.allowed_ips") ||
-	    find_ask(pr, (const Z3_ast[]){ z_not(&s->z, s->is_addr), sym_at(s, e), s->forbidden[2] }, 3, &at) != ANSWER_YES)
+	    find_ask(pr, (const Z3_ast[]){ z_not(&s->z, s->is_addr), sym_at(s, e), s->private }, 3, &at) != ANSWER_YES)
 		return;
 	if (find_backend_at(s->p, r, at.dialled))
 		(void)add(pr, "private_reach", se, r, w,

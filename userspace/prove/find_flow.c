@@ -129,7 +129,7 @@ typedef void (*on_pair)(struct prover *pr, void *to);
 static void with_pair(struct flow *f, uint32_t x, uint32_t y, on_pair ask, void *to)
 {
 	const struct flow_box *from = &f->box[x], *other = &f->box[y];
-	struct sym_plan plan = { .p = from->p, .base = other->p, .workdir = from->workdir,
+	struct sym_plan plan = { .p = from->p, .base = other->p, .workdir = from->workdir, .cells = &f->pr->cells,
 				 .base_workdir = other->workdir };
 	struct slices slices;
 	struct arena a = { 0 };
@@ -313,7 +313,7 @@ static void on_given(struct flow *f, void *data)
 /* The models of one sandbox's endpoints, one by one. */
 static void with_each(struct flow *f, uint32_t y, void (*ask)(struct flow *f, void *data), void *data)
 {
-	struct sym_plan plan = { .p = f->box[y].p, .workdir = f->box[y].workdir };
+	struct sym_plan plan = { .p = f->box[y].p, .workdir = f->box[y].workdir, .cells = &f->pr->cells };
 	struct slices slices;
 	struct arena models = { 0 };
 

@@ -59,12 +59,11 @@ static struct finding *add(struct prover *pr, const char *category, const struct
 void find_reach(struct prover *pr)
 {
 	struct sym_endpoint *all = pr->s->endpoints.v;
-	Z3_ast private = sym_addr_at_least(pr->s, pr->s->dialled, ADDR_PRIVATE),
-	       named = is_metadata(pr);
+	Z3_ast named = is_metadata(pr);
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n; i++) {
 		const Z3_ast to_metadata[] = { pr->s->dials, all[i].dial, named };
-		const Z3_ast to_private[] = { pr->s->dials, all[i].dial, private };
+		const Z3_ast to_private[] = { pr->s->dials, all[i].dial, pr->s->private };
 		struct witness w;
 
 		if (!all[i].asked)

@@ -151,7 +151,7 @@ static void ask_endpoints(struct prover *pr)
 static void ask(struct prover *pr, const struct input *in, const char *workdir)
 {
 	struct sym_plan plan = {
-		.p = &in->p, .base = pr->base, .workdir = workdir, .gone = &pr->gone
+		.p = &in->p, .base = pr->base, .workdir = workdir, .cells = &pr->cells, .gone = &pr->gone
 	};
 	struct slices slices;
 
@@ -225,6 +225,21 @@ static bool ask_flow(struct prover *pr, const struct options *o, const struct in
 	return true;
 }
 
+/* Networks of everything that is asked about, before it is. */
+static void note_networks(struct prover *pr, const struct input *in, uint32_t n, const struct policy *base)
+{
+	for (uint32_t i = 0; i < n; i++)
+		cells_add_policy(pr->a, &pr->cells, &in[i].p);
+	if (base)
+		cells_add_policy(pr->a, &pr->cells, base);
+	for EACH (struct credential_in, c, &pr->credentials)
+		for EACH (struct host, h, &c->hosts)
+			if (h->kind == HOST_NET)
+				cells_add(pr->a, &pr->cells, &h->net);
+	if (!cells_make(pr->a, &pr->cells))
+		_Exit(PROVE_GAVE_UP);
+}
+
 static int prove(const struct options *o, const struct input *in, const struct input *base)
 {
 	struct arena a = { 0 };
@@ -236,6 +251,7 @@ static int prove(const struct options *o, const struct input *in, const struct i
 
 	if ((!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) &&
 	    (!o->accept || input_accepts(&a, PROVE_FD_ACCEPT, &pr.accepts))) {
+		note_networks(&pr, in, o->n_with + 1, pr.base);
 		check_keys(&pr, in);
 		if (base)
 			check_keys(&pr, base);

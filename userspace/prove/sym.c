@@ -37,9 +37,13 @@ static void open_dims(struct sym *s)
 
 static void open_bits(struct sym *s)
 {
+	unsigned bits = 1;
+
 	s->port = z_bits(&s->z, "port", 16);
-	s->addr = z_bits(&s->z, "addr", 128);
-	s->dialled = z_bits(&s->z, "dialled", 128);
+	while (s->cells->n_kinds >> bits)
+		bits++;
+	s->dialled = z_bits(&s->z, "dialled", bits);
+	z_assert(&s->z, z_within(&s->z, s->dialled, 0, s->cells->n_kinds));
 	s->op_type = z_bits(&s->z, "op_type", 2);
 	s->is_addr = z_bool(&s->z, "is_addr");
 	s->nobody = z_bool(&s->z, "nobody");
@@ -127,14 +131,12 @@ void sym_open(struct sym *s, struct arena *a, const struct sym_plan *plan)
 {
 	struct sym *base = NULL, *less = NULL;
 
-	*s = (struct sym){ .p = plan->p, .workdir = plan->workdir, .slices = plan->slices, .slice = plan->slice,
+	*s = (struct sym){ .p = plan->p, .workdir = plan->workdir, .slices = plan->slices, .slice = plan->slice, .cells = plan->cells,
 			   .gone = plan->gone };
 	zed_open(&s->z, a);
 	open_dims(s);
 	open_bits(s);
 	common_words(s);
-	/* A literal address is what is dialled. */
-	z_assert(&s->z, z_imply(&s->z, s->is_addr, Z3_mk_eq(s->z.c, s->addr, s->dialled)));
 	say(s);
 	only_asked(s);
 	if (plan->base && !(base = beside(s, plan->base, plan, false)))

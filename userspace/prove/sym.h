@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "cells.h"
 #include "dim.h"
 #include "model.h"
 #include "sees.h"
@@ -45,10 +46,11 @@ struct sym {
 
 	/* Shared by the sides of a comparison. */
 	struct dim *host, *program, *ancestor, *digest;
-	Z3_ast port, is_addr, addr;	/* destination: a name, or an address */
-	Z3_ast dialled;			/* what the name resolves to */
+	Z3_ast port, is_addr;		/* destination: a name, or an address */
+	Z3_ast dialled;			/* that address, or what the name resolves to: its number among `cells` */
+	const struct cells *cells;
 	Z3_ast nobody, tainted, has_ancestor, has_digest;
-	Z3_ast forbidden[3], closed;	/* addresses and ports that are never dialled (sym_connect.c) */
+	Z3_ast forbidden, private, closed;	/* addresses and ports that are never dialled, or not without a list (sym_connect.c) */
 
 	struct dim *method, *path;
 	struct list *params;		/* struct sym_param * */
@@ -85,6 +87,7 @@ struct sym {
 struct sym_plan {
 	const struct policy *p, *base;	/* base NULL: nothing is compared */
 	const char *workdir, *base_workdir;	/* base_workdir NULL: the same */
+	const struct cells *cells;	/* of all networks that are asked about */
 	const struct slices *slices;
 	uint32_t slice;			/* of the endpoints those of this one; slices->n = none; without slices all */
 	const struct list *gone;	/* const void *: parts that were found to change nothing */
@@ -107,9 +110,9 @@ Z3_ast sym_programs(struct dim *d, const struct list *programs);	/* without ance
 Z3_ast sym_at(struct sym *s, const struct endpoint *e);	/* an address that it may be dialled at, `dialled` */
 void sym_connect(struct sym *s);
 
-/* sym_addr.c: as net_class() has it. */
-Z3_ast sym_addr_at_least(struct sym *s, Z3_ast addr, int addr_class);
-Z3_ast sym_addr_in(struct sym *s, Z3_ast addr, const struct net *n);
+/* sym_addr.c: of `dialled`; classes as net_class() has them. */
+Z3_ast sym_addr_at_least(struct sym *s, enum addr_class class);
+Z3_ast sym_addr_in(struct sym *s, const struct net *n);
 
 /* sym_request.c */
 void sym_request(struct sym *s);

@@ -22,7 +22,7 @@ Z3_ast sym_host(struct sym *s, const struct host *h)
 	case HOST_DEEP:
 		return name_in(s, arena_printf(s->z.a, "?**%s", h->text));
 	case HOST_NET:
-		return z_and(&s->z, s->is_addr, sym_addr_in(s, s->addr, &h->net));
+		return z_and(&s->z, s->is_addr, sym_addr_in(s, &h->net));
 	case HOST_GLOB:
 		return z_and(&s->z, z_not(&s->z, s->is_addr), dim_list(s->host, &h->glob.alts, '.', false));
 	case HOST_ANY:
@@ -96,10 +96,10 @@ Z3_ast sym_at(struct sym *s, const struct endpoint *e)
 	struct terms any = { .z = &s->z };
 
 	if (!e->n_allowed || !sees(IN_ENDPOINT "allowed_ips"))
-		return z_not(&s->z, s->forbidden[2]);
+		return z_not(&s->z, s->private);
 	for (uint32_t i = 0; i < e->n_allowed; i++)
-		terms_add(&any, sym_addr_in(s, s->dialled, &e->allowed[i]));
-	return z_and(&s->z, terms_or(&any), z_not(&s->z, s->forbidden[1]));
+		terms_add(&any, sym_addr_in(s, &e->allowed[i]));
+	return z_and(&s->z, terms_or(&any), z_not(&s->z, s->forbidden));
 }
 
 static Z3_ast closed_port(struct sym *s)
@@ -120,7 +120,7 @@ static Z3_ast closed_port(struct sym *s)
 
 static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller)
 {
-	Z3_ast fine = z_not(&s->z, z_and(&s->z, s->is_addr, s->forbidden[0]));
+	Z3_ast fine = z_not(&s->z, z_and(&s->z, s->is_addr, s->forbidden));
 
 	se->host = sees(IN_ENDPOINT "host") ? sym_host(s, &se->e->host) : z_true(&s->z);
 	fine = z_and(&s->z, fine, sym_there(s, se->e));
@@ -131,9 +131,8 @@ static void one_endpoint(struct sym *s, struct sym_endpoint *se, Z3_ast caller)
 /* The same on all sides. */
 static void addresses(struct sym *s)
 {
-	s->forbidden[0] = sym_addr_at_least(s, s->addr, ADDR_FORBIDDEN);
-	s->forbidden[1] = sym_addr_at_least(s, s->dialled, ADDR_FORBIDDEN);
-	s->forbidden[2] = sym_addr_at_least(s, s->dialled, ADDR_PRIVATE);
+	s->forbidden = sym_addr_at_least(s, ADDR_FORBIDDEN);
+	s->private = sym_addr_at_least(s, ADDR_PRIVATE);
 	s->closed = closed_port(s);
 }
 

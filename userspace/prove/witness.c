@@ -53,7 +53,7 @@ static enum lang_answer take_texts(struct sym *s, Z3_model m, struct witness *w)
 
 static void take_bits(struct sym *s, Z3_model m, struct witness *w)
 {
-	struct net n = { .bits = 128 };
+	struct net at;
 
 	w->port = (uint32_t)z_number(&s->z, m, s->port);
 	w->nobody = z_value(&s->z, m, s->nobody);
@@ -70,12 +70,10 @@ static void take_bits(struct sym *s, Z3_model m, struct witness *w)
 	w->anthropic = z_value(&s->z, m, s->anthropic);
 	w->op_type = (unsigned)z_number(&s->z, m, s->op_type);
 	w->is_addr = z_value(&s->z, m, s->is_addr);
-	z_bytes(&s->z, m, s->dialled, n.addr);
-	net_text(&n, w->dialled);
-	if (w->is_addr) {
-		z_bytes(&s->z, m, s->addr, n.addr);
-		net_text(&n, w->host);
-	}
+	at = cells_address(s->cells, (uint32_t)z_number(&s->z, m, s->dialled));
+	net_text(&at, w->dialled);
+	if (w->is_addr)
+		net_text(&at, w->host);
 }
 
 static enum answer check(struct sym *s, const Z3_ast *facts, unsigned n, struct witness *w)

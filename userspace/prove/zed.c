@@ -103,17 +103,15 @@ Z3_ast z_is(struct zed *z, Z3_ast bits, uint64_t value)
 	return Z3_mk_eq(z->c, bits, Z3_mk_unsigned_int64(z->c, value, Z3_get_sort(z->c, bits)));
 }
 
-/* Bit 0 of a network is the highest of the number. */
-Z3_ast z_prefix(struct zed *z, Z3_ast addr, const uint8_t net[16], unsigned from, unsigned to)
+Z3_ast z_within(struct zed *z, Z3_ast bits, uint64_t from, uint64_t to)
 {
-	bool bits[128];
+	Z3_sort sort = Z3_get_sort(z->c, bits);
+	Z3_ast least;
 
-	if (from >= to)
-		return z_true(z);
-	for (unsigned at = from; at < to; at++)
-		bits[to - 1 - at] = net[at / 8] >> (7 - at % 8) & 1;
-	return Z3_mk_eq(z->c, Z3_mk_extract(z->c, 127 - from, 128 - to, addr),
-			Z3_mk_bv_numeral(z->c, to - from, bits));
+	if (to <= from + 1)
+		return to > from ? z_is(z, bits, from) : z_false(z);
+	least = from ? Z3_mk_bvuge(z->c, bits, Z3_mk_unsigned_int64(z->c, from, sort)) : z_true(z);
+	return z_and(z, least, Z3_mk_bvult(z->c, bits, Z3_mk_unsigned_int64(z->c, to, sort)));
 }
 
 void z_assert(struct zed *z, Z3_ast a)
@@ -160,14 +158,4 @@ uint64_t z_number(struct zed *z, Z3_model m, Z3_ast a)
 
 	(void)Z3_get_numeral_uint64(z->c, of_model(z, m, a), &v);
 	return v;
-}
-
-void z_bytes(struct zed *z, Z3_model m, Z3_ast a, uint8_t ret[16])
-{
-	for (unsigned i = 0; i < 2; i++) {
-		uint64_t v = z_number(z, m, Z3_mk_extract(z->c, 127 - i * 64, 64 - i * 64, a));
-
-		for (unsigned k = 0; k < 8; k++)
-			ret[i * 8 + k] = (uint8_t)(v >> (56 - k * 8));
-	}
 }

@@ -31,7 +31,7 @@ Z3_ast z_ite(struct zed *z, Z3_ast c, Z3_ast t, Z3_ast e);
 Z3_ast z_bool(struct zed *z, const char *name);			/* a new one each time */
 Z3_ast z_bits(struct zed *z, const char *name, unsigned bits);
 Z3_ast z_is(struct zed *z, Z3_ast bits, uint64_t value);
-Z3_ast z_prefix(struct zed *z, Z3_ast addr, const uint8_t net[16], unsigned from, unsigned to);	/* bits from..to of 128 */
+Z3_ast z_within(struct zed *z, Z3_ast bits, uint64_t from, uint64_t to);	/* of [from, to); `to` is no number of all bits and one more */
 void z_assert(struct zed *z, Z3_ast a);
 
 void terms_add(struct terms *t, Z3_ast a);
@@ -40,4 +40,3 @@ Z3_ast terms_and(const struct terms *t);
 
 bool z_value(struct zed *z, Z3_model m, Z3_ast a);		/* of a bool */
 uint64_t z_number(struct zed *z, Z3_model m, Z3_ast a);
-void z_bytes(struct zed *z, Z3_model m, Z3_ast a, uint8_t ret[16]);
