@@ -9,6 +9,7 @@
 
 /* Of one question, in Z3's own count of work: the same everywhere, unlike seconds. */
 #define WORK 40000000
+#define MODELS 32
 
 static void gave_up(Z3_context c, Z3_error_code code)
 {
@@ -16,12 +17,12 @@ static void gave_up(Z3_context c, Z3_error_code code)
 	_Exit(PROVE_GAVE_UP);
 }
 
-void zed_open(struct zed *z, struct arena *a)
+static void make(struct zed *z)
 {
 	Z3_config config = Z3_mk_config();
 	Z3_params params;
 
-	*z = (struct zed){ .c = Z3_mk_context(config), .a = a };
+	z->c = Z3_mk_context(config);
 	Z3_del_config(config);
 	Z3_set_error_handler(z->c, gave_up);
 	z->s = Z3_mk_simple_solver(z->c);	/* keeps what it learnt between questions */
@@ -33,6 +34,33 @@ void zed_open(struct zed *z, struct arena *a)
 	Z3_params_set_bool(z->c, params, Z3_mk_string_symbol(z->c, "ctrl_c"), false);
 	Z3_solver_set_params(z->c, z->s, params);
 	Z3_params_dec_ref(z->c, params);
+}
+
+/*
+ * To make a context takes longer than most models do, so one is used again; not for ever, since it keeps each term
+ * that was ever made in it.
+ */
+static struct {
+	struct zed z;
+	unsigned left;			/* models that it is still good for; 0 = there is none */
+	bool busy;
+} spare;
+
+void zed_open(struct zed *z, struct arena *a)
+{
+	*z = (struct zed){ .a = a };
+	if (!spare.left) {
+		make(z);
+		spare.z = *z;
+		spare.left = MODELS;
+	} else if (spare.busy) {
+		make(z);
+		return;
+	}
+	z->c = spare.z.c;
+	z->s = spare.z.s;
+	spare.busy = true;
+	Z3_solver_push(z->c, z->s);
 }
 
 void zed_warm(void)
@@ -49,6 +77,12 @@ void zed_warm(void)
 
 void zed_close(struct zed *z)
 {
+	if (spare.left && z->c == spare.z.c) {
+		Z3_solver_pop(z->c, z->s, 1);
+		spare.busy = false;
+		if (--spare.left)
+			return;
+	}
 	Z3_solver_dec_ref(z->c, z->s);
 	Z3_del_context(z->c);
 }
