@@ -61,9 +61,25 @@ def blind(t):
             t.ok(category not in categories(a) and a["unknown"] is None, f"blind spot: {what}: and not without", a)
 
 
+def both(t):
+    """What is answered for a credential is told of beside a secret that can be read, not instead of it."""
+    for what, policy, place in (("an endpoint", net(TOKEN, OUT), "collect.example.com:443"), ("a backend", net(TOKEN) + CALLS, "a.example.net:443")):
+        _, a, again = prove(policy)
+        f = [f for f in a["findings"] if f["category"] == EXFIL and f["where"] == place]
+        t.ok(len(f) == 1 and ".env can be read" in f[0]["says"] and "and so can what api.example.com:443 answers for credential 'pat'" in f[0]["says"],
+             f"a secret file and an answer, to {what}: one finding says both", a)
+        t.ok(f and {q["request"].split()[0] for q in f[0]["requests"]} >= {"open", "GET"} and len(f[0]["requests"]) == 3 and not again,
+             f"a secret file and an answer, to {what}: with the requests of each", f, again)
+        _, a, _ = prove(policy.replace(", credential: pat", ""))
+        t.ok(all("so can" not in f["says"] for f in a["findings"]), f"and to {what} without a credential of one alone", a)
+    a = prove(net(TOKEN))[1]
+    t.ok(all("so can" not in f["says"] for f in a["findings"]), "and not back to where it is from", a)
+
+
 def main():
     t = Tap()
     blind(t)
+    both(t)
     t.done()
 
 

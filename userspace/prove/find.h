@@ -70,6 +70,8 @@ void find_exfiltration(struct prover *pr);
 bool find_chains_may_be(const struct prover *pr, const struct policy *p);
 void find_gives(struct prover *pr, const struct endpoint *e, const struct finding *f, const char *why);
 struct finding *find_takes(struct prover *pr, const struct endpoint *e, const struct witness *w, const char *how);
+/* The same of one that is found already, since something secret can be read; it is in pr->found. */
+void find_takes_too(struct prover *pr, const struct endpoint *e, const struct finding *f);
 uint32_t find_given(struct prover *pr, const char **what, const struct list **requests);	/* how many gave, the first; forgets them */
 void find_chains(struct prover *pr);	/* after the last model */
 void find_calls(struct prover *pr);	/* of models */

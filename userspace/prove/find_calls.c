@@ -63,6 +63,7 @@ static void takes(struct prover *pr, const struct sym_endpoint *se, const struct
 static void leaks(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w,
 		  const char *how)
 {
+	const struct endpoint *e;
 	struct finding *f;
 
 	if (!pr->n_secrets) {
@@ -75,6 +76,8 @@ static void leaks(struct prover *pr, const struct sym_endpoint *se, const struct
 			     pr->n_secrets > 1 ? " (and more)" : "", r->name, how));
 	if (f && pr->secret_file)
 		find_request(pr, f, arena_printf(pr->a, "open %s read", find_word(pr, pr->secret_file)), pr->secret_reader);
+	if (f && find_chains_may_be(pr, pr->s->p) && (e = find_backend(pr->s->p, r)) != NULL)
+		find_takes_too(pr, e, f);
 }
 
 static void credential(struct prover *pr, const struct sym_endpoint *se, const struct route *r, const struct witness *w)

@@ -12,6 +12,7 @@ struct end {
 	const struct endpoint *endpoint;
 	const char *what;		/* that it gives; NULL of one that takes */
 	struct finding f;		/* one that takes: says how much */
+	uint32_t known;			/* 1 + the finding that it takes what can be read, too; 0 = there is none */
 };
 
 bool find_chains_may_be(const struct prover *pr, const struct policy *p)
@@ -56,6 +57,14 @@ struct finding *find_takes(struct prover *pr, const struct endpoint *e, const st
 	return &end->f;
 }
 
+void find_takes_too(struct prover *pr, const struct endpoint *e, const struct finding *f)
+{
+	struct end *end = note(pr, &pr->takers, e);
+
+	if (end)
+		end->known = 1 + (uint32_t)(f - (const struct finding *)pr->found.v);
+}
+
 uint32_t find_given(struct prover *pr, const char **what, const struct list **requests)
 {
 	const struct end *v = pr->givers.v;
@@ -96,6 +105,13 @@ static void tell(struct prover *pr, const struct end *from, uint32_t n, const st
 	f->says = arena_printf(pr->a, "%s%s can be sent there%s", from->what, n > 1 ? " (and more)" : "", to->f.says);
 }
 
+/* Where something secret can be read anyway, the finding says this as well. */
+static void tell_too(struct prover *pr, const struct end *from, uint32_t n, struct finding *f)
+{
+	f->says = arena_printf(pr->a, "%s; and so can %s%s", f->says, from->what, n > 1 ? " (and more)" : "");
+	ask_too(pr, f, &from->f.requests);
+}
+
 void find_chains(struct prover *pr)
 {
 	for EACH (struct end, to, &pr->takers) {
@@ -107,7 +123,9 @@ void find_chains(struct prover *pr)
 				first = first ? first : from;
 				n++;
 			}
-		if (first)
+		if (first && to->known)
+			tell_too(pr, first, n, (struct finding *)pr->found.v + to->known - 1);
+		else if (first)
 			tell(pr, first, n, to);
 	}
 }

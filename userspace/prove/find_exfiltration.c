@@ -107,7 +107,7 @@ const char *find_how_much(struct prover *pr, const struct sym_endpoint *se, stru
 void find_exfiltration(struct prover *pr)
 {
 	struct sym_endpoint *all = pr->s->endpoints.v;
-	bool alone = pr->s->endpoints.n == 1, asked = pr->n_secrets || find_chains_may_be(pr, pr->s->p);
+	bool alone = pr->s->endpoints.n == 1, chains = find_chains_may_be(pr, pr->s->p), asked = pr->n_secrets || chains;
 
 	for (uint32_t i = 0; i < pr->s->endpoints.n && asked; i++) {
 		struct witness w;
@@ -130,5 +130,7 @@ void find_exfiltration(struct prover *pr)
 				       pr->n_secrets > 1 ? " (and more)" : "", how);
 		if (pr->secret_file)
 			find_request(pr, f, arena_printf(pr->a, "open %s read", find_word(pr, pr->secret_file)), pr->secret_reader);
+		if (chains)
+			find_takes_too(pr, all[i].e, f);
 	}
 }
