@@ -56,7 +56,7 @@ static void put_limits(struct out *o, const struct inference *in)
 bool out_inference(struct out *o, const struct policy *p, const struct tables *t)
 {
 	const struct inference *in = &p->inference;
-	struct osh_b_inference head = { .only = in->has_models, .fallback = in->fallback };
+	struct osh_b_inference head = { .only = in->has_models, .fallback = in->balance ? in->balance : in->fallback };
 
 	if (!in->routes.n)
 		return true;
@@ -65,7 +65,8 @@ bool out_inference(struct out *o, const struct policy *p, const struct tables *t
 	for EACH (struct route, r, &in->routes) {
 		struct osh_b_route to = { .name = text(o, r->name), .provider = text(o, r->provider), .as = text(o, r->as),
 					  .path = text(o, r->path), .host = host_number(t, r->host), .port = r->port,
-					  .api = r->api, .plain = r->plain, .models = out_patterns(o, r->at, &r->models) };
+					  .api = r->api, .plain = r->plain, .models = out_patterns(o, r->at, &r->models),
+					  .weight = r->weight };
 
 		if (!to.host || !rule_index(t, r, &to.rule))
 			return false;

@@ -187,6 +187,8 @@ struct route {				/* a backend of `inference` */
 	const char *host;
 	uint32_t port;
 	struct list models;		/* struct pattern: that it serves; none = all. No separator */
+	struct place weight_at;
+	uint32_t weight;		/* where load is shared; 0 = not said, 1 */
 };
 
 struct alias {
@@ -214,6 +216,8 @@ struct inference {
 	struct list routes;		/* struct route, in the order in which they are tried */
 	struct list aliases;		/* struct alias */
 	bool fallback;			/* where a backend fails, the next route that serves the model */
+	struct place balance_at;
+	enum osh_b_fallback balance;	/* NONE = not said; all that fallback lets take a call share the load */
 	bool has_models;
 	struct list models;		/* struct pattern: the only ones that may be asked for */
 	struct list limits;		/* struct budget */

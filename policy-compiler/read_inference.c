@@ -143,6 +143,14 @@ static void read_route_model(struct reader *r, const struct node *n, void *obj)
 	read_models(r, n, &((struct route_in *)obj)->route.models);
 }
 
+static void read_route_weight(struct reader *r, const struct node *n, void *obj)
+{
+	struct route *to = &((struct route_in *)obj)->route;
+
+	if (read_uint(r, n, 1, OSH_INFERENCE_WEIGHT, &to->weight))
+		to->weight_at = n->at;
+}
+
 /* clang-format off */
 const struct field route_fields[] = {
 	{ "name",        read_route_name,     FIELD_KEPT, FIELD_REQUIRED, "name", "of the route" },
@@ -155,6 +163,7 @@ const struct field route_fields[] = {
 	{ "path",        read_route_path,     FIELD_KEPT, 0, "path", "put before the path of a call" },
 	{ "model",       read_route_model,    FIELD_KEPT, 0, "glob | [glob]", "models that it serves; absent = all" },
 	{ "as",          read_route_as,       FIELD_KEPT, 0, "text", "model that is asked for in their place" },
+	{ "weight",      read_route_weight,   FIELD_KEPT, 0, "number", "its share of the load, 1 to 100, with `balance`; default 1" },
 	{ 0 },
 };
 /* clang-format on */
@@ -265,6 +274,29 @@ static void read_fallback(struct reader *r, const struct node *n, void *obj)
 	(void)read_bool(r, n, &((struct inference_in *)obj)->to->fallback);
 }
 
+static void read_balance(struct reader *r, const struct node *n, void *obj)
+{
+	static const char *const words[] = { "round_robin", "least_busy", NULL };
+	struct inference *to = ((struct inference_in *)obj)->to;
+	unsigned v;
+
+	if (!read_word(r, n, words, &v))
+		return;
+	to->balance = v ? OSH_FALLBACK_LEAST_BUSY : OSH_FALLBACK_ROUND_ROBIN;
+	to->balance_at = n->at;
+}
+
+/* Any route that serves its model may take a call only where `fallback` says so. */
+static void check_balance(struct reader *r, const struct inference *in)
+{
+	if (in->balance && !in->fallback)
+		diag_add(r->d, DIAG_VALUE, in->balance_at, "add `fallback: true`", "without it the first route that serves a model takes "
+			 "its calls alone, so there is nothing to share");
+	for EACH (struct route, route, &in->routes)
+		if (route->weight && !in->balance)
+			diag_add(r->d, DIAG_VALUE, route->weight_at, "add `balance: round_robin`", "a weight says nothing without 'balance'");
+}
+
 static void read_inference_limits(struct reader *r, const struct node *n, void *obj)
 {
 	read_limits(r, n, ((struct inference_in *)obj)->to);
@@ -287,6 +319,7 @@ const struct field inference_fields[] = {
 	{ "models",   read_allowed_models, FIELD_KEPT, 0, "[glob]", "the only models that may be asked for; absent = all that a route serves" },
 	{ "aliases",  read_aliases,        FIELD_KEPT, 0, "name -> text", "other names of models" },
 	{ "fallback", read_fallback,       FIELD_KEPT, 0, "bool", "where a backend fails, the next route that serves the model; default false" },
+	{ "balance",  read_balance,        FIELD_KEPT, 0, "round_robin | least_busy", "routes that serve the model share its calls; needs fallback" },
 	{ "limits",   read_inference_limits, FIELD_KEPT, 0, "[limit]", "how many calls, tokens, or how much money, for how long", limit_fields },
 	{ "prices",   read_inference_prices, FIELD_KEPT, 0, "[price]", "of tokens, for limits of money; the first whose model meets", price_fields },
 	{ "binaries", read_callers,        FIELD_KEPT, 0, "[path | {path}]", "programs that may call inference.local; absent = any", binary_fields },
@@ -329,6 +362,7 @@ void read_inference(struct reader *r, const struct node *n, void *obj)
 	if (!read_map(r, n, inference_fields, "inference", &in))
 		return;
 	check_limits(r);
+	check_balance(r, in.to);
 	if (in.to->routes.n)
 		add_front(r, n, &in);
 }

@@ -228,8 +228,11 @@ struct osh_b_persisted {
 struct osh_b_inference {
 	struct osh_b_range models;	/* of PATTERNS: the only ones that may be asked for */
 	uint32_t only;			/* 0, 1: there is such a list */
-	uint32_t fallback;		/* 0, 1: another route takes over where a backend fails */
+	uint32_t fallback;		/* enum osh_b_fallback */
 };
+
+/* May another route take a call than the first that serves its model: where that fails, or also to share the load? */
+enum osh_b_fallback { OSH_FALLBACK_NONE, OSH_FALLBACK_ORDER, OSH_FALLBACK_ROUND_ROBIN, OSH_FALLBACK_LEAST_BUSY };
 
 struct osh_b_route {
 	uint32_t name;
@@ -241,7 +244,7 @@ struct osh_b_route {
 	uint32_t api;			/* enum osh_api, one */
 	uint32_t plain;			/* 0, 1: no TLS, and then no provider */
 	struct osh_b_range models;	/* of PATTERNS: that it serves; empty = all */
-	uint32_t pad;
+	uint32_t weight;		/* where load is shared; 0 = 1 */
 };
 
 struct osh_b_alias {

@@ -8,6 +8,7 @@
 #define OSH_INFERENCE_PORT 443
 #define OSH_INFERENCE_ROUTES 64		/* of one policy */
 #define OSH_INFERENCE_ALIASES 256
+#define OSH_INFERENCE_WEIGHT 100	/* most of one route */
 #define OSH_MODEL_LEN 200		/* bytes of a model's name */
 #define OSH_INFERENCE_LIMITS 32		/* of one policy: a call is counted against a mask of them */
 #define OSH_INFERENCE_PRICES 256

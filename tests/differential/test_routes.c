@@ -113,7 +113,8 @@ static void put_policy(struct buf *b)
 	if (pick(2))
 		buf_printf(b, "  aliases: {fast: \"%s\", %s: \"%s\"}\n", PICK(names), pick(2) ? "a" : "gpt-4", PICK(names));
 	if (pick(2))
-		buf_str(b, "  fallback: true\n");
+		buf_str(b, pick(2) ? "  fallback: true\n" : pick(2) ? "  fallback: true\n  balance: round_robin\n" :
+			   "  fallback: true\n  balance: least_busy\n");
 	buf_str(b, "  routes:\n");
 	for (unsigned i = 0; i < n; i++)
 		put_route(b, i);
@@ -189,9 +190,16 @@ static void compare_choice(struct world *w, const struct eval_routed *want, stru
 	const struct route *routes = w->p.inference.routes.v;
 	unsigned n = (unsigned)w->p.inference.routes.n;
 	const struct route *to;
+	struct balance load = { .now = pick(100) };
 	struct routed got;
 	uint64_t left;
 
+	for (unsigned i = 0; i < OSH_INFERENCE_ROUTES; i++) {
+		load.busy[i] = pick(4);
+		load.mark[i] = pick(200);
+	}
+	q.balance = pick(2) ? &load : NULL;
+	q.kept = pick(n + 1);
 	q.chosen = pick(8) ? routes[pick(n)].name : "no-such-route";
 	q.instead = pick(3) ? PICK(names) : "";
 	q.tried = pick(2) ? (uint64_t)random() & ((1u << n) - 1) : 0;

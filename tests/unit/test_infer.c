@@ -295,12 +295,58 @@ static void test_guess_answer(void **state)
 	}
 }
 
+/* Who gets how many of n calls, one after another, of which `of` may take each. */
+static void spread(const struct bundle *b, struct balance *s, uint64_t of, unsigned n, unsigned got[4])
+{
+	memset(got, 0, 4 * sizeof(*got));
+	while (n--) {
+		uint32_t route = balance_pick(b, s, of);
+
+		assert_true(route && (of >> (route - 1) & 1));
+		balance_took(b, s, route);
+		got[route - 1]++;
+	}
+}
+
+static void test_balance(void **state)
+{
+	static const struct osh_b_route routes[4] = { { .weight = 0 }, { .weight = 3 }, { .weight = 1 }, { .weight = 100 } };
+	struct osh_b_inference turns = { .fallback = OSH_FALLBACK_ROUND_ROBIN }, busy = { .fallback = OSH_FALLBACK_LEAST_BUSY };
+	struct bundle b = { .routes = routes, .n_routes = 4, .inference = &turns };
+	struct balance s = { 0 };
+	unsigned got[4];
+
+	(void)state;
+	assert_int_equal(balance_pick(&b, &s, 0), 0);
+	spread(&b, &s, 7, 500, got);
+	assert_true(got[0] == 100 && got[1] == 300 && got[2] == 100 && !got[3]);
+	spread(&b, &s, 15, 1050, got);
+	assert_true(got[0] >= 9 && got[0] <= 11 && got[1] >= 29 && got[1] <= 31 && got[3] >= 998 && got[3] <= 1002);
+	/* Away for long: its share from now on, and nothing of what it missed. */
+	spread(&b, &s, 6, 4000, got);
+	assert_true(got[1] == 3000 && got[2] == 1000);
+	spread(&b, &s, 7, 50, got);
+	assert_true(got[0] >= 9 && got[0] <= 11 && got[1] >= 29 && got[1] <= 31);
+	b.inference = &busy;
+	s.busy[0] = 1;
+	s.busy[1] = 2;			/* of weight 3: fewer than one of weight 1 */
+	s.busy[2] = 1;
+	spread(&b, &s, 7, 10, got);
+	assert_true(got[1] == 10);
+	s.busy[1] = 3;
+	spread(&b, &s, 7, 50, got);	/* alike: by turns */
+	assert_true(got[0] >= 9 && got[0] <= 11 && got[1] >= 29 && got[1] <= 31);
+	s.busy[1] = 1u << 31;
+	s.busy[0] = s.busy[2] = UINT32_MAX;
+	assert_int_equal(balance_pick(&b, &s, 7), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes), cmocka_unit_test(test_paths), cmocka_unit_test(test_top),
 		cmocka_unit_test(test_deep),   cmocka_unit_test(test_usage), cmocka_unit_test(test_guess_sent),
-		cmocka_unit_test(test_guess_answer),
+		cmocka_unit_test(test_guess_answer), cmocka_unit_test(test_balance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,13 +223,13 @@ static int check_routes(const struct bundle *b, struct err *e)
 	for (uint32_t i = 0; i < b->n_l7; i++)
 		if ((b->l7[i].flags & OSH_L7_INFERENCE) && (!b->inference || b->l7[i].protocol != OSH_PROTO_REST))
 			return BAD("L7 entry %u is for routes, and there are none", i);
-	if (b->inference && (!in(b->inference->models, b->n_patterns) || b->inference->only > 1 || b->inference->fallback > 1 ||
+	if (b->inference && (!in(b->inference->models, b->n_patterns) || b->inference->only > 1 || b->inference->fallback > OSH_FALLBACK_LEAST_BUSY ||
 			     (b->inference->models.n && !b->inference->only)))
 		return BAD("inference");
 	for (uint32_t i = 0; i < b->n_routes; i++) {
 		const struct osh_b_route *r = &b->routes[i];
 
-		if (!is_str(b, r->name) || !is_str(b, r->provider) || !is_str(b, r->as) || !is_str(b, r->path) || r->pad ||
+		if (!is_str(b, r->name) || !is_str(b, r->provider) || !is_str(b, r->as) || !is_str(b, r->path) || r->weight > OSH_INFERENCE_WEIGHT ||
 		    !*bundle_str(b, r->name) || strlen(bundle_str(b, r->name)) >= OSH_ROUTE_NAME ||
 		    (r->as && !model_ok(bundle_str(b, r->as))) || !route_path_ok(bundle_str(b, r->path)) ||
 		    !r->api || (r->api & (r->api - 1)) || r->api > OSH_APIS || r->plain > 1 || (r->plain && r->provider) ||

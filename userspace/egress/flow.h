@@ -8,6 +8,7 @@
 #include "hosts.h"
 #include "http/conn.h"
 #include "http/pool.h"
+#include "infer/infer.h"
 #include "loop.h"
 #include "osh/inference.h"
 #include "names.h"
@@ -60,6 +61,7 @@ struct flows {
 	struct timer token_timer;
 	uint64_t resting[OSH_INFERENCE_ROUTES];	/* until when (loop time) a route of this generation is not the first choice */
 	uint32_t resting_of;		/* that generation */
+	struct balance balance;		/* likewise of its routes */
 	struct osh_msg_choice choice;	/* of a route, by the sandbox' owner; route "" = none */
 	struct limits limits;
 	unsigned requests;		/* under way */

@@ -254,6 +254,7 @@ static void inference(struct facts *f, const struct policy *p)
 		number(f, r->plain);
 		number(f, r->port);
 		patterns(f, &r->models);
+		number(f, r->weight);
 		done(f);
 	}
 	for EACH (struct alias, a, &p->inference.aliases) {
@@ -281,6 +282,7 @@ static void inference(struct facts *f, const struct policy *p)
 		done(f);
 	}
 	number(f, p->inference.fallback);
+	number(f, p->inference.balance);
 	number(f, p->inference.has_models);
 	patterns(f, &p->inference.models);
 	done(f);

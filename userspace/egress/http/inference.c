@@ -65,8 +65,10 @@ static uint64_t *resting(const struct exchange *x)
 {
 	uint32_t generation = x->grant->policy->table.generation;
 
-	if (x->fs->resting_of != generation)
+	if (x->fs->resting_of != generation) {
 		memset(x->fs->resting, 0, sizeof(x->fs->resting));
+		x->fs->balance = (struct balance){ 0 };
+	}
 	x->fs->resting_of = generation;
 	return x->fs->resting;
 }
@@ -79,6 +81,23 @@ static uint64_t resting_mask(const struct exchange *x)
 	for (uint32_t i = 0; i < OSH_INFERENCE_ROUTES; i++)
 		mask |= (uint64_t)(until[i] > x->fs->loop->now_ms) << i;
 	return mask;
+}
+
+/* ---- the load */
+
+/* Calls under way by the same policy, where their number matters. */
+static const struct balance *load(const struct exchange *x)
+{
+	const struct generation *policy = x->grant->policy;
+	struct balance *to = &x->fs->balance;
+	const struct exchange *o;
+
+	memset(to->busy, 0, sizeof(to->busy));
+	if (policy->bundle.inference->fallback == OSH_FALLBACK_LEAST_BUSY)
+		TAILQ_FOREACH(o, &x->fs->exchanges, under_way)
+			if (o != x && o->inference && o->inference->to && o->inference->to->policy == policy)
+				to->busy[o->inference->route - 1]++;
+	return to;
 }
 
 /* ---- the route */
@@ -119,13 +138,16 @@ static bool find_backend(struct exchange *x, uint32_t route)
 	return x->inference->to != NULL;
 }
 
-static bool settle(struct exchange *x, const struct routed *to, const char *path)
+/* kept: the route that it had been given before. */
+static bool settle(struct exchange *x, const struct routed *to, uint32_t kept, const char *path)
 {
 	struct inference *i = x->inference;
 	const struct bundle *b = &x->grant->policy->bundle;
 	const struct osh_b_route *r = &b->routes[to->route - 1];
 	static char room[PATH_ROOM];
 
+	if (to->route != kept)
+		balance_took(b, &x->fs->balance, to->route);
 	if (!shape_path(i->shape, path, to->model, bundle_str(b, r->path), room, sizeof(room)))
 		return false;
 	i->path = strdup(room);
@@ -147,7 +169,9 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 	struct inference *i;
 
 	*detail = "";
+	q.kept = x->inference && x->inference->to && x->inference->to->policy == x->grant->policy ? x->inference->route : 0;
 	inference_done(x);
+	q.balance = load(x);
 	i = x->inference = calloc(1, sizeof(*i));
 	if (!i)
 		return OSH_WHY_INTERNAL;
@@ -165,7 +189,7 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 	if (why != OSH_WHY_ALLOWED)
 		return why;
 	i->caller_path = strdup(a->path);
-	return i->caller_path && settle(x, &to, a->path) ? OSH_WHY_ALLOWED : OSH_WHY_INTERNAL;
+	return i->caller_path && settle(x, &to, q.kept, a->path) ? OSH_WHY_ALLOWED : OSH_WHY_INTERNAL;
 }
 
 /* ---- the request */
@@ -325,7 +349,8 @@ static enum osh_reason choose_next(const struct exchange *x, struct routed *to)
 {
 	const struct inference *i = x->inference;
 	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic, .tried = i->tried | 1ull << (i->route - 1),
-			       .resting = resting_mask(x), .chosen = x->fs->choice.route, .instead = x->fs->choice.model };
+			       .resting = resting_mask(x), .chosen = x->fs->choice.route, .instead = x->fs->choice.model,
+			       .balance = load(x) };
 
 	if (i->asked[0] && names_in_body(i->shape))
 		q.model = slice_of(i->asked);
@@ -368,7 +393,7 @@ bool inference_next(struct exchange *x)
 	i->path = NULL;
 	i->sent = i->answered = false;
 	i->status = 0;
-	return settle(x, &to, i->caller_path);
+	return settle(x, &to, 0, i->caller_path);
 }
 
 /* ---- another policy */

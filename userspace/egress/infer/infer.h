@@ -19,6 +19,16 @@ bool shape_is_model(struct slice name);		/* what may stand for one in JSON and i
 /* A name of a model in the place of the one that the path has, or the path as it is; false = too long. */
 bool shape_path(enum osh_shape shape, const char *path, const char *model, const char *before, char *out, size_t room);
 
+/* Where routes share the load: what each was sent, and has. */
+struct balance {
+	uint64_t now, mark[OSH_INFERENCE_ROUTES];	/* of the routes of one generation; see balance.c */
+	uint32_t busy[OSH_INFERENCE_ROUTES];		/* calls under way there */
+};
+
+/* balance.c: of these routes (bit i: ROUTES[i]) the one that is next, a number as in struct routed; 0 = there is none. */
+uint32_t balance_pick(const struct bundle *b, const struct balance *s, uint64_t of);
+void balance_took(const struct bundle *b, struct balance *s, uint32_t route);	/* a call goes there */
+
 struct route_ask {
 	enum osh_shape shape;
 	struct slice model;		/* as the caller names it; p NULL = not */
@@ -26,6 +36,8 @@ struct route_ask {
 	uint64_t tried;			/* bit i: ROUTES[i] has failed for this call */
 	uint64_t resting;		/* likewise, a moment ago for another; taken only where no other serves */
 	const char *chosen;		/* name of the route that is taken before the others, if it may be; "", NULL = none */
+	const struct balance *balance;	/* NULL = the first */
+	uint32_t kept;			/* with that: the route that it was given before it had to wait; 0 = none */
 	const char *instead;		/* model that calls of it ask for; "", NULL = what the caller asks for */
 };
 

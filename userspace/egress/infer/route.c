@@ -115,12 +115,19 @@ static uint64_t may_take(const struct bundle *b, uint32_t speaks, const char *mo
 	return mask;
 }
 
-/* Of these the one that was chosen, else the first: a number as in struct routed, 0 = none. */
+static bool shares(const struct bundle *b, const struct route_ask *q)
+{
+	return q->balance && b->inference->fallback >= OSH_FALLBACK_ROUND_ROBIN && counted[q->shape] != OSH_COUNTED_NOT;
+}
+
+/* Of these the one that was chosen, else by the load, else the first: a number as in struct routed, 0 = none. */
 static uint32_t pick(const struct bundle *b, const struct route_ask *q, uint64_t of)
 {
 	for (uint32_t i = 0; q->chosen && q->chosen[0] && i < b->n_routes; i++)
 		if ((of >> i & 1) && !strcmp(bundle_str(b, b->routes[i].name), q->chosen))
 			return i + 1;
+	if (shares(b, q))
+		return q->kept && (of >> (q->kept - 1) & 1) ? q->kept : balance_pick(b, q->balance, of);
 	return of ? (uint32_t)__builtin_ctzll(of) + 1 : 0;
 }
 
