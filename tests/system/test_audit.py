@@ -276,6 +276,10 @@ def t_lines():
          c["metadata"]["version"].startswith("1.") and c["metadata"]["product"]["name"] == "osh" and
          {"host", "security_control", "container"} <= set(c["metadata"]["profiles"]),
          "the required OCSF fields are there", c)
+    f.seek(0)
+    times = [json.loads(x)["time"] for x in f]
+    t.ok(times and all(abs(x / 1000 - start) < 60 for x in times), "time is the epoch's in every line, the first included",
+         times, start)
     t.ok(abs(c["time"] / 1000 - start) < 5, "time is the epoch's, in milliseconds", c["time"], start)
     t.ok(c["actor"]["process"]["pid"] == 4242 and c["actor"]["process"]["file"]["path"] == "/usr/bin/curl" and
          c["dst_endpoint"] == {"hostname": "api.example", "ip": "198.18.0.5", "port": 443} and

@@ -155,6 +155,7 @@ static int do_add(struct loop *l, const struct osh_msg_audit_add *m, struct chan
 		out_init(&s->log, chan_take(in, n++));
 	if (m->has_summary)
 		out_init(&s->summary, chan_take(in, n++));
+	set_epoch(&l->a);		/* the control socket is read before the round's own look at the clock */
 	asandbox_life(&l->a, s, m->again ? OSH_WHY_RESTARTED : OSH_WHY_STARTED);
 	strays_claim(l->a.strays, m->id, claimed, &(struct claim){ &l->a, s });
 	return add_peer(l, m->id, chan_take(in, 1));
