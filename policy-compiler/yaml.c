@@ -22,6 +22,8 @@ struct build {
 	bool stop;
 };
 
+static const char in_full[] = "write the value out in full";
+
 static struct place place_of(yaml_mark_t m)
 {
 	return (struct place){ (uint32_t)m.line + 1, (uint32_t)m.column + 1 };
@@ -101,18 +103,17 @@ static struct node *node_new(struct build *b, enum node_kind kind, const yaml_ev
 	return n;
 }
 
-static void refuse(struct build *b, const yaml_event_t *ev, const char *what)
+static void refuse(struct build *b, const yaml_event_t *ev, const char *what, const char *instead)
 {
-	diag_add(b->d, DIAG_FEATURE, place_of(ev->start_mark), "write the value out in full",
-		 "%s are not allowed in a policy", what);
+	diag_add(b->d, DIAG_FEATURE, place_of(ev->start_mark), instead, "%s are not allowed in a policy", what);
 }
 
 static void refuse_marks(struct build *b, const yaml_event_t *ev, const void *anchor, const void *tag)
 {
 	if (anchor)
-		refuse(b, ev, "anchors");
+		refuse(b, ev, "anchors", in_full);
 	if (tag)
-		refuse(b, ev, "tags");
+		refuse(b, ev, "tags", in_full);
 }
 
 /* Puts a finished or just opened node where it belongs: root, list entry, mapping key or value. */
@@ -226,13 +227,13 @@ static void on_close(struct build *b)
 static void on_document(struct build *b, const yaml_event_t *ev)
 {
 	if (b->n_docs++) {
-		refuse(b, ev, "several documents");
+		refuse(b, ev, "several documents", "one file is one policy: put each into a file of its own");
 		b->stop = true;
 	}
 	if (ev->data.document_start.version_directive ||
 	    ev->data.document_start.tag_directives.start !=
 		    ev->data.document_start.tag_directives.end)
-		refuse(b, ev, "YAML directives");
+		refuse(b, ev, "YAML directives", "leave the lines that begin with '%' away");
 }
 
 static void on_event(struct build *b, const yaml_event_t *ev)
@@ -242,7 +243,7 @@ static void on_event(struct build *b, const yaml_event_t *ev)
 		on_document(b, ev);
 		break;
 	case YAML_ALIAS_EVENT:
-		refuse(b, ev, "aliases");
+		refuse(b, ev, "aliases", in_full);
 		b->stop = true;		/* what it stands for is unknown: later messages would mislead */
 		break;
 	case YAML_SCALAR_EVENT:
@@ -299,6 +300,9 @@ const struct node *yaml_read(struct slice text, struct arena *a, struct diags *d
 	}
 	if (!text_ok(text, d))
 		return NULL;
+	/* A mark that some editors set; libyaml would count it as a column, and the next line as indented less. */
+	if (text.n >= 3 && !memcmp(text.p, "\xef\xbb\xbf", 3))
+		b.text = text = (struct slice){ text.p + 3, text.n - 3 };
 	if (!yaml_parser_initialize(&parser)) {
 		a->bad = true;
 		return NULL;

@@ -23,6 +23,16 @@ check "unknown verb has a hint" grep -q "did you mean 'policy check'" "$TMP/verb
 check "no file exits 2" [ $? -eq 2 ]
 "$BUILD/oshctl" policy check /nonexistent >"$TMP/missing" 2>&1
 check "missing file exits 1" [ $? -eq 1 ]
+cat fine.yaml | "$BUILD/oshctl" policy check /dev/stdin >"$TMP/piped" 2>&1
+check "a policy may come through a pipe" [ $? -eq 0 ]
+cat mistakes.yaml | "$BUILD/oshctl" policy check /dev/stdin 2>&1 | sed 's|/dev/stdin|mistakes.yaml|' >"$TMP/piped"
+check "and is read as a file is" sh -c "grep -v '^exit' mistakes.want | cmp - '$TMP/piped'"
+for f in . /dev/null; do
+	"$BUILD/oshctl" policy check --json "$f" >"$TMP/kind" 2>"$TMP/said"
+	check "$f is no policy" [ $? -eq 1 ]
+	check "$f: said, and in the one line of JSON" sh -c "grep -q \"'$f' is neither a regular file nor a pipe\" '$TMP/said' &&
+		python3 -c 'import json, sys; assert not json.load(sys.stdin)[\"ok\"]' <'$TMP/kind'"
+done
 for o in "" --json --sarif; do
 	# shellcheck disable=SC2086
 	"$BUILD/oshctl" policy check $o lints.yaml >"$TMP/plain" 2>&1

@@ -60,6 +60,11 @@ CASES = (
     ("cut off", b"version: 1 # \xe2\x82", "1:14: error[OSH102]: byte 0xe2 is not UTF-8 text"),
     ("UTF-16", "version: 1\n".encode("utf-16"), "1:1: error[OSH102]: byte 0xff is not UTF-8 text"),
     ("control byte", b"version: 1\n\xc3\xa9: \x01\n", "2:4: error[OSH102]: control characters are not allowed, at byte 15"),
+    ("byte order mark", b"\xef\xbb\xbfversion: 1\nbogus: 1\n", "2:1: error[OSH105]: unknown key 'bogus' in policy"),
+    ("byte order mark alone", b"\xef\xbb\xbf", "1:1: error[OSH108]: policy is empty"),
+    ("DOS lines", b"version: 1\r\nbogus: 1\r\n", "2:1: error[OSH105]: unknown key 'bogus' in policy"),
+    ("several documents", b"version: 1\n---\nversion: 1\n", "2:1: error[OSH103]: several documents are not allowed in a policy"),
+    ("a program", b"\x7fELF\x02\x01\x01\0", "1:8: error[OSH102]: byte 0x00: a policy holds no NUL"),
     ("empty", b"", "1:1: error[OSH108]: policy is empty"),
 )
 VERBS = (["check"], ["compile", "-o", "/dev/null"], ["eval", "-p"], ["explain", "-p"], ["diff", "-"])

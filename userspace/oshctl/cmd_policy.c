@@ -62,10 +62,10 @@ static int check_one(const char *file, const struct check_opts *o)
 	_close_ int fd = -1;
 	struct diags d = { 0 };
 	struct err e = { 0 };
-	int r = open_policy(file, &fd);
+	int r = policy_source_open(file, &fd, &e);
 
 	if (r < 0)
-		(void)fail(&e, -r, "cannot open policy: %s", strerror(-r));
+		fprintf(stderr, "oshctl: %s\n", e.text);
 	else
 		r = policy_check_fd(fd, &d, &e);
 	if (o->sarif)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "embed.h"
@@ -19,7 +20,6 @@
 #include "remote.h"
 #include "say.h"
 #include "verbs.h"
-
 
 const char *policy_source_preset(const char *file)
 {
@@ -34,7 +34,8 @@ const char *policy_source_caller_home(void)
 	return pw ? pw->pw_dir : geteuid() ? getenv("HOME") : "/root";
 }
 
-void policy_source_home(int fd)
+/* Tells the compiler whose home `~` is, where the text has one: the caller's, who is root's where root calls. */
+static void tell_home(int fd)
 {
 	char part[16384];
 	off_t at = 0;
@@ -73,6 +74,18 @@ static int preset_fd(const char *name, int dir, int *ret_fd, struct err *e)
 	return r;
 }
 
+/* A pipe (`<(...)`, /dev/stdin) is read once, into a copy: the compiler wants a size, and to show lines again. */
+static int settle(const char *file, int *fd, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(*fd, &st) < 0)
+		return fail(e, errno, "policy '%s': %s", file, strerror(errno));
+	if (S_ISFIFO(st.st_mode))
+		return policy_source_seal(fd, e);
+	return S_ISREG(st.st_mode) ? 0 : fail(e, EINVAL, "policy '%s' is neither a regular file nor a pipe", file);
+}
+
 int policy_source_open_at(const char *file, int dir, int *ret_fd, struct err *e)
 {
 	const char *preset = policy_source_preset(file);
@@ -87,7 +100,10 @@ int policy_source_open_at(const char *file, int dir, int *ret_fd, struct err *e)
 		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return fail(e, errno, "cannot open policy '%s': %s", file, strerror(errno));
-	policy_source_home(fd);
+	r = settle(file, &fd, e);
+	if (r < 0)
+		return r;
+	tell_home(fd);
 	*ret_fd = take_fd(&fd);
 	return 0;
 }

@@ -7,10 +7,11 @@
 #include "err.h"
 
 const char *policy_source_preset(const char *file);	/* NAME, or NULL when it is a path */
-/* Tells the compiler whose home `~` is, where the text has one: the caller's, who is root's where root calls. */
-void policy_source_home(int fd);
 const char *policy_source_caller_home(void);	/* or NULL */
-/* 0 with a descriptor at its start; a preset is a memfd, and so is what came along from another host (remote.h). */
+/*
+ * 0 with a descriptor of a regular file, at its start. Memfds: a preset, what came through a pipe (it is waited for),
+ * what came along from another host (remote.h).
+ */
 int policy_source_open(const char *file, int *ret_fd, struct err *e);
 /* The same; `dir` is the project, whose package registries a preset may list. */
 int policy_source_open_at(const char *file, int dir, int *ret_fd, struct err *e);

@@ -16,7 +16,6 @@
 #include "own.h"
 #include "policy_source.h"
 #include "provider_call.h"
-#include "remote.h"
 #include "run.h"
 
 static int open_regular(const char *what, const char *path, int flags, int *ret_fd, struct err *e)
@@ -132,13 +131,8 @@ int run_open(const struct run_opts *o, struct run_files *f, struct err *e)
 
 	run_files_init(f);
 	r = open_workdir(o->workdir, f, e);
-	f->policy = r == 0 && o->policy ? remote_policy(o->policy) : -1;
-	if (r == 0 && o->policy && policy_source_preset(o->policy))
+	if (r == 0 && o->policy)
 		r = policy_source_open_at(o->policy, f->workdir, &f->policy, e);
-	else if (r == 0 && f->policy < 0)
-		r = open_regular("policy", o->policy, O_RDONLY, &f->policy, e);
-	if (r == 0 && f->policy >= 0)
-		policy_source_home(f->policy);
 	if (r == 0)
 		r = run_open_given(o, f, e);
 	return r < 0 ? r : open_pairs(f, e);
