@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -84,7 +85,19 @@ def t_help(t, _):
         t.ok(rc == 0 and out == said and out.startswith(f"usage: oshctl {verb}") and len(out.splitlines()) > 1,
              f"{verb} --help", rc, out, err)
     rc, out, _ = run([OSHCTL, "--help"], 20)
-    t.ok(rc == 0 and all(f"oshctl {v}" in out for v in verbs()), "--help lists every verb")
+    t.ok(rc == 0 and all(f"oshctl {v} " in out for v in verbs()), "--help lists every verb")
+    long = [x for x in out.splitlines() if len(x) > 110]
+    t.ok(not long, "in lines that a terminal has room for", *long)
+    for word in ("--version", "-V"):
+        rc, out, err = run([OSHCTL, word], 20)
+        t.ok(rc == 0 and re.fullmatch(r"oshctl \d+\.\d+\.\d+\n", out) and not err, f"{word} says which osh it is", rc, out, err)
+    rc, _, err = run([OSHCTL, "policy", "check", "--no-such"], 20)
+    t.ok(rc == 2 and err.startswith("oshctl policy check: unrecognized option '--no-such'\nusage: "),
+         "an option that no verb has is answered by the whole verb's name", rc, err)
+    for words in (["--help"], ["help"], ["help", "run"], ["--version"], ["help", "--man"], ["policy", "schema"], ["policy", "preset"]):
+        with open("/dev/full", "w") as full:
+            rc = subprocess.run([OSHCTL, *words], stdout=full, stderr=subprocess.PIPE, check=False, timeout=20).returncode
+        t.ok(rc == 1, f"{' '.join(words)}: fails where nothing can be written", rc)
 
 
 def plain(text):
@@ -122,7 +135,7 @@ def t_complete(t, _):
         first, _, second = v.partition(" ")
         seconds.setdefault(first, set()).add(second)
     got = complete("")
-    t.ok(set(got) - {"--host", "--help"} == set(seconds) and len(got) == len(set(got)), "first words, each once", got)
+    t.ok(set(got) - {"--host", "--help", "--version"} == set(seconds) and len(got) == len(set(got)), "first words, each once", got)
     for first, want in seconds.items():
         if want != {""}:
             t.ok(set(complete(first, "")) == want, f"second words of {first}", complete(first, ""))

@@ -74,7 +74,7 @@ def t_clean_signals():
 
 
 def t_not_found():
-    for argv, want, text in ((["no-such-program"], 127, "No such file"),
+    for argv, want, text in ((["no-such-program"], 127, "No such file or directory; filesystem_policy has to list it"),
                              (["/etc/passwd"], 126, "Permission denied"),
                              (["/usr"], 126, "Permission denied")):
         i = wire.Init()
@@ -87,7 +87,7 @@ def t_not_found():
 def t_bad_directory():
     i = wire.Init()
     i.start(["true"], env=ENV, cwd="/nowhere")
-    assert "/nowhere" in i.error()
+    assert "'/nowhere': No such file or directory; filesystem_policy has to list it" in i.error()
     assert ended(i.value("INIT_EXITED")) == 125
     i.close()
 

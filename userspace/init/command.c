@@ -84,6 +84,15 @@ pid_t command_fork(const struct command *c, int report)
 	return pid;
 }
 
+/* What is not there is most often what no policy listed: the commonest first mistake, so that is said. */
+static const char *advice(const struct report *r)
+{
+	if (r->code != ENOENT)
+		return "";
+	return r->at == AT_CHDIR ? "; filesystem_policy has to list it, or say `include_workdir: true`" :
+				   "; filesystem_policy has to list it, and its interpreter or loader (/lib64)";
+}
+
 int command_report(int report, const char *program, const char *cwd, struct err *e)
 {
 	struct report r;
@@ -97,6 +106,6 @@ int command_report(int report, const char *program, const char *cwd, struct err 
 	if (n != sizeof(r))
 		return fail(e, EIO, "cannot run '%.100s': no report", program);
 	if (r.at == AT_CHDIR)
-		return fail(e, r.code, "cannot enter '%.150s': %s", cwd, strerror(r.code));
-	return fail(e, r.code, "cannot run '%.150s': %s", program, strerror(r.code));
+		return fail(e, r.code, "cannot enter '%.120s': %s%s", cwd, strerror(r.code), advice(&r));
+	return fail(e, r.code, "cannot run '%.120s': %s%s", program, strerror(r.code), advice(&r));
 }

@@ -123,7 +123,10 @@ int bus_find_resident(const char *socket_path, int *ret_fd, struct err *e)
 	const char *path = given && *given ? given : MANAGER_SOCKET;
 	int r = dial(path, ret_fd);
 
-	return r < 0 ? fail(e, -r, "no oshd at '%s': %s", path, strerror(-r)) : 0;
+	if (r < 0 && given && *given)
+		return fail(e, -r, "no oshd at '%s': %s", path, strerror(-r));
+	return r < 0 ? fail(e, -r, "no oshd at '%s' (%s): start it with `systemctl start oshd`, or name another with --socket",
+			    path, strerror(-r)) : 0;
 }
 
 void bus_reap(pid_t pid)

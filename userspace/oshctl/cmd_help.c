@@ -9,9 +9,10 @@
 
 #define WORDS_MAX 64
 
+/* Without the arguments: with them no line would fit a terminal. */
 static void line(FILE *out, const struct verb *v)
 {
-	fprintf(out, "  oshctl %-15s %-24s %s\n", v->name, v->args, v->help);
+	fprintf(out, "  oshctl %-17s %s\n", v->name, v->help);
 }
 
 void help_list(FILE *out)
@@ -19,6 +20,7 @@ void help_list(FILE *out)
 	fputs("usage: oshctl [-H [USER@]HOST[:PORT]] VERB ...\n", out);
 	for (const struct verb *v = verbs; v->name; v++)
 		line(out, v);
+	fputs("`oshctl help VERB` has its arguments and options, `oshctl --version` says which osh this is\n", out);
 }
 
 int help_usage(const char *verb)
@@ -85,18 +87,14 @@ int cmd_help(int argc, char **argv)
 {
 	char said[80];
 
-	if (argc < 2) {
+	snprintf(said, sizeof(said), "%s%s%s", argc > 1 ? argv[1] : "", argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+	if (argc < 2)
 		help_list(stdout);
-		return EXIT_DONE;
-	}
-	if (argc == 2 && !strcmp(argv[1], "--man")) {
+	else if (argc == 2 && !strcmp(argv[1], "--man"))
 		man_page(stdout);
-		return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
-	}
-	snprintf(said, sizeof(said), "%s%s%s", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
-	if (find(said)) {
+	else if (find(said))
 		help_verb(stdout, said);
-		return EXIT_DONE;
-	}
-	return list_group(stdout, said) ? EXIT_DONE : help_unknown(argc - 1, argv + 1);
+	else if (!list_group(stdout, said))
+		return help_unknown(argc - 1, argv + 1);
+	return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
 }

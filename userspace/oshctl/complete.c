@@ -233,6 +233,7 @@ void complete(int n, char *const *words, FILE *out)
 		if (!skip) {
 			offer(&a, "", "--host", "on another host, by ssh");
 			offer(&a, "", "--help", "the verbs");
+			offer(&a, "", "--version", "which osh this is");
 		}
 		return;
 	}

@@ -33,6 +33,24 @@ static bool asks_help(const char *word)
 	return !strcmp(word, "-h") || !strcmp(word, "--help");
 }
 
+static bool asks_version(const char *word)
+{
+	return !strcmp(word, "-V") || !strcmp(word, "--version");
+}
+
+/* getopt's messages begin with the name that they are given: the whole verb's. The word itself is the caller's to free. */
+static int run_verb(const struct verb *v, int words, int argc, char **argv)
+{
+	char *word = argv[words - 1], name[64];
+	int status;
+
+	snprintf(name, sizeof(name), "oshctl %s", v->name);
+	argv[words - 1] = name;
+	status = v->run(argc - words + 1, argv + words - 1);
+	argv[words - 1] = word;
+	return status;
+}
+
 static int dispatch(int argc, char **argv)
 {
 	if (argc < 1) {
@@ -41,7 +59,11 @@ static int dispatch(int argc, char **argv)
 	}
 	if (asks_help(argv[0])) {
 		help_list(stdout);
-		return EXIT_DONE;
+		return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
+	}
+	if (asks_version(argv[0]) && argc == 1) {
+		puts("oshctl " OSH_VERSION);
+		return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
 	}
 	for (const struct verb *v = verbs; v->name; v++) {
 		int words = matches(v, argc, argv);
@@ -51,7 +73,7 @@ static int dispatch(int argc, char **argv)
 			return EXIT_DONE;
 		}
 		if (words)
-			return v->run(argc - words + 1, argv + words - 1);
+			return run_verb(v, words, argc, argv);
 	}
 	return help_unknown(argc, argv);
 }

@@ -23,7 +23,8 @@ static const char head[] =
 	".Bl -tag -width Ds\n"
 	".It Fl H Ar host , Fl Fl host Ar host\n"
 	"Do it on another host, as\n.Xr ssh 1\nnames it:\n.Ar user@host:port .\n"
-	".It Fl h , Fl Fl help\nThe verbs; after a verb, its options.\n.El\n"
+	".It Fl h , Fl Fl help\nThe verbs; after a verb, its options.\n"
+	".It Fl V , Fl Fl version\nWhich osh this is.\n.El\n"
 	".Sh VERBS\n";
 
 static const char tail[] =

@@ -62,6 +62,6 @@ void options_list(const char *verb, FILE *out)
 		if (strcmp(o->verb, verb))
 			continue;
 		put(head, sizeof(head), o);
-		fprintf(out, "%-26s  %s\n", head, o->text);
+		fprintf(out, "%-30s  %s\n", head, o->text);
 	}
 }
