@@ -106,10 +106,12 @@ def bundle(rule=b"rule-one"):
 
 def event(sandbox, kind=CONNECT, verdict=ALLOW, reason="ALLOWED", ip="198.18.0.5", port=443,
           rule=1, ident=3, name=b"", comm=b"curl", aux=1, host=1, generation=1):
-    addr = b"\0" * 10 + b"\xff\xff" + socket.inet_aton(ip) if ip else b"\0" * 16
+    addr = b"\0" * 16
+    if ip:
+        addr = socket.inet_pton(socket.AF_INET6, ip) if ":" in ip else b"\0" * 10 + b"\xff\xff" + socket.inet_aton(ip)
     return struct.pack("QIIHBBIIIIIIHH16sII16s", time.clock_gettime_ns(time.CLOCK_BOOTTIME), sandbox, generation,
                        kind, verdict, why(reason), 4242, 4243, 1000, ident, rule, aux, port,
-                       2 if ip else 0, addr, host, len(name), comm) + name.ljust(256, b"\0")
+                       10 if ip and ":" in ip else 2 if ip else 0, addr, host, len(name), comm) + name.ljust(256, b"\0")
 
 
 def denial_key(ev):
@@ -523,6 +525,15 @@ def t_findings():
     a.end(8)
     text = s3.read()
     t.ok("4 denials" in text and text.count("\n") == 2, "A and AAAA of one name are one line", text)
+    s4 = log_file()
+    a.add(7, 3, -1, append(s4))
+    a.box(3, 7)
+    for ip in ("198.18.0.5", "fde2:30fc:a588::5", "fd00::6", "fd01::6"):
+        a.emit(event(7, CONNECT, DENY, "BINARY", ip=ip))
+    a.end(7)
+    text = s4.read()
+    t.ok("api.example:443 (/usr/bin/curl) x2: " in text and text.count("\n") == 4,
+         "the two addresses of one name are one line, those of others are not", text)
     a.stop()
 
 

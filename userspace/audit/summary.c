@@ -18,6 +18,17 @@ static void put_safe(struct buf *b, const char *p, size_t max)
 		buf_put(b, p[i] >= 0x20 && p[i] < 0x7f ? &p[i] : "?", 1);
 }
 
+/* The destination behind a synthetic address of either family; its number, 0 = it is none. */
+static uint32_t synthetic(const struct osh_event *v)
+{
+	bool v4 = v->addr_be[2] == htonl(0xffff) && !v->addr_be[0];
+	uint32_t a = ntohl(v->addr_be[3]);
+
+	if (v4)
+		return (a & OSH_NET4_MASK) == OSH_NET4 ? a - OSH_NET4 : 0;
+	return v->family && (ntohl(v->addr_be[0]) >> 24) == 0xfd ? a : 0;
+}
+
 static void put_target(struct buf *b, const struct asandbox *s, const struct osh_event_named *e)
 {
 	const struct osh_event *v = &e->ev;
@@ -27,12 +38,8 @@ static void put_target(struct buf *b, const struct asandbox *s, const struct osh
 	if (v->name_len) {
 		put_safe(b, e->name, v->name_len);
 	} else if (v->family) {
-		uint32_t a = ntohl(v->addr_be[3]);
-
-		if (v4 && (a & OSH_NET4_MASK) == OSH_NET4)
-			map_name(s->id, a - OSH_NET4, name);
-		else if (!v4 && (ntohl(v->addr_be[0]) >> 24) == 0xfd)
-			map_name(s->id, a, name);
+		if (synthetic(v))
+			map_name(s->id, synthetic(v), name);
 		if (!name[0] && inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? &v->addr_be[3] : v->addr_be, text,
 					  sizeof(text)))
 			snprintf(name, sizeof(name), "%s", text);
@@ -98,15 +105,22 @@ static bool quiet(const struct osh_event_named *e)
 	return false;
 }
 
+/* A name has an address of each family, and programs try both. */
+static bool same_address(const struct osh_event *x, const struct osh_event *y)
+{
+	bool families = (x->addr_be[0] == 0) != (y->addr_be[0] == 0);
+
+	return x->aux == y->aux && ((families && synthetic(x) && synthetic(x) == synthetic(y)) ||
+				    !memcmp(x->addr_be, y->addr_be, sizeof(x->addr_be)));
+}
+
 /* The same to a person: record type and socket type aside. */
 static bool alike(const struct osh_event_named *x, const struct osh_event_named *y)
 {
 	return x->ev.kind == y->ev.kind && x->ev.why == y->ev.why && x->ev.ident == y->ev.ident &&
 	       x->ev.port == y->ev.port && (x->ev.kind != OSH_EV_HTTP || x->ev.aux == y->ev.aux) &&
 	       x->ev.name_len == y->ev.name_len &&
-	       (x->ev.name_len ? !memcmp(x->name, y->name, x->ev.name_len)
-			       : !memcmp(x->ev.addr_be, y->ev.addr_be, sizeof(x->ev.addr_be)) &&
-					 x->ev.aux == y->ev.aux);
+	       (x->ev.name_len ? !memcmp(x->name, y->name, x->ev.name_len) : same_address(&x->ev, &y->ev));
 }
 
 /* Merges what is alike into the first of its kind; the log has been written. Gives how many are left. */
