@@ -145,6 +145,9 @@ def t_shown(t, d):
     rc, out, _ = logs(d, "first", "--json", verb=("sandbox", "logs"))
     t.ok(out and all(json.loads(x)["container"]["name"] == "first" for x in out), "a sandbox that has ended keeps its lines")
     t.ok(logs(d, "--sandbox", "fir")[1] == [] and logs(d, "--sandbox", "dns")[1] == [], "a name is the whole name, and no other text")
+    rc, out, err = logs(d, "--sandbox", "fir")
+    t.ok(rc == 0 and "the log has no such line of a sandbox 'fir'" in err and not logs(d, "--sandbox", "first")[2],
+         "a name that nobody had is said", rc, err)
     t.ok(logs(d, "-n", "2", "--json")[1] == [x.decode() for x in raw(d)[-2:]], "-n shows the last")
     cut = entries(d)[3]["time"]
     since = [x for x in entries(d) if x["time"] >= (cut // 1000) * 1000]

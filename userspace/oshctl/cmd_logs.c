@@ -27,6 +27,7 @@ struct logs {
 	bool follow, json, verify, colour;
 	const char *known;		/* --verify=CHAIN */
 	long last;			/* -n; -1 = all */
+	bool any;			/* a line was shown */
 };
 
 static volatile sig_atomic_t stopped;
@@ -43,8 +44,9 @@ struct ring {
 	bool full;
 };
 
-static void show(const struct logs *l, struct slice line)
+static void show(struct logs *l, struct slice line)
 {
+	l->any = true;
 	if (!l->json) {
 		log_line_print(stdout, line, l->colour);
 		return;
@@ -63,7 +65,7 @@ static void keep(struct ring *r, struct slice line)
 	r->full |= !r->next;
 }
 
-static void show_ring(const struct logs *l, struct ring *r)
+static void show_ring(struct logs *l, struct ring *r)
 {
 	for (size_t i = r->full ? 0 : r->n - r->next; i < r->n; i++) {
 		struct buf *b = &r->at[(r->next + i) % r->n];
@@ -157,6 +159,8 @@ static int run(struct logs *l)
 		say_error("out of memory");
 	if (l->follow)
 		follow(l);
+	else if (l->filter.sandbox && !l->any && l->last)
+		say_error("the log has no such line of a sandbox '%s'", l->filter.sandbox);
 	if (fflush(stdout) && errno != EPIPE)
 		return EXIT_REFUSED;
 	return stopped ? 128 + stopped : EXIT_DONE;

@@ -12,6 +12,7 @@
 #include "manager.h"
 #include "manager_call.h"
 #include "own.h"
+#include "person.h"
 #include "sandbox_args.h"
 #include "say.h"
 #include "verbs.h"
@@ -210,6 +211,18 @@ static int print_list(const struct show *s, sd_bus_message *answer)
 	return r < 0 ? r : s->json ? list_json(answer) : list_text(answer);
 }
 
+/* Text without its quotes: what JSON escapes stays escaped. */
+static void print_value(const char *key, struct slice json)
+{
+	bool text = json.n >= 2 && json.p[0] == '"';
+	char number[PERSON_MAX];
+
+	if (person_number(key, json, number))
+		printf("%-16s %s\n", key, number);
+	else
+		printf("%-16s %.*s\n", key, (int)(json.n - 2 * text), json.p + text);
+}
+
 /* The same object as JSON has it, a key a line. */
 static int get_text(sd_bus_message *answer)
 {
@@ -227,7 +240,7 @@ static int get_text(sd_bus_message *answer)
 		if (r >= 0)
 			r = sd_bus_message_exit_container(answer);
 		if (r >= 0 && buf_ok(&b))
-			printf("%-16s %.*s\n", key, (int)b.n, b.p);
+			print_value(key, (struct slice){ b.p, b.n });
 	}
 	buf_done(&b);
 	return r;

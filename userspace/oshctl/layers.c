@@ -17,6 +17,7 @@
 #include <linux/landlock.h>
 #include <linux/netlink.h>
 
+#include "facts.h"
 #include "kernel.h"
 #include "own.h"
 #include "policy.h"
@@ -94,7 +95,10 @@ static enum layer_state landlock(char note[64])
 
 static enum layer_state bpf_lsm(char note[64])
 {
-	if (!file_says("/sys/kernel/security/lsm", "bpf", ",\n")) {
+	struct facts f = { 0 };
+
+	facts_ask_lsm(&f);		/* the kernel itself: securityfs is not mounted everywhere */
+	if (!facts_has_lsm(&f, "bpf")) {
 		snprintf(note, 64, "bpf is not among the kernel's security modules");
 		return LAYER_MISSING;
 	}
