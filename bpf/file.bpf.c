@@ -348,6 +348,13 @@ int BPF_PROG(osh_remove_acl, struct mnt_idmap *idmap, struct dentry *dentry, con
 	return ret ? ret : judge(dentry, USE_CHANGE);
 }
 
+/* Flags and project by a path, with no descriptor that an open was asked for: file_setattr(2), Linux 6.17. */
+SEC("lsm/inode_file_setattr")
+int BPF_PROG(osh_file_setattr, struct dentry *dentry, void *attr, int ret)
+{
+	return ret ? ret : judge(dentry, USE_CHANGE);
+}
+
 /* What only asks, of the system calls that change what no other hook sees: flags, attributes, verity, encryption. */
 static __always_inline int ioctl_asks(__u32 cmd)
 {

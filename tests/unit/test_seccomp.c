@@ -90,6 +90,7 @@ static const struct attempt {
 	{ "SO_KEEPALIVE",     __NR_setsockopt, { 0, SOL_SOCKET, SO_KEEPALIVE, 0, 0 }, FINE, FINE },
 	{ "core limit, asked for the old one too", __NR_prlimit64, { 0, RLIMIT_CORE, (unsigned long)&core, (unsigned long)&core },
 	  EPERM, EPERM },
+	{ "file_setattr",     469,          { (unsigned long)AT_FDCWD, (unsigned long)"/", 0, 0, 0 }, ENOSYS, ENOSYS },
 	{ "io_setup",         206,          { 1, 0 }, ENOSYS, ENOSYS },
 	{ "PR_GET_DUMPABLE",  __NR_prctl,   { PR_GET_DUMPABLE, 0, 0, 0, 0 }, FINE, FINE },
 	{ "personality query", __NR_personality, { 0xffffffff }, FINE, FINE },

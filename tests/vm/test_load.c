@@ -117,10 +117,15 @@ static bool within_budget(void)
 	return good;
 }
 
-/* LSM programs load only where the kernel lets them; in the virtual machine they must. */
-static bool wanted(const struct bpf_program *p)
+/* NULL, or why this one is not for this kernel. LSM programs load only where the kernel lets them; in the virtual machine they must. */
+static const char *unwanted(const struct bpf_program *p)
 {
-	return strncmp(bpf_program__section_name(p), "lsm", 3) || getenv("OSH_VM");
+	if (!strncmp(bpf_program__section_name(p), "lsm", 3) && !getenv("OSH_VM"))
+		return "LSM programs are tested in the virtual machine";
+	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++)
+		if (!strcmp(kbpf_hook_name(h), bpf_program__name(p)) && kbpf_hook_needless(h))
+			return "the kernel does not have the call that asks it";
+	return NULL;
 }
 
 /* Opened by the loader, which knows what libbpf does not; `name`, or all that are wanted. NULL where it does not load. */
@@ -143,7 +148,7 @@ static struct kbpf *load(const char *name)
 			puts("# more programs than this test has room for");
 			exit(1);
 		}
-		bpf_program__set_autoload(p, name ? !strcmp(bpf_program__name(p), name) : wanted(p));
+		bpf_program__set_autoload(p, name ? !strcmp(bpf_program__name(p), name) : !unwanted(p));
 		bpf_program__set_log_level(p, 4);	/* BPF_LOG_STATS */
 		stats[n][0] = 0;
 		bpf_program__set_log_buf(p, stats[n], sizeof(stats[n]));
@@ -166,10 +171,12 @@ static void result(bool good, const char *name, const char *what)
 
 static void one(const struct bpf_program *p, bool loaded, const char *said)
 {
-	const char *name = bpf_program__name(p);
+	const char *name = bpf_program__name(p), *why = unwanted(p);
+	char what[96];
 
-	if (!wanted(p)) {
-		result(true, name, "loads # SKIP LSM programs are tested in the virtual machine");
+	if (why) {
+		snprintf(what, sizeof(what), "loads # SKIP %s", why);
+		result(true, name, what);
 		return;
 	}
 	result(loaded, name, "loads");
@@ -190,7 +197,7 @@ static void each_alone(void)
 	if (kbpf_open(&k, NULL) < 0)
 		exit(1);
 	bpf_object__for_each_program(p, k->obj) {
-		alone = wanted(p) ? load(bpf_program__name(p)) : NULL;
+		alone = unwanted(p) ? NULL : load(bpf_program__name(p));
 		one(p, alone, stats[n++]);
 		kbpf_free(alone);
 	}

@@ -6,6 +6,7 @@
 #include "lsmrig.h"
 
 #include <dirent.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -47,6 +48,14 @@ static int do_rmdir(const char *path) { return done(rmdir(path)); }
 static int do_chmod(const char *path) { return done(chmod(path, 0644)); }
 static int do_truncate(const char *path) { return done(truncate(path, 0)); }
 static int do_xattr(const char *path) { return done(setxattr(path, "trusted.x", "y", 1, 0)); }
+/* file_setattr(2), Linux 6.17: flags by the path alone. */
+static int do_setattr(const char *path)
+{
+	struct { uint64_t xflags; uint32_t extsize, nextents, projid, cowextsize; } attr = { .xflags = FS_XFLAG_NODUMP };
+
+	return done((int)syscall(469, AT_FDCWD, path, &attr, sizeof(attr), 0));
+}
+
 static int do_link(const char *path) { return done(link(path, TREE "/free/alias")); }
 static int do_take(const char *path) { return done(rename(path, TREE "/free/taken")); }
 static int do_put(const char *path) { return done(rename(TREE "/free/mine", path)); }
@@ -98,7 +107,7 @@ static const struct {
 	{ "read", do_read }, { "write", do_write }, { "create", do_create }, { "unlink", do_unlink }, { "mkdir", do_mkdir },
 	{ "rmdir", do_rmdir }, { "chmod", do_chmod }, { "truncate", do_truncate }, { "xattr", do_xattr }, { "link", do_link },
 	{ "take", do_take }, { "put", do_put }, { "symlink", do_symlink }, { "list", do_list }, { "exec", do_exec }, { "again", do_again },
-	{ "copy", do_copy },
+	{ "copy", do_copy }, { "setattr", do_setattr },
 };
 
 static int program(const char *op, const char *path)
@@ -151,6 +160,7 @@ static const struct {
 	{ "chmod", "/drop/f", true, "/drop/f" },
 	{ "truncate", "/drop/f", true, "/drop/f" },
 	{ "xattr", "/drop/f", true, "/drop/f" },
+	{ "setattr", "/drop/f", true, "/drop/f" },
 	{ "link", "/drop/f", true, "/drop/f" },
 	{ "take", "/drop/f", true, "/drop/f" },
 	{ "put", "/drop/put", true, "/drop/put" },
@@ -168,6 +178,10 @@ static void the_listed_program_alone(void **state)
 		char path[256], named[256];
 		int r;
 
+		if (!strcmp(cases[i].op, "setattr") && kbpf_hook_needless(OSH_HOOK_FSETATTR)) {
+			puts("# this kernel has no file_setattr(2)");
+			continue;
+		}
 		snprintf(path, sizeof(path), TREE "%s", cases[i].path);
 		snprintf(named, sizeof(named), TREE "%s", cases[i].named);
 		tree_fill();
