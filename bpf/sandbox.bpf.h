@@ -43,9 +43,8 @@ static __always_inline struct osh_sandbox *sandbox_get(__u32 slot)
 #define PID_LEVELS 32			/* pid namespaces below each other, as the kernel bounds them */
 
 /* Process 1 of a pid namespace below the host's. */
-static __always_inline int is_ns_init(struct task_struct *task)
+static __always_inline int is_first_pid(struct pid *pid)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	__u32 level = BPF_CORE_READ(pid, level);
 	struct upid *in = &pid->numbers[0];
 	int nr = 0;
@@ -54,6 +53,11 @@ static __always_inline int is_ns_init(struct task_struct *task)
 		return 0;
 	in = (void *)in + level * bpf_core_type_size(struct upid);
 	return !bpf_core_read(&nr, sizeof(nr), &in->nr) && nr == 1;
+}
+
+static __always_inline int is_ns_init(struct task_struct *task)
+{
+	return is_first_pid(BPF_CORE_READ(task, thread_pid));
 }
 
 /* For programs that run per netns (tc): the cookie is that of the packet's namespace. */

@@ -23,7 +23,7 @@ GROUPS = {"file": "Files", "net": "The network", "dns": "DNS", "dev": "Devices",
           "l7": "Requests", "engine": "The engine itself"}
 # Whose word an event is: the layer that answered, and the one that wrote it down.
 ANSWERS = {"dns": "DNS program", "connect": "connect hook", "sendmsg": "sendmsg hook", "bind": "bind hook", "unix": "unix socket hook",
-           "socket": "socket family filter", "syscall": "seccomp", "exec": "exec hook", "file": "LSM", "map": "LSM", "task": "LSM", "device": "device program",
+           "socket": "socket family filter", "syscall": "seccomp", "exec": "exec hook", "file": "LSM", "map": "LSM", "task": "LSM", "landlock": "Landlock", "device": "device program",
            "egress": "egress", "http": "egress", "life": "the end of the sandbox"}
 WHAT = {"view": "the mount view", "landlock": "Landlock", "noexec": "mounts without execution", "seccomp": "the system call filter",
         "nft": "nftables", "caps": "the dropping of capabilities", "osh_device": "the device program"}

@@ -78,7 +78,7 @@ def t_here(t, w):
     t.ok(all(f["fix"] for f in found["features"] if f["state"] == "lacks"), "every lack has its fix")
     rows = re.findall(r"^HOOK\(\w+,\s*(\w+),\s*(\w+)\)", open(os.path.join(ROOT, "include/osh/hooks.def")).read(), re.M)
     t.ok([(p["name"], p["where"]) for p in found["programs"]] == rows, "each program of hooks.def is tried")
-    t.ok(all(p["state"] == "works" for p in found["programs"] if p["where"] not in ("LSM", "GUARD")), "and all but LSM programs load")
+    t.ok(all(p["state"] == "works" for p in found["programs"] if p["where"] not in ("LSM", "GUARD", "TELL")), "and all but LSM programs and such that only tell load")
     until(lambda: not left_over(before))
     left = left_over(before)
     t.ok(not left, "nothing is left behind", *left)
@@ -90,7 +90,9 @@ def t_here(t, w):
     new = ["osh_file_setattr"] if lsm and old else []          # of a call that came with that kernel
     t.ok({p["state"] for p in found["programs"] if p["where"] in ("LSM", "GUARD") and p["name"] not in new} == ({"works"} if lsm else {"lacks"}),
          "and so it says of each of them")
-    t.ok(all("does not have the call" in p["note"] for p in found["programs"] if p["name"] in new), "but of one whose call the kernel lacks")
+    t.ok(all("nothing that asks it" in p["note"] for p in found["programs"] if p["name"] in new), "but of one whose call the kernel lacks")
+    told = {p["state"] for p in found["programs"] if p["where"] == "TELL"}
+    t.ok(told == {features(found)["landlock-record"]["state"]}, "whether Landlock's refusals are told is said once for all", told)
 
 
 def t_table(t, _):

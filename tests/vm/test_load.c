@@ -124,7 +124,7 @@ static const char *unwanted(const struct bpf_program *p)
 		return "LSM programs are tested in the virtual machine";
 	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++)
 		if (!strcmp(kbpf_hook_name(h), bpf_program__name(p)) && kbpf_hook_needless(h))
-			return "the kernel does not have the call that asks it";
+			return "this kernel has nothing that asks it";
 	return NULL;
 }
 

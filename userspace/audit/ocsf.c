@@ -324,6 +324,14 @@ static void subject(struct json *j, const struct osh_event_named *e, const struc
 		json_obj(j);
 		json_kv_str(j, "operation", op_text(e->ev.aux));
 		json_end(j);
+	} else if (e->ev.kind == OSH_EV_LANDLOCK) {
+		char rights[RIGHTS_TEXT];
+
+		rights_text(e->ev.aux, rights);
+		json_key(j, "unmapped");
+		json_obj(j);
+		json_kv_str(j, "rights", rights);
+		json_end(j);
 	}
 }
 

@@ -29,6 +29,13 @@ static const char *const ops[] = {
 #undef OP
 };
 
+/* Rights on files, by their bit (osh/landlock.h). */
+static const char *const rights[] = {
+	"execute", "write file", "read file", "read directory", "remove directory", "remove file", "make character device",
+	"make directory", "make file", "make socket", "make pipe", "make block device", "make symbolic link", "refer", "truncate",
+	"ioctl on device", "connect to socket",
+};
+
 static const char *const taints[] = {
 #define TAINT(name) name,
 #include "osh/taint.def"
@@ -63,6 +70,16 @@ const char *op_text(unsigned op)
 void device_text(unsigned aux, char ret[DEVICE_TEXT])
 {
 	snprintf(ret, DEVICE_TEXT, "%c %u:%u", aux >> 31 ? 'c' : 'b', aux >> 20 & 0x7ff, aux & 0xfffff);
+}
+
+void rights_text(unsigned aux, char ret[RIGHTS_TEXT])
+{
+	size_t n = 0;
+
+	*ret = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(rights); i++)
+		if (aux >> i & 1 && n < RIGHTS_TEXT)
+			n += (size_t)snprintf(ret + n, RIGHTS_TEXT - n, "%s%s", n ? ", " : "", rights[i]);
 }
 
 const char *taint_name(unsigned tainted)

@@ -11,3 +11,6 @@ const char *taint_name(unsigned tainted);	/* value of osh_task.tainted: the vari
 
 #define DEVICE_TEXT 24
 void device_text(unsigned aux, char ret[DEVICE_TEXT]);	/* of an event DEVICE: "c 195:0" */
+
+#define RIGHTS_TEXT 288			/* of all of them */
+void rights_text(unsigned aux, char ret[RIGHTS_TEXT]);	/* of an event LANDLOCK: "read file, execute" */

@@ -103,7 +103,7 @@ static int say_program(struct kbpf *k, enum osh_hook h, struct err *lsm)
 	if (k && kbpf_prog_fd(k, h) >= 0)
 		return probe_say(PROBE_FD, OSH_PROBE_HOOK + h, 0, &e);
 	if (kbpf_hook_needless(h)) {
-		(void)fail(&e, EOPNOTSUPP, "the kernel does not have the call that asks it");
+		(void)fail(&e, EOPNOTSUPP, "this kernel has nothing that asks it");
 		return probe_say(PROBE_FD, OSH_PROBE_HOOK + h, -e.code, &e);
 	}
 	if (kbpf_hook_is_lsm(h) && lsm->code)
@@ -130,7 +130,7 @@ static int say_bpf(const struct cgroup_base *c, bool cgroup)
 {
 	struct kbpf *k = NULL;
 	struct err e = { 0 }, none = { 0 }, lsm = { 0 };
-	int r = kbpf_load(&k, 1, NULL, &e), x;
+	int r = kbpf_load(&k, 1, NULL, &e), x, told;
 
 	if (!r && !cgroup)
 		r = fail(&e, ENOENT, "no cgroup to attach to");
@@ -139,7 +139,10 @@ static int say_bpf(const struct cgroup_base *c, bool cgroup)
 	x = probe_say(PROBE_FD, OSH_PROBE_BPF, r, &e);
 	if (!x)
 		x = say_programs(k, &lsm);
+	told = k ? kbpf_prog_fd(k, OSH_HOOK_LLFILE) : -ENOENT;
 	kbpf_free(k);
+	if (!x)
+		x = probe_say(PROBE_FD, OSH_PROBE_TOLD, told < 0 ? -EOPNOTSUPP : 0, &none);
 	if (!x)
 		x = probe_say(PROBE_FD, OSH_PROBE_LSM, kbpf_has_lsm() ? 0 : -EOPNOTSUPP, &lsm);
 	return x ? x : probe_say(PROBE_FD, OSH_PROBE_STORAGE, kbpf_has_task_storage() ? 0 : -EOPNOTSUPP, &none);

@@ -28,7 +28,8 @@ bool kbpf_hook_is_lsm(enum osh_hook hook)
 
 bool kbpf_hook_linked(const struct kbpf *k, enum osh_hook hook)
 {
-	bool lives = hook_where[hook] == AT_GLOBAL || (kbpf_hook_is_lsm(hook) && !k->lacks[hook]);
+	enum kwhere where = hook_where[hook];
+	bool lives = where == AT_GLOBAL || ((kbpf_hook_is_lsm(hook) || where == AT_TELL) && !k->lacks[hook]);
 
 	return lives && !kbpf_hook_off(k, hook);
 }

@@ -10,6 +10,7 @@
 
 #include "bpf.h"
 
+struct btf;
 struct osh_bpf;				/* the skeleton */
 
 /* Maps that hold entries of a sandbox: rows of `kbpf_maps`, in maps.c. */
@@ -65,11 +66,12 @@ struct kbpf {
 	bool lacks[OSH_HOOK_MAX];	/* LSM programs that this kernel does not take */
 };
 
-/* Leaves LSM programs out that this kernel does not take; after a load that failed: finds more of them (lsm.c). */
+/* Leaves programs out that this kernel does not take; after a load that failed: finds more of them (lsm.c). */
 void kbpf_lsm_open(struct kbpf *k);
 bool kbpf_lsm_narrow(const char *why);
+bool kbpf_asks_lsm(const struct btf *types);	/* kbpf_has_lsm(), with the kernel's own types; NULL = none (trial.c) */
 
-enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_GUARD, AT_ITER };
+enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_GUARD, AT_TELL, AT_ITER };
 enum kwhere kbpf_hook_where(enum osh_hook hook);
 
 /* Fills map, prog and sandboxes from the loaded object (bpf.c). */

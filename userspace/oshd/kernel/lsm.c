@@ -1,37 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which LSM programs this kernel takes: asked once a process. Those that keep `filesystem_policy.deny` together
- * are all or none, since half of them would be a promise with holes. Each of the others is a second lock, and
- * is left out for itself: the kernel was built without its hook, or refuses the program. What is left out is said.
- * Nothing is lost with a hook that came with the one call that asks it, where the kernel has neither.
+ * Which programs this kernel takes, of those that it may lack: asked once a process. LSM programs that keep
+ * `filesystem_policy.deny` together are all or none, since half of them would be a promise with holes. Each of the others is
+ * a second lock, and is left out for itself: the kernel was built without its hook, or refuses the program. What is left out
+ * is said. Nothing is lost with a hook that came with the one call that asks it, where the kernel has neither; and what only
+ * puts on record what others refuse (TELL) is a promise of nothing.
  */
 #include "kbpf.h"
 #include "own.h"
 
+#include <bpf/btf.h>
+
 static enum { LSM_UNKNOWN, LSM_LIVES, LSM_REFUSED } state;
 static bool refused[OSH_HOOK_MAX];
 
-static struct {
+#define FILE_SETATTR "bpf_lsm_inode_file_setattr", BTF_KIND_FUNC			/* file_setattr(2): Linux 6.17 */
+#define LANDLOCK_TELLS "btf_trace_landlock_deny_access_fs", BTF_KIND_TYPEDEF	/* its tracepoints came together: 7.x */
+
+/* By the names that the kernel's own types have. */
+static const struct {
 	enum osh_hook hook;
-	const char *asked;		/* the kernel's name */
-	bool absent;
-} with_call[] = {
-	{ .hook = OSH_HOOK_FSETATTR, .asked = "inode_file_setattr" },	/* file_setattr(2): 6.17 */
+	const char *type;
+	uint32_t kind;
+} later[] = {
+	{ OSH_HOOK_FSETATTR, FILE_SETATTR },	 { OSH_HOOK_LLFILE, LANDLOCK_TELLS }, { OSH_HOOK_LLTRACE, LANDLOCK_TELLS },
+	{ OSH_HOOK_LLSIGNAL, LANDLOCK_TELLS }, { OSH_HOOK_LLUNIX, LANDLOCK_TELLS },
 };
+static bool absent[ARRAY_SIZE(later)];
 
 bool kbpf_hook_needless(enum osh_hook hook)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(with_call); i++)
-		if (with_call[i].hook == hook)
-			return with_call[i].absent;
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+		if (later[i].hook == hook)
+			return absent[i];
 	return false;
 }
 
+/* Reading the types takes the time of a start, so it is done once, and each name is looked for once. */
 static void look(void)
 {
-	state = kbpf_has_lsm() ? LSM_LIVES : LSM_REFUSED;
-	for (size_t i = 0; i < ARRAY_SIZE(with_call) && state == LSM_LIVES; i++)
-		with_call[i].absent = libbpf_find_vmlinux_btf_id(with_call[i].asked, BPF_LSM_MAC) == -ENOENT;
+	struct btf *types = btf__load_vmlinux_btf();
+
+	state = kbpf_asks_lsm(types) ? LSM_LIVES : LSM_REFUSED;
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+		absent[i] = i && !strcmp(later[i].type, later[i - 1].type)
+				    ? absent[i - 1]
+				    : !types || btf__find_by_name_kind(types, later[i].type, later[i].kind) <= 0;
+	btf__free(types);
+}
+
+/* Programs without which this kernel can do. */
+static bool is_optional(enum osh_hook h)
+{
+	return kbpf_hook_is_lsm(h) || kbpf_hook_where(h) == AT_TELL;
+}
+
+static bool is_left_out(enum osh_hook h)
+{
+	return refused[h] || kbpf_hook_needless(h) || (kbpf_hook_is_lsm(h) && state != LSM_LIVES);
 }
 
 static bool refuse_all(const char *why)
@@ -49,7 +75,8 @@ static bool refuse(enum osh_hook h, const char *why)
 {
 	if (kbpf_hook_where(h) == AT_LSM)
 		return refuse_all(why);
-	fprintf(stderr, "oshd: LSM program '%s' is left out, one lock less: %s\n", kbpf_hook_name(h), why);
+	fprintf(stderr, "oshd: program '%s' is left out, %s: %s\n", kbpf_hook_name(h),
+		kbpf_hook_is_lsm(h) ? "one lock less" : "less on record", why);
 	refused[h] = true;
 	return true;
 }
@@ -60,9 +87,9 @@ void kbpf_lsm_open(struct kbpf *k)
 		look();
 	k->lsm = state == LSM_LIVES;
 	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++) {
-		struct bpf_program *p = kbpf_hook_is_lsm(h) ? kbpf_program(k, h) : NULL;
+		struct bpf_program *p = is_optional(h) ? kbpf_program(k, h) : NULL;
 
-		k->lacks[h] = p && (!k->lsm || refused[h] || kbpf_hook_needless(h));
+		k->lacks[h] = p && is_left_out(h);
 		if (k->lacks[h])
 			bpf_program__set_autoload(p, false);
 	}
@@ -72,12 +99,10 @@ bool kbpf_lsm_narrow(const char *why)
 {
 	bool some = false;
 
-	if (state != LSM_LIVES)
-		return false;
-	for (enum osh_hook h = 0; state == LSM_LIVES && h < OSH_HOOK_MAX; h++) {
+	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++) {
 		struct err e = { 0 };
 
-		if (kbpf_hook_is_lsm(h) && !refused[h] && !kbpf_hook_needless(h) && kbpf_try_hook(h, &e) < 0)
+		if (is_optional(h) && !is_left_out(h) && kbpf_try_hook(h, &e) < 0)
 			some |= refuse(h, e.text);
 	}
 	return some || refuse_all(why);

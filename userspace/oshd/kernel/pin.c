@@ -183,8 +183,8 @@ static int adopt_programs(struct kbpf *k, const char *dir, struct err *e)
 		if (pin_path(path, sizeof(path), dir, "prog", kbpf_hook_name(h)) < 0)
 			return fail(e, ENAMETOOLONG, "pin directory '%.100s' is too long", dir);
 		k->prog[h] = bpf_obj_get(path);
-		if (k->prog[h] < 0 && errno == ENOENT && kbpf_hook_where(h) == AT_GUARD) {
-			fprintf(stderr, "oshd: LSM program '%s' is left out, one lock less: it was not loaded\n", kbpf_hook_name(h));
+		if (k->prog[h] < 0 && errno == ENOENT && (kbpf_hook_where(h) == AT_GUARD || kbpf_hook_where(h) == AT_TELL)) {
+			fprintf(stderr, "oshd: program '%s' is left out: it was not loaded\n", kbpf_hook_name(h));
 			bpf_program__set_autoload(p, false);
 			k->lacks[h] = true;
 			continue;

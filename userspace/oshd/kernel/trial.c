@@ -10,7 +10,7 @@
 #include <fcntl.h>
 
 /* file_open notes that it was asked: a kernel may load and attach programs of an LSM that it does not call. */
-static int lsm_program(int map)
+static int lsm_program(const struct btf *types, int map)
 {
 	const struct bpf_insn insns[] = {
 		{ BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, 0, map },
@@ -19,24 +19,33 @@ static int lsm_program(int map)
 		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0 },
 		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
 	};
-	int id = libbpf_find_vmlinux_btf_id("file_open", BPF_LSM_MAC);
+	int id = btf__find_by_name_kind(types, "bpf_lsm_file_open", BTF_KIND_FUNC);
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_LSM_MAC, .attach_btf_id = (__u32)id);
 
 	return id > 0 ? bpf_prog_load(BPF_PROG_TYPE_LSM, "trial", "GPL", insns, ARRAY_SIZE(insns), &opts) : -1;
 }
 
-int kbpf_has_lsm(void)
+bool kbpf_asks_lsm(const struct btf *types)
 {
 	_close_ int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "trial", 4, 4, 1, NULL), prog = -1, link = -1, fd = -1;
 	__u32 zero = 0, asked = 0;
 
-	if (map >= 0)
-		prog = lsm_program(map);
+	if (types && map >= 0)
+		prog = lsm_program(types, map);
 	if (prog >= 0)
 		link = bpf_raw_tracepoint_open(NULL, prog);
 	if (link >= 0)
 		fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd >= 0 && !bpf_map_lookup_elem(map, &zero, &asked) && asked;
+}
+
+int kbpf_has_lsm(void)
+{
+	struct btf *types = btf__load_vmlinux_btf();
+	bool asked = kbpf_asks_lsm(types);
+
+	btf__free(types);
+	return asked;
 }
 
 /* One call of bpf_kallsyms_lookup_name: the answer and the name lie in a map's value. */
