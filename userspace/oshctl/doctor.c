@@ -20,8 +20,8 @@ static const struct probe {
 #undef PROBE
 };
 
-/* Where LSM programs go; the rest of the places take what OSH_PROBE_BPF tries. */
-enum attach_place { PLACE_LSM, PLACE_GUARD, PLACE_CGROUP, PLACE_EGRESS, PLACE_GLOBAL, PLACE_ITER, PLACE_NETNS, PLACE_TC };
+/* Where LSM programs go, and those that tell what Landlock refuses; the rest of the places take what OSH_PROBE_BPF tries. */
+enum attach_place { PLACE_LSM, PLACE_GUARD, PLACE_TELL, PLACE_CGROUP, PLACE_EGRESS, PLACE_GLOBAL, PLACE_ITER, PLACE_NETNS, PLACE_TC };
 
 static const struct {
 	const char *name, *where;
@@ -100,7 +100,9 @@ static void boot_fix(const struct findings *f, const char *module, char *ret, si
 /* The trial that a program is part of. */
 static unsigned trial_of(unsigned program)
 {
-	return programs[program].place <= PLACE_GUARD ? OSH_PROBE_LSM : OSH_PROBE_BPF;
+	enum attach_place place = programs[program].place;
+
+	return place <= PLACE_GUARD ? OSH_PROBE_LSM : place == PLACE_TELL ? OSH_PROBE_TOLD : OSH_PROBE_BPF;
 }
 
 /* What brings a row of osh/probe.h, whichever it is; NULL: nothing is known that would. */

@@ -102,10 +102,8 @@ static int say_program(struct kbpf *k, enum osh_hook h, struct err *lsm)
 
 	if (k && kbpf_prog_fd(k, h) >= 0)
 		return probe_say(PROBE_FD, OSH_PROBE_HOOK + h, 0, &e);
-	if (kbpf_hook_needless(h)) {
-		(void)fail(&e, EOPNOTSUPP, "this kernel has nothing that asks it");
-		return probe_say(PROBE_FD, OSH_PROBE_HOOK + h, -e.code, &e);
-	}
+	if (kbpf_hook_needless(h))
+		return 0;		/* untried, and no lack: this kernel has nothing that would ask it */
 	if (kbpf_hook_is_lsm(h) && lsm->code)
 		e = *lsm;		/* one says what is wrong with all */
 	else
