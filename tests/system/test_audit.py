@@ -534,6 +534,14 @@ def t_findings():
     text = s4.read()
     t.ok("api.example:443 (/usr/bin/curl) x2: " in text and text.count("\n") == 4,
          "the two addresses of one name are one line, those of others are not", text)
+    s5 = log_file()
+    a.add(7, 3, -1, append(s5))
+    for which, count in ((2, 1), (1, 3), (1, 4)):
+        a.control.send(struct.pack("IIIIQ", message("AUDIT_LIMIT"), 24, 7, which, count))
+    a.end(7)
+    text = s5.read()
+    t.ok(text == "osh: limit resources.pids: a process or thread was refused x7\nosh: limit resources.memory: a program was ended\n",
+         "limits that were met are told, with their keys", text)
     a.stop()
 
 

@@ -54,6 +54,7 @@ struct asandbox {
 	uint32_t n_denials, cap_denials;
 	uint64_t unremembered;		/* an egress' denials past OSH_DENIALS_EACH: only counted */
 	uint64_t seq;			/* of the next line */
+	uint64_t hits[OSH_LIMITS];	/* of its limits, as far as we were told */
 	uint64_t lost;			/* lines that the log which the caller gave did not take */
 	const char *detail;		/* of the line that is being written, or NULL */
 	const struct osh_inference *call;	/* likewise */

@@ -369,6 +369,7 @@ void asandbox_hits(struct audit *a, struct asandbox *s, enum osh_limit which, ui
 
 	if (!count)
 		return;
+	s->hits[which] += count;
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	line_once(a, s, &e, NULL, count, false);

@@ -145,24 +145,53 @@ static uint32_t merge(struct asandbox *s, struct denial **order, uint64_t *total
 	return n;
 }
 
+/* A program that the kernel ended says nothing itself, and status 137 says little. */
+static void put_limits(struct buf *b, const struct asandbox *s)
+{
+	static const char *const texts[OSH_LIMITS] = {
+		[OSH_LIMIT_TASKS] = "resources.pids: a process or thread was refused",
+		[OSH_LIMIT_MEMORY] = "resources.memory: a program was ended",
+		[OSH_LIMIT_DISK] = "resources.disk: /tmp, /dev/shm or the home was full",
+		[OSH_LIMIT_WALL] = "resources.wall: its time was over",
+	};
+
+	for (int i = 1; i < OSH_LIMITS; i++) {
+		if (s->hits[i])
+			buf_printf(b, "osh: limit %s", texts[i]);
+		if (s->hits[i] > 1)
+			buf_printf(b, " x%llu", (unsigned long long)s->hits[i]);
+		if (s->hits[i])
+			buf_str(b, "\n");
+	}
+}
+
+static void put_denials(struct buf *b, const struct asandbox *s, struct denial *const *order, uint32_t n, uint64_t total,
+			uint64_t more)
+{
+	uint32_t shown = n < LINES ? n : LINES;
+
+	if (!total)
+		return;
+	buf_printf(b, "osh: %llu denial%s\n", (unsigned long long)total, total == 1 ? "" : "s");
+	for (uint32_t i = 0; i < shown; i++)
+		put_denial(b, s, order[i]);
+	if (shown < n || more)
+		buf_printf(b, "  and more; the whole record is in the log (--log FILE)\n");
+}
+
 void summary_write(struct asandbox *s, uint64_t more)
 {
 	struct denial **order = malloc((s->n_denials + 1) * sizeof(struct denial *));
 	struct buf b = { 0 };
 	uint64_t total = more;
-	uint32_t n = order ? merge(s, order, &total) : 0, shown = n < LINES ? n : LINES;
+	uint32_t n = order ? merge(s, order, &total) : 0;
 
-	if (!order || !total) {
-		free(order);
+	if (!order)
 		return;
-	}
 	qsort(order, n, sizeof(struct denial *), by_count);
-	buf_printf(&b, "osh: %llu denial%s\n", (unsigned long long)total, total == 1 ? "" : "s");
-	for (uint32_t i = 0; i < shown; i++)
-		put_denial(&b, s, order[i]);
-	if (shown < n || more)
-		buf_printf(&b, "  and more; the whole record is in the log (--log FILE)\n");
-	if (buf_ok(&b))
+	put_denials(&b, s, order, n, total, more);
+	put_limits(&b, s);
+	if (b.n && buf_ok(&b))
 		(void)out_write(&s->summary, b.p, b.n);	/* a caller who left needs no summary */
 	buf_done(&b);
 	free(order);
