@@ -245,6 +245,45 @@ def t_whose(t, m):
     os.unlink(os.path.join(gpus.CDI, "zz-mem.json"))
 
 
+def t_hooks(t, m):
+    """Of every kind, by programs that would leave a trace: one of root's, and one that the sandbox itself has in its directory."""
+    w, kinds = m.d.work, ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+    trace = os.path.join(w.work, "hook-ran")
+    hooks = []
+    for name in (os.path.join(w.dir, "hook-of-root"), os.path.join(w.work, "hook-of-its-own")):
+        with open(name, "w") as f:
+            f.write(f"#!/bin/sh\necho $0 >> {trace}\n")
+        os.chmod(name, 0o755)
+        hooks += [{"hookName": k, "path": name, "args": [name], "timeout": 5} for k in kinds]
+    gpus.spec("zz-hooks.json", {**ONE, "kind": "vendor.example/hooks", "containerEdits": {"hooks": hooks},
+                                "devices": [{"name": "x", "containerEdits": {"hooks": hooks, "env": ["HOOKED=1"]}}]})
+    got, err = m.list()
+    t.ok("vendor.example/hooks=x" in got and "hooks are not run" in err and "zz-hooks.json" in err, "a device with hooks is one, and the list says that they are not run", err)
+    r = m.run("vendor.example/hooks=x", "import os; print(os.environ['HOOKED'])")
+    t.ok(r[0] == 0 and "1" in r[1].split() and not os.path.exists(trace), "its other edits count, and no hook of any kind was run, whosever it is",
+         r, os.path.exists(trace) and open(trace).read())
+    os.unlink(os.path.join(gpus.CDI, "zz-hooks.json"))
+
+
+def t_planted(t, m):
+    """Specifications that a sandbox could write: in its directory, and where a link of root's leads there."""
+    w = m.d.work
+    text = json.dumps({**ONE, "kind": "vendor.example/planted"})
+    for place in ("etc/cdi", "run/cdi", ".config/cdi", "."):
+        at = os.path.join(w.work, place)
+        os.makedirs(at, exist_ok=True)
+        with open(os.path.join(at, "planted.json"), "w") as f:
+            f.write(text)
+        os.chown(os.path.join(at, "planted.json"), 1000, 1000)
+    link = os.path.join(gpus.CDI, "zz-link.json")
+    os.symlink(os.path.join(w.work, "planted.json"), link)
+    got, err = m.list()
+    t.ok("vendor.example/planted=x" not in got and "intel.com/npu=n0" in got, "what lies in a sandbox' directory is no specification, nor by a link", sorted(got), err)
+    r = m.run("vendor.example/planted=x")
+    t.ok(r[0] == 125 and "vendor.example/planted=x" in r[2], "and gives nothing", r)
+    os.unlink(link)
+
+
 def main():
     if os.geteuid():
         print("1..0 # SKIP needs root")
@@ -258,7 +297,7 @@ def main():
         gpus.spec("intel.json", INTEL)
         gpus.spec("other.json", OTHER)
         m = Machine(d)
-        for step in (t_vendors, t_alone, t_malformed, t_whose):
+        for step in (t_vendors, t_alone, t_malformed, t_whose, t_hooks, t_planted):
             step(t, m)
     return t.done()
 
