@@ -5,8 +5,9 @@ next call goes the new way, and nothing goes anywhere or asks for anything that 
 oshd and a stop; it is its owner's to change; it is on record."""
 import json
 import os
-import sys
+import signal
 import subprocess
+import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -149,9 +150,15 @@ def strangers(w, d):
     for args in (("set", "hers", "--route", "other"), ("get", "hers"), ("delete", "hers")):
         r = b.ctl("inference", *args, user=as_nobody)
         t.ok(r[0] == 1 and "no sandbox of yours is called 'hers'" in r[2], f"to a stranger it does not exist: {args[0]}", r)
+    r = b.ctl("inference", "set", "--all", "--route", "other", user=as_nobody)
+    t.ok(r[0] == 1 and "no sandbox of yours that runs has a route 'other'" in r[2], "not by --all either", r)
     r = b.ctl("inference", "list", "--json", user=as_nobody)
     t.ok(r[0] == 0 and json.loads(r[1]) == [], "and is not listed", r)
     t.ok(b.tell("ask") == "done" and b.went() == [(*FIRST, "claude-a")], "nothing changed")
+    r = b.ctl("inference", "set", "--all", "--route", "other")
+    t.ok(r[0] == 0 and b.tell("ask") == "done" and b.went() == [(*OTHER, "claude-a")], "her own --all does", r)
+    r = b.ctl("inference", "set", "hers", "--all", "--route", "other")
+    t.ok(r[0] == 2, "a name beside --all is none", r)
     b.end()
 
 
@@ -200,6 +207,23 @@ def lasting(w, d):
     t.ok(r[0] == 0, "it is deleted with its choice", r)
 
 
+def deaf(w, d):
+    """An egress that does not take it is ended: whoever is answered has it."""
+    b = Box(w, d)
+    up = b.client("run", "--socket", d.bus, "-p", w.write("p.yaml", w.policy("", POLICY)), "--workdir", w.work, "--name", "deaf", *w.providers, "--",
+                  "python3", "client.py")
+    said = b.tell("ask")
+    was = pids_of("osh-egress")
+    for pid in was:
+        os.kill(pid, signal.SIGSTOP)
+    r = b.ctl("inference", "set", "deaf", "--route", "other")
+    gone = until(lambda: not set(was) & set(pids_of("osh-egress")), 20)
+    t.ok(up and said == "done" and r[0] == 0 and gone, "an egress that does not answer is ended", r, was)
+    b.went()
+    t.ok(b.tell("ask") == "done" and b.went() == [(*OTHER, "claude-a")], "and the next one begins with the choice")
+    b.end()
+
+
 def stormy(w, d):
     """Changes while calls come: each call goes to one of the two, whole."""
     b = Box(w, d)
@@ -227,7 +251,7 @@ def stormy(w, d):
 
 def main():
     with ModelsWorld() as w, w.resident() as d:
-        for fn in (changed, strangers, lasting, stormy):
+        for fn in (changed, strangers, lasting, deaf, stormy):
             fn(w, d)
     t.done()
 

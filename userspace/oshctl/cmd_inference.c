@@ -2,6 +2,7 @@
 /* `oshctl inference set | get | list | delete`: which route of its policy a sandbox' calls of models go to first. */
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "manager.h"
 #include "manager_call.h"
@@ -10,10 +11,11 @@
 
 struct opts {
 	const char *socket, *route, *model;
-	bool json;
+	bool json, all;
 };
 
-static const struct option set_options[] = { { "route", required_argument, NULL, 'r' },
+static const struct option set_options[] = { { "all", no_argument, NULL, 'a' },
+					     { "route", required_argument, NULL, 'r' },
 					     { "model", required_argument, NULL, 'm' },
 					     { "socket", required_argument, NULL, 's' },
 					     { 0 } };
@@ -37,6 +39,7 @@ static bool read_opts(int argc, char **argv, const struct option *options, struc
 		else if (c == 'm')
 			o->model = optarg;
 		o->json |= c == 'j';
+		o->all |= c == 'a';
 	}
 	return true;
 }
@@ -66,16 +69,6 @@ static int done(int r, const struct err *e)
 	return r < 0 || fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
 }
 
-int cmd_inference_set(int argc, char **argv)
-{
-	struct err e = { 0 };
-	struct opts o;
-
-	if (!read_opts(argc, argv, set_options, &o) || optind + 1 != argc || !o.route)
-		return help_usage("inference set");
-	return done(call(o.socket, MANAGER_INFERENCE_SET, (const char *const[]){ argv[optind], o.route, o.model, NULL }, NULL, &e), &e);
-}
-
 int cmd_inference_delete(int argc, char **argv)
 {
 	struct err e = { 0 };
@@ -93,6 +86,9 @@ struct row {
 	const char *name, *route, *model;
 	char routes[256];
 	int in_policy;
+	uint32_t uid;
+	const char *wanted;		/* a route, or NULL */
+	bool has;			/* its policy has that one */
 };
 
 static int read_routes(sd_bus_message *m, struct row *w)
@@ -103,9 +99,11 @@ static int read_routes(sd_bus_message *m, struct row *w)
 
 	if (r >= 0)
 		r = sd_bus_message_enter_container(m, 'a', "s");
-	while (r >= 0 && (r = sd_bus_message_read(m, "s", &one)) > 0)
+	while (r >= 0 && (r = sd_bus_message_read(m, "s", &one)) > 0) {
+		w->has |= w->wanted && !strcmp(w->wanted, one);
 		if (n < sizeof(w->routes))
 			n += (size_t)snprintf(w->routes + n, sizeof(w->routes) - n, "%s%s", n ? ", " : "", one);
+	}
 	if (r >= 0)
 		r = sd_bus_message_exit_container(m);
 	return r < 0 ? r : sd_bus_message_exit_container(m);
@@ -117,6 +115,8 @@ static int read_field(sd_bus_message *m, const char *key, void *data)
 
 	if (!strcmp(key, "name"))
 		return sd_bus_message_read(m, "v", "s", &w->name);
+	if (!strcmp(key, "uid"))
+		return sd_bus_message_read(m, "v", "u", &w->uid);
 	if (!strcmp(key, "route"))
 		return sd_bus_message_read(m, "v", "s", &w->route);
 	if (!strcmp(key, "model"))
@@ -156,6 +156,45 @@ static int print_all(sd_bus_message *m, bool json, bool one)
 	if (!one)
 		json_end(&j);
 	return r < 0 ? r : json_line(&j);
+}
+
+static int set(const struct opts *o, const char *name)
+{
+	struct err e = { 0 };
+
+	return done(call(o->socket, MANAGER_INFERENCE_SET, (const char *const[]){ name, o->route, o->model, NULL }, NULL, &e), &e);
+}
+
+/* The caller's own, also root's; those whose policy has that route. One that fails does not spare the others. */
+static int set_all(const struct opts *o)
+{
+	sd_bus_message *m = NULL;
+	struct err e = { 0 };
+	int r = call(o->socket, MANAGER_INFERENCE, (const char *const[]){ "", NULL }, &m, &e), status = EXIT_DONE, n = 0;
+
+	if (!r && sd_bus_message_enter_container(m, 'a', "a{sv}") < 0)
+		r = fail(&e, EBADMSG, "the answer makes no sense");
+	while (!r && sd_bus_message_at_end(m, false) == 0) {
+		struct row w = { .wanted = o->route };
+
+		if (manager_row(m, read_field, &w) < 0)
+			r = fail(&e, EBADMSG, "the answer makes no sense");
+		else if (w.has && w.uid == getuid())
+			status |= set(o, w.name), n++;
+	}
+	sd_bus_message_unref(m);
+	if (!r && !n)
+		r = fail(&e, ENOENT, "no sandbox of yours that runs has a route '%.64s'", o->route);
+	return status | done(r, &e);
+}
+
+int cmd_inference_set(int argc, char **argv)
+{
+	struct opts o;
+
+	if (!read_opts(argc, argv, set_options, &o) || optind + !o.all != argc || !o.route)
+		return help_usage("inference set");
+	return o.all ? set_all(&o) : set(&o, argv[optind]);
 }
 
 static int show(const struct opts *o, const char *name)
