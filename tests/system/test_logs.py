@@ -153,8 +153,9 @@ def t_shown(t, d):
     since = [x for x in entries(d) if x["time"] >= (cut // 1000) * 1000]
     t.ok(len(logs(d, "--since", f"@{cut // 1000}")[1]) == len(since) and logs(d, "--since", "1h")[1] and
          not logs(d, "--until", "1h")[1] and not logs(d, "--since", "@99999999999")[1], "--since and --until choose by time")
-    bad = [logs(d, *a)[0] for a in (["--since", "soon"], ["-n", "x"], ["--nope"], ["x"], ["-f", "--until", "now"])]
-    t.ok(bad == [2] * 5, "what makes no sense is refused", bad)
+    bad = [logs(d, *a)[0] for a in (["--since", "soon"], ["-n", "x"], ["--nope"], ["x"], ["-f", "--until", "now"], ["--verify", "--denied"],
+                                    ["--verify", "-n", "1"], ["--verify", "--sandbox", "first"])]
+    t.ok(bad == [2] * 8, "what makes no sense is refused", bad)
 
 
 def t_hostile(t, d):

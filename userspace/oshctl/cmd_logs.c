@@ -237,6 +237,11 @@ static bool one_option(struct logs *l, int c)
 	}
 }
 
+static bool chooses(const struct log_filter *f)
+{
+	return f->sandbox || f->denied || f->since_ms || f->until_ms;
+}
+
 /* A name: as `sandbox logs` has it. */
 static int logs(int argc, char **argv, const char *verb, bool named)
 {
@@ -247,7 +252,11 @@ static int logs(int argc, char **argv, const char *verb, bool named)
 	while ((c = getopt_long(argc, argv, "fn:", options, NULL)) != -1)
 		if (!one_option(&l, c))
 			return help_usage(verb);
-	if (named && optind + 1 == argc)
+	if (l.verify && (named || l.last != -2 || chooses(&l.filter))) {
+		say_error("--verify looks at the whole log: give it without what chooses lines");
+		return help_usage(verb);
+	}
+	if (named && !l.filter.sandbox && optind + 1 == argc)
 		l.filter.sandbox = argv[optind++];
 	else if (named)
 		return help_usage(verb);

@@ -41,7 +41,7 @@ static const char usage[] =
 /* 0 = go on, 1 = done, 2 = used wrongly. */
 static int read_options(int argc, char **argv, struct config *c)
 {
-	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+	for (int o; (o = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		switch (o) {
 		case OPT_STATE: c->state = optarg; break;
 		case OPT_SOCKET: c->socket = optarg; break;
@@ -51,6 +51,7 @@ static int read_options(int argc, char **argv, struct config *c)
 		case OPT_CA: c->upstream_ca = optarg; break;
 		case OPT_LAUNCHER: c->launcher = optarg; break;
 		case OPT_PROBE: c->probe = true; break;
+		case 'h':
 		case OPT_HELP: fputs(usage, stdout); return 1;
 		case OPT_VERSION: puts("oshd " OSH_VERSION); return 1;
 		default: fputs(usage, stderr); return 2;
