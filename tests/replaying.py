@@ -41,6 +41,16 @@ def model(method, words):
     body = {"messages": [{"role": "user", "content": secret}]} | ({"model": name} if name != "-" else {})
     return json.dumps(body), more + "Content-Type: application/json\r\n"
 
+def operation(kind, words):
+    "The body of a GraphQL operation, or of a call of MCP."
+    words = [w.strip('"') for w in words.split()]
+    if kind == "graphql":
+        body = {"query": f"{words[0]} {words[1]} {{ {words[2] if len(words) > 2 else 'any'} }}", "variables": {"s": secret}}
+    else:
+        tool = {"params": {"name": words[1], "arguments": {"s": secret}}} if len(words) > 1 else {}
+        body = {"jsonrpc": "2.0", "id": 1, "method": words[0]} | tool
+    return json.dumps(body), "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+
 def one(q):
     global secret
     if q == "keep what was answered":
@@ -57,8 +67,9 @@ def one(q):
         return "written"
     if m := re.fullmatch(r"connect (?:/\S+ )?(\S+):(\d+)(?: at \S+)?", q):
         return dial(m[1], int(m[2]), "DELETE", "/plain")     # nobody looks: a method that no rule has
-    if m := re.fullmatch(r"([A-Z]+) https://([^/:]+)(?::(\d+))?(/\S*)(?: model (.*))?", q):
-        return dial(m[2], int(m[3] or 443), m[1], m[4], *model(m[1], m[5]) if m[5] else ())
+    if m := re.fullmatch(r"([A-Z]+) https://([^/:]+)(?::(\d+))?(/\S*)(?: (model|graphql|call) (.*))?", q):
+        more = () if not m[5] else model(m[1], m[6]) if m[5] == "model" else operation(m[5], m[6])
+        return dial(m[2], int(m[3] or 443), m[1], m[4], *more)
     return "not understood"
 
 for q in json.loads(sys.argv[1]) if len(sys.argv) > 1 else json.load(open("asked")):
