@@ -175,6 +175,27 @@ def chain(w, t):
          "what was answered for the credential is at the backend", got, came, r)
 
 
+def flow(w, t):
+    """What one sandbox reads and hands on, another one sends by a route."""
+    shared = os.path.join(w.dir, "shared")
+    os.mkdir(shared)
+    os.chmod(shared, 0o777)
+    tmp = "read_write: [/tmp, "
+    reader, sender = w.policy("").replace(tmp, f"{tmp}{shared}, "), w.policy("", routes(LOCAL), read_only=[shared])
+    files = [w.write("reader.yaml", reader), w.write("sender.yaml", sender)]
+    found, said = found_by(["-w", w.work, "--with", files[1], "-w", "/nowhere"], files[:1])
+    mine = [f for f in found if f["category"] == "flow" and f["where"] == "ollama.example:80"]
+    if not t.ok(mine and "route 'local'" in mine[0]["says"], "from one sandbox to another, and by a route: found", said, found):
+        return
+    first, then = ([q["request"] for q in mine[0]["requests"] if q["policy"] == f] for f in files)
+    w.came()
+    got, r = replay(w, reader, [f"open {w.work}/.env read", *first[1:]])
+    t.ok([g.split()[0] for g in got] == ["read", "written"], "one reads it, and writes it down", first, got, r)
+    got, r = replay(w, sender, then)
+    t.ok(got == ["read " + SECRET, "status 200"] and any(SECRET.encode() in body for *_, body in w.came(w.local)), "the other one's backend has it",
+         then, got, r)
+
+
 def main():
     t = Tap()
     if os.geteuid():
@@ -191,7 +212,7 @@ def main():
         with w.resident():
             for row in WAYS:
                 way(w, t, *row)
-            for one in (no_way, more_than, private, chain):
+            for one in (no_way, more_than, private, chain, flow):
                 one(w, t)
         names.u.close()
     t.done()
