@@ -37,6 +37,7 @@ static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_ALIASES] = sizeof(struct osh_b_alias),
 	[OSH_SEC_BUDGETS] = sizeof(struct osh_b_budget),
 	[OSH_SEC_PRICES] = sizeof(struct osh_b_price),
+	[OSH_SEC_PRIVACY] = sizeof(struct osh_b_privacy),
 };
 
 void out_put(struct out *o, enum osh_section sec, const void *entry)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `inference` -> sections INFERENCE, ROUTES, ALIASES, BUDGETS and PRICES. */
+/* `inference` -> sections INFERENCE, ROUTES, ALIASES, BUDGETS, PRICES and PRIVACY. */
 #include <string.h>
 
 #include "emit_parts.h"
@@ -53,6 +53,14 @@ static void put_limits(struct out *o, const struct inference *in)
 	}
 }
 
+static void put_privacy(struct out *o, const struct inference *in)
+{
+	for EACH (struct content_rule, p, &in->privacy)
+		out_put(o, OSH_SEC_PRIVACY,
+			&(struct osh_b_privacy){ .name = text(o, p->name), .action = p->action, .kinds = p->kinds,
+						 .patterns = out_patterns(o, p->at, &p->patterns), .line = p->at.line });
+}
+
 bool out_inference(struct out *o, const struct policy *p, const struct tables *t)
 {
 	const struct inference *in = &p->inference;
@@ -75,5 +83,6 @@ bool out_inference(struct out *o, const struct policy *p, const struct tables *t
 	for EACH (struct alias, a, &in->aliases)
 		out_put(o, OSH_SEC_ALIASES, &(struct osh_b_alias){ text(o, a->name), text(o, a->model) });
 	put_limits(o, in);
+	put_privacy(o, in);
 	return true;
 }

@@ -102,6 +102,23 @@ bool eval_renames(const struct policy *p, const struct route *route, const char 
 uint32_t eval_limits(const struct policy *p, const struct eval_routed *to);
 /* What its tokens cost, millionths rounded up, of a call of that model; false = it has no price. */
 bool eval_cost(const struct policy *p, const char *model, const uint64_t tokens[OSH_PRICES], uint64_t *ret);
+/*
+ * What the policy says of texts that a call says to a model: of a body, its strings as they read decoded; of the rest what goes
+ * on. UTF-8 throughout.
+ */
+struct eval_said {
+	const char *p;
+	size_t n;
+	bool fixed;			/* nothing can be replaced there: a key, a field, the model's name */
+};
+struct eval_private {
+	uint64_t *found;		/* for each rule of `inference.privacy`, how often */
+	const struct content_rule *refused;	/* the first that refuses; NULL = none does */
+};
+enum osh_reason eval_privacy(const struct policy *p, const struct eval_said *said, size_t n, struct arena *a,
+			     struct eval_private *ret);
+const char *eval_redacted(const struct policy *p, const struct eval_said *said, struct arena *a);	/* one text, as it is sent */
+
 const char *eval_shape(enum osh_shape shape);	/* its name */
 
 /*

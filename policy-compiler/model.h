@@ -211,6 +211,14 @@ struct price {
 	uint64_t part[OSH_PRICES];	/* millionths for a million tokens */
 };
 
+struct content_rule {			/* a rule about what is said to models */
+	struct place at;
+	const char *name;
+	enum osh_private action;
+	uint32_t kinds;			/* bit i: enum osh_content */
+	struct list patterns;		/* struct pattern, of one word (read_privacy.c) */
+};
+
 struct inference {
 	struct place at;
 	struct list routes;		/* struct route, in the order in which they are tried */
@@ -222,6 +230,7 @@ struct inference {
 	struct list models;		/* struct pattern: the only ones that may be asked for */
 	struct list limits;		/* struct budget */
 	struct list prices;		/* struct price: the first whose model meets */
+	struct list privacy;		/* struct content_rule */
 };
 
 enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND, ASSERT_NEVER_CALL };

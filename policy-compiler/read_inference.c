@@ -307,6 +307,11 @@ static void read_inference_prices(struct reader *r, const struct node *n, void *
 	read_prices(r, n, ((struct inference_in *)obj)->to);
 }
 
+static void read_inference_privacy(struct reader *r, const struct node *n, void *obj)
+{
+	read_privacy(r, n, ((struct inference_in *)obj)->to);
+}
+
 static void read_callers(struct reader *r, const struct node *n, void *obj)
 {
 	if (want_kind(r, n, NODE_LIST))
@@ -322,6 +327,7 @@ const struct field inference_fields[] = {
 	{ "balance",  read_balance,        FIELD_KEPT, 0, "round_robin | least_busy", "routes that serve the model share its calls; needs fallback" },
 	{ "limits",   read_inference_limits, FIELD_KEPT, 0, "[limit]", "how many calls, tokens, or how much money, for how long", limit_fields },
 	{ "prices",   read_inference_prices, FIELD_KEPT, 0, "[price]", "of tokens, for limits of money; the first whose model meets", price_fields },
+	{ "privacy",  read_inference_privacy, FIELD_KEPT, 0, "[rule]", "what is not said to a model, and what comes of it", privacy_fields },
 	{ "binaries", read_callers,        FIELD_KEPT, 0, "[path | {path}]", "programs that may call inference.local; absent = any", binary_fields },
 	{ 0 },
 };

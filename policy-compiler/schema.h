@@ -44,7 +44,7 @@ extern const struct field filesystem_fields[], landlock_fields[], process_fields
 extern const struct field exec_fields[], resource_fields[], gpu_fields[], credential_fields[];
 extern const struct field inference_fields[], rule_fields[], short_fields[], middleware_fields[];
 extern const struct field assert_fields[];
-extern const struct field route_fields[], limit_fields[], price_fields[];
+extern const struct field route_fields[], limit_fields[], price_fields[], privacy_fields[];
 
 /* Reads a mapping by its table; `what` names it in messages. Gives false when it is no mapping. */
 bool read_map(struct reader *r, const struct node *n, const struct field *fields, const char *what,
@@ -84,6 +84,7 @@ void read_credentials(struct reader *r, const struct node *n, void *obj);
 void read_models(struct reader *r, const struct node *n, struct list *to);	/* struct pattern: one, or a list of them */
 void read_limits(struct reader *r, const struct node *n, struct inference *to);
 void read_prices(struct reader *r, const struct node *n, struct inference *to);
+void read_privacy(struct reader *r, const struct node *n, struct inference *to);
 void check_limits(struct reader *r);	/* once all of `inference` is read */
 void read_inference(struct reader *r, const struct node *n, void *obj);
 void read_asserts(struct reader *r, const struct node *n, void *obj);

@@ -25,7 +25,7 @@ static const struct {
 	{ "1", S_ONE },	       { "1..65535", S_PORT }, { "any", S_ANY },
 };
 
-#define PARTS_MAX 8
+#define PARTS_MAX 16
 
 struct parts {
 	struct slice v[PARTS_MAX];

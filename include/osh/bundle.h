@@ -58,6 +58,7 @@ enum osh_section {			/* entry type */
 	OSH_SEC_ALIASES,		/* struct osh_b_alias */
 	OSH_SEC_BUDGETS,		/* struct osh_b_budget: limits of calls of models */
 	OSH_SEC_PRICES,			/* struct osh_b_price: the first whose model meets */
+	OSH_SEC_PRIVACY,		/* struct osh_b_privacy: rules about content, in the policy's order */
 	OSH_SEC_MAX
 };
 
@@ -264,6 +265,15 @@ struct osh_b_budget {
 struct osh_b_price {
 	struct osh_b_range model;	/* of PATTERNS, never empty, without a separator */
 	uint64_t part[4];		/* by enum osh_price: millionths for a million tokens */
+};
+
+/* No two have one name. In these patterns `*` is a run of letters, digits, '_' and '-'; case does not count. */
+struct osh_b_privacy {
+	uint32_t name;
+	uint32_t action;		/* enum osh_private */
+	uint32_t kinds;			/* bit i: enum osh_content */
+	struct osh_b_range patterns;	/* of PATTERNS; with the kinds, something */
+	uint32_t line;			/* in the policy */
 };
 
 /*

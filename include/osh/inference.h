@@ -15,6 +15,8 @@
 #define OSH_COUNT_MOST 1000000000000000ull	/* the largest limit: of calls, of tokens, of millionths of money */
 #define OSH_PRICE_MOST 1000000000000ull	/* likewise, millionths for a million tokens */
 #define OSH_ROUTE_NAME 64		/* bytes of a route's name, NUL included */
+#define OSH_PRIVACY_RULES 32		/* of one policy */
+#define OSH_PRIVACY_SHAPES 64		/* that one rule looks for: its kinds' and its own patterns */
 
 enum osh_api {				/* mask */
 	OSH_API_OPENAI = 1,
@@ -38,6 +40,22 @@ enum osh_counted {			/* by limits, as shapes.def has it */
 	OSH_COUNTED_CALL,		/* among the calls; it costs no tokens */
 	OSH_COUNTED_TOKENS,
 };
+
+/* What `inference.privacy` looks for in what is said to a model, and what comes of it. */
+enum osh_content {
+#define KIND(id, word) OSH_CONTENT_##id,
+#define TOKEN(kind, pattern, least, flags, until)
+#include "osh/content.def"
+#undef KIND
+#undef TOKEN
+	OSH_CONTENTS
+};
+enum osh_private { OSH_PRIVATE_REFUSE, OSH_PRIVATE_REDACT, OSH_PRIVATES };
+
+#define OSH_TOKEN_WORD 1u
+#define OSH_TOKEN_DIGIT 2u
+#define OSH_CAPITALS_4 "[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9]"
+#define OSH_CAPITALS_16 OSH_CAPITALS_4 OSH_CAPITALS_4 OSH_CAPITALS_4 OSH_CAPITALS_4
 
 enum osh_shape {
 	OSH_SHAPE_NOT,

@@ -44,6 +44,7 @@ def against(new, old):
 
 
 # (what is wider, old, new, what a finding says or is about)
+PRIVACY = "  privacy: [{name: keys, kinds: [secrets], patterns: [abc], action: %s}]\n"
 WIDER = (
     ("a host", net(PLAIN), net(PLAIN, "host: b.example.com, port: 443"), "newly reached"),
     ("a wildcard", net(PLAIN), net('host: "*.example.com", port: 443'), "newly reached"),
@@ -106,6 +107,9 @@ WIDER = (
      routes(A, more="  limits: [{requests: 5, per: day}]\n"), "inference.limits"),
     ("what tokens cost", routes(A, more="  limits: [{money: 5, per: day}]\n  prices: [{model: x, input: 1, output: 2}]\n"),
      routes(A, more="  limits: [{money: 5, per: day}]\n  prices: [{model: x, input: 1, output: 1.5}]\n"), "inference.prices"),
+    ("a rule about content that is gone", routes(A, more=PRIVACY % "refuse"), routes(A), "inference.privacy"),
+    ("one that lets a call go on", routes(A, more=PRIVACY % "refuse"), routes(A, more=PRIVACY % "redact"), "inference.privacy"),
+    ("one that looks for less", routes(A, more=PRIVACY % "refuse"), routes(A, more=PRIVACY.replace("secrets", "aws") % "refuse"), "inference.privacy"),
     ("who may call", routes(A, more="  binaries: [/usr/bin/a]\n"), routes(A), "newly sent"),
     ("a user", "version: 1\n" + USR + "process: {run_as_user: sandbox}\n", "version: 1\n" + USR + "process: {run_as_user: 1000}\n",
      "process.run_as_user"),
@@ -115,7 +119,7 @@ WIDER = (
 # What takes something else instead is wider the other way round, too.
 BOTH_WAYS = ("a user", "one of a user", "what tokens cost", "its addresses", "another backend", "its port", "its credential", "another model in place of the caller's", "a name that means another model",
              "a model that a route serves")
-SETTINGS = ("$", "resources.", "gpu", "dns.", "process.run_as", "landlock.", "inference.limits", "inference.prices")
+SETTINGS = ("$", "resources.", "gpu", "dns.", "process.run_as", "landlock.", "inference.limits", "inference.prices", "inference.privacy")
 
 
 def wider(t):

@@ -19,6 +19,7 @@
 #define EP2(a, b) EP(a "},\n{host: a.test, port: 1, " b)
 #define ALLOW(fields) "rules: [{allow: {" fields "}}]"
 
+#define PRIVACY(list) "inference:\n  routes: [{name: a, api: openai}]\n  privacy: [" list "]\n"
 #define LIMITS(list) "inference:\n  routes: [{name: a, api: openai}]\n  limits: [" list "]\n  prices: [{model: '*', input: 1, output: 2}]\n"
 
 /*
@@ -93,6 +94,11 @@ static const struct {
 	{ "money", LIMITS("{money: 1000000000, per: day}, {money: 1000000000.000001, per: minute}, {money: -1, per: minute}"), "109:3:51 109:3:92" },
 	{ "money without prices", "inference:\n  routes: [{name: a, api: openai}]\n  limits: [{money: 1, per: day}]\n", "108:3:12" },
 	{ "a price", "inference:\n  routes: [{name: a, api: openai}]\n  prices: [{model: [a, 'b*'], input: 1, output: 0.25}, {model: a}]\n", "108:3:56 108:3:56" },
+	{ "privacy", PRIVACY("{name: k, kinds: [secrets, email], action: refuse}, {name: l, patterns: ['id-[0-9]', 'a*.b', 'x y', '{p,q}-*'], action: redact}"), "" },
+	{ "privacy of nothing", PRIVACY("{name: k, action: refuse}, {name: k, kinds: [aws], action: redact}, {name: '', patterns: [''], action: refuse}"),
+	  "108:3:13 104:3:40 109:3:88 141:3:103" },
+	{ "privacy, runs without an end", PRIVACY("{name: k, patterns: ['*a', 'a**b', 'a*b', 'a*?', 'a*-', 'a*[!x]', 'a* b*', 'a*'], action: refuse}"),
+	  "141:3:34 141:3:40 141:3:48 141:3:55 141:3:62 141:3:69" },
 	{ "entry for nobody", "version: 1\nfilesystem_policy: {read_only: [{path: /a, binaries: []}]}\n", "109:2:54" },
 	{ "deny for some programs", "version: 1\nfilesystem_policy: {deny: [{path: /a, binaries: [/b]}]}\n", "" },
 	{ "for some programs, where all write", "version: 1\nfilesystem_policy: {read_write: [/a, {path: /a/c, binaries: [/b]}]}\n", "" },

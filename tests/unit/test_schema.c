@@ -159,6 +159,7 @@ static const char whole[] =
 	"    - {name: local, api: ollama, host: o.example.com, port: 11434, tls: false, allowed_ips: [10.0.0.1], model: [a, \"b*\"]}\n"
 	"  limits:\n    - {requests: 1, tokens: 2, money: 2.5, per: day, of: user, route: local}\n"
 	"  prices:\n    - {model: \"m-*\", input: 3, output: 15, cached: 0.3, stored: 3.75}\n    - {model: [a, b], input: 0, output: 0}\n"
+	"  privacy:\n    - {name: keys, kinds: [secrets], action: refuse}\n    - {name: people, kinds: [email], patterns: [\"id-[0-9]*\", \"{a,b} c\"], action: redact}\n"
 	"assert:\n  - never: {host: a.example.com, port: 443, method: [POST], path: /x, binaries: [/b]}\n"
 	"  - never_reach: {host: \"*.example.org\"}\n  - never_read_and_send: {read: /home/*/.ssh/**}\n"
 	"  - never_call: {except: [here], host: \"*.example.org\", port: 443, binaries: [/usr/bin/a]}\n"
@@ -252,6 +253,9 @@ static void test_refused(void **state)
 		"inference: {routes: [{name: a, api: openai}], limits: [{requests: 1.5, per: day}]}\n",
 		"inference: {routes: [{name: a, api: openai}], limits: [{request: 1, per: day}]}\n",
 		"inference: {routes: [{name: a, api: openai}], prices: [{model: a, input: 1}]}\n",
+		"inference: {routes: [{name: a, api: openai}], privacy: [{name: a, kinds: [secrets]}]}\n",
+		"inference: {routes: [{name: a, api: openai}], privacy: [{name: a, kinds: [secret], action: refuse}]}\n",
+		"inference: {routes: [{name: a, api: openai}], privacy: [{name: a, kinds: [jwt], action: drop}]}\n",
 	};
 	json_t *s = schema();
 

@@ -52,6 +52,7 @@ static const struct row {
 	ROW(OSH_SEC_ALIASES,   struct osh_b_alias,    aliases,   0, OSH_INFERENCE_ALIASES),
 	ROW(OSH_SEC_BUDGETS,   struct osh_b_budget,   budgets,   0, OSH_INFERENCE_LIMITS),
 	ROW(OSH_SEC_PRICES,    struct osh_b_price,    prices,    0, OSH_INFERENCE_PRICES),
+	ROW(OSH_SEC_PRIVACY,   struct osh_b_privacy,  privacy,   0, OSH_PRIVACY_RULES),
 #undef n_meta
 #undef n_unix_paths
 #undef ROW

@@ -44,10 +44,11 @@ struct bundle {
 	const struct osh_b_alias *aliases;
 	const struct osh_b_budget *budgets;
 	const struct osh_b_price *prices;
+	const struct osh_b_privacy *privacy;
 	uint32_t n_fs, n_hosts, n_suffixes, n_cidrs, n_endpoints, n_alts, n_rules, n_binaries,
 		 n_upstream, n_env, n_exec, n_unix, n_l7, n_matches, n_queries, n_patterns,
 		 n_persisted, n_fields, n_limits, n_gpus, n_inference, n_routes, n_aliases,
-		 n_budgets, n_prices;
+		 n_budgets, n_prices, n_privacy;
 	bool mapped;			/* bundle_done() unmaps */
 };
 

@@ -274,10 +274,26 @@ static int check_budgets(const struct bundle *b, struct err *e)
 	return 0;
 }
 
+static int check_privacy(const struct bundle *b, struct err *e)
+{
+	if (!b->inference && b->n_privacy)
+		return BAD("rules about content without inference");
+	for (uint32_t i = 0; i < b->n_privacy; i++) {
+		const struct osh_b_privacy *x = &b->privacy[i];
+
+		if (!is_str(b, x->name) || !*bundle_str(b, x->name) || strlen(bundle_str(b, x->name)) >= OSH_ROUTE_NAME ||
+		    x->action >= OSH_PRIVATES || x->kinds >> OSH_CONTENTS || !in(x->patterns, b->n_patterns) ||
+		    (!x->kinds && !x->patterns.n) || x->patterns.n > OSH_PRIVACY_SHAPES)
+			return BAD("rule about content %u", i);
+	}
+	return 0;
+}
+
 int bundle_check_l7(const struct bundle *b, struct err *e)
 {
 	static int (*const checks[])(const struct bundle *, struct err *) = {
 		check_patterns, check_persisted, check_matches, check_l7, check_routes, check_budgets,
+		check_privacy,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

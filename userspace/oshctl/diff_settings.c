@@ -281,6 +281,14 @@ static void inference(struct facts *f, const struct policy *p)
 			number(f, price->part[k]);
 		done(f);
 	}
+	for EACH (struct content_rule, rule, &p->inference.privacy) {
+		word(f, "privacy");
+		word(f, rule->name);
+		number(f, rule->action);
+		number(f, rule->kinds);
+		patterns(f, &rule->patterns);
+		done(f);
+	}
 	number(f, p->inference.fallback);
 	number(f, p->inference.balance);
 	number(f, p->inference.has_models);

@@ -182,6 +182,47 @@ static void budgets(struct prover *pr)
 		    "tokens cost something else: a limit of money may be newly wider", NULL, line_of(new->at));
 }
 
+static bool has_pattern(const struct content_rule *rule, const char *text)
+{
+	for
+		EACH(struct pattern, p, &rule->patterns)
+	if (!strcmp(p->text, text))
+		return true;
+	return false;
+}
+
+/* Does the new one look for all that the old one does, and do no less about it? */
+static bool holds_back(const struct content_rule *new, const struct content_rule *old)
+{
+	if (new->action > old->action || (old->kinds & ~new->kinds))
+		return false;
+	for
+		EACH(struct pattern, p, &old->patterns)
+	if (!has_pattern(new, p->text))
+		return false;
+	return true;
+}
+
+/* What is said to models. Rules are compared as they are written. */
+static void private(struct prover *pr)
+{
+	const struct inference *new = &pr->s->p->inference, *old = &pr->s->base->p->inference;
+
+	for
+		EACH(struct content_rule, was, &old->privacy)
+	{
+		bool kept = false;
+
+		for
+			EACH(struct content_rule, is, &new->privacy)
+		kept |= holds_back(is, was);
+		if (!kept && new->routes.n)
+			add(pr, "inference.privacy", NULL,
+			    arena_printf(pr->a, "what the rule '%s' keeps from models may newly be said to them", was->name), NULL,
+			    line_of(new->at));
+	}
+}
+
 static bool has_device(const struct gpu *g, const char *name)
 {
 	for
@@ -232,6 +273,7 @@ void find_wider(struct prover *pr)
 	environment(pr);
 	limits(pr);
 	budgets(pr);
+	private(pr);
 	devices(pr);
 	settings(pr);
 }

@@ -11,7 +11,7 @@
 
 enum step {
 	STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL,
-	STEP_WAIT, STEP_SMALLER, STEP_AGAIN,
+	STEP_WAIT, STEP_SMALLER, STEP_AGAIN, STEP_LEAVE,
 };
 
 /* clang-format off */
@@ -38,6 +38,8 @@ static const struct {
 	{ OSH_WHY_PRICE,           403, "model_without_price",        STEP_MODEL },
 	{ OSH_WHY_UNCOUNTED,       503, "limit_not_counted",          STEP_AGAIN },
 	{ OSH_WHY_MODEL_UNCLEAR,   400, "model_unclear",              STEP_FIX },
+	{ OSH_WHY_PRIVATE,         403, "content_refused",            STEP_LEAVE },
+	{ OSH_WHY_PRIVATE_UNCLEAR, 400, "content_unclear",            STEP_FIX },
 	{ OSH_WHY_AUTHORITY,       421, "request_authority_mismatch", STEP_SAME_HOST },
 	{ OSH_WHY_TARGET_BAD,      400, "bad_request",                STEP_FIX },
 	{ OSH_WHY_HTTP_BAD,        400, "bad_request",                STEP_FIX },
@@ -67,6 +69,7 @@ static const char *const steps[] = {
 	[STEP_WAIT] = "Wait as many seconds as retry-after says, and call again; or ask the person who runs this sandbox for more.",
 	[STEP_AGAIN] = "Try again in a while; where that does not help, tell the person who runs this sandbox.",
 	[STEP_SMALLER] = "Ask for a shorter answer (max_tokens), or send less.",
+	[STEP_LEAVE] = "Leave out what the rule is about and call again; do not write it in another way.",
 	[STEP_CREDENTIAL] = "Use the credential only where its provider record says, as it was handed out.",
 };
 /* clang-format on */

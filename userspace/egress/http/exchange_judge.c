@@ -176,7 +176,7 @@ void judge_elsewhere_on(struct exchange *x)
 		return;
 	}
 	if (!inference_rewrite(x)) {
-		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
+		deny(x, OSH_WHY_INTERNAL, "the request grew too large");
 		return;
 	}
 	why = guard_request(x, &a, &detail);
@@ -207,7 +207,7 @@ static void decide(struct exchange *x)
 	if (!route(x, &a) || !has_token(x, &a) || holds(x, guard_wants_body(x, &a)) || !limits_pass(x, false))
 		return;
 	if (!make_ready(x, &a) || (x->inference && !inference_rewrite(x))) {
-		deny(x, OSH_WHY_INTERNAL, "the head grew too large");
+		deny(x, OSH_WHY_INTERNAL, "the request grew too large");
 		return;
 	}
 	if (!open_websocket(x, &a)) {

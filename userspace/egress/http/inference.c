@@ -29,9 +29,10 @@ const char *inference_provider(const struct exchange *x)
 
 const char *inference_detail(const struct exchange *x)
 {
-	static char text[OSH_ROUTE_NAME + OSH_MODEL_LEN + 32];
+	static char text[OSH_ROUTE_NAME + OSH_MODEL_LEN + 200];
+	const char *found = private_detail(x);
 
-	snprintf(text, sizeof(text), "route %s%s%s", x->inference->name, x->inference->model[0] ? ", model " : "",
+	snprintf(text, sizeof(text), "%s%sroute %s%s%s", found, *found ? "; " : "", x->inference->name, x->inference->model[0] ? ", model " : "",
 		 x->inference->model);
 	return text;
 }
@@ -48,11 +49,11 @@ size_t inference_wants_body(const struct exchange *x, const struct rules_answer 
 
 	if (!inference_is(x, a) || !shape)
 		return 0;
-	return names_in_body(shape) || limits_read(&x->grant->policy->bundle, shape) ? OSH_INFERENCE_BODY : 0;
+	return x->grant->policy->bundle.n_privacy || names_in_body(shape) || limits_read(&x->grant->policy->bundle, shape) ? OSH_INFERENCE_BODY : 0;
 }
 
 /* A body that is not read as it stands may say another model to who decodes it. */
-static bool coded(const struct head *h)
+bool inference_coded(const struct head *h)
 {
 	const struct field *f = head_find(h, "content-encoding", 0);
 
@@ -110,7 +111,7 @@ static bool read_model(struct exchange *x, struct route_ask *q)
 
 	if (!names_in_body(q->shape))
 		return true;
-	if (coded(&x->head))
+	if (inference_coded(&x->head))
 		return false;
 	switch (top_find(body, "model", &i->at, &i->was)) {
 	case TOP_BAD:
@@ -180,6 +181,10 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 	i->anthropic = q.anthropic;
 	if (i->shape && !read_model(x, &q))
 		return OSH_WHY_MODEL_UNCLEAR;
+	why = i->shape ? private_look(x, a->path, detail) : OSH_WHY_ALLOWED;
+	if (why != OSH_WHY_ALLOWED)
+		return why;
+	*detail = "";
 	why = route_choose(&x->grant->policy->bundle, &q, &to);
 	if (q.model.p && shape_is_model(q.model)) {
 		memcpy(i->asked, q.model.p, q.model.n);
@@ -208,20 +213,22 @@ static const struct {
 };
 static const struct slice queries[] = { NAME("beta"), NAME("limit"), NAME("after_id"), NAME("before_id") };
 
+static bool is_passed(struct slice name, uint32_t api)
+{
+	for (size_t k = 0; k < sizeof(passed) / sizeof(passed[0]); k++)
+		if ((passed[k].apis & api) && name.n == passed[k].name.n && !memcmp(name.p, passed[k].name.p, name.n))
+			return true;
+	return false;
+}
+
 /* What a call needs goes on; credentials of the caller, and whatever nobody knows, do not. */
 static void keep_fields(struct head *h, uint32_t api)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < h->n_fields; i++)
-		for (size_t k = 0; k < sizeof(passed) / sizeof(passed[0]); k++) {
-			struct slice name = head_name(h, &h->fields[i]);
-
-			if (!(passed[k].apis & api) || name.n != passed[k].name.n || memcmp(name.p, passed[k].name.p, name.n))
-				continue;
+		if (is_passed(head_name(h, &h->fields[i]), api))
 			h->fields[kept++] = h->fields[i];
-			break;
-		}
 	h->n_fields = kept;
 }
 
@@ -243,6 +250,22 @@ static void keep_query(struct buf *to, struct slice all)
 			}
 		all.p += one.n + (amp != NULL);
 		all.n -= one.n + (amp != NULL);
+	}
+}
+
+void inference_kept(const struct exchange *x, struct buf *target, struct buf *fields)
+{
+	const char *mark = strchr(head_str(&x->head, x->head.target), '?');
+
+	if (mark)
+		keep_query(target, slice_of(mark + 1));
+	for (uint32_t i = 0; i < x->head.n_fields; i++) {
+		struct slice name = head_name(&x->head, &x->head.fields[i]), value = head_value(&x->head, &x->head.fields[i]);
+
+		if (!is_passed(name, OSH_APIS))
+			continue;
+		buf_put(fields, value.p, value.n);
+		buf_str(fields, "\n");
 	}
 }
 
@@ -295,12 +318,12 @@ bool inference_rewrite(struct exchange *x)
 	if (!put_where(x) || !head_set(&x->head, "accept-encoding", SLICE("identity")))
 		return false;
 	/* What was read as JSON is JSON to the backend, whatever the caller calls it: no form, no other charset. */
-	if (names_in_body(i->shape) && !head_set(&x->head, "content-type", SLICE("application/json")))
+	if ((names_in_body(i->shape) || (x->grant->policy->bundle.n_privacy && x->held.n)) && !head_set(&x->head, "content-type", SLICE("application/json")))
 		return false;
-	if (!i->at)
+	if (!private_redact(x) || (i->at && !splice(x, i->at, i->was, slice_of(i->model))))
+		return false;
+	if (!i->at && !i->redacted)
 		return true;
-	if (!splice(x, i->at, i->was, slice_of(i->model)))
-		return false;
 	snprintf(length, sizeof(length), "%zu", x->held.n);
 	return head_set(&x->head, "content-length", slice_of(length));
 }

@@ -8,6 +8,7 @@
 
 #include "http/exchange_parts.h"
 #include "infer/infer.h"
+#include "infer/privacy.h"
 
 struct inference {
 	struct grant *to;		/* the backend, for the same program */
@@ -21,6 +22,8 @@ struct inference {
 	char *path;			/* there, canonical */
 	char *caller_path;		/* as it was judged */
 	size_t at, was;			/* where the body names the model, and how long the caller's name is there */
+	struct privacy privacy;		/* what the rules about content found */
+	bool redacted;			/* what they want replaced is */
 	struct head before;		/* the caller's request, once it was rewritten */
 	struct usage usage;
 	bool anthropic;
@@ -58,6 +61,18 @@ bool inference_falls_back(struct exchange *x, const struct head *h);
 
 /* The request for that one, as inference_begin() leaves it. False: not possible any more, and the exchange is as it was. */
 bool inference_next(struct exchange *x);
+
+/* What of the caller goes on, besides the path and the body: after *target the query, and values of fields, one a line. */
+void inference_kept(const struct exchange *x, struct buf *target, struct buf *fields);
+bool inference_coded(const struct head *h);
+
+/*
+ * private.c: does what it says to the model pass the rules about content? `path` is as it was judged. ALLOWED, or the reason and
+ * *detail: the rules, never what they found. Later, once: with what is to be replaced replaced. False: too large, or no memory.
+ */
+enum osh_reason private_look(struct exchange *x, const char *path, const char **detail);
+bool private_redact(struct exchange *x);
+const char *private_detail(const struct exchange *x);	/* "" = nothing was found; until the next call */
 
 void inference_answer(struct exchange *x, struct head *h);	/* of the backend, 1xx included */
 void inference_bytes(struct exchange *x, struct slice bytes);	/* of its body, that went on */

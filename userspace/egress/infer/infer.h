@@ -70,6 +70,7 @@ uint64_t guess_answer(enum osh_shape shape, struct slice body);
  */
 enum top { TOP_BAD, TOP_ABSENT, TOP_TEXT };	/* BAD: no such object, or the member is not plain text */
 enum top top_find(struct slice json, const char *key, size_t *at, size_t *n);	/* of the value, without quotes */
+bool top_is_object(struct slice json);
 
 /*
  * usage.c: tokens as an answer counts them, read while it streams: JSON, lines of JSON, or server-sent events.

@@ -139,7 +139,7 @@ static bool in_array(const struct reader *r)
 }
 
 struct member {				/* what is looked for */
-	const char *key;
+	const char *key;		/* NULL = nothing */
 	size_t n_key;
 	struct slice value;
 	unsigned found;
@@ -170,7 +170,7 @@ static bool key(struct reader *r, struct member *m, bool *here)
 	blanks(r);
 	if (r->p == r->end || *r->p++ != ':')
 		return false;
-	if (r->depth > 1)
+	if (r->depth > 1 || !m->key)
 		return true;
 	*here = s.n == m->n_key && !memcmp(s.p, m->key, s.n);
 	m->bad |= !plain || names_more(s) || (!*here && s.n == m->n_key && !strncasecmp(s.p, m->key, s.n));
@@ -288,4 +288,12 @@ enum top top_find(struct slice json, const char *name, size_t *at, size_t *n)
 	*at = (size_t)(m.value.p - json.p);
 	*n = m.value.n;
 	return TOP_TEXT;
+}
+
+bool top_is_object(struct slice json)
+{
+	struct reader r = { .p = (const unsigned char *)json.p, .end = (const unsigned char *)json.p + json.n };
+	struct member m = { 0 };
+
+	return json.n && object(&r, &m);
 }

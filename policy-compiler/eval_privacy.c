@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the policy says of texts that a call says to a model. A rule looks from left to right: where something that it looks for
+ * begins, the longest such is one; then on from its end. Rules do not hinder each other. A slow reader of patterns that tries
+ * every length of a run.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval.h"
+
+static const struct token {
+	enum osh_content kind;
+	const char *pattern;
+	size_t least;
+	unsigned flags;
+	const char *until;
+} tokens[] = {
+#define KIND(id, word)
+#define TOKEN(kind, pattern, least, flags, until) { OSH_CONTENT_##kind, pattern, least, flags, until },
+#include "osh/content.def"
+#undef KIND
+#undef TOKEN
+};
+
+struct folded {				/* a text as it is looked at */
+	unsigned char *p;
+	size_t *from;			/* of the byte: where its character begins in the text as it was, and where it ends */
+	size_t *to;
+	size_t n;
+};
+
+struct span {
+	size_t from, to;		/* of the text as it was: whole characters */
+	size_t at;			/* where it is found */
+	const struct content_rule *rule;
+};
+
+/* ---- the text ----------------------------------------------------------------------------- */
+
+static uint32_t character(const unsigned char *p, size_t *n)
+{
+	*n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+	if (*n == 1)
+		return *p;
+	if (*n == 2)
+		return (uint32_t)(p[0] & 31) << 6 | (p[1] & 63);
+	if (*n == 3)
+		return (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 63) << 6 | (p[2] & 63);
+	return (uint32_t)(p[0] & 7) << 18 | (uint32_t)(p[1] & 63) << 12 | (uint32_t)(p[2] & 63) << 6 | (p[3] & 63);
+}
+
+/* What is seen as nothing, and letters of the width of two, as one writes a secret so that it is not found. */
+static bool unseen(uint32_t c)
+{
+	return c == 0xad || (c >= 0x200b && c <= 0x200d) || c == 0x2060 || c == 0xfeff;
+}
+
+static bool fold(const struct eval_said *t, struct arena *a, struct folded *f)
+{
+	f->p = arena_zalloc(a, t->n + 1);
+	f->from = arena_zalloc(a, (t->n + 1) * sizeof(size_t));
+	f->to = arena_zalloc(a, (t->n + 1) * sizeof(size_t));
+	if (!f->p || !f->from || !f->to)
+		return false;
+	for (size_t i = 0, n; i < t->n; i += n) {
+		uint32_t c = character((const unsigned char *)t->p + i, &n);
+		bool wide = c >= 0xff01 && c <= 0xff5e;
+
+		if (unseen(c))
+			continue;
+		for (size_t k = 0; k < (wide ? 1 : n); k++) {
+			f->p[f->n] = wide ? (unsigned char)(c - 0xff01 + 0x21) : (unsigned char)t->p[i + k];
+			f->from[f->n] = i;
+			f->to[f->n++] = i + n;
+		}
+	}
+	return true;
+}
+
+static bool digit(unsigned char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool letter(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool run(unsigned char c)
+{
+	return letter(c) || digit(c) || c == '_' || c == '-';
+}
+
+static bool hex(unsigned char c)
+{
+	return digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* Bytes of an escape of JSON that begins at i: texts hold JSON again. 0 = none does. */
+static size_t escape(const struct folded *f, size_t i)
+{
+	if (i + 1 >= f->n || f->p[i] != '\\')
+		return 0;
+	if (memchr("nrtbf", f->p[i + 1], 5))
+		return 2;
+	if (f->p[i + 1] != 'u' || i + 6 > f->n)
+		return 0;
+	for (size_t k = i + 2; k < i + 6; k++)
+		if (!hex(f->p[k]))
+			return 0;
+	return 6;
+}
+
+static bool word_begins(const struct folded *f, size_t at)
+{
+	return !at || !(letter(f->p[at - 1]) || digit(f->p[at - 1])) || (at >= 2 && escape(f, at - 2) == 2) ||
+	       (at >= 6 && escape(f, at - 6) == 6);
+}
+
+/* ---- patterns ----------------------------------------------------------------------------- */
+
+static bool meets(const char *token, unsigned char c, bool any_case)
+{
+	unsigned char other = letter(c) ? c ^ 32 : c;
+	bool one, two, without = token[0] == '[' && (token[1] == '!' || token[1] == '^');
+
+	if (c <= ' ' && (*token == '?' || without))
+		return false;
+	(void)pattern_token(token, c, 0, &one);
+	if (!any_case)
+		return one;
+	(void)pattern_token(token, other, 0, &two);
+	return without ? one && two : one || two;
+}
+
+/* Where the longest match ends that begins at `at`; 0 = none does. */
+static size_t longest(const struct folded *f, const char *p, size_t at, bool any_case)
+{
+	size_t best = 0, n;
+	bool hit;
+
+	if (!*p)
+		return at;
+	if (*p == '*') {
+		for (size_t to = at;; to++) {
+			size_t end = longest(f, p + 1, to, any_case);
+
+			best = end > best ? end : best;
+			if (to >= f->n || !run(f->p[to]))
+				return best;
+		}
+	}
+	n = pattern_token(p, 0, 0, &hit);
+	return at < f->n && meets(p, f->p[at], any_case) ? longest(f, p + n, at + 1, any_case) : 0;
+}
+
+static size_t token_at(const struct folded *f, const struct token *t, size_t at)
+{
+	size_t end = longest(f, t->pattern, at, false), n = strlen(t->until);
+	bool digits = false;
+
+	if (!end || ((t->flags & OSH_TOKEN_WORD) && !word_begins(f, at)))
+		return 0;
+	while (n && end < f->n && !(end + n <= f->n && !memcmp(f->p + end, t->until, n)))
+		end++;
+	end = n && end < f->n ? end + n : end;
+	for (size_t i = at; i < end; i++)
+		digits |= digit(f->p[i]);
+	return end - at < t->least || ((t->flags & OSH_TOKEN_DIGIT) && !digits) ? 0 : end;
+}
+
+/* ---- e-mail ------------------------------------------------------------------------------- */
+
+static bool before_at(unsigned char c)
+{
+	return run(c) || c == '.' || c == '%' || c == '+';
+}
+
+/* Is what stands from `from` on a name with a dot in it, whose last part is no number? Where it ends, or 0. */
+static size_t domain(const struct folded *f, size_t from)
+{
+	size_t end = from, last = 0;
+	bool named = false;
+
+	while (end < f->n && ((run(f->p[end]) && f->p[end] != '_') ||
+			      (f->p[end] == '.' && end > from && end + 1 < f->n && run(f->p[end + 1]) && f->p[end + 1] != '_'))) {
+		if (f->p[end] == '.') {
+			last = end;
+			named = false;
+		}
+		named |= letter(f->p[end]);
+		end++;
+	}
+	return last && named && end - last > 2 ? end : 0;
+}
+
+/* The first that begins at `at` or later, and not before `after`, the end of the one before it. */
+static bool email(const struct folded *f, size_t at, struct span *ret)
+{
+	size_t after = 0;
+
+	for (size_t i = 0; i < f->n; i++) {
+		size_t from = i, end;
+
+		if (f->p[i] != '@')
+			continue;
+		while (from > after && before_at(f->p[from - 1]))
+			from--;
+		/* The letter of an escape in front of it is not its own. */
+		for (size_t k = 2; k <= 6; k += 4)
+			if (from >= 1 && escape(f, from - 1) == k)
+				from += k - 1;
+		end = from < i ? domain(f, i + 1) : 0;
+		if (!end)
+			continue;
+		after = end;
+		*ret = (struct span){ from, end, from, NULL };
+		if (from >= at)
+			return true;
+	}
+	return false;
+}
+
+/* ---- rules -------------------------------------------------------------------------------- */
+
+static size_t found_at(const struct folded *f, const struct content_rule *rule, size_t at)
+{
+	size_t best = 0, end;
+	struct span mail;
+
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++)
+		if (rule->kinds >> tokens[i].kind & 1) {
+			end = token_at(f, &tokens[i], at);
+			best = end > best ? end : best;
+		}
+	for EACH (struct pattern, p, &rule->patterns)
+		for (uint32_t i = 0; i < p->alts.n; i++) {
+			end = longest(f, ((const char *const *)p->alts.v)[i], at, true);
+			best = end > best ? end : best;
+		}
+	if ((rule->kinds >> OSH_CONTENT_EMAIL & 1) && email(f, at, &mail) && mail.from == at && mail.to > best)
+		best = mail.to;
+	return best;
+}
+
+/* Each that the rule finds, into `to` where that is not NULL. */
+static uint64_t find(const struct folded *f, const struct content_rule *rule, struct arena *a, struct list *to)
+{
+	uint64_t n = 0;
+
+	for (size_t at = 0, end; at < f->n; at = end ? end : at + 1) {
+		struct span *s;
+
+		end = found_at(f, rule, at);
+		if (end <= at) {
+			end = 0;
+			continue;
+		}
+		n++;
+		s = to ? list_push(a, to, sizeof(*s)) : NULL;
+		if (s)
+			*s = (struct span){ f->from[at], f->to[end - 1], at, rule };
+	}
+	return n;
+}
+
+enum osh_reason eval_privacy(const struct policy *p, const struct eval_said *said, size_t n, struct arena *a,
+			     struct eval_private *ret)
+{
+	const struct content_rule *rules = p->inference.privacy.v;
+	uint32_t n_rules = p->inference.privacy.n, refused = n_rules;
+
+	*ret = (struct eval_private){ .found = arena_zalloc(a, (n_rules + 1) * sizeof(uint64_t)) };
+	if (!ret->found)
+		return OSH_WHY_INTERNAL;
+	for (size_t i = 0; i < n; i++) {
+		struct folded f = { 0 };
+
+		if (!fold(&said[i], a, &f))
+			return OSH_WHY_INTERNAL;
+		for (uint32_t k = 0; k < n_rules; k++) {
+			uint64_t times = find(&f, &rules[k], a, NULL);
+			bool stops = rules[k].action == OSH_PRIVATE_REFUSE || (rules[k].action == OSH_PRIVATE_REDACT && said[i].fixed);
+
+			ret->found[k] += times;
+			if (times && stops && k < refused)
+				refused = k;
+		}
+	}
+	ret->refused = refused < n_rules ? &rules[refused] : NULL;
+	return ret->refused ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED;
+}
+
+/* By where they begin, and then by the order of their rules, which lie one behind the other. */
+static int by_place(const void *pa, const void *pb)
+{
+	const struct span *a = pa, *b = pb;
+
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	return a->rule < b->rule ? -1 : a->rule > b->rule;
+}
+
+const char *eval_redacted(const struct policy *p, const struct eval_said *said, struct arena *a)
+{
+	const char *out = arena_text(a, "", 0);
+	struct list all = { 0 };
+	struct folded f = { 0 };
+	const struct span *v;
+	size_t at = 0;
+
+	if (!fold(said, a, &f))
+		return NULL;
+	for EACH (struct content_rule, rule, &p->inference.privacy)
+		if (rule->action == OSH_PRIVATE_REDACT)
+			(void)find(&f, rule, a, &all);
+	if (all.n)
+		qsort(all.v, all.n, sizeof(struct span), by_place);
+	v = all.v;
+	for (uint32_t i = 0; i < all.n && out;) {
+		size_t to = v[i].to;
+		const char *name = v[i].rule->name;
+
+		out = arena_printf(a, "%s%.*s[redacted: %s]", out, (int)(v[i].from - at), said->p + at, name);
+		for (i++; i < all.n && v[i].from < to; i++)
+			to = v[i].to > to ? v[i].to : to;
+		at = to;
+	}
+	return out ? arena_printf(a, "%s%.*s", out, (int)(said->n - at), said->p + at) : NULL;
+}

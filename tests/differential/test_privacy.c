@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random rules about content and random bodies, written with and without escapes: what the egress finds and sends on, by the
+ * bundle, against what eval says of the same texts. A body is made of texts, so what was sent is read back as texts.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "bundle.h"
+#include "eval.h"
+#include "infer/infer.h"
+#include "infer/privacy.h"
+#include "own.h"
+#include "policy.h"
+#include "text.h"
+
+#include <cmocka.h>	/* last: it defines a macro called fail */
+
+#define ROUNDS 600
+#define ASKED 40
+#define TEXTS 12
+
+static unsigned pick(unsigned n)
+{
+	return (unsigned)random() % n;
+}
+
+#define PICK(list) ((list)[pick(ARRAY_SIZE(list))])
+
+static const char *const kinds[] = { "secrets", "api_key", "aws", "github", "gitlab", "npm", "pypi", "slack", "private_key", "jwt",
+				     "email", "email" };
+static const char *const globs[] = { "abc", "a?c", "id-[0-9]*", "[!a]b", "a*.b*", "x y", "{p,q}-*", "\\\\?*", "é", "a", "?", "[a-c]d", "B* A", "x[ -]y",
+				     "\\\\[x", "@a", "a-*@b", "[\xc3\xa9]" };
+/* What is built from those meets patterns, or nearly. */
+static const char *const pieces[] = {
+	"a", "b", "c", "A", "B", "abc", "aBc", "id-", "ID-7", "7", "x y", "p-", "q-", "-", "_", ".", " ", "\n", "\\", "\\n", "\\u0041", "?",
+	"é", "ａ", "\xe2\x80\x8b", "\xc2\xad", "\xf0\x9f\x98\x80", "\"", "/", "@", "a@b.co", "ann.x+y@mail.example.org", "@b.c", ".co",
+	"a@b.co1", "a@1.22", "sk-ant-api03-abcdefghij0123456789", "sk-abcdefghijklmnopqrst0123", "task-abcdefghijklmnopqrst0123", "sk-",
+	"AKIAABCDEFGHIJKLMNOP", "ASIA0123456789ABCDEF", "AKIA", "0123456789ABCDEF", "ghp_0123456789012345678901234567890123456789",
+	"github_pat_0123456789012345678901234567", "ghp_012", "glpat-01234567890123456789", "npm_01234567890123456789012345678901234567",
+	"npm_config_registry_of_the_whole_company_here", "xoxb-0123456789-abcdefgh", "-----BEGIN PRIVATE KEY-----",
+	"-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-----BEGIN PUBLIC KEY-----",
+	"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijk", "eyJ", ".eyJ", "AIzaSyA0123456789012345678901234567890ab",
+	"ｓｋ-ant-api03-abcdefghij0123456789", "hf_", "pypi-AgEIcHlwaS5vcmc01234567890123456789012345678901234567",
+};
+
+struct world {
+	struct buf text, bytes;
+	struct bundle b;
+	struct policy p;
+};
+
+static void put_rule(struct buf *b, unsigned i)
+{
+	unsigned what = 1 + pick(3);
+
+	buf_printf(b, "    - {name: r%u, action: %s", i, pick(3) ? "redact" : "refuse");
+	if (what & 1) {
+		buf_printf(b, ", kinds: [%s", PICK(kinds));
+		while (pick(3))
+			buf_printf(b, ", %s", PICK(kinds));
+		buf_str(b, "]");
+	}
+	if (what & 2) {
+		buf_printf(b, ", patterns: [\"%s\"", PICK(globs));
+		while (pick(2))
+			buf_printf(b, ", \"%s\"", PICK(globs));
+		buf_str(b, "]");
+	}
+	buf_str(b, "}\n");
+}
+
+static void world_new(struct world *w)
+{
+	struct diags d = { 0 };
+	struct err e = { 0 };
+	struct slice text;
+
+	*w = (struct world){ 0 };
+	buf_str(&w->text, "inference:\n  routes: [{name: a, api: openai}]\n  privacy:\n");
+	for (unsigned i = 0, n = 1 + pick(4); i < n; i++)
+		put_rule(&w->text, i);
+	text = (struct slice){ w->text.p, w->text.n };
+	if (policy_compile(text, &d, &w->bytes) < 0 || policy_read(&w->p, text, &d) < 0) {
+		diags_print(&d, stderr, "policy", text, false);
+		fail_msg("does not compile");
+	}
+	if (bundle_open_mem(&w->b, w->bytes.p, w->bytes.n, &e) < 0)
+		fail_msg("%s\n%.*s", e.text, (int)text.n, text.p);
+	diags_done(&d);
+}
+
+static void world_done(struct world *w)
+{
+	policy_done(&w->p);
+	bundle_done(&w->b);
+	buf_done(&w->bytes);
+	buf_done(&w->text);
+}
+
+/* ---- bodies */
+
+static void put_string(struct buf *b, const char *s)
+{
+	bool all = !pick(4), some = pick(2);
+
+	buf_str(b, "\"");
+	for (const unsigned char *c = (const unsigned char *)s; *c; c++) {
+		if (*c < 0x80 && (all || (some && !pick(6))))
+			buf_printf(b, pick(2) ? "\\u%04x" : "\\u%04X", *c);
+		else if (!strncmp((const char *)c, "\xf0\x9f\x98\x80", 4) && (all || some)) {
+			buf_str(b, "\\ud83d\\uDE00");
+			c += 3;
+		} else if (!strncmp((const char *)c, "ａ", 3) && (all || some)) {
+			buf_str(b, "\\uFF41");
+			c += 2;
+		} else if (*c == '\n')
+			buf_str(b, "\\n");
+		else if (*c == '"' || *c == '\\' || (*c == '/' && pick(2)))
+			buf_printf(b, "\\%c", *c);
+		else
+			buf_put(b, c, 1);
+	}
+	buf_str(b, "\"");
+}
+
+struct body {
+	struct eval_said said[TEXTS];
+	struct buf texts[TEXTS], json;
+	size_t n, model;		/* where the model's name begins */
+};
+
+static void put_text(struct body *body, bool fixed)
+{
+	struct buf *t = &body->texts[body->n];
+
+	for (unsigned i = 0, n = pick(9); i < n; i++)
+		buf_str(t, PICK(pieces));
+	buf_put(t, "", 1);
+	put_string(&body->json, t->p);
+	body->said[body->n++] = (struct eval_said){ t->p, t->n - 1, fixed };
+}
+
+/* {"model": "m", KEY: [TEXT, {KEY: TEXT}, ...]} */
+static void body_new(struct body *body)
+{
+	struct buf *j = &body->json;
+
+	*body = (struct body){ 0 };
+	buf_str(j, pick(2) ? "{\"model\":\"" : "{ \"model\" : \"");
+	body->model = j->n;
+	buf_str(j, "m\", \"x\":[1.5");
+	while (body->n < TEXTS - 2 && pick(8)) {
+		buf_str(j, pick(2) ? ", " : ",");
+		if (pick(3)) {
+			put_text(body, false);
+			continue;
+		}
+		buf_str(j, "{");
+		if (pick(8))
+			buf_str(j, "\"\"");
+		else
+			put_text(body, true);
+		buf_str(j, pick(2) ? ":" : " :\t");
+		put_text(body, false);
+		buf_str(j, "}");
+	}
+	buf_str(j, "], \"n\": null}");
+}
+
+static void body_done(struct body *body)
+{
+	for (size_t i = 0; i < body->n; i++)
+		buf_done(&body->texts[i]);
+	buf_done(&body->json);
+}
+
+/* ---- both */
+
+static void same_texts(struct world *w, const struct body *body, struct slice sent, size_t at)
+{
+	struct arena a = { 0 };
+	json_error_t e;
+	json_t *root = json_loadb(sent.p, sent.n, 0, &e), *all = json_object_get(root, "x"), *one;
+	size_t i, n = 0;
+
+	if (!root)
+		fail_msg("what is sent is no JSON: %s\n%.*s\n%.*s", e.text, (int)sent.n, sent.p, (int)w->text.n, w->text.p);
+	assert_string_equal(json_string_value(json_object_get(root, "model")), "m");
+	assert_memory_equal(sent.p + at, "m\"", 2);
+	json_array_foreach(all, i, one) {
+		const char *key = NULL, *text = json_string_value(one);
+
+		if (json_is_real(one))
+			continue;
+		if (json_is_object(one)) {
+			key = json_object_iter_key(json_object_iter(one));
+			text = json_string_value(json_object_iter_value(json_object_iter(one)));
+		}
+		if (key && *key)
+			assert_string_equal(key, body->said[n++].p);
+		else if (key && body->said[n].fixed)
+			n++;		/* an empty one that was made */
+		if (strcmp(text, eval_redacted(&w->p, &body->said[n], &a)) != 0)
+			fail_msg("of '%s': eval '%s', egress '%s'\n%.*s", body->said[n].p, eval_redacted(&w->p, &body->said[n], &a),
+				 text, (int)w->text.n, w->text.p);
+		n++;
+	}
+	assert_int_equal(n, body->n);
+	json_decref(root);
+	arena_done(&a);
+}
+
+static unsigned refused, changed, none;
+
+static void ask(struct world *w)
+{
+	struct arena a = { 0 };
+	struct eval_private want;
+	struct privacy got = { 0 };
+	struct body body;
+	struct slice json;
+	struct buf out = { 0 };
+	enum osh_reason why;
+	size_t at;
+
+	body_new(&body);
+	json = (struct slice){ body.json.p, body.json.n };
+	at = body.model;
+	/* The name of the model is one of the texts. */
+	body.said[body.n] = (struct eval_said){ "m", 1, true };
+	why = eval_privacy(&w->p, body.said, body.n + 1, &a, &want);
+	assert_true(top_is_object(json));
+	assert_int_equal(privacy_look(&w->b, json, body.model, &got), PRIVACY_READ);
+	for (uint32_t i = 0; i < w->b.n_privacy; i++) {
+		/* Keys of ours are texts, too: what they hold is counted by one side alone. */
+		struct eval_said ours[] = { { "model", 5, true }, { "x", 1, true }, { "n", 1, true } };
+		struct eval_private fixed;
+
+		(void)eval_privacy(&w->p, ours, 3, &a, &fixed);
+		if (fixed.found[i])
+			goto over;
+		if (want.found[i] != got.found[i])
+			fail_msg("rule %u: eval %llu, egress %llu\n%.*s\n%.*s", i, (unsigned long long)want.found[i],
+				 (unsigned long long)got.found[i], (int)json.n, json.p, (int)w->text.n, w->text.p);
+	}
+	assert_int_equal(why == OSH_WHY_PRIVATE, got.stops != 0);
+	assert_true(privacy_redact(&w->b, json, body.model, &at, &out));
+	same_texts(w, &body, (struct slice){ out.p, out.n }, at);
+	assert_true(got.changes || (out.n == json.n && !memcmp(out.p, json.p, json.n)));
+	refused += why == OSH_WHY_PRIVATE;
+	changed += got.changes != 0;
+	none += !got.stops && !got.changes;
+over:
+	buf_done(&out);
+	body_done(&body);
+	arena_done(&a);
+}
+
+static void test_random(void **state)
+{
+	const char *seed = getenv("OSH_SEED");
+	unsigned first = seed ? (unsigned)atoi(seed) : (unsigned)time(NULL);
+
+	(void)state;
+	print_message("OSH_SEED=%u\n", first);
+	srandom(first);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct world w;
+
+		world_new(&w);
+		for (int k = 0; k < ASKED; k++)
+			ask(&w);
+		world_done(&w);
+	}
+	print_message("refused %u, changed %u, nothing found %u\n", refused, changed, none);
+	assert_true(refused > ROUNDS && changed > ROUNDS && none > ROUNDS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

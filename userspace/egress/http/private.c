@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The policy's rules about content, for a call of a model: what it says is looked through, and replaced where a rule wants that. */
+#include <stdio.h>
+#include <string.h>
+
+#include "flow.h"
+#include "http/inference.h"
+#include "infer/privacy.h"
+
+/* ---- what was found */
+
+static void say(const struct exchange *x, char *to, size_t room)
+{
+	static const char *const words[] = { [OSH_PRIVATE_REFUSE] = "refuse", [OSH_PRIVATE_REDACT] = "redact" };
+	const struct bundle *b = &x->grant->policy->bundle;
+	const struct privacy *p = &x->inference->privacy;
+	size_t n = 0;
+
+	*to = 0;
+	for (uint32_t i = 0; i < b->n_privacy && n < room; i++)
+		if (p->found[i])
+			n += (size_t)snprintf(to + n, room - n, "%srule %s (%s): %llu", n ? ", " : "",
+					      bundle_str(b, b->privacy[i].name), words[b->privacy[i].action],
+					      (unsigned long long)p->found[i]);
+}
+
+const char *private_detail(const struct exchange *x)
+{
+	static char text[160];
+
+	say(x, text, sizeof(text));
+	return text;
+}
+
+/* ---- looking */
+
+static enum osh_reason look_body(struct exchange *x, struct privacy *p, const char **detail)
+{
+	const struct bundle *b = &x->grant->policy->bundle;
+	struct slice body = { x->held.p ? x->held.p : "", x->held.n };
+
+	if (!body.n)
+		return OSH_WHY_ALLOWED;
+	*detail = "the body is no JSON object, or is coded";
+	if (inference_coded(&x->head) || !top_is_object(body))
+		return OSH_WHY_PRIVATE_UNCLEAR;
+	*detail = "the body is not UTF-8";
+	switch (privacy_look(b, body, x->inference->at, p)) {
+	case PRIVACY_READ:
+		return OSH_WHY_ALLOWED;
+	case PRIVACY_UNCLEAR:
+		return OSH_WHY_PRIVATE_UNCLEAR;
+	case PRIVACY_NO_MEMORY:
+		break;
+	}
+	*detail = "out of memory";
+	return OSH_WHY_INTERNAL;
+}
+
+/* What else of the caller goes on: the path, and what of the query and the fields a call needs. */
+static bool look_head(struct exchange *x, const char *path, struct privacy *p)
+{
+	const struct bundle *b = &x->grant->policy->bundle;
+	struct buf fields = { 0 }, target = { 0 };
+	bool ok;
+
+	buf_str(&target, path);
+	inference_kept(x, &target, &fields);
+	ok = buf_ok(&target) && buf_ok(&fields) &&
+	     privacy_look_text(b, (struct slice){ target.p, target.n }, true, p) == PRIVACY_READ &&
+	     privacy_look_text(b, (struct slice){ fields.n ? fields.p : "", fields.n }, false, p) == PRIVACY_READ;
+	buf_done(&target);
+	buf_done(&fields);
+	return ok;
+}
+
+enum osh_reason private_look(struct exchange *x, const char *path, const char **detail)
+{
+	struct privacy *p = &x->inference->privacy;
+	enum osh_reason why;
+
+	if (!x->grant->policy->bundle.n_privacy)
+		return OSH_WHY_ALLOWED;
+	why = look_body(x, p, detail);
+	if (why != OSH_WHY_ALLOWED)
+		return why;
+	if (!look_head(x, path, p)) {
+		*detail = "out of memory";
+		return OSH_WHY_INTERNAL;
+	}
+	*detail = private_detail(x);
+	return p->stops ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED;
+}
+
+/* ---- replacing */
+
+bool private_redact(struct exchange *x)
+{
+	struct inference *i = x->inference;
+	struct slice body = { x->held.p ? x->held.p : "", x->held.n };
+	struct buf out = { .limit = OSH_INFERENCE_BODY };
+	size_t none = 0;
+
+	if (!i->privacy.changes || i->redacted)
+		return true;
+	if (!privacy_redact(&x->grant->policy->bundle, body, i->at, i->at ? &i->at : &none, &out)) {
+		buf_done(&out);
+		return false;
+	}
+	x->fs->held = x->fs->held + out.n - x->held.n;
+	buf_done(&x->held);
+	x->held = out;
+	x->held.limit = 0;
+	i->redacted = true;
+	return true;
+}
