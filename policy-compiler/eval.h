@@ -84,6 +84,7 @@ struct eval_call_of_model {
 	const char *method, *path;	/* canonical */
 	const char *model;		/* in its body; NULL = none */
 	bool anthropic;			/* has the field anthropic-version */
+	bool local;			/* eval_privacy() leaves it local routes alone */
 };
 
 struct eval_routed {
@@ -114,6 +115,7 @@ struct eval_said {
 struct eval_private {
 	uint64_t *found;		/* for each rule of `inference.privacy`, how often */
 	const struct content_rule *refused;	/* the first that refuses; NULL = none does */
+	bool local;			/* the call may go to local routes alone */
 };
 enum osh_reason eval_privacy(const struct policy *p, const struct eval_said *said, size_t n, struct arena *a,
 			     struct eval_private *ret);

@@ -147,7 +147,8 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 		apis = OSH_API_ANTHROPIC;
 	model = ret->model;
 	for EACH (struct route, route, &p->inference.routes) {
-		bool takes = (route->api & apis) && (!*model || !route->models.n || serves(&route->models, model));
+		bool takes = (route->api & apis) && (!q->local || route->local) &&
+			     (!*model || !route->models.n || serves(&route->models, model));
 
 		if (takes && (!ret->route || p->inference.fallback))
 			ret->may |= 1ull << i;

@@ -285,6 +285,7 @@ enum osh_reason eval_privacy(const struct policy *p, const struct eval_said *sai
 			bool stops = rules[k].action == OSH_PRIVATE_REFUSE || (rules[k].action == OSH_PRIVATE_REDACT && said[i].fixed);
 
 			ret->found[k] += times;
+			ret->local |= times && rules[k].action == OSH_PRIVATE_LOCAL;
 			if (times && stops && k < refused)
 				refused = k;
 		}

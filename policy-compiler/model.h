@@ -184,6 +184,7 @@ struct route {				/* a backend of `inference` */
 	const char *path;		/* put before the path of the call; "" = nothing */
 	uint32_t api;			/* enum osh_api, one */
 	bool plain;			/* without TLS */
+	bool local;			/* on this machine, whatever its name resolves to */
 	const char *host;
 	uint32_t port;
 	struct list models;		/* struct pattern: that it serves; none = all. No separator */
@@ -223,6 +224,7 @@ struct inference {
 	struct place at;
 	struct list routes;		/* struct route, in the order in which they are tried */
 	struct list aliases;		/* struct alias */
+	bool local_only;		/* what is said in the sandbox stays on the machine */
 	bool fallback;			/* where a backend fails, the next route that serves the model */
 	struct place balance_at;
 	enum osh_b_fallback balance;	/* NONE = not said; all that fallback lets take a call share the load */
@@ -233,7 +235,7 @@ struct inference {
 	struct list privacy;		/* struct content_rule */
 };
 
-enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND, ASSERT_NEVER_CALL };
+enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND, ASSERT_NEVER_CALL, ASSERT_NEVER_LEAVE };
 
 struct assertion {
 	struct place at;

@@ -66,6 +66,7 @@ int policy_read(struct policy *p, struct slice text, struct diags *d)
 		(void)read_map(&r, root, policy_fields, "policy", p);
 		provide(&r);
 		check_routes(&r);
+		check_local(&r);
 		if (p->rules.n)
 			qsort(p->rules.v, p->rules.n, sizeof(struct rule), by_name);
 		check_ambiguity(p, d);

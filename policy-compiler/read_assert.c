@@ -102,12 +102,18 @@ static const struct field call_fields[] = {
 	{ "binaries", read_claim_binaries, FIELD_KEPT, 0, "[path | glob]",  "who calls; absent = any program" },
 	{ 0 }
 };
+
+static const struct field leave_fields[] = {
+	{ "binaries", read_claim_binaries, FIELD_KEPT, 0, "[path | glob]",  "who sends; absent = any program" },
+	{ 0 }
+};
 /* clang-format on */
 
 static void read_claim(struct reader *r, const struct node *n, struct assertion *as, enum claim_kind kind)
 {
 	*as = (struct assertion){ .at = n->at, .kind = kind, .host = { .kind = HOST_ANY, .text = "" } };
-	if (!read_map(r, n, kind == ASSERT_NEVER_CALL ? call_fields : claim_fields, n->key->text, as))
+	if (!read_map(r, n, kind == ASSERT_NEVER_CALL ? call_fields : kind == ASSERT_NEVER_LEAVE ? leave_fields : claim_fields,
+		      n->key->text, as))
 		return;
 	if (kind == ASSERT_NEVER_REACH && !map_get(n, "host"))
 		diag_add(r->d, DIAG_MISSING, n->at, NULL, "never_reach needs 'host'");
@@ -138,12 +144,18 @@ static void read_never_call(struct reader *r, const struct node *n, void *obj)
 	read_claim(r, n, obj, ASSERT_NEVER_CALL);
 }
 
+static void read_never_leave(struct reader *r, const struct node *n, void *obj)
+{
+	read_claim(r, n, obj, ASSERT_NEVER_LEAVE);
+}
+
 const struct field assert_fields[] = {
 	{ "never", read_never, FIELD_KEPT, 0, "claim", "no such request", claim_fields },
 	{ "never_reach", read_never_reach, FIELD_KEPT, 0, "claim", "no such connection", claim_fields },
 	{ "never_read_and_send", read_never_send, FIELD_KEPT, 0, "claim",
 	  "no program reads such a file and reaches anywhere", claim_fields },
 	{ "never_call", read_never_call, FIELD_KEPT, 0, "claim", "no route takes a call of a model", call_fields },
+	{ "never_leave", read_never_leave, FIELD_KEPT, 0, "claim", "nothing is sent but to routes that are local", leave_fields },
 	{ 0 },
 };
 

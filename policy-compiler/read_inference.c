@@ -75,6 +75,11 @@ static void read_route_tls(struct reader *r, const struct node *n, void *obj)
 		in->route.plain = !tls;
 }
 
+static void read_route_local(struct reader *r, const struct node *n, void *obj)
+{
+	(void)read_bool(r, n, &((struct route_in *)obj)->route.local);
+}
+
 /* Letters that mean nothing else in a path, and no step up. */
 static void read_route_path(struct reader *r, const struct node *n, void *obj)
 {
@@ -160,6 +165,7 @@ const struct field route_fields[] = {
 	{ "port",        read_route_port,     FIELD_KEPT, 0, "1..65535", "its port; default 443, without TLS 80" },
 	{ "tls",         read_route_tls,      FIELD_KEPT, 0, "bool", "default true; false only without a provider" },
 	{ "allowed_ips", read_route_allowed,  FIELD_KEPT, 0, "[network]", "addresses that the backend may have; needed for private ones" },
+	{ "local",       read_route_local,    FIELD_KEPT, 0, "bool", "default false; true: it is on this machine, or it is not spoken to" },
 	{ "path",        read_route_path,     FIELD_KEPT, 0, "path", "put before the path of a call" },
 	{ "model",       read_route_model,    FIELD_KEPT, 0, "glob | [glob]", "models that it serves; absent = all" },
 	{ "as",          read_route_as,       FIELD_KEPT, 0, "text", "model that is asked for in their place" },
@@ -208,6 +214,8 @@ static void add_backend(struct reader *r, const struct node *at, struct route_in
 		diag_add(r->d, DIAG_MISSING, at->at, NULL, "a route to this kind of backend needs 'host'");
 		return;
 	}
+	if (in->route.local && !map_get(at, "host"))
+		diag_add(r->d, DIAG_MISSING, at->at, NULL, "a route that is local needs 'host': %s is a service elsewhere", host);
 	endpoint_finish(r, at, &in->e, in->route.plain ? 80 : 443, &owner.rule);
 	check_route(r, at, in);
 	to = owner.rule.endpoints.n ? list_push(r->a, &r->p->rules, sizeof(*to)) : NULL;
@@ -274,6 +282,11 @@ static void read_fallback(struct reader *r, const struct node *n, void *obj)
 	(void)read_bool(r, n, &((struct inference_in *)obj)->to->fallback);
 }
 
+static void read_local_only(struct reader *r, const struct node *n, void *obj)
+{
+	(void)read_bool(r, n, &((struct inference_in *)obj)->to->local_only);
+}
+
 static void read_balance(struct reader *r, const struct node *n, void *obj)
 {
 	static const char *const words[] = { "round_robin", "least_busy", NULL };
@@ -325,6 +338,7 @@ const struct field inference_fields[] = {
 	{ "aliases",  read_aliases,        FIELD_KEPT, 0, "name -> text", "other names of models" },
 	{ "fallback", read_fallback,       FIELD_KEPT, 0, "bool", "where a backend fails, the next route that serves the model; default false" },
 	{ "balance",  read_balance,        FIELD_KEPT, 0, "round_robin | least_busy", "routes that serve the model share its calls; needs fallback" },
+	{ "local_only", read_local_only,   FIELD_KEPT, 0, "bool", "default false; true: local routes alone, and nothing else that takes data" },
 	{ "limits",   read_inference_limits, FIELD_KEPT, 0, "[limit]", "how many calls, tokens, or how much money, for how long", limit_fields },
 	{ "prices",   read_inference_prices, FIELD_KEPT, 0, "[price]", "of tokens, for limits of money; the first whose model meets", price_fields },
 	{ "privacy",  read_inference_privacy, FIELD_KEPT, 0, "[rule]", "what is not said to a model, and what comes of it", privacy_fields },
@@ -369,6 +383,7 @@ void read_inference(struct reader *r, const struct node *n, void *obj)
 		return;
 	check_limits(r);
 	check_balance(r, in.to);
+	check_privacy(r);
 	if (in.to->routes.n)
 		add_front(r, n, &in);
 }

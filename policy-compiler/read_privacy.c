@@ -116,7 +116,8 @@ static void read_patterns(struct reader *r, const struct node *n, void *obj)
 
 static void read_action(struct reader *r, const struct node *n, void *obj)
 {
-	static const char *const words[] = { [OSH_PRIVATE_REFUSE] = "refuse", [OSH_PRIVATE_REDACT] = "redact", NULL };
+	static const char *const words[] = { [OSH_PRIVATE_REFUSE] = "refuse", [OSH_PRIVATE_REDACT] = "redact",
+					     [OSH_PRIVATE_LOCAL] = "local", NULL };
 	unsigned v;
 
 	if (read_word(r, n, words, &v))
@@ -126,7 +127,7 @@ static void read_action(struct reader *r, const struct node *n, void *obj)
 /* clang-format off */
 const struct field privacy_fields[] = {
 	{ "name",     read_name,     FIELD_KEPT, FIELD_REQUIRED, "name", "of the rule; for answers, the log, and in the place of what is redacted" },
-	{ "action",   read_action,   FIELD_KEPT, FIELD_REQUIRED, "refuse | redact", "of a call that holds it; redact: the call goes on without it" },
+	{ "action",   read_action,   FIELD_KEPT, FIELD_REQUIRED, "refuse | redact | local", "of a call that holds it; redact: it goes on without it; local: on this machine alone" },
 	{ "kinds",    read_kinds,    FIELD_KEPT, 0, "[secrets | api_key | aws | github | gitlab | npm | pypi | slack | private_key | jwt | email]", "what osh knows; secrets: all but email" },
 	{ "patterns", read_patterns, FIELD_KEPT, 0, "[glob]", "anywhere in a text, in either case; `*` is letters, digits, _ and -" },
 	{ 0 },
@@ -166,4 +167,40 @@ void read_privacy(struct reader *r, const struct node *n, struct inference *to)
 		if (read_map(r, v, privacy_fields, "a rule", &one) && one.name)
 			add_rule(r, v, &one, to);
 	}
+}
+
+static bool any_local(const struct inference *in)
+{
+	for EACH (struct route, route, &in->routes)
+		if (route->local)
+			return true;
+	return false;
+}
+
+void check_privacy(struct reader *r)
+{
+	const struct inference *in = &r->p->inference;
+
+	for EACH (struct content_rule, rule, &in->privacy)
+		if (rule->action == OSH_PRIVATE_LOCAL && !any_local(in))
+			diag_add(r->d, DIAG_MISSING, rule->at, "`action: refuse`, or a route with `local: true`",
+				 "rule '%.60s' leaves local routes alone, and there is none", rule->name);
+}
+
+/* `local_only`: what is said in the sandbox has nowhere to go but to models on this machine. */
+void check_local(struct reader *r)
+{
+	const struct inference *in = &r->p->inference;
+
+	if (!in->local_only)
+		return;
+	for EACH (struct route, route, &in->routes)
+		if (!route->local)
+			diag_add(r->d, DIAG_EXCLUSIVE, route->at, "local: true", "local_only: route '%.60s' is not local", route->name);
+	for EACH (struct rule, rule, &r->p->rules)
+		for EACH (struct endpoint, e, &rule->endpoints)
+			if (!rule->egress_only && !(e->l7.inference && e->host.kind == HOST_NAME &&
+						    !strcmp(e->host.text, OSH_INFERENCE_HOST)))
+				diag_add(r->d, DIAG_EXCLUSIVE, e->at, NULL,
+					 "local_only: nothing but " OSH_INFERENCE_HOST " takes anything of the sandbox");
 }

@@ -85,6 +85,8 @@ void read_models(struct reader *r, const struct node *n, struct list *to);	/* st
 void read_limits(struct reader *r, const struct node *n, struct inference *to);
 void read_prices(struct reader *r, const struct node *n, struct inference *to);
 void read_privacy(struct reader *r, const struct node *n, struct inference *to);
+void check_privacy(struct reader *r);	/* likewise */
+void check_local(struct reader *r);	/* once the policy is whole */
 void check_limits(struct reader *r);	/* once all of `inference` is read */
 void read_inference(struct reader *r, const struct node *n, void *obj);
 void read_asserts(struct reader *r, const struct node *n, void *obj);

@@ -137,10 +137,10 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, context):
+    def __init__(self, context, address="127.0.0.1"):
         self.seen, self.lock, self.go, self.waiting, self.context = [], threading.Lock(), threading.Event(), threading.Event(), context
         self.held = 0
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__((address, 0), Handler)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def waits(self, how_many):

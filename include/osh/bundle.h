@@ -243,10 +243,13 @@ struct osh_b_route {
 	uint32_t host, port;		/* of an endpoint, with an exact name */
 	uint32_t rule;			/* index into RULES: its own */
 	uint32_t api;			/* enum osh_api, one */
-	uint32_t plain;			/* 0, 1: no TLS, and then no provider */
+	uint32_t flags;			/* OSH_ROUTE_* */
 	struct osh_b_range models;	/* of PATTERNS: that it serves; empty = all */
 	uint32_t weight;		/* where load is shared; 0 = 1 */
 };
+#define OSH_ROUTE_PLAIN 1u		/* no TLS, and then no provider */
+#define OSH_ROUTE_LOCAL 2u		/* its backend is on this machine, and is spoken to nowhere else */
+#define OSH_ROUTE_FLAGS 3u
 
 struct osh_b_alias {
 	uint32_t name, model;

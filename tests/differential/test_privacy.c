@@ -60,7 +60,7 @@ static void put_rule(struct buf *b, unsigned i)
 {
 	unsigned what = 1 + pick(3);
 
-	buf_printf(b, "    - {name: r%u, action: %s", i, pick(3) ? "redact" : "refuse");
+	buf_printf(b, "    - {name: r%u, action: %s", i, pick(3) ? "redact" : pick(2) ? "refuse" : "local");
 	if (what & 1) {
 		buf_printf(b, ", kinds: [%s", PICK(kinds));
 		while (pick(3))
@@ -83,7 +83,7 @@ static void world_new(struct world *w)
 	struct slice text;
 
 	*w = (struct world){ 0 };
-	buf_str(&w->text, "inference:\n  routes: [{name: a, api: openai}]\n  privacy:\n");
+	buf_str(&w->text, "inference:\n  routes: [{name: a, api: openai, host: a.test, local: true}]\n  privacy:\n");
 	for (unsigned i = 0, n = 1 + pick(4); i < n; i++)
 		put_rule(&w->text, i);
 	text = (struct slice){ w->text.p, w->text.n };
@@ -251,6 +251,7 @@ static void ask(struct world *w)
 				 (unsigned long long)got.found[i], (int)json.n, json.p, (int)w->text.n, w->text.p);
 	}
 	assert_int_equal(why == OSH_WHY_PRIVATE, got.stops != 0);
+	assert_int_equal(want.local, got.local);
 	assert_true(privacy_redact(&w->b, json, body.model, &at, &out));
 	same_texts(w, &body, (struct slice){ out.p, out.n }, at);
 	assert_true(got.changes || (out.n == json.n && !memcmp(out.p, json.p, json.n)));

@@ -24,7 +24,7 @@ def policy(rng):
         return ", ".join(rng.sample(of, rng.randint(1, most)))
     rows = []
     for i in range(rng.randint(1, 3)):
-        rows.append(f"name: r{i}, api: {rng.choice(APIS)}, host: r{i}.example.net" +
+        rows.append(f"name: r{i}, api: {rng.choice(APIS)}, host: r{i}.example.net" + (", local: true" if i == 1 else "") +
                     (f", model: [{some(MODELS, 2)}]" if rng.random() < .7 else ""))
     more = f"  models: [{some(MODELS, 3)}]\n" if rng.random() < .5 else ""
     if rng.random() < .5:
@@ -44,6 +44,7 @@ def claims():
             yield (f"never: {{host: {r}.example.net, path: '{path.replace('[', chr(92) + '[')}'}}",
                    lambda q, a, r=r, p=path: a == r and q["path"] == p)
     yield "never_call: {except: [r0]}", lambda q, a: a not in (None, "r0")
+    yield "never_leave: {}", lambda q, a: a not in (None, "r1")
     yield "never_call: {binaries: [/usr/bin/p]}", lambda q, a: a and q["binary"] == "/usr/bin/p"
 
 

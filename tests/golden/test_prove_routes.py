@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from proving import A, EXFIL, FS, LOCAL, MARKED, USR, Tap, categories, prove, routes  # noqa: E402
 
 CALL = "assert: [{never_call: {except: [here]}}]\n"
+LEAVE = "assert: [{never_leave: {}}]\n"
 POSTED = "assert: [{never: {host: a.example.net, method: POST}}]\n"
 BED = A.replace("openai", "bedrock")
 # (input of the model of routes, category, policy that has the finding, policy that has not)
@@ -35,6 +36,13 @@ ROUTES = (
                                                       net="assert: [{never: {host: a.example.net, path: /completion}}]\n"),
      routes(A.replace("openai", "llama") + ", model: x", more="  models: [y]\n",
             net="assert: [{never: {host: a.example.net, path: /completion}}]\n")),
+    ("what stays on the machine", "assert", routes(LOCAL + ", local: true, model: 'x*'", A, net=LEAVE), routes(LOCAL + ", local: true", A, net=LEAVE)),
+    ("the next route where a local one fails", "assert", routes(LOCAL + ", local: true", A, more="  fallback: true\n", net=LEAVE),
+     routes(LOCAL + ", local: true", A + ", local: true", more="  fallback: true\n", net=LEAVE)),
+    ("what leaves beside the routes", "assert", routes(A + ", local: true", net=MARKED.replace(", route: inference", "") + LEAVE),
+     routes(A + ", local: true", net=MARKED + LEAVE)),
+    ("who lets it leave", "assert", routes(A, more="  binaries: [/usr/bin/a]\n", net=LEAVE.replace("{}", "{binaries: [/usr/bin/a]}")),
+     routes(A, more="  binaries: [/usr/bin/a]\n", net=LEAVE.replace("{}", "{binaries: [/usr/bin/b]}"))),
     ("who may call", "assert", routes(A, more="  binaries: [/usr/bin/a]\n", net="assert: [{never_call: {binaries: [/usr/bin/a]}}]\n"),
      routes(A, more="  binaries: [/usr/bin/b]\n", net="assert: [{never_call: {binaries: [/usr/bin/a]}}]\n")),
     ("the backend of a claim", "assert", routes(A, net="assert: [{never: {host: '*.example.net'}}]\n"),

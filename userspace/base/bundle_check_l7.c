@@ -232,7 +232,7 @@ static int check_routes(const struct bundle *b, struct err *e)
 		if (!is_str(b, r->name) || !is_str(b, r->provider) || !is_str(b, r->as) || !is_str(b, r->path) || r->weight > OSH_INFERENCE_WEIGHT ||
 		    !*bundle_str(b, r->name) || strlen(bundle_str(b, r->name)) >= OSH_ROUTE_NAME ||
 		    (r->as && !model_ok(bundle_str(b, r->as))) || !route_path_ok(bundle_str(b, r->path)) ||
-		    !r->api || (r->api & (r->api - 1)) || r->api > OSH_APIS || r->plain > 1 || (r->plain && r->provider) ||
+		    !r->api || (r->api & (r->api - 1)) || r->api > OSH_APIS || (r->flags & ~OSH_ROUTE_FLAGS) || ((r->flags & OSH_ROUTE_PLAIN) && r->provider) ||
 		    !in(r->models, b->n_patterns) || !leads_somewhere(b, r))
 			return BAD("route %u", i);
 	}

@@ -111,7 +111,23 @@ static void dial_next(struct dial *d)
 		if (dial_one(d, &d->to[i].addr, d->to[i].port))
 			return;
 	}
-	finish(d, OSH_WHY_UPSTREAM);
+	finish(d, d->elsewhere ? OSH_WHY_NOT_LOCAL : OSH_WHY_UPSTREAM);
+}
+
+/* An address of this machine is spoken to from that address: so the kernel's routes have it. Loopback is it anyway. */
+static bool is_here(int fd, const struct ip *to)
+{
+	static const struct ip one = { { [15] = 1 } };
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+
+	if ((ip_is4(to) && to->b[12] == 127) || !memcmp(to, &one, sizeof(one)))
+		return true;
+	if (getsockname(fd, (void *)&ss, &n) < 0)
+		return false;
+	if (ss.ss_family == AF_INET)
+		return ip_is4(to) && !memcmp(&((struct sockaddr_in *)&ss)->sin_addr, to->b + 12, 4);
+	return !memcmp(&((struct sockaddr_in6 *)&ss)->sin6_addr, to->b, sizeof(to->b));
 }
 
 static void on_proxy(struct watch *w, uint32_t events)
@@ -133,6 +149,11 @@ static void on_socket(struct watch *w, uint32_t events)
 	if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
 		return;
 	if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error) {
+		dial_next(d);
+		return;
+	}
+	if (d->local && !is_here(w->fd, &d->to[d->at - 1].addr)) {
+		d->elsewhere = true;
 		dial_next(d);
 		return;
 	}
@@ -210,6 +231,7 @@ void dial_start(struct dial *d, struct flows *fs, struct grant *g)
 	d->whole.fn = on_whole_timer;
 	d->wait.fn = on_names;
 	d->resolving = true;
+	d->local = t->local;
 	loop_arm(fs->loop, &d->whole, TIMER_CONNECT);
 	if (t->literal) {
 		d->to[0].addr = t->addr;
@@ -224,6 +246,10 @@ void dial_start(struct dial *d, struct flows *fs, struct grant *g)
 		/* Whom the proxy dials cannot be seen here, so what the policy says of it could not be kept. */
 		if (addr_restricted(&g->policy->bundle, t->host, t->port)) {
 			finish(d, OSH_WHY_ADDR_NOT_LISTED);
+			return;
+		}
+		if (d->local) {
+			finish(d, OSH_WHY_NOT_LOCAL);
 			return;
 		}
 		d->proxied = true;

@@ -22,6 +22,8 @@ struct dial {
 	struct watch w;			/* the socket, watched edge triggered; fd -1 = none */
 	struct timer one, whole;
 	struct name_wait wait;
+	bool local;			/* only to this machine */
+	bool elsewhere;			/* and somebody else answered */
 	bool resolving;
 	bool proxied;			/* to[0] is the proxy */
 	bool listed;			/* to[] is the operator's word, or the destination itself: nothing to judge */

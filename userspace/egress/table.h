@@ -28,6 +28,7 @@ struct target {
 	uint32_t alts;			/* bit i: the endpoint's alternative i lets this program through */
 	uint16_t port;
 	bool tainted;			/* the program was, when it connected */
+	bool local;			/* only where it is on this machine */
 	bool literal;			/* an IP or CIDR endpoint: dial `addr` itself */
 	struct ip addr;
 	char name[OSH_NAME_MAX];	/* host name, or "" for a literal */

@@ -252,6 +252,7 @@ static void inference(struct facts *f, const struct policy *p)
 		word(f, r->host);
 		number(f, r->api);
 		number(f, r->plain);
+		number(f, r->local);
 		number(f, r->port);
 		patterns(f, &r->models);
 		number(f, r->weight);
@@ -291,6 +292,7 @@ static void inference(struct facts *f, const struct policy *p)
 	}
 	number(f, p->inference.fallback);
 	number(f, p->inference.balance);
+	number(f, p->inference.local_only);
 	number(f, p->inference.has_models);
 	patterns(f, &p->inference.models);
 	done(f);

@@ -13,6 +13,7 @@ static bool has(struct prover *pr, const struct assertion *as, const char *what)
 		[ASSERT_NEVER_REACH] = "never_reach",
 		[ASSERT_NEVER_READ_AND_SEND] = "never_read_and_send",
 		[ASSERT_NEVER_CALL] = "never_call",
+		[ASSERT_NEVER_LEAVE] = "never_leave",
 	};
 	const char *key = arena_printf(pr->a, "assert.%s%s%s", kinds[as->kind], *what ? "." : "", what);
 
@@ -64,6 +65,8 @@ static Z3_ast there(struct prover *pr, const struct assertion *as)
 /* A claim about hosts is about backends too: what is sent to inference.local goes there. */
 static bool concerns(struct prover *pr, const struct assertion *as, const struct route *r)
 {
+	if (as->kind == ASSERT_NEVER_LEAVE && r->local && sees("inference.routes.local"))
+		return false;
 	for EACH (text_of, name, &as->except)
 		if (!strcmp(*name, r->name) && has(pr, as, "except"))
 			return false;
@@ -88,6 +91,7 @@ static const char *text_of_claim(enum claim_kind kind)
 		[ASSERT_NEVER_REACH] = "'never_reach' is refuted: this is reached",
 		[ASSERT_NEVER_READ_AND_SEND] = "'never_read_and_send' is refuted: this is read, and sent",
 		[ASSERT_NEVER_CALL] = "'never_call' is refuted: this call is taken",
+		[ASSERT_NEVER_LEAVE] = "'never_leave' is refuted: this leaves the machine",
 	};
 
 	return says[kind];
@@ -129,11 +133,23 @@ static bool refute(struct prover *pr, const struct assertion *as)
 		facts[2] = z_true(&s->z);
 	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
 		facts[2] = z_and(&s->z, facts[2], read_there(pr, as));
-	if (as->kind == ASSERT_NEVER_CALL || find_ask(pr, facts, 3, &w) != ANSWER_YES || !confirmed(pr, as, &w))
+	if (as->kind >= ASSERT_NEVER_CALL || find_ask(pr, facts, 3, &w) != ANSWER_YES || !confirmed(pr, as, &w))
 		return false;
 	if (as->kind == ASSERT_NEVER_REACH)
 		w.inspected = false;
 	return tell(pr, as, &w);
+}
+
+/* Past the routes: what nobody looks into, or what is no call of a model. */
+static bool refute_leave(struct prover *pr, const struct assertion *as)
+{
+	struct sym *s = pr->s;
+	Z3_ast past = z_or(&s->z, z_not(&s->z, s->inspected), z_not(&s->z, s->calls));
+	const Z3_ast facts[] = { s->sends, past, by_whom(pr, as) };
+	struct witness w;
+
+	return as->kind == ASSERT_NEVER_LEAVE && find_ask(pr, facts, 3, &w) == ANSWER_YES && confirmed(pr, as, &w) &&
+	       tell(pr, as, &w);
 }
 
 /* By a route: the method and the path are those of the program's call. */
@@ -165,5 +181,6 @@ void find_refuted(struct prover *pr)
 	if (!pr->refuted)
 		pr->refuted = arena_zalloc(pr->a, p->asserts.n + 1);
 	for (uint32_t i = 0; pr->refuted && i < p->asserts.n; i++)
-		pr->refuted[i] = pr->refuted[i] || !has(pr, &v[i], "") || refute(pr, &v[i]) || refute_call(pr, &v[i]);
+		pr->refuted[i] = pr->refuted[i] || !has(pr, &v[i], "") || refute(pr, &v[i]) ||
+				 refute_leave(pr, &v[i]) || refute_call(pr, &v[i]);
 }

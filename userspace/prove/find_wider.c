@@ -194,7 +194,7 @@ static bool has_pattern(const struct content_rule *rule, const char *text)
 /* Does the new one look for all that the old one does, and do no less about it? */
 static bool holds_back(const struct content_rule *new, const struct content_rule *old)
 {
-	if (new->action > old->action || (old->kinds & ~new->kinds))
+	if ((new->action != old->action && new->action != OSH_PRIVATE_REFUSE) || (old->kinds & ~new->kinds))
 		return false;
 	for
 		EACH(struct pattern, p, &old->patterns)
@@ -203,11 +203,27 @@ static bool holds_back(const struct content_rule *new, const struct content_rule
 	return true;
 }
 
+static bool was_local(const struct inference *old, const char *name)
+{
+	for
+		EACH(struct route, r, &old->routes)
+	if (!strcmp(r->name, name))
+		return r->local;
+	return false;
+}
+
 /* What is said to models. Rules are compared as they are written. */
 static void private(struct prover *pr)
 {
 	const struct inference *new = &pr->s->p->inference, *old = &pr->s->base->p->inference;
 
+	if (old->local_only && !new->local_only)
+		add(pr, "inference.local_only", NULL, "what is said may newly leave the machine", NULL, line_of(new->at));
+	for
+		EACH(struct route, r, &new->routes)
+	if (!r->local && was_local(old, r->name))
+		add(pr, "inference.routes.local", NULL, arena_printf(pr->a, "route '%s' may newly lead to another machine", r->name), NULL,
+		    line_of(r->at));
 	for
 		EACH(struct content_rule, was, &old->privacy)
 	{

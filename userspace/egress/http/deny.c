@@ -53,6 +53,7 @@ static const struct {
 	{ OSH_WHY_UPSTREAM_HTTP,   502, "upstream_failed",            STEP_UPSTREAM },
 	{ OSH_WHY_TLS_UPSTREAM,    502, "upstream_tls_failed",        STEP_UPSTREAM },
 	{ OSH_WHY_UPSTREAM_CERT,   502, "upstream_certificate",       STEP_UPSTREAM },
+	{ OSH_WHY_NOT_LOCAL,       502, "upstream_not_local",         STEP_UPSTREAM },
 	{ OSH_WHY_LIMIT,           503, "limit_reached",              STEP_LATER },
 	{ OSH_WHY_INTERNAL,        503, "internal_error",             STEP_LATER },
 };

@@ -132,7 +132,7 @@ static bool find_backend(struct exchange *x, uint32_t route)
 	const struct bundle *b = &x->grant->policy->bundle;
 	const struct osh_b_route *r = &b->routes[route - 1];
 	struct target t = { .ident = x->grant->target.ident, .tainted = x->grant->target.tainted, .host = r->host,
-			    .port = (uint16_t)r->port, .rule = r->rule + 1 };
+			    .port = (uint16_t)r->port, .rule = r->rule + 1, .local = r->flags & OSH_ROUTE_LOCAL };
 
 	snprintf(t.name, sizeof(t.name), "%s", bundle_str(b, b->hosts[r->host - 1].name));
 	x->inference->to = grant_own(x->grant->policy, &t);
@@ -153,7 +153,7 @@ static bool settle(struct exchange *x, const struct routed *to, uint32_t kept, c
 		return false;
 	i->path = strdup(room);
 	i->route = to->route;
-	i->plain = r->plain;
+	i->plain = r->flags & OSH_ROUTE_PLAIN;
 	memcpy(i->model, to->model, sizeof(i->model));
 	snprintf(i->name, sizeof(i->name), "%s", bundle_str(b, r->name));
 	i->began_ms = x->fs->loop->now_ms;
@@ -184,13 +184,15 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 	why = i->shape ? private_look(x, a->path, detail) : OSH_WHY_ALLOWED;
 	if (why != OSH_WHY_ALLOWED)
 		return why;
-	*detail = "";
+	q.local = i->privacy.local;
 	why = route_choose(&x->grant->policy->bundle, &q, &to);
 	if (q.model.p && shape_is_model(q.model)) {
 		memcpy(i->asked, q.model.p, q.model.n);
 		snprintf(text, sizeof(text), "model %s", i->asked);
-		*detail = why == OSH_WHY_ALLOWED ? "" : text;
+		*detail = text;
 	}
+	if (why == OSH_WHY_NO_ROUTE && q.local)
+		*detail = private_detail(x);
 	if (why != OSH_WHY_ALLOWED)
 		return why;
 	i->caller_path = strdup(a->path);
@@ -373,7 +375,7 @@ static enum osh_reason choose_next(const struct exchange *x, struct routed *to)
 	const struct inference *i = x->inference;
 	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic, .tried = i->tried | 1ull << (i->route - 1),
 			       .resting = resting_mask(x), .chosen = x->fs->choice.route, .instead = x->fs->choice.model,
-			       .balance = load(x) };
+			       .balance = load(x), .local = i->privacy.local };
 
 	if (i->asked[0] && names_in_body(i->shape))
 		q.model = slice_of(i->asked);
@@ -440,7 +442,7 @@ const char *inference_again(struct exchange *x, const struct rules_answer *a)
 	const struct inference *i = x->inference;
 	const struct bundle *b = &x->grant->policy->bundle;
 	const struct target *t = &i->to->target;
-	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic };
+	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic, .local = i->privacy.local };
 	struct routed to;
 	enum osh_reason why;
 
@@ -454,7 +456,8 @@ const char *inference_again(struct exchange *x, const struct rules_answer *a)
 	if (why != OSH_WHY_ALLOWED)
 		return "its model is not one that may be asked for any more";
 	for (uint32_t k = 0; k < b->n_routes; k++)
-		if (b->routes[k].port == t->port && b->routes[k].plain == i->plain &&
+		if (b->routes[k].port == t->port && !(b->routes[k].flags & OSH_ROUTE_PLAIN) == !i->plain &&
+		    (t->local || !(q.local || (b->routes[k].flags & OSH_ROUTE_LOCAL))) &&
 		    !strcmp(bundle_str(b, b->hosts[b->routes[k].host - 1].name), t->name))
 			return follow(x, k) ? NULL : "out of memory";
 	return "no route leads to its backend any more";

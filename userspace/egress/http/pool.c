@@ -67,7 +67,7 @@ static bool same_host(const struct pool_host *h, const struct pool_ask *q)
 {
 	const struct target *a = &h->target, *b = &q->grant->target;
 
-	return a->host == b->host && a->port == b->port && a->literal == b->literal &&
+	return a->host == b->host && a->port == b->port && a->literal == b->literal && a->local == b->local &&
 	       h->tls == q->tls && h->http1 == q->http1 && h->cred == q->cred &&
 	       (a->literal ? !memcmp(&a->addr, &b->addr, sizeof(a->addr)) : !strcmp(a->name, b->name));
 }

@@ -11,7 +11,8 @@
 
 static void say(const struct exchange *x, char *to, size_t room)
 {
-	static const char *const words[] = { [OSH_PRIVATE_REFUSE] = "refuse", [OSH_PRIVATE_REDACT] = "redact" };
+	static const char *const words[] = { [OSH_PRIVATE_REFUSE] = "refuse", [OSH_PRIVATE_REDACT] = "redact",
+					     [OSH_PRIVATE_LOCAL] = "local" };
 	const struct bundle *b = &x->grant->policy->bundle;
 	const struct privacy *p = &x->inference->privacy;
 	size_t n = 0;

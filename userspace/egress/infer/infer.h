@@ -33,6 +33,7 @@ struct route_ask {
 	enum osh_shape shape;
 	struct slice model;		/* as the caller names it; p NULL = not */
 	bool anthropic;			/* the field anthropic-version is there */
+	bool local;			/* only routes that are local */
 	uint64_t tried;			/* bit i: ROUTES[i] has failed for this call */
 	uint64_t resting;		/* likewise, a moment ago for another; taken only where no other serves */
 	const char *chosen;		/* name of the route that is taken before the others, if it may be; "", NULL = none */

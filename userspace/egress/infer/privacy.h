@@ -15,6 +15,7 @@ struct privacy {
 	uint64_t found[OSH_PRIVACY_RULES];	/* how often, by rule */
 	uint32_t stops;			/* bit i: the rule was met where it refuses the call */
 	uint32_t changes;		/* bit i: ... where it has something replaced */
+	bool local;			/* one was met that leaves it local routes alone */
 };
 
 enum privacy_read { PRIVACY_READ, PRIVACY_UNCLEAR, PRIVACY_NO_MEMORY };

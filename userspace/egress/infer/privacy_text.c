@@ -180,9 +180,11 @@ static void look(struct look *l, bool fixed, struct privacy *to)
 		uint64_t n = privacy_find(&l->rules[i], i, text, NULL);
 
 		to->found[i] += n;
-		if (n && l->b->privacy[i].action == OSH_PRIVATE_REDACT && !fixed)
+		if (n && l->b->privacy[i].action == OSH_PRIVATE_LOCAL)
+			to->local = true;
+		else if (n && l->b->privacy[i].action == OSH_PRIVATE_REDACT && !fixed)
 			to->changes |= 1u << i;
-		else if (n && l->b->privacy[i].action <= OSH_PRIVATE_REDACT)
+		else if (n)
 			to->stops |= 1u << i;
 	}
 }

@@ -102,12 +102,12 @@ static bool serves(const struct bundle *b, uint32_t i, const char *model)
 }
 
 /* Those that may take it, bit i: ROUTES[i]. Where failures go nowhere that is the first one alone. */
-static uint64_t may_take(const struct bundle *b, uint32_t speaks, const char *model)
+static uint64_t may_take(const struct bundle *b, const struct route_ask *q, uint32_t speaks, const char *model)
 {
 	uint64_t mask = 0;
 
 	for (uint32_t i = 0; i < b->n_routes; i++)
-		if ((b->routes[i].api & speaks) && serves(b, i, model)) {
+		if ((b->routes[i].api & speaks) && (!q->local || (b->routes[i].flags & OSH_ROUTE_LOCAL)) && serves(b, i, model)) {
 			mask |= 1ull << i;
 			if (!b->inference->fallback)
 				break;
@@ -161,7 +161,7 @@ enum osh_reason route_choose(const struct bundle *b, const struct route_ask *q, 
 		return why;
 	if (q->anthropic && (speaks & OSH_API_ANTHROPIC))
 		speaks = OSH_API_ANTHROPIC;
-	may = may_take(b, speaks, ret->model) & ~q->tried;
+	may = may_take(b, q, speaks, ret->model) & ~q->tried;
 	ret->route = pick(b, q, may & ~q->resting ? may & ~q->resting : may);
 	if (!ret->route)
 		return OSH_WHY_NO_ROUTE;
