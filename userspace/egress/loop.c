@@ -29,13 +29,14 @@ static uint64_t clock_ms(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* CLOCK_MONOTONIC, by which epoll waits, stands still while the machine sleeps. */
+/* CLOCK_MONOTONIC, by which epoll waits, stands still while the machine sleeps. Signed: who had to wait between the two readings
+ * finds less than nothing. */
 static bool has_slept(struct loop *l)
 {
-	uint64_t was = l->asleep_ms;
+	int64_t was = l->asleep_ms;
 
-	l->asleep_ms = l->now_ms - clock_ms(CLOCK_MONOTONIC);
-	return l->asleep_ms - was > SLEPT_MS && l->asleep_ms > was;
+	l->asleep_ms = (int64_t)l->now_ms - (int64_t)clock_ms(CLOCK_MONOTONIC);
+	return l->asleep_ms - was > SLEPT_MS;
 }
 
 int loop_init(struct loop *l, struct err *e)

@@ -38,7 +38,7 @@ struct loop {
 	int epfd;
 	int stop;			/* 1 = return after this round */
 	uint64_t now_ms;		/* CLOCK_BOOTTIME, once a round */
-	uint64_t asleep_ms;		/* that less CLOCK_MONOTONIC: grows while the machine sleeps */
+	int64_t asleep_ms;		/* that less CLOCK_MONOTONIC: grows while the machine sleeps */
 	struct timer_list timers[TIMER_MAX];
 	int (*before)(void *arg);	/* work between rounds; most milliseconds to sleep, -1 = any */
 	void *arg;
