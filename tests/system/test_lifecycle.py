@@ -367,6 +367,8 @@ def runs(t, d, c):
     t.ok(c.create("-n", "arun")[0] == 1, "its name is taken")
     p.terminate()
     p.wait()
+    ends = [run(d.command("true", options=("--name", "again")))[::2] for _ in range(5)]
+    t.ok(not any(rc for rc, _ in ends), "and free as soon as its oshctl has ended", ends)
     c.create("-n", "held")
     rc, _, err = run(d.command("true", options=("--name", "held")))
     t.ok(rc == 125 and "taken" in err, "a created one's is for a run", err)

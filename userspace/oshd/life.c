@@ -55,7 +55,7 @@ bool life_name_taken(const struct daemon *d, const char *name)
 	if (life_find(d, name))
 		return true;
 	for (uint32_t i = 0; i < OSH_SLOTS; i++)
-		if (d->slots[i] && !d->slots[i]->life && !strcmp(d->slots[i]->name, name))
+		if (d->slots[i] && !d->slots[i]->life && d->slots[i]->state != SB_REPORTING && !strcmp(d->slots[i]->name, name))
 			return true;
 	return false;
 }
