@@ -51,7 +51,7 @@ def sarif(t):
     moved = json.loads(prove("# a line more\n" + POLICY, "--sarif")[1])["runs"][0]["results"]
     t.ok([r["partialFingerprints"]["osh/v1"] for r in moved] == prints, "which is the same one when lines move")
     t.ok(log["invocations"][0]["executionSuccessful"] is True, "all is known")
-    rc, out, _ = prove(net(*(f"host: h{i}.example.com, port: 443" for i in range(400))), "--sarif", limit="ulimit -t 1")
+    rc, out, _ = prove(net(*(f"host: h{i}.example.com, port: 443" for i in range(2000))), "--sarif", limit="ulimit -t 1")
     log = json.loads(out)["runs"][0]
     t.ok(rc == 3 and log["invocations"][0]["executionSuccessful"] is False and not log["results"], "out of time: a log that says so", rc, out)
 
