@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <arpa/inet.h>
 
-#include "../../userspace/egress/hosts.h"
+#include "hosts.h"
 #include "../../userspace/egress/resolv.h"
 #include "own.h"
 
@@ -62,8 +62,8 @@ static void refuses_what_it_does_not_know(void **state)
 	static const struct {
 		const char *text, *says;
 	} cases[] = {
-		{ "127.0.0.1\n", "line 1: address without a name" },
-		{ "\n127.0.0 a\n", "line 2: not ADDR" },
+		{ "127.0.0.1\n", "1: address without a name" },
+		{ "\n127.0.0 a\n", "2: not ADDR" },
 		{ "127.0.0.1:0 a", "not ADDR" }, { "127.0.0.1:65536 a", "not ADDR" },
 		{ "127.0.0.1: a", "not ADDR" }, { "127.0.0.1:+1 a", "not ADDR" },
 		{ "[::1 a", "not ADDR" }, { "[::1]x a", "not ADDR" }, { "[::1]: a", "not ADDR" },
@@ -71,7 +71,7 @@ static void refuses_what_it_does_not_know(void **state)
 		{ "1.2.3.4 a..b", "not a host name" }, { "1.2.3.4 .a", "not a host name" },
 		{ "1.2.3.4 *.a", "not a host name" }, { "1.2.3.4 ok b\x80", "not a host name" },
 		{ "1.2.3.4 .", "not a host name" },	{ "1.2.3.4 @proxy", "wants ADDR:PORT" },
-		{ "1.2.3.4:1 @proxy\n1.2.3.4:2 @proxy", "line 2: a second @proxy" },
+		{ "1.2.3.4:1 @proxy\n1.2.3.4:2 @proxy", "2: a second @proxy" },
 		{ "@direct", "without a name" }, { "@direct a..b", "not a host name" }, { "@proxy 1.2.3.4:1", "not ADDR" },
 		{ "1.2.3.4 @direct", "not a host name" }, { "fe80::1%eth0 a", "not ADDR" },
 	};

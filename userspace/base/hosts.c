@@ -130,7 +130,7 @@ static int parse_direct(struct hosts *h, struct slice line, unsigned n, struct e
 	if (!h->direct)
 		h->direct = calloc(1, sizeof(*h->direct));
 	if (!h->direct)
-		return fail(e, ENOMEM, "upstream hosts: out of memory");
+		return fail(e, ENOMEM, "out of memory");
 	while ((w = word(&line)).n) {
 		struct hosts_entry one = { 0 };
 		bool suffix = *w.p == '.';
@@ -138,20 +138,20 @@ static int parse_direct(struct hosts *h, struct slice line, unsigned n, struct e
 
 		named = true;
 		if (!hosts_name((struct slice){ w.p + suffix, w.n - suffix }, name) || h->direct->n >= HOSTS_ENTRIES)
-			return fail(e, EINVAL, "upstream hosts, line %u: not a host name", n);
+			return fail(e, EINVAL, "%u: not a host name", n);
 		snprintf(one.name, sizeof(one.name), "%s%.254s", suffix ? "." : "", name);
 		if (add(h->direct, &one) < 0)
-			return fail(e, ENOMEM, "upstream hosts: out of memory");
+			return fail(e, ENOMEM, "out of memory");
 	}
-	return named ? 0 : fail(e, EINVAL, "upstream hosts, line %u: @direct without a name", n);
+	return named ? 0 : fail(e, EINVAL, "%u: @direct without a name", n);
 }
 
 static int set_proxy(struct hosts *h, const struct hosts_entry *one, unsigned n, struct err *e)
 {
 	if (!one->port)
-		return fail(e, EINVAL, "upstream hosts, line %u: @proxy wants ADDR:PORT", n);
+		return fail(e, EINVAL, "%u: @proxy wants ADDR:PORT", n);
 	if (h->proxy.port)
-		return fail(e, EINVAL, "upstream hosts, line %u: a second @proxy", n);
+		return fail(e, EINVAL, "%u: a second @proxy", n);
 	h->proxy = *one;
 	return 0;
 }
@@ -171,7 +171,7 @@ static int parse_line(struct hosts *h, struct slice line, unsigned n, struct err
 	if (slice_is(w, "@direct"))
 		return parse_direct(h, line, n, e);
 	if (!where_of(w, &one))
-		return fail(e, EINVAL, "upstream hosts, line %u: not ADDR, ADDR:PORT or [ADDR]:PORT", n);
+		return fail(e, EINVAL, "%u: not ADDR, ADDR:PORT or [ADDR]:PORT", n);
 	while ((w = word(&line)).n) {
 		named = true;
 		if (slice_is(w, "@proxy")) {
@@ -182,14 +182,14 @@ static int parse_line(struct hosts *h, struct slice line, unsigned n, struct err
 			continue;
 		}
 		if (!hosts_name(w, one.name))
-			return fail(e, EINVAL, "upstream hosts, line %u: not a host name", n);
+			return fail(e, EINVAL, "%u: not a host name", n);
 		if (h->n >= HOSTS_ENTRIES)
-			return fail(e, E2BIG, "upstream hosts, line %u: more than %u names", n,
+			return fail(e, E2BIG, "%u: more than %u names", n,
 				    HOSTS_ENTRIES);
 		if (add(h, &one) < 0)
-			return fail(e, ENOMEM, "upstream hosts: out of memory");
+			return fail(e, ENOMEM, "out of memory");
 	}
-	return named ? 0 : fail(e, EINVAL, "upstream hosts, line %u: address without a name", n);
+	return named ? 0 : fail(e, EINVAL, "%u: address without a name", n);
 }
 
 int hosts_parse(struct hosts *h, struct slice text, struct err *e)
@@ -197,7 +197,7 @@ int hosts_parse(struct hosts *h, struct slice text, struct err *e)
 	unsigned n = 0;
 
 	if (text.n > HOSTS_BYTES)
-		return fail(e, E2BIG, "upstream hosts: more than %u bytes", HOSTS_BYTES);
+		return fail(e, E2BIG, "1: more than %u bytes", HOSTS_BYTES);
 	while (text.n) {
 		const char *end = memchr(text.p, '\n', text.n);
 		struct slice line = { text.p, end ? (size_t)(end - text.p) : text.n };

@@ -30,7 +30,8 @@ struct hosts {
 	struct hosts *direct;		/* names and suffixes (with their dot) past the proxy, or NULL */
 };
 
-int hosts_parse(struct hosts *h, struct slice text, struct err *e);	/* h starts zeroed */
+/* h starts zeroed. What is wrong begins with the number of its line: `7: not a host name`. */
+int hosts_parse(struct hosts *h, struct slice text, struct err *e);
 void hosts_done(struct hosts *h);
 
 /* The next entry of this name after *at (start with 0), or NULL. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An address as this process handles it: 16 bytes in network order, IPv4 always as ::ffff:a.b.c.d. */
+/* An address: 16 bytes in network order, IPv4 always as ::ffff:a.b.c.d. */
 #pragma once
 
 #include <netinet/in.h>

@@ -95,13 +95,15 @@ static int follow_policy(struct flows *fs, struct err *e)
 static int read_inputs(struct flows *fs, const struct table *who, struct err *e)
 {
 	struct ip servers[RESOLV_SERVERS];
+	struct err why = { 0 };
 	struct slice text;
 	int r, n;
 
 	if ((r = generation_open(&fs->policies.now, who, who->generation, FD(BUNDLE), e)) < 0 ||
-	    (r = read_text(FD(HOSTS), HOSTS_BYTES, &text, e)) < 0 ||
-	    (r = hosts_parse(&fs->hosts, text, e)) < 0)
+	    (r = read_text(FD(HOSTS), HOSTS_BYTES, &text, e)) < 0)
 		return r;
+	if ((r = hosts_parse(&fs->hosts, text, &why)) < 0)
+		return fail(e, why.code, "upstream hosts:%.200s", why.text);
 	free((char *)text.p);
 	if ((r = read_text(FD(RESOLV), RESOLV_BYTES, &text, e)) < 0)
 		return r;

@@ -1,0 +1,46 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's files about upstreams, where something is wrong with them: `oshctl run` says where, and starts nothing."""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import BUILD, Tap, run  # noqa: E402
+
+POLICY = "version: 1\nfilesystem_policy: {include_workdir: true, read_only: [/usr, /bin, /lib, /lib64]}\n"
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+CASES = (           # option, content, what is said after the file's name
+    ("hosts", "127.0.0.1 a.example\nb.example 127.0.0.1\n", ":2: not ADDR, ADDR:PORT or [ADDR]:PORT"),
+    ("hosts", "# fine\n\n127.0.0.1:443 a..b\n", ":3: not a host name"),
+    ("hosts", "127.0.0.1\n", ":1: address without a name"),
+    ("hosts", "127.0.0.1:1 @proxy\n127.0.0.1:2 @proxy\n", ":2: a second @proxy"),
+    ("hosts", "127.0.0.1 a\0b\n", ":1: not a host name"),
+    ("hosts", "#" * (300 << 10), ": more than 262144 bytes"),
+    ("ca", "", ": holds no certificate in PEM"),
+    ("ca", "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n", ": holds no certificate in PEM"),
+    ("ca", PEM[:40], ": holds no certificate in PEM"),
+    ("ca", "x" * (3 << 20), ": more than 2097152 bytes"),
+)
+
+
+def main():
+    t = Tap()
+    with tempfile.TemporaryDirectory() as d:
+        policy, file = os.path.join(d, "p.yaml"), os.path.join(d, "given")
+        open(policy, "w").write(POLICY)
+
+        def start(option, text):
+            open(file, "w").write(text)
+            return run([os.path.join(BUILD, "oshctl"), "run", "-p", policy, f"--upstream-{option}", file, "--", "/bin/echo", "ran"], cwd=d)
+
+        for option, text, says in CASES:
+            rc, out, err = start(option, text)
+            t.ok(rc == 125 and f"{file}{says}" in err and not out, f"{option}: {says.lstrip(': 0123456789')}", rc, out, err)
+        for option, text in (("hosts", ""), ("hosts", "127.0.0.1 a.example\r\n"), ("ca", "# a comment\n" + PEM)):
+            rc, out, err = start(option, text)
+            t.ok(rc == 0 and out == "ran\n", f"{option}: what is right is taken", rc, out, err)
+    t.done()
+
+
+main()
