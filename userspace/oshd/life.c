@@ -478,7 +478,7 @@ int life_ask(struct life *l, enum life_event ev, life_done *done, void *data, st
 	if (!table[l->state][ev].act)
 		return fail(e, EBUSY, "sandbox '%s' is %s: it cannot %s now%s", l->name,
 			    names[l->state], asked[ev].verb,
-			    ev == LV_DELETE ? "; stop it first, or force it" : "");
+			    ev == LV_DELETE ? "; stop it first, or force it (-f)" : "");
 	r = act(l, ev, e);
 	if (r < 0)
 		return r;
