@@ -69,6 +69,8 @@ struct kbpf {
 /* Leaves programs out that this kernel does not take; after a load that failed: finds more of them (lsm.c). */
 void kbpf_lsm_open(struct kbpf *k);
 bool kbpf_lsm_narrow(const char *why);
+/* The same for those that only tell: sandboxes that live were promised the others. */
+bool kbpf_lsm_narrow_tells(void);
 bool kbpf_asks_lsm(const struct btf *types);	/* kbpf_has_lsm(), with the kernel's own types; NULL = none (trial.c) */
 
 enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_GUARD, AT_TELL, AT_ITER };

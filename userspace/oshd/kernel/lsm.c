@@ -95,15 +95,26 @@ void kbpf_lsm_open(struct kbpf *k)
 	}
 }
 
-bool kbpf_lsm_narrow(const char *why)
+static bool narrow(bool tells_only)
 {
 	bool some = false;
 
 	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++) {
 		struct err e = { 0 };
 
-		if (is_optional(h) && !is_left_out(h) && kbpf_try_hook(h, &e) < 0)
+		if (is_optional(h) && !is_left_out(h) && (!tells_only || kbpf_hook_where(h) == AT_TELL) &&
+		    kbpf_try_hook(h, &e) < 0)
 			some |= refuse(h, e.text);
 	}
-	return some || refuse_all(why);
+	return some;
+}
+
+bool kbpf_lsm_narrow(const char *why)
+{
+	return narrow(false) || refuse_all(why);
+}
+
+bool kbpf_lsm_narrow_tells(void)
+{
+	return narrow(true);
 }

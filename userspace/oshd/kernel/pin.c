@@ -224,14 +224,11 @@ static int adopt_loaded(struct kbpf *k, const char *dir, struct err *e)
 	return r ? r : adopt_links(k, dir, e);
 }
 
-int kbpf_adopt(struct kbpf **ret, const char *dir, const struct kbpf_off *off, struct err *e)
+static int adopt(struct kbpf **ret, const char *dir, const char *build, const struct kbpf_off *off, struct err *e)
 {
-	char build[KBUILD_MAX];
 	struct kbpf *k = NULL;
-	int r = read_mark(dir, build, e);
+	int r = kbpf_open(&k, e);
 
-	if (!r)
-		r = kbpf_open(&k, e);
 	if (r < 0)
 		return r;
 	if (off)
@@ -252,6 +249,19 @@ int kbpf_adopt(struct kbpf **ret, const char *dir, const struct kbpf_off *off, s
 		k->adopted[i] = k->sandboxes[i].id;
 	*ret = k;
 	return 0;
+}
+
+int kbpf_adopt(struct kbpf **ret, const char *dir, const struct kbpf_off *off, struct err *e)
+{
+	char build[KBUILD_MAX];
+	int r = read_mark(dir, build, e);
+
+	if (r < 0)
+		return r;
+	r = adopt(ret, dir, build, off, e);
+	while (r < 0 && kbpf_lsm_narrow_tells())	/* a later build may tell what this kernel does not take */
+		r = adopt(ret, dir, build, off, e);
+	return r;
 }
 
 int kbpf_is_whole(const char *dir)
