@@ -133,7 +133,8 @@ int cred_drop(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups, struct
 	if (r < 0)
 		return r;
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
-		return fail(e, errno, "core limit: %s", strerror(errno));
+		return fail(e, errno, "core limit: %s; the hard limit of osh-launch has to be 1 at least (LimitCORE=1 in its unit)",
+			    strerror(errno));
 	/* Counted by uid: a caller's own would count what he does outside, too. */
 	own = uid >= OSH_UID_SANDBOX && uid < OSH_UID_SANDBOX + OSH_SLOTS;
 	r = own ? limit_tasks(e) : leave_half(e);
