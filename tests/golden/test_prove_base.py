@@ -110,6 +110,8 @@ WIDER = (
     ("a rule about content that is gone", routes(A, more=PRIVACY % "refuse"), routes(A), "inference.privacy"),
     ("one that lets a call go on", routes(A, more=PRIVACY % "refuse"), routes(A, more=PRIVACY % "redact"), "inference.privacy"),
     ("one that looks for less", routes(A, more=PRIVACY % "refuse"), routes(A, more=PRIVACY.replace("secrets", "aws") % "refuse"), "inference.privacy"),
+    ("a rule about content that keeps calls here", routes(A, LOCAL + ", local: true"), routes(A, LOCAL + ", local: true", more=PRIVACY % "local"),
+     "newly taken by route 'here', to here.example.net:443, where a rule"),
     ("a route that was local", routes(A + ", local: true"), routes(A), "inference.routes.local"),
     ("what stayed on the machine", routes(A + ", local: true", more="  local_only: true\n"), routes(A + ", local: true"), "inference.local_only"),
     ("who may call", routes(A, more="  binaries: [/usr/bin/a]\n"), routes(A), "newly sent"),
@@ -119,7 +121,7 @@ WIDER = (
      "version: 1\n" + USR + "landlock: {compatibility: best_effort}\n", "landlock.compatibility"),
 )
 # What takes something else instead is wider the other way round, too.
-BOTH_WAYS = ("a user", "one of a user", "what tokens cost", "its addresses", "another backend", "its port", "its credential", "another model in place of the caller's", "a name that means another model",
+BOTH_WAYS = ("a user", "a rule about content that keeps calls here", "one of a user", "what tokens cost", "its addresses", "another backend", "its port", "its credential", "another model in place of the caller's", "a name that means another model",
              "a model that a route serves")
 SETTINGS = ("$", "resources.", "gpu", "dns.", "process.run_as", "landlock.", "inference.limits", "inference.prices", "inference.privacy", "inference.routes.local", "inference.local_only")
 

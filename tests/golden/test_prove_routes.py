@@ -12,6 +12,9 @@ CALL = "assert: [{never_call: {except: [here]}}]\n"
 LEAVE = "assert: [{never_leave: {}}]\n"
 POSTED = "assert: [{never: {host: a.example.net, method: POST}}]\n"
 BED = A.replace("openai", "bedrock")
+KEEP = "  privacy: [{name: keys, kinds: [secrets], action: %s}]\n"
+HERE = LOCAL.replace("openai", "llama") + ", local: true"
+KEPT = "assert: [{never: {host: here.example.net, method: POST, path: /v1/chat/completions}}]\n"
 # (input of the model of routes, category, policy that has the finding, policy that has not)
 ROUTES = (
     ("a route", EXFIL, routes(A), routes(A, fs=USR)),
@@ -39,6 +42,21 @@ ROUTES = (
     ("what stays on the machine", "assert", routes(LOCAL + ", local: true, model: 'x*'", A, net=LEAVE), routes(LOCAL + ", local: true", A, net=LEAVE)),
     ("the next route where a local one fails", "assert", routes(LOCAL + ", local: true", A, more="  fallback: true\n", net=LEAVE),
      routes(LOCAL + ", local: true", A + ", local: true", more="  fallback: true\n", net=LEAVE)),
+    ("what a rule about content keeps here", "assert", routes(A, HERE, more=KEEP % "local", net=KEPT), routes(A, HERE, more=KEEP % "refuse", net=KEPT)),
+    ("a route for what is kept here", "unreachable_rule", routes(A, LOCAL + ", local: true", more=KEEP % "redact"),
+     routes(A, LOCAL + ", local: true", more=KEEP % "local")),
+    ("its model", "assert", routes(A, LOCAL + ", local: true, model: y", more=KEEP % "local" + "  models: [y]\n", net=KEPT),
+     routes(A, LOCAL + ", local: true, model: z", more=KEEP % "local" + "  models: [y]\n", net=KEPT)),
+    ("the first that is local, for what is kept here", "unreachable_rule",
+     routes(A, LOCAL + ", local: true", A.replace("name: a", "name: b") + ", local: true", more=KEEP % "local"),
+     routes(A, LOCAL + ", local: true, model: 'x*'", A.replace("name: a", "name: b") + ", local: true", more=KEEP % "local")),
+    ("one that is not local, for what is kept here", "unreachable_rule",
+     routes(A, A.replace("name: a", "name: b") + ", model: 'x*'", LOCAL + ", local: true", more=KEEP % "local"),
+     routes(A, A.replace("name: a", "name: b") + ", model: 'x*', local: true", LOCAL + ", local: true", more=KEEP % "local")),
+    ("a credential for what is kept here", "credential_reach", routes(A, LOCAL + ", local: true, provider: p", more=KEEP % "local"),
+     routes(A, LOCAL + ", local: true, provider: p", more=KEEP % "refuse")),
+    ("addresses for what is kept here", "private_reach", routes(A, LOCAL + ", local: true, allowed_ips: [10.0.0.0/8]", more=KEEP % "local"),
+     routes(A, LOCAL + ", local: true, allowed_ips: [10.0.0.0/8]", more=KEEP % "refuse")),
     ("what leaves beside the routes", "assert", routes(A + ", local: true", net=MARKED.replace(", route: inference", "") + LEAVE),
      routes(A + ", local: true", net=MARKED + LEAVE)),
     ("who lets it leave", "assert", routes(A, more="  binaries: [/usr/bin/a]\n", net=LEAVE.replace("{}", "{binaries: [/usr/bin/a]}")),
@@ -80,6 +98,9 @@ def routed(t):
     t.ok(rc == 0 and a["result"] == "proved", "local only: proved", rc, a)
     f = [f for f in prove(routes(A, fs=FS))[1]["findings"] if f["category"] == EXFIL]
     t.ok([(x["where"], x["line"]) for x in f] == [("a.example.net:443", 5)] and "route 'a'" in f[0]["says"], "a backend is where it goes", f)
+    says = {f["where"]: f["says"] for f in prove(routes(A, LOCAL + ", local: true", more=KEEP % "local"))[1]["findings"] if f["category"] == EXFIL}
+    t.ok(sorted(says) == ["a.example.net:443", "here.example.net:443"] and [w for w in says if "rule about content" in says[w]] == ["here.example.net:443"],
+         "and that a rule about content is why explain names another route", says)
 
 
 def main():

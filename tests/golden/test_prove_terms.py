@@ -101,6 +101,8 @@ QUESTIONS = {
     "inference.fallback": ("assert", True, claim("never_call: {except: [here]}", routes(LOCAL, A, more="  fallback: true\n"))),
     "inference.aliases": ("assert", True, claim("never: {host: a.example.net, method: POST}",
                                                 routes(A + ", model: b", more="  models: [b]\n  aliases: {b: a, a: b}\n"))),
+    "inference.privacy.action": ("assert", True, claim("never: {host: here.example.net, method: POST}", routes(
+        A, LOCAL + ", local: true", more="  privacy: [{name: keys, kinds: [secrets], action: local}]\n"))),
     "assert.never": ("assert", True, never("method: GET", PLAIN)),
     "assert.never_reach": ("assert", True, claim("never_reach: {host: api.example.com}", net(PLAIN))),
     "assert.never_read_and_send": ("assert", True, claim("never_read_and_send: {read: '/work/**'}", net(PLAIN))),

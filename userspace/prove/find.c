@@ -171,6 +171,11 @@ const struct endpoint *find_backend(const struct policy *p, const struct route *
 	return rule ? rule->endpoints.v : NULL;
 }
 
+const char *find_kept(const struct witness *w)
+{
+	return w->kept ? ", where a rule about content keeps it on the machine" : "";
+}
+
 /* The egress is no program, so the rule is asked as if it were anybody's. */
 bool find_backend_at(const struct policy *p, const struct route *r, const char *addr)
 {

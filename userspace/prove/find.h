@@ -104,6 +104,7 @@ enum answer find_sends(struct prover *pr, const Z3_ast *facts, unsigned n, struc
 Z3_ast find_credentialed(struct prover *pr);	/* a credential is for this host */
 /* What the compiler made of a route; and eval's word, whether it is dialled at this address. */
 const struct endpoint *find_backend(const struct policy *p, const struct route *r);
+const char *find_kept(const struct witness *w);	/* behind what is said of a call: why `policy explain` names another route; or "" */
 bool find_backend_at(const struct policy *p, const struct route *r, const char *addr);
 const char *find_word(struct prover *pr, const char *text);	/* as one word of a request */
 bool find_host_is(struct arena *a, const struct host *h, const char *name);	/* is the name one of these? */

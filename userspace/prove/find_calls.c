@@ -31,6 +31,7 @@ const char *find_taken(struct prover *pr, const struct sym_endpoint *se, const s
 {
 	struct sym *s = pr->s;
 	const Z3_ast facts[] = { s->sends, s->inspected, se->dial, se->covers, r->takes, dim_word(s->method, "POST") };
+	const char *how;
 	bool body;
 
 	if (!se->asked || !se->e->l7.inference)
@@ -38,10 +39,14 @@ const char *find_taken(struct prover *pr, const struct sym_endpoint *se, const s
 	body = find_ask(pr, facts, 6, w) == ANSWER_YES;
 	if (!body && find_ask(pr, facts, 5, w) != ANSWER_YES)
 		return NULL;
-	if (witness_routed(s, w, r->route))
-		return body ? "the request has a body" : "a URL and headers carry it";
-	find_unknown(pr, "the model and eval disagree about a call of a model: this is a bug of osh");
-	return NULL;
+	if (!witness_routed(s, w, r->route)) {
+		find_unknown(pr, "the model and eval disagree about a call of a model: this is a bug of osh");
+		return NULL;
+	}
+	how = arena_printf(pr->a, "%s%s", body ? "the request has a body" : "a URL and headers carry it", find_kept(w));
+	if (!how)
+		find_unknown(pr, "out of memory");
+	return how;
 }
 
 /* What was had elsewhere, where no secret can be read. */

@@ -214,8 +214,8 @@ static void calls(struct prover *pr, const struct sym_endpoint *se)
 			find_unknown(pr, "the model and eval disagree about a call of a model: this is a bug of osh");
 			continue;
 		}
-		f = add(pr, se, &w, arena_printf(pr->a, "calls are newly taken by route '%s', to %s:%u", r->route->name,
-						 r->route->host, r->route->port));
+		f = add(pr, se, &w, arena_printf(pr->a, "calls are newly taken by route '%s', to %s:%u%s", r->route->name,
+						 r->route->host, r->route->port, find_kept(&w)));
 		if (f) {
 			f->credential = r->route->provider;
 			f->line = r->route->at.line;

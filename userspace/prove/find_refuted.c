@@ -116,7 +116,7 @@ static bool tell(struct prover *pr, const struct assertion *as, const struct wit
 	if (!f)
 		return false;
 	f->line = as->at.line;
-	f->says = text_of_claim(as->kind);
+	f->says = arena_printf(pr->a, "%s%s", text_of_claim(as->kind), find_kept(w));
 	if (as->kind == ASSERT_NEVER_READ_AND_SEND)
 		find_request(pr, f, arena_printf(pr->a, "open %s read", find_word(pr, w->file)),
 			     arena_printf(pr->a, "%s", w->reader));

@@ -27,7 +27,7 @@ struct sym_endpoint {
 
 struct sym_route {			/* a backend of `inference` */
 	const struct route *route;
-	Z3_ast takes;			/* the request, being a call of a model; with fallback also after others */
+	Z3_ast takes;			/* the request, being a call of a model; with fallback also after others, or for what it says */
 };
 
 struct sym_param {			/* one key of a query, with one value */
@@ -120,6 +120,7 @@ struct sym_param *sym_param(struct sym *s, const char *key);
 
 /* sym_inference.c: which route takes a call of a model; it is one. */
 Z3_ast sym_routed(struct sym *s, Z3_ast calls);
+bool sym_keeps_local(const struct policy *p);	/* may a rule about content leave a call the local routes alone? */
 
 /* sym_rules.c: one endpoint's rules about what is inside. */
 void sym_rules(struct sym *s, struct sym_endpoint *e);

@@ -106,8 +106,16 @@ static Z3_ast means(struct sym *s, const struct call *c, const struct list *patt
 
 /* ---- routes ------------------------------------------------------------------------------- */
 
-/* Those of these APIs that serve the model; without fallback the first of them. */
-static void take(struct sym *s, const struct call *c, uint32_t apis, Z3_ast fact, struct terms *takes)
+bool sym_keeps_local(const struct policy *p)
+{
+	for EACH (struct content_rule, rule, &p->inference.privacy)
+		if (rule->action == OSH_PRIVATE_LOCAL)
+			return true;
+	return false;
+}
+
+/* Those of these APIs that serve the model, `local` alone or all; without fallback the first of them. */
+static void take_of(struct sym *s, const struct call *c, uint32_t apis, Z3_ast fact, bool local, struct terms *takes)
 {
 	const struct route *v = s->p->inference.routes.v;
 	Z3_ast none = fact;
@@ -115,7 +123,7 @@ static void take(struct sym *s, const struct call *c, uint32_t apis, Z3_ast fact
 	for (uint32_t i = 0; i < s->p->inference.routes.n; i++) {
 		Z3_ast serves = z_true(&s->z);
 
-		if (!(v[i].api & apis) && sees("inference.routes.api"))
+		if ((!(v[i].api & apis) && sees("inference.routes.api")) || (local && !v[i].local))
 			continue;
 		if ((c->in_body || c->in_path) && v[i].models.n && sees("inference.routes.model"))
 			serves = means(s, c, &v[i].models);
@@ -123,6 +131,14 @@ static void take(struct sym *s, const struct call *c, uint32_t apis, Z3_ast fact
 		if (!s->p->inference.fallback || !sees("inference.fallback"))
 			none = z_and(&s->z, none, z_not(&s->z, serves));
 	}
+}
+
+/* What a rule about content may find is in no term, so any call may have it, or not. */
+static void take(struct sym *s, const struct call *c, uint32_t apis, Z3_ast fact, struct terms *takes)
+{
+	take_of(s, c, apis, fact, false, takes);
+	if (sym_keeps_local(s->p) && sees("inference.privacy.action"))
+		take_of(s, c, apis, fact, true, takes);
 }
 
 static void one_call(struct sym *s, const struct call *c, struct terms *takes)

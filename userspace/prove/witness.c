@@ -239,12 +239,12 @@ bool witness_reaches(struct sym *s, const struct witness *w)
 	return eval_connect(s->p, &c).verdict == OSH_ALLOW;
 }
 
-/* The first route that takes the call. */
-static const struct route *route_of(const struct policy *p, const struct witness *w)
+/* The first route that takes the call; `local`: of those alone. */
+static const struct route *route_of(const struct policy *p, const struct witness *w, bool local)
 {
 	const struct eval_call_of_model call = { .method = w->method, .path = w->path,
 						 .model = w->has_model ? w->model : NULL,
-						 .anthropic = w->anthropic };
+						 .anthropic = w->anthropic, .local = local };
 	struct arena a = { 0 };
 	struct eval_routed to;
 	enum osh_reason why = eval_inference(p, &call, &a, &to);
@@ -287,7 +287,7 @@ static bool forwards(struct sym *s, struct witness *w)
 	w->line = d.line;
 	if (d.verdict != OSH_ALLOW || !d.inference)
 		return d.verdict == OSH_ALLOW || d.audit;
-	w->route = route_of(s->p, w);
+	w->route = route_of(s->p, w, false);
 	return w->route != NULL;
 }
 
@@ -303,12 +303,14 @@ bool witness_routed(struct sym *s, struct witness *w, const struct route *route)
 
 	if (!witness_sends(s, w) || !w->route)
 		return false;
-	if (!p.inference.fallback)
-		return w->route == route;
+	if (!p.inference.fallback) {
+		w->kept = w->route != route && sym_keeps_local(&p) && route_of(&p, w, true) == route;
+		return w->kept || w->route == route;
+	}
 	/* Those before it may have failed. */
 	p.inference.routes = (struct list){ (void *)(uintptr_t)route,
 					    all->n - (uint32_t)(route - (const struct route *)all->v) };
-	return route_of(&p, w) == route;
+	return route_of(&p, w, false) == route;
 }
 
 bool witness_reads(struct sym *s, const struct witness *w)

@@ -24,6 +24,7 @@ struct witness {
 	char op_name[LANG_WORD], field[LANG_WORD], call[LANG_WORD], tool[LANG_WORD], model[LANG_WORD];
 	bool has_model, anthropic;
 	const struct route *route;	/* says eval: the first that takes it; NULL = it is no call of a model */
+	bool kept;			/* the route that it is about takes it where a rule about content leaves it local ones alone */
 	char reader[LANG_WORD], file[LANG_WORD];
 	bool at;			/* the address is what it is about */
 	bool inspected;			/* says eval */
