@@ -113,6 +113,7 @@ WIDER = (
     ("a rule about content that keeps calls here", routes(A, LOCAL + ", local: true"), routes(A, LOCAL + ", local: true", more=PRIVACY % "local"),
      "newly taken by route 'here', to here.example.net:443, where a rule"),
     ("a route that was local", routes(A + ", local: true"), routes(A), "inference.routes.local"),
+    ("one of another name", routes(A + ", local: true"), routes(A.replace("name: a", "name: b")), "newly taken by route 'b'"),
     ("what stayed on the machine", routes(A + ", local: true", more="  local_only: true\n"), routes(A + ", local: true"), "inference.local_only"),
     ("who may call", routes(A, more="  binaries: [/usr/bin/a]\n"), routes(A), "newly sent"),
     ("a user", "version: 1\n" + USR + "process: {run_as_user: sandbox}\n", "version: 1\n" + USR + "process: {run_as_user: 1000}\n",

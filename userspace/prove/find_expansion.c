@@ -132,11 +132,11 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
-/* The same backend, asked in the same way with the same credential. */
-static bool same_backend(const struct route *a, const struct route *b)
+/* The same backend, asked in the same way with the same credential; one that was known to be here still is. */
+static bool same_backend(const struct route *new, const struct route *old)
 {
-	return !strcmp(a->host, b->host) && a->port == b->port && a->plain == b->plain && !strcmp(a->path, b->path) &&
-	       same_text(a->provider, b->provider) && same_text(a->as, b->as);
+	return !strcmp(new->host, old->host) && new->port == old->port && new->plain == old->plain && !strcmp(new->path, old->path) &&
+	       same_text(new->provider, old->provider) && same_text(new->as, old->as) && (new->local || !old->local);
 }
 
 static const char *meant(const struct policy *p, const char *name)
