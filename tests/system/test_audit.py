@@ -186,8 +186,8 @@ class Audit:
         data = ctypes.create_string_buffer(64)
         bpf(10, struct.pack("IIIIQQI", self.progs[verdict], 0, 64, 0, ctypes.addressof(data), 0, repeat))
 
-    def box(self, slot, sandbox, denials=0, drops=0, overflow=0):
-        put(self.boxes, struct.pack("I", slot), struct.pack("IIQQ4I6IQQ", sandbox, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+    def box(self, slot, sandbox, denials=0, drops=0, overflow=0, net6="::"):
+        put(self.boxes, struct.pack("I", slot), struct.pack("IIQQ16s6IQQ", sandbox, 1, 0, 0, socket.inet_pton(socket.AF_INET6, net6), 0, 0,
                                                             0, 0, denials, 0, drops, overflow))
 
     def add(self, sandbox, slot=0, log=-1, summary=-1, name=b"box"):
@@ -525,15 +525,18 @@ def t_findings():
     a.end(8)
     text = s3.read()
     t.ok("4 denials" in text and text.count("\n") == 2, "A and AAAA of one name are one line", text)
-    s4 = log_file()
-    a.add(7, 3, -1, append(s4))
-    a.box(3, 7)
-    for ip in ("198.18.0.5", "fde2:30fc:a588::5", "fd00::6", "fd01::6"):
+    s4, log = log_file(), log_file()
+    a.add(7, 3, append(log), append(s4))
+    a.box(3, 7, net6="fde2:30fc:a588::")
+    for ip in ("198.18.0.5", "fde2:30fc:a588::5", "fd00::5", "fd00::6", "fd01::6"):
         a.emit(event(7, CONNECT, DENY, "BINARY", ip=ip))
     a.end(7)
     text = s4.read()
-    t.ok("api.example:443 (/usr/bin/curl) x2: " in text and text.count("\n") == 4,
+    t.ok("api.example:443 (/usr/bin/curl) x2: " in text and "fd00::5" in text and text.count("\n") == 5,
          "the two addresses of one name are one line, those of others are not", text)
+    names = {x["dst_endpoint"]["ip"]: x["dst_endpoint"].get("hostname") for x in lines(log)}
+    t.ok([ip for ip in names if names[ip] == "api.example"] == ["198.18.0.5", "fde2:30fc:a588::5"] and len(names) == 5,
+         "and in the log those of others have no name of a sandbox's", names)
     s5 = log_file()
     a.add(7, 3, -1, append(s5))
     for which, count in ((2, 1), (1, 3), (1, 4)):

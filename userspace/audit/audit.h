@@ -45,6 +45,8 @@ struct denial {
 
 struct asandbox {
 	uint32_t id, slot, uid;
+	uint32_t net6[4];		/* its addresses' prefix, network order; 0 = not known */
+	bool net6_asked;		/* the kernel's table, which is asked when it is first needed */
 	char name[OSH_SANDBOX_NAME];
 	struct policies policies;
 	uint32_t generation;		/* in force, as far as we were told */
@@ -100,6 +102,9 @@ void asandbox_hits(struct audit *a, struct asandbox *s, enum osh_limit which, ui
 
 /* Exact counts, findings, the summary. Rings and lanes must have been drained. */
 void asandbox_close(struct audit *a, struct asandbox *s);
+
+/* The number of the destination that an address of the sandbox's own, of either family, stands for; 0 = it is none. */
+uint32_t asandbox_synthetic(struct asandbox *s, const struct osh_event *v);
 
 /* Program behind an ident: "" when unknown. `ret` holds OSH_PATH_MAX bytes. */
 void map_program(uint32_t id, uint32_t ident, char *ret);

@@ -83,11 +83,34 @@ static bool wanted(const struct asandbox *s)
 	return s->log.fd >= 0 || s->journals[OSH_JOURNAL_DENIED];
 }
 
+/* Of a prefix like its own there are others in use: a network of the machine's may have one. */
+static bool is_own6(struct asandbox *s, const struct osh_event *v)
+{
+	struct osh_sandbox k;
+
+	if (!v->family || (ntohl(v->addr_be[0]) >> 24) != 0xfd)
+		return false;
+	if (!s->net6_asked && map_sandbox(s->slot, &k) && k.id == s->id)
+		memcpy(s->net6, k.net6, sizeof(s->net6));
+	s->net6_asked = true;
+	return s->net6[0] && !memcmp(v->addr_be, s->net6, 12);
+}
+
+uint32_t asandbox_synthetic(struct asandbox *s, const struct osh_event *v)
+{
+	bool v4 = v->family && v->addr_be[2] == htonl(0xffff) && !v->addr_be[0];
+	uint32_t a = ntohl(v->addr_be[3]);
+
+	if (v4)
+		return (a & OSH_NET4_MASK) == OSH_NET4 ? a - OSH_NET4 : 0;
+	return is_own6(s, v) ? a : 0;
+}
+
 static void context(struct audit *a, struct asandbox *s, const struct osh_event_named *e,
 		    struct ocsf_context *c, char program[OSH_PATH_MAX], char host[OSH_NAME_MAX])
 {
 	const struct osh_event *v = &e->ev;
-	uint32_t v4 = ntohl(v->addr_be[3]), rule = v->rule - 1;
+	uint32_t own = asandbox_synthetic(s, v), rule = v->rule - 1;
 	/* Numbers of another generation mean something else; 0 = it was never reloaded, or not told. */
 	const struct bundle *b = policies_find(&s->policies, v->generation || s->generation > 1 ? v->generation : s->generation);
 
@@ -98,10 +121,8 @@ static void context(struct audit *a, struct asandbox *s, const struct osh_event_
 	host[0] = 0;
 	if (v->name_len)
 		snprintf(host, OSH_NAME_MAX, "%.*s", (int)v->name_len, e->name);
-	else if (v->family && v->addr_be[2] == htonl(0xffff) && (v4 & OSH_NET4_MASK) == OSH_NET4)
-		map_name(s->id, v4 - OSH_NET4, host);
-	else if (v->family && v->addr_be[0] && (ntohl(v->addr_be[0]) >> 24) == 0xfd && !v->addr_be[2])
-		map_name(s->id, v4, host);
+	else if (own)
+		map_name(s->id, own, host);
 	else if (b && v->host && v->host <= b->n_hosts)
 		snprintf(host, OSH_NAME_MAX, "%s", bundle_str(b, b->hosts[v->host - 1].name));
 	if (b && v->rule && rule < b->n_rules) {

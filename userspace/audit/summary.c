@@ -18,28 +18,18 @@ static void put_safe(struct buf *b, const char *p, size_t max)
 		buf_put(b, p[i] >= 0x20 && p[i] < 0x7f ? &p[i] : "?", 1);
 }
 
-/* The destination behind a synthetic address of either family; its number, 0 = it is none. */
-static uint32_t synthetic(const struct osh_event *v)
-{
-	bool v4 = v->addr_be[2] == htonl(0xffff) && !v->addr_be[0];
-	uint32_t a = ntohl(v->addr_be[3]);
-
-	if (v4)
-		return (a & OSH_NET4_MASK) == OSH_NET4 ? a - OSH_NET4 : 0;
-	return v->family && (ntohl(v->addr_be[0]) >> 24) == 0xfd ? a : 0;
-}
-
-static void put_target(struct buf *b, const struct asandbox *s, const struct osh_event_named *e)
+static void put_target(struct buf *b, struct asandbox *s, const struct osh_event_named *e)
 {
 	const struct osh_event *v = &e->ev;
 	char name[OSH_NAME_MAX] = "", text[INET6_ADDRSTRLEN];
 	bool v4 = v->addr_be[2] == htonl(0xffff) && !v->addr_be[0];
+	uint32_t own = asandbox_synthetic(s, v);
 
 	if (v->name_len) {
 		put_safe(b, e->name, v->name_len);
 	} else if (v->family) {
-		if (synthetic(v))
-			map_name(s->id, synthetic(v), name);
+		if (own)
+			map_name(s->id, own, name);
 		if (!name[0] && inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? &v->addr_be[3] : v->addr_be, text,
 					  sizeof(text)))
 			snprintf(name, sizeof(name), "%s", text);
@@ -68,7 +58,7 @@ static int by_count(const void *x, const void *y)
 	       : a->first.ev.time_ns < b->first.ev.time_ns ? -1 : 1;
 }
 
-static void put_denial(struct buf *b, const struct asandbox *s, const struct denial *d)
+static void put_denial(struct buf *b, struct asandbox *s, const struct denial *d)
 {
 	char program[OSH_PATH_MAX];
 
@@ -106,21 +96,20 @@ static bool quiet(const struct osh_event_named *e)
 }
 
 /* A name has an address of each family, and programs try both. */
-static bool same_address(const struct osh_event *x, const struct osh_event *y)
+static bool same_address(struct asandbox *s, const struct osh_event *x, const struct osh_event *y)
 {
-	bool families = (x->addr_be[0] == 0) != (y->addr_be[0] == 0);
+	uint32_t own = asandbox_synthetic(s, x);
 
-	return x->aux == y->aux && ((families && synthetic(x) && synthetic(x) == synthetic(y)) ||
-				    !memcmp(x->addr_be, y->addr_be, sizeof(x->addr_be)));
+	return x->aux == y->aux && ((own && own == asandbox_synthetic(s, y)) || !memcmp(x->addr_be, y->addr_be, sizeof(x->addr_be)));
 }
 
 /* The same to a person: record type and socket type aside. */
-static bool alike(const struct osh_event_named *x, const struct osh_event_named *y)
+static bool alike(struct asandbox *s, const struct osh_event_named *x, const struct osh_event_named *y)
 {
 	return x->ev.kind == y->ev.kind && x->ev.why == y->ev.why && x->ev.ident == y->ev.ident &&
 	       x->ev.port == y->ev.port && (x->ev.kind != OSH_EV_HTTP || x->ev.aux == y->ev.aux) &&
 	       x->ev.name_len == y->ev.name_len &&
-	       (x->ev.name_len ? !memcmp(x->name, y->name, x->ev.name_len) : same_address(&x->ev, &y->ev));
+	       (x->ev.name_len ? !memcmp(x->name, y->name, x->ev.name_len) : same_address(s, &x->ev, &y->ev));
 }
 
 /* Merges what is alike into the first of its kind; the log has been written. Gives how many are left. */
@@ -135,7 +124,7 @@ static uint32_t merge(struct asandbox *s, struct denial **order, uint64_t *total
 		if (quiet(&d->first))
 			continue;
 		*total += d->count;
-		while (at < n && !alike(&order[at]->first, &d->first))
+		while (at < n && !alike(s, &order[at]->first, &d->first))
 			at++;
 		if (at < n)
 			order[at]->count += d->count;
@@ -165,7 +154,7 @@ static void put_limits(struct buf *b, const struct asandbox *s)
 	}
 }
 
-static void put_denials(struct buf *b, const struct asandbox *s, struct denial *const *order, uint32_t n, uint64_t total,
+static void put_denials(struct buf *b, struct asandbox *s, struct denial *const *order, uint32_t n, uint64_t total,
 			uint64_t more)
 {
 	uint32_t shown = n < LINES ? n : LINES;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The summary of denials: what is one line to a person, and what only looks as if it were. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#include "own.h"
+#include "../../userspace/audit/summary.h"
+
+#include <cmocka.h>	/* last: it defines a macro called fail */
+
+static struct denial denied(const char *addr, uint16_t port)
+{
+	struct denial d = { .count = 1, .first.ev = { .kind = OSH_EV_CONNECT, .verdict = OSH_DENY, .why = OSH_WHY_DEST_UNKNOWN,
+						      .family = AF_INET6, .port = port } };
+
+	assert_int_equal(inet_pton(AF_INET6, addr, d.first.ev.addr_be), 1);
+	return d;
+}
+
+/* Of a sandbox with the prefix fd5a:1234:5678::/48; none of its addresses has a name here. */
+static void check(struct denial *denials, uint32_t n, const char *want)
+{
+	struct asandbox s = { .id = 7, .denials = denials, .n_denials = n, .net6_asked = true };
+	char got[4096] = "";
+
+	assert_int_equal(inet_pton(AF_INET6, "fd5a:1234:5678::", s.net6), 1);
+	out_init(&s.summary, memfd_create("summary", 0));
+	summary_write(&s, 0);
+	assert_true(pread(s.summary.fd, got, sizeof(got) - 1, 0) >= 0);
+	out_done(&s.summary);
+	assert_string_equal(got, want);
+}
+
+static void a_name_has_an_address_of_each_family(void **state)
+{
+	struct denial d[] = { denied("::ffff:198.18.0.5", 443), denied("fd5a:1234:5678::5", 443), denied("fd5a:1234:5678::6", 443) };
+
+	(void)state;
+	check(d, ARRAY_SIZE(d), "osh: 3 denials\n"
+				"  connect 198.18.0.5:443 () x2: destination is not in the policy\n"
+				"  connect fd5a:1234:5678::6:443 (): destination is not in the policy\n");
+}
+
+/* Another network's, of the sort that the sandbox has: its last bits are nobody's number. */
+static void an_address_of_others_is_its_own_line(void **state)
+{
+	static const char *const others[] = { "fd00:ec2::5", "fd5a:1234:5679::5", "fd5a:1234:5678:1::5", "fd5a:1234:5678::1:0:5",
+					      "2001:db8::5", "::ffff:198.20.0.5" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		struct denial d[] = { denied("::ffff:198.18.0.5", 443), denied(others[i], 443) };
+		char want[256];
+
+		d[1].first.ev.time_ns = 1;
+		snprintf(want, sizeof(want), "osh: 2 denials\n  connect 198.18.0.5:443 (): destination is not in the policy\n  connect %s:443 (): destination is not in the policy\n",
+			 others[i] + (strncmp(others[i], "::ffff:", 7) ? 0 : 7));
+		check(d, ARRAY_SIZE(d), want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_has_an_address_of_each_family),
+		cmocka_unit_test(an_address_of_others_is_its_own_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
