@@ -196,39 +196,27 @@ static size_t domain(const struct folded *f, size_t from)
 	return last && named && end - last > 2 ? end : 0;
 }
 
-/* The first that begins at `at` or later, and not before `after`, the end of the one before it. */
-static bool email(const struct folded *f, size_t at, struct span *ret)
+/* Where the one ends that begins at `at`, with nothing of what was found up to `after`; 0 = none does. */
+static size_t email(const struct folded *f, size_t at, size_t after)
 {
-	size_t after = 0;
+	const unsigned char *sign = memchr(f->p + at, '@', f->n - at);
+	size_t i = sign ? (size_t)(sign - f->p) : 0, from = i;
 
-	for (size_t i = 0; i < f->n; i++) {
-		size_t from = i, end;
-
-		if (f->p[i] != '@')
-			continue;
-		while (from > after && before_at(f->p[from - 1]))
-			from--;
-		/* The letter of an escape in front of it is not its own. */
-		for (size_t k = 2; k <= 6; k += 4)
-			if (from >= 1 && escape(f, from - 1) == k)
-				from += k - 1;
-		end = from < i ? domain(f, i + 1) : 0;
-		if (!end)
-			continue;
-		after = end;
-		*ret = (struct span){ from, end, from, NULL };
-		if (from >= at)
-			return true;
-	}
-	return false;
+	while (from > after && before_at(f->p[from - 1]))
+		from--;
+	/* The letter of an escape in front of it is not its own. */
+	for (size_t k = 2; k <= 6; k += 4)
+		if (from >= 1 && escape(f, from - 1) == k)
+			from += k - 1;
+	return sign && from == at && from < i ? domain(f, i + 1) : 0;
 }
 
 /* ---- rules -------------------------------------------------------------------------------- */
 
-static size_t found_at(const struct folded *f, const struct content_rule *rule, size_t at)
+/* The longest at `at`, where the one before it ends at `after`: where it ends, or 0. */
+static size_t found_at(const struct folded *f, const struct content_rule *rule, size_t at, size_t after)
 {
-	size_t best = 0, end;
-	struct span mail;
+	size_t best = rule->kinds >> OSH_CONTENT_EMAIL & 1 ? email(f, at, after) : 0, end;
 
 	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++)
 		if (rule->kinds >> tokens[i].kind & 1) {
@@ -240,8 +228,6 @@ static size_t found_at(const struct folded *f, const struct content_rule *rule, 
 			end = longest(f, ((const char *const *)p->alts.v)[i], at, true);
 			best = end > best ? end : best;
 		}
-	if ((rule->kinds >> OSH_CONTENT_EMAIL & 1) && email(f, at, &mail) && mail.from == at && mail.to > best)
-		best = mail.to;
 	return best;
 }
 
@@ -250,15 +236,14 @@ static uint64_t find(const struct folded *f, const struct content_rule *rule, st
 {
 	uint64_t n = 0;
 
-	for (size_t at = 0, end; at < f->n; at = end ? end : at + 1) {
+	for (size_t at = 0, after = 0; at < f->n; at = after > at ? after : at + 1) {
+		size_t end = found_at(f, rule, at, after);
 		struct span *s;
 
-		end = found_at(f, rule, at);
-		if (end <= at) {
-			end = 0;
+		if (end <= at)
 			continue;
-		}
 		n++;
+		after = end;
 		s = to ? list_push(a, to, sizeof(*s)) : NULL;
 		if (s)
 			*s = (struct span){ f->from[at], f->to[end - 1], at, rule };

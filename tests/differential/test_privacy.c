@@ -35,7 +35,7 @@ static unsigned pick(unsigned n)
 
 static const char *const kinds[] = { "secrets", "api_key", "aws", "github", "gitlab", "npm", "pypi", "slack", "private_key", "jwt",
 				     "email", "email" };
-static const char *const globs[] = { "abc", "a?c", "id-[0-9]*", "[!a]b", "a*.b*", "x y", "{p,q}-*", "\\\\?*", "é", "a", "?", "[a-c]d", "B* A", "x[ -]y",
+static const char *const globs[] = { "abc", "a?c", "id-[0-9]*", "[!a]b", "a*.b*", "x y", "{p,q}-*", "\\\\?*", "é", "a", "?", "[a-c]d", "B* A", "x[ -]y", "a*..b*.c*", "n",
 				     "\\\\[x", "@a", "a-*@b", "[\xc3\xa9]" };
 /* What is built from those meets patterns, or nearly. */
 static const char *const pieces[] = {
@@ -47,6 +47,7 @@ static const char *const pieces[] = {
 	"npm_config_registry_of_the_whole_company_here", "xoxb-0123456789-abcdefgh", "-----BEGIN PRIVATE KEY-----",
 	"-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-----BEGIN PUBLIC KEY-----",
 	"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijk", "eyJ", ".eyJ", "AIzaSyA0123456789012345678901234567890ab",
+	"ann@", "x.y", "..", "a.b", "xoxb-", "eyJabcdefghijklmnop", ".eyJabcdefghijklmnop.", "\\nann@example.org",
 	"ｓｋ-ant-api03-abcdefghij0123456789", "hf_", "pypi-AgEIcHlwaS5vcmc01234567890123456789012345678901234567",
 };
 

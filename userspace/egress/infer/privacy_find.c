@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pattern has one way to be met at a place, since what follows a run cannot be part of it (the compiler sees to that): nothing
- * is tried twice, and where a run ends is found out once.
+ * A pattern has one way to be met at a place, since what follows a run cannot be part of it (the compiler sees to that). Places
+ * are looked at from left to right, and what lies behind a pattern's first run is the same wherever before it one began: it is
+ * looked at once for each run. So the work is at most the bytes of a text, times shapes, times the bytes of a pattern.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +35,20 @@ static unsigned classes(unsigned char c)
 	return c == '-' ? all : c == '_' ? RUN | LOCAL : c == '.' || c == '%' || c == '+' ? LOCAL : 0;
 }
 
+struct behind {				/* a shape's first run, and what comes of the pattern behind it */
+	size_t from, to;
+	size_t end;			/* of the whole; 0 = it is not there */
+};
+
 struct scan {
 	const unsigned char *p;
 	size_t n;
-	size_t run_from, run_to;	/* the last run that was looked at */
-	size_t at_sign;			/* the next e-mail is looked for from there on */
-	size_t mail_from, mail_to;	/* the one that was found last; from == n: there is none any more */
+	struct behind *behind;		/* of each shape; of bit i in `known` */
+	uint64_t known;
+	size_t digit;			/* the first from where it was last asked for */
+	size_t floor;			/* end of what was found last: nothing that comes has a part in it */
+	size_t sign, local, domain;	/* an '@', where what may stand before it begins, and the end behind; 0: no e-mail */
+	size_t unread;			/* there may be another '@' from there on */
 };
 
 /* ---- one pattern */
@@ -92,14 +101,11 @@ static bool token_has(const char *p, size_t len, unsigned char c, bool any_case)
 	return (!without || c > ' ') && (in_class(p, p + len, c) || in_class(p, p + len, other)) != without;
 }
 
-static size_t run_end(struct scan *s, size_t at)
+static size_t run_end(const struct scan *s, size_t at)
 {
-	if (at >= s->run_from && at < s->run_to)
-		return s->run_to;
-	s->run_from = s->run_to = at;
-	while (s->run_to < s->n && (classes(s->p[s->run_to]) & RUN))
-		s->run_to++;
-	return s->run_to;
+	while (at < s->n && (classes(s->p[at]) & RUN))
+		at++;
+	return at;
 }
 
 /* Bytes of an escape of JSON within the text, at i: such texts hold JSON again. */
@@ -130,34 +136,63 @@ static bool begins_word(const struct scan *s, size_t at)
 	       (at > 5 && escape(s, at - 6) == 6);
 }
 
-static bool has_digit(const struct scan *s, size_t from, size_t to)
+/* `from` never goes back, so no byte is looked at twice. */
+static bool has_digit(struct scan *s, size_t from, size_t to)
 {
-	while (from < to)
-		if (classes(s->p[from++]) & DIGIT)
-			return true;
-	return false;
+	if (s->digit < from)
+		s->digit = from;
+	while (s->digit < to && !(classes(s->p[s->digit]) & DIGIT))
+		s->digit++;
+	return s->digit < to;
+}
+
+/* What a pattern says up to its next star, or its end; both move along. */
+static bool plain(const struct scan *s, const char **p, size_t *at, bool any_case)
+{
+	while (**p && **p != '*') {
+		size_t len = token_len(*p);
+
+		if (*at == s->n || !token_has(*p, len, s->p[*at], any_case))
+			return false;
+		++*at;
+		*p += len;
+	}
+	return true;
+}
+
+/* Where the pattern ends; 0 = it is not there. */
+static size_t pattern_end(struct scan *s, const struct privacy_rule *r, unsigned i, size_t at)
+{
+	const char *p = r->shapes[i].pattern;
+	bool any_case = r->shapes[i].flags & SHAPE_ANY_CASE;
+	struct behind *b = &s->behind[i];
+
+	if (!plain(s, &p, &at, any_case))
+		return 0;
+	if (!*p)
+		return at;
+	if ((s->known >> i & 1) && at >= b->from && at <= b->to)
+		return b->end;
+	s->known |= 1ull << i;
+	*b = (struct behind){ at, run_end(s, at), 0 };
+	for (p++, at = b->to; plain(s, &p, &at, any_case); p++, at = run_end(s, at))
+		if (!*p) {
+			b->end = at;
+			break;
+		}
+	return b->end;
 }
 
 /* Where it ends; 0 = it is not there. */
-static size_t shape_at(struct scan *s, const struct privacy_shape *shape, size_t from)
+static size_t shape_at(struct scan *s, const struct privacy_rule *r, unsigned i, size_t from)
 {
-	size_t at = from, until = strlen(shape->until);
+	const struct privacy_shape *shape = &r->shapes[i];
+	size_t at, until = strlen(shape->until);
 
-	for (const char *p = shape->pattern; *p;) {
-		size_t len;
-
-		if (*p == '*') {
-			p++;
-			at = run_end(s, at);
-			continue;
-		}
-		len = token_len(p);
-		if (at == s->n || !token_has(p, len, s->p[at], shape->flags & SHAPE_ANY_CASE))
-			return 0;
-		at++;
-		p += len;
-	}
 	if ((shape->flags & OSH_TOKEN_WORD) && !begins_word(s, from))
+		return 0;
+	at = pattern_end(s, r, i, from);
+	if (!at)
 		return 0;
 	if (until) {
 		const unsigned char *end = memmem(s->p + at, s->n - at, shape->until, until);
@@ -191,31 +226,34 @@ static size_t domain_end(const struct scan *s, size_t from)
 	}
 }
 
-/* The next one from s->at_sign on, or none. */
-static void next_mail(struct scan *s)
+/* The next '@' that has a domain behind it. Between two of them each byte is looked at once. */
+static void next_sign(struct scan *s)
 {
-	size_t floor = s->mail_to;
+	const unsigned char *sign;
 
-	while (s->at_sign < s->n) {
-		const unsigned char *sign = memchr(s->p + s->at_sign, '@', s->n - s->at_sign);
-		size_t at, from;
-
+	for (s->domain = 0; !s->domain; s->unread = s->sign + 1) {
+		sign = s->unread < s->n ? memchr(s->p + s->unread, '@', s->n - s->unread) : NULL;
+		s->sign = s->local = sign ? (size_t)(sign - s->p) : s->n;
 		if (!sign)
-			break;
-		at = from = (size_t)(sign - s->p);
-		while (from > floor && (classes(s->p[from - 1]) & LOCAL))
-			from--;
-		if (from && escape(s, from - 1))
-			from += escape(s, from - 1) - 1;
-		s->at_sign = at + 1;
-		s->mail_to = from < at ? domain_end(s, at + 1) : 0;
-		if (s->mail_to) {
-			s->mail_from = from;
 			return;
-		}
-		s->mail_to = floor;
+		s->domain = domain_end(s, s->sign + 1);
 	}
-	s->at_sign = s->mail_from = s->n;
+	while (s->local > s->floor && (classes(s->p[s->local - 1]) & LOCAL))
+		s->local--;
+}
+
+/* Where the e-mail ends that begins at `at`; 0 = none does. Its first part may have lost bytes to what was found before it. */
+static size_t mail_at(struct scan *s, size_t at)
+{
+	size_t from, skip;
+
+	while (s->sign <= at && s->sign < s->n)
+		next_sign(s);
+	from = s->local > s->floor ? s->local : s->floor;
+	/* The letter of an escape in front of it is not its own. */
+	skip = from && from < s->sign ? escape(s, from - 1) : 0;
+	from += skip ? skip - 1 : 0;
+	return from == at && from < s->sign ? s->domain : 0;
 }
 
 /* ---- a rule */
@@ -227,7 +265,7 @@ static void add(struct privacy_rule *r, struct privacy_shape shape)
 	size_t len = star || !*p ? 0 : token_len(p);
 
 	if (r->n == OSH_PRIVACY_SHAPES)
-		return;			/* the bundle has not so many: it was checked */
+		return;			/* the bundle has not so many: bundle_check_l7.c counts them */
 	for (unsigned c = 0; c < 256 && *p; c++)
 		if (star || token_has(p, len, (unsigned char)c, shape.flags & SHAPE_ANY_CASE))
 			r->first[c] |= 1ull << r->n;
@@ -250,17 +288,13 @@ void privacy_prepare(const struct bundle *b, uint32_t rule, struct privacy_rule 
 
 static size_t longest(struct scan *s, const struct privacy_rule *r, size_t at)
 {
-	size_t best = 0;
+	size_t best = r->email ? mail_at(s, at) : 0;
 
 	for (uint64_t left = r->first[s->p[at]]; left; left &= left - 1) {
-		size_t end = shape_at(s, &r->shapes[__builtin_ctzll(left)], at);
+		size_t end = shape_at(s, r, (unsigned)__builtin_ctzll(left), at);
 
 		best = end > best ? end : best;
 	}
-	while (r->email && s->mail_from < at)
-		next_mail(s);
-	if (r->email && s->mail_from == at && at < s->n && s->mail_to > best)
-		best = s->mail_to;
 	return best;
 }
 
@@ -281,19 +315,13 @@ static void push(struct privacy_spans *to, struct privacy_span one)
 
 uint64_t privacy_find(const struct privacy_rule *r, uint32_t rule, struct slice text, struct privacy_spans *to)
 {
-	struct scan s = { .p = (const unsigned char *)text.p, .n = text.n };
+	struct behind behind[OSH_PRIVACY_SHAPES];
+	struct scan s = { .p = (const unsigned char *)text.p, .n = text.n, .behind = behind };
 	uint64_t n = 0;
 
-	if (r->email)
-		next_mail(&s);
 	for (size_t at = 0; at < s.n;) {
-		size_t end;
+		size_t end = r->email || r->first[s.p[at]] ? longest(&s, r, at) : 0;
 
-		if (!r->first[s.p[at]] && !(r->email && s.mail_from <= at)) {
-			at++;
-			continue;
-		}
-		end = longest(&s, r, at);
 		if (end <= at) {
 			at++;
 			continue;
@@ -301,7 +329,7 @@ uint64_t privacy_find(const struct privacy_rule *r, uint32_t rule, struct slice 
 		n++;
 		if (to)
 			push(to, (struct privacy_span){ at, end, rule });
-		at = end;
+		at = s.floor = end;
 	}
 	return n;
 }
