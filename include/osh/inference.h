@@ -17,6 +17,7 @@
 #define OSH_ROUTE_NAME 64		/* bytes of a route's name, NUL included */
 #define OSH_PRIVACY_RULES 32		/* of one policy */
 #define OSH_PRIVACY_SHAPES 64		/* that one rule looks for: its kinds' and its own patterns */
+#define OSH_PRIVACY_SPANS (1u << 18)	/* that are replaced in one call */
 
 enum osh_api {				/* mask */
 	OSH_API_OPENAI = 1,

@@ -129,7 +129,15 @@ def refused(w):
 def large(w):
     write(w, "work/big", said("a@b.co " * 2000000))
     r = go(w, curl("/v1/messages", "big"))
+    t.ok("content_unclear" in r.out and "more is to be replaced" in r.out and r.has("http", "PRIVATE_UNCLEAR") and not w.came(),
+         "more than can be replaced is refused", r.out[:300], r.events[-3:])
+    write(w, "work/big", said("a@b.co " * 200000 + "a" * 15000000))
+    r = go(w, curl("/v1/messages", "big"))
     t.ok("internal_error" in r.out and not w.came(), "what would grow beyond the bound of a body is refused", r.out[:300], r.events[-3:])
+    for i, text in enumerate(("sk-" * 5000000, "eyJ" * 5000000 + ".eyJx")):
+        write(w, f"work/big{i}", said(text))
+    r = go(w, curl("/v1/messages", "big0") + curl("/v1/messages", "big1"))
+    t.ok(len(w.came()) == 2, "texts that are made to take long do not", r.out[:300])
     write(w, "work/big", said("a" * 5000000 + " a@b.co " + "a-" * 5000000))
     r = go(w, curl("/v1/messages", "big"))
     got = w.came()

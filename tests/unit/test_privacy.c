@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules about content and texts that are made to take long: seconds of processor time, where what walks twice
+ * Rules about content and texts that are made to take long, or much memory: seconds of processor time, where what walks twice
  * takes days. And places that the differential test meets too seldom.
  */
 #include <setjmp.h>
@@ -151,9 +151,33 @@ static void redacts(void **state)
 	}
 }
 
+/* What is to be replaced is kept until it is: so many, and no more. */
+static void more_than_can_be_replaced(void **state)
+{
+	struct slice text = again("7", "\"}");
+	struct buf out = { .limit = OSH_INFERENCE_BODY };
+	struct privacy found = { 0 };
+	struct world w;
+	size_t at = 0;
+
+	(void)state;
+	memcpy((char *)text.p, "{\"a\":\"", 6);
+	world_new(&w, "patterns: ['[0-9]'], action: redact");
+	within(SECONDS);
+	assert_int_equal(privacy_look(&w.b, text, 0, &found), PRIVACY_READ);
+	assert_int_equal(found.spans, text.n - 8);
+	assert_int_equal(found.spans, found.found[0]);
+	assert_false(privacy_redact(&w.b, text, 0, &at, &out));
+	within(0);
+	buf_done(&out);
+	world_done(&w);
+	free((char *)text.p);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_walked_twice), cmocka_unit_test(redacts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_walked_twice), cmocka_unit_test(redacts),
+					    cmocka_unit_test(more_than_can_be_replaced) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,10 @@ enum osh_reason private_look(struct exchange *x, const char *path, const char **
 		*detail = "out of memory";
 		return OSH_WHY_INTERNAL;
 	}
+	if (!p->stops && p->spans > OSH_PRIVACY_SPANS) {
+		*detail = "more is to be replaced in it than can be";
+		return OSH_WHY_PRIVATE_UNCLEAR;
+	}
 	*detail = private_detail(x);
 	return p->stops ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED;
 }
@@ -100,14 +104,16 @@ bool private_redact(struct exchange *x)
 	struct inference *i = x->inference;
 	struct slice body = { x->held.p ? x->held.p : "", x->held.n };
 	struct buf out = { .limit = OSH_INFERENCE_BODY };
-	size_t none = 0;
+	size_t at = i->at;
 
 	if (!i->privacy.changes || i->redacted)
 		return true;
-	if (!privacy_redact(&x->grant->policy->bundle, body, i->at, i->at ? &i->at : &none, &out)) {
+	if (!privacy_redact(&x->grant->policy->bundle, body, i->at, &at, &out) ||
+	    (out.n > body.n && !exchange_held_room(x, out.n - body.n))) {
 		buf_done(&out);
 		return false;
 	}
+	i->at = i->at ? at : 0;
 	x->fs->held = x->fs->held + out.n - x->held.n;
 	buf_done(&x->held);
 	x->held = out;

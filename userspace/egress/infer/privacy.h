@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a call says to a model, against the policy's rules about content. privacy_text.c reads the strings of a body as every
- * reader would, privacy_find.c looks for what a rule looks for. Linear in the text. Shares no matching code with
+ * reader would, privacy_find.c looks for what a rule looks for. Linear in the text, whatever it says. Shares no matching code with
  * policy-compiler/eval_privacy.c, which is what it is tested against.
  */
 #pragma once
@@ -15,6 +15,7 @@ struct privacy {
 	uint64_t found[OSH_PRIVACY_RULES];	/* how often, by rule */
 	uint32_t stops;			/* bit i: the rule was met where it refuses the call */
 	uint32_t changes;		/* bit i: ... where it has something replaced */
+	uint64_t spans;			/* how often that; beyond OSH_PRIVACY_SPANS nothing is */
 	bool local;			/* one was met that leaves it local routes alone */
 };
 
@@ -42,7 +43,7 @@ struct privacy_span {
 struct privacy_spans {
 	struct privacy_span *v;
 	size_t n, cap;
-	bool bad;			/* no memory */
+	bool bad;			/* no memory, or more than OSH_PRIVACY_SPANS */
 };
 
 /* What a rule has been made into. */

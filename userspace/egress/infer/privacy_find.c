@@ -300,6 +300,9 @@ static size_t longest(struct scan *s, const struct privacy_rule *r, size_t at)
 
 static void push(struct privacy_spans *to, struct privacy_span one)
 {
+	to->bad |= to->n == OSH_PRIVACY_SPANS;
+	if (to->bad)
+		return;
 	if (to->n == to->cap) {
 		size_t cap = to->cap ? to->cap * 2 : 16;
 		struct privacy_span *v = realloc(to->v, cap * sizeof(*v));

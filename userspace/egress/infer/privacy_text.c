@@ -182,9 +182,10 @@ static void look(struct look *l, bool fixed, struct privacy *to)
 		to->found[i] += n;
 		if (n && l->b->privacy[i].action == OSH_PRIVATE_LOCAL)
 			to->local = true;
-		else if (n && l->b->privacy[i].action == OSH_PRIVATE_REDACT && !fixed)
+		else if (n && l->b->privacy[i].action == OSH_PRIVATE_REDACT && !fixed) {
 			to->changes |= 1u << i;
-		else if (n)
+			to->spans += n;
+		} else if (n)
 			to->stops |= 1u << i;
 	}
 }
