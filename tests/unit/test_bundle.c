@@ -15,6 +15,7 @@
 #include "bundle.h"
 #include "emit.h"
 #include "hash.h"
+#include "osh/inference.h"
 #include "own.h"
 #include "policy.h"
 #include "../tools/bundle_walk.h"
@@ -113,6 +114,60 @@ static void refuses_amounts(void **state)
 			fail_msg("%zu: accepted", i);
 		buf_done(&copy);
 	}
+	buf_done(&b);
+}
+
+static const char private[] = "inference:\n"
+			      "  routes: [{name: a, api: openai, host: a.test}]\n"
+			      "  privacy:\n"
+			      "    - {name: abcd, kinds: [email], action: redact, patterns: [\"{0,1,2,3,4,5,6,7,8,9}{0,1,2,3,4}\"]}\n"
+			      "    - {name: e, kinds: [email], action: redact, patterns: [x]}\n";
+
+/* A copy in which the first rule about content has these kinds, so many patterns, and that name of four bytes. */
+static int open_private(const struct buf *b, uint32_t kinds, uint32_t n, const char *name)
+{
+	struct buf copy = { 0 };
+	struct osh_b_privacy *rule;
+	struct bundle o;
+	struct err e;
+	int r;
+
+	buf_put(&copy, b->p, b->n);
+	assert_int_equal(bundle_open_mem(&o, copy.p, copy.n, &e), 0);
+	rule = (struct osh_b_privacy *)(void *)(copy.p + ((const char *)o.privacy - copy.p));
+	assert_int_equal(o.n_patterns, 51);
+	rule->kinds = kinds;
+	rule->patterns = (struct osh_b_range){ 0, n };
+	memcpy(copy.p + (bundle_str(&o, rule->name) - copy.p), name, 4);
+	rehash(copy.p, copy.n);
+	r = try_open(copy.p, copy.n);
+	buf_done(&copy);
+	return r;
+}
+
+/* More than a rule can look for is not left away; and its name is put into JSON. */
+static void refuses_rules_about_content(void **state)
+{
+	static const char *const names[] = { "ab\"d", "ab\\d", "ab d", "\nbcd", "abc\x80", "\0bcd" };
+	struct diags d = { 0 };
+	struct buf b = { 0 };
+	uint32_t all = (1u << OSH_CONTENTS) - 1, shapes = 0;
+
+	(void)state;
+#define KIND(id, word)
+#define TOKEN(kind, pattern, least, flags, until) shapes++;
+#include "osh/content.def"
+#undef KIND
+#undef TOKEN
+	assert_int_equal(policy_compile(slice_of(private), &d, &b), 0);
+	assert_int_equal(open_private(&b, 1u << OSH_CONTENT_EMAIL, 51, "a.-_"), 0);
+	assert_int_equal(open_private(&b, all, OSH_PRIVACY_SHAPES - shapes, "abcd"), 0);
+	assert_int_equal(open_private(&b, all, OSH_PRIVACY_SHAPES - shapes + 1, "abcd"), -EBADMSG);
+	assert_int_equal(open_private(&b, all, 51, "abcd"), -EBADMSG);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (open_private(&b, all, 1, names[i]) != -EBADMSG)
+			fail_msg("name %zu: accepted", i);
+	diags_done(&d);
 	buf_done(&b);
 }
 
@@ -233,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts_what_the_compiler_writes),
 		cmocka_unit_test(refuses_amounts),
+		cmocka_unit_test(refuses_rules_about_content),
 		cmocka_unit_test(refuses_every_flip),
 		cmocka_unit_test(flips_with_a_right_hash_stay_consistent),
 		cmocka_unit_test(refuses_every_cut),

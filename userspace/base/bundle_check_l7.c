@@ -274,6 +274,28 @@ static int check_budgets(const struct bundle *b, struct err *e)
 	return 0;
 }
 
+/* What stands in JSON as it is. */
+static bool content_name_ok(const char *s)
+{
+	size_t n = strnlen(s, OSH_ROUTE_NAME);
+
+	return n && n < OSH_ROUTE_NAME &&
+	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
+}
+
+/* Of the rule's kinds and its own: what is beyond the bound would not be looked for. */
+static uint32_t shapes_of(const struct osh_b_privacy *x)
+{
+	uint32_t n = x->patterns.n <= OSH_PRIVACY_SHAPES ? x->patterns.n : OSH_PRIVACY_SHAPES + 1;
+
+#define KIND(id, word)
+#define TOKEN(kind, pattern, least, flags, until) n += x->kinds >> OSH_CONTENT_##kind & 1;
+#include "osh/content.def"
+#undef KIND
+#undef TOKEN
+	return n;
+}
+
 static int check_privacy(const struct bundle *b, struct err *e)
 {
 	if (!b->inference && b->n_privacy)
@@ -281,9 +303,9 @@ static int check_privacy(const struct bundle *b, struct err *e)
 	for (uint32_t i = 0; i < b->n_privacy; i++) {
 		const struct osh_b_privacy *x = &b->privacy[i];
 
-		if (!is_str(b, x->name) || !*bundle_str(b, x->name) || strlen(bundle_str(b, x->name)) >= OSH_ROUTE_NAME ||
-		    x->action >= OSH_PRIVATES || x->kinds >> OSH_CONTENTS || !in(x->patterns, b->n_patterns) ||
-		    (!x->kinds && !x->patterns.n) || x->patterns.n > OSH_PRIVACY_SHAPES)
+		if (!is_str(b, x->name) || !content_name_ok(bundle_str(b, x->name)) || x->action >= OSH_PRIVATES ||
+		    x->kinds >> OSH_CONTENTS || !in(x->patterns, b->n_patterns) || (!x->kinds && !x->patterns.n) ||
+		    shapes_of(x) > OSH_PRIVACY_SHAPES)
 			return BAD("rule about content %u", i);
 	}
 	return 0;
