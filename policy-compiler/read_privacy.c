@@ -77,10 +77,12 @@ static const char *wrong(const char *p)
 	if (*p == '*')
 		return "what is looked for begins with something else than '*'";
 	while (*p) {
-		if (p[0] == '*' && p[1] == '*')
+		bool star = *p == '*';
+
+		if (star && p[1] == '*')
 			return "'**' has no end in a text";
-		p += *p == '*' ? 1 : pattern_token(p, 0, 0, &hit);
-		if (p[-1] == '*' && *p && *p != '*' && in_run(p))
+		p += star ? 1 : pattern_token(p, 0, 0, &hit);
+		if (star && *p && in_run(p))
 			return "behind '*', which is letters, digits, '_' and '-', must come something else";
 	}
 	return NULL;

@@ -99,6 +99,8 @@ static const struct {
 	  "108:3:13 104:3:40 109:3:88 141:3:103" },
 	{ "privacy, runs without an end", PRIVACY("{name: k, patterns: ['*a', 'a**b', 'a*b', 'a*?', 'a*-', 'a*[!x]', 'a* b*', 'a*'], action: refuse}"),
 	  "141:3:34 141:3:40 141:3:48 141:3:55 141:3:62 141:3:69" },
+	{ "privacy, a star that is none", PRIVACY("{name: k, patterns: ['\\*abc', 'a\\*b', '[*]a', '\\**.a'], action: refuse}"), "" },
+	{ "privacy, a star behind one", PRIVACY("{name: k, patterns: ['\\**a'], action: refuse}"), "141:3:34" },
 	{ "privacy, nothing local", PRIVACY("{name: k, kinds: [aws], action: local}"), "108:3:13" },
 	{ "local, and elsewhere", "inference: {routes: [{name: a, api: openai, local: true}]}\n", "108:1:22" },
 	{ "local only", "inference: {local_only: true, routes: [{name: a, api: llama, host: a.test, local: true}]}\n", "" },
