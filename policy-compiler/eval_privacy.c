@@ -50,10 +50,45 @@ static uint32_t character(const unsigned char *p, size_t *n)
 	return (uint32_t)(p[0] & 7) << 18 | (uint32_t)(p[1] & 63) << 12 | (uint32_t)(p[2] & 63) << 6 | (p[3] & 63);
 }
 
-/* What is seen as nothing, and letters of the width of two, as one writes a secret so that it is not found. */
+/* What is seen as nothing, by blocks: marks of direction and of variants, joiners, fillers. As one writes so that it is not found. */
 static bool unseen(uint32_t c)
 {
-	return c == 0xad || (c >= 0x200b && c <= 0x200d) || c == 0x2060 || c == 0xfeff;
+	switch (c >> 8) {
+	case 0x00:
+		return c == 0xad;
+	case 0x03:
+		return c == 0x34f;
+	case 0x06:
+		return c == 0x61c;
+	case 0x11:
+		return c == 0x115f || c == 0x1160;
+	case 0x17:
+		return c == 0x17b4 || c == 0x17b5;
+	case 0x18:
+		return c >= 0x180b && c <= 0x180f;
+	case 0x20:
+		return (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f);
+	case 0x31:
+		return c == 0x3164;
+	case 0xfe:
+		return c <= 0xfe0f || c == 0xfeff;
+	case 0xff:
+		return c == 0xffa0 || (c >= 0xfff0 && c <= 0xfff8);
+	case 0x1bc:
+		return c >= 0x1bca0 && c <= 0x1bca3;
+	case 0x1d1:
+		return c >= 0x1d173 && c <= 0x1d17a;
+	default:
+		return c >> 12 == 0xe0;
+	}
+}
+
+/* Letters of the width of two, and tags: those are not seen, but models read them. 0 = it is none. */
+static unsigned char letter_of(uint32_t c)
+{
+	if (c >= 0xff01 && c <= 0xff5e)
+		return (unsigned char)(c - 0xff01 + 0x21);
+	return c >= 0xe0020 && c <= 0xe007e ? (unsigned char)(c - 0xe0000) : 0;
 }
 
 static bool fold(const struct eval_said *t, struct arena *a, struct folded *f)
@@ -65,12 +100,12 @@ static bool fold(const struct eval_said *t, struct arena *a, struct folded *f)
 		return false;
 	for (size_t i = 0, n; i < t->n; i += n) {
 		uint32_t c = character((const unsigned char *)t->p + i, &n);
-		bool wide = c >= 0xff01 && c <= 0xff5e;
+		unsigned char as = letter_of(c);
 
-		if (unseen(c))
+		if (!as && unseen(c))
 			continue;
-		for (size_t k = 0; k < (wide ? 1 : n); k++) {
-			f->p[f->n] = wide ? (unsigned char)(c - 0xff01 + 0x21) : (unsigned char)t->p[i + k];
+		for (size_t k = 0; k < (as ? 1 : n); k++) {
+			f->p[f->n] = as ? as : (unsigned char)t->p[i + k];
 			f->from[f->n] = i;
 			f->to[f->n++] = i + n;
 		}

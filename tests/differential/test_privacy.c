@@ -40,7 +40,8 @@ static const char *const globs[] = { "abc", "a?c", "id-[0-9]*", "[!a]b", "a*.b*"
 /* What is built from those meets patterns, or nearly. */
 static const char *const pieces[] = {
 	"a", "b", "c", "A", "B", "abc", "aBc", "id-", "ID-7", "7", "x y", "p-", "q-", "-", "_", ".", " ", "\n", "\\", "\\n", "\\u0041", "?",
-	"é", "ａ", "\xe2\x80\x8b", "\xc2\xad", "\xf0\x9f\x98\x80", "\"", "/", "@", "a@b.co", "ann.x+y@mail.example.org", "@b.c", ".co",
+	"é", "ａ", "\xe2\x80\x8b", "\xc2\xad", "\u200e", "\u034f", "\u2063", "\u202e",
+	"\ufe0f", "\U000e0001", "\U000e007f", "\U000e0100", "\U000e0061", "\U000e0041\U000e0040", "\U000e0020", "\u2010", "\xf0\x9f\x98\x80", "\"", "/", "@", "a@b.co", "ann.x+y@mail.example.org", "@b.c", ".co",
 	"a@b.co1", "a@1.22", "sk-ant-api03-abcdefghij0123456789", "sk-abcdefghijklmnopqrst0123", "task-abcdefghijklmnopqrst0123", "sk-",
 	"AKIAABCDEFGHIJKLMNOP", "ASIA0123456789ABCDEF", "AKIA", "0123456789ABCDEF", "ghp_0123456789012345678901234567890123456789",
 	"github_pat_0123456789012345678901234567", "ghp_012", "glpat-01234567890123456789", "npm_01234567890123456789012345678901234567",

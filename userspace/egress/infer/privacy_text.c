@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strings of a JSON object as they read decoded: escapes gone, letters of double width as plain ones, what is not seen left out.
- * A string is walked character by character; to replace something in it, it is walked again.
+ * Strings of a JSON object as they read decoded: escapes gone, tags and letters of double width as plain ones, what is not seen
+ * left out. A string is walked character by character; to replace something in it, it is walked again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +34,31 @@ static bool number(struct slice s, size_t at, unsigned digits, uint32_t *ret)
 	return true;
 }
 
+/* What Unicode lets be ignored where it is shown (Default_Ignorable_Code_Point), in order. */
+static const struct {
+	uint32_t from, to;
+} unseen[] = {
+	{ 0xad, 0xad },	      { 0x34f, 0x34f },	    { 0x61c, 0x61c },	  { 0x115f, 0x1160 },	{ 0x17b4, 0x17b5 },   { 0x180b, 0x180f },
+	{ 0x200b, 0x200f },   { 0x202a, 0x202e },   { 0x2060, 0x206f },	  { 0x3164, 0x3164 },	{ 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },
+	{ 0xffa0, 0xffa0 },   { 0xfff0, 0xfff8 },   { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
+};
+
+static bool is_seen(uint32_t c)
+{
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]) && c >= unseen[i].from; i++)
+		if (c <= unseen[i].to)
+			return false;
+	return true;
+}
+
 static void put(struct unit *u, uint32_t c)
 {
 	if (c >= 0xff01 && c <= 0xff5e)
 		c = c - 0xff01 + '!';
+	else if (c >= 0xe0020 && c <= 0xe007e)
+		c -= 0xe0000;		/* a tag: nobody sees it, but models read it */
 	u->n = 0;
-	if (c == 0xad || (c >= 0x200b && c <= 0x200d) || c == 0x2060 || c == 0xfeff)
+	if (!is_seen(c))
 		return;
 	if (c < 0x80) {
 		u->as[u->n++] = (unsigned char)c;
