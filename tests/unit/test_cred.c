@@ -286,7 +286,9 @@ static void sigv4_hosts(void **state)
 		{ "api.ecr.us-east-2.amazonaws.com", "ecr", "us-east-2" }, { "email.eu-west-1.amazonaws.com", "ses", "eu-west-1" },
 		{ "sqs.cn-north-1.amazonaws.com.cn", "sqs", "cn-north-1" },
 		{ "eu-west-1.amazonaws.com", NULL, "eu-west-1" }, { "amazonaws.com", NULL, "us-east-1" }, { ".amazonaws.com", NULL, "us-east-1" },
-		{ "api.example.com", NULL, "us-east-1" }, { "", NULL, "us-east-1" },
+		{ "sts.eu-west-1.amazonaws.com.evil.test", NULL, "us-east-1" }, { "sts.eu-west-1.amazonaws.community", NULL, "us-east-1" },
+		{ "s3.eu-west-1.amazonaws.com.cn.evil.test", NULL, "us-east-1" },
+		{ "a.amazonaws.com.eu-west-1.amazonaws.com", "com", "eu-west-1" }, { "api.example.com", NULL, "us-east-1" }, { "", NULL, "us-east-1" },
 		{ "a-label-that-is-longer-than-any-service.amazonaws.com", NULL, "us-east-1" },
 	};
 

@@ -255,6 +255,21 @@ static const char *label_before(const char *host, const char *end)
 	return end;
 }
 
+static bool ends_with(const char *s, size_t n, const char *tail)
+{
+	return n >= strlen(tail) && !memcmp(s + n - strlen(tail), tail, strlen(tail));
+}
+
+/* Where AWS' own domain begins, in China one below .cn; NULL = the host is not AWS'. */
+static const char *domain_of(const char *host)
+{
+	size_t n = strlen(host);
+
+	if (ends_with(host, n, AWS ".cn"))
+		n -= strlen(".cn");
+	return ends_with(host, n, AWS) ? host + n - strlen(AWS) : NULL;
+}
+
 /* "eu-west-1": "iam" and "s3-accelerate" are none. */
 static bool is_region(const char *from, const char *end)
 {
@@ -263,7 +278,7 @@ static bool is_region(const char *from, const char *end)
 
 void sigv4_region(const char *host, char out[32])
 {
-	const char *end = strstr(host, AWS), *from = end ? label_before(host, end) : NULL;
+	const char *end = domain_of(host), *from = end ? label_before(host, end) : NULL;
 
 	snprintf(out, 32, "us-east-1");
 	if (end && from < end && is_region(from, end))
@@ -285,7 +300,7 @@ bool sigv4_service(const char *host, char out[32])
 		{ "email", "ses" },
 	};
 	static const char fips[] = "-fips";
-	const char *end = strstr(host, AWS), *from;
+	const char *end = domain_of(host), *from;
 
 	if (!end || end == host)
 		return false;
