@@ -122,6 +122,8 @@ static enum osh_reason model_of(const struct policy *p, const struct eval_call_o
 	if (!model || !is_model(model) || (where == OSH_MODEL_PATH && !is_segments(model)))
 		return OSH_WHY_MODEL_UNCLEAR;
 	ret->model = renamed(&p->inference, model);
+	if (where == OSH_MODEL_PATH && !is_segments(ret->model))
+		return OSH_WHY_MODEL_UNCLEAR;
 	return p->inference.has_models && !serves(&p->inference.models, ret->model) ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;
 }
 
@@ -148,7 +150,8 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 	model = ret->model;
 	for EACH (struct route, route, &p->inference.routes) {
 		bool takes = (route->api & apis) && (!q->local || route->local) &&
-			     (!*model || !route->models.n || serves(&route->models, model));
+			     (!*model || !route->models.n || serves(&route->models, model)) &&
+			     (!route->as || shapes[ret->shape].model != OSH_MODEL_PATH || is_segments(route->as));
 
 		if (takes && (!ret->route || p->inference.fallback))
 			ret->may |= 1ull << i;
@@ -161,9 +164,10 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 	return ret->route ? OSH_WHY_ALLOWED : OSH_WHY_NO_ROUTE;
 }
 
-bool eval_renames(const struct policy *p, const struct route *route, const char *model)
+bool eval_renames(const struct policy *p, const struct route *route, enum osh_shape shape, const char *model)
 {
-	return !route->as && is_model(model) && (!p->inference.has_models || serves(&p->inference.models, model)) &&
+	return !route->as && is_model(model) && (shapes[shape].model != OSH_MODEL_PATH || is_segments(model)) &&
+	       (!p->inference.has_models || serves(&p->inference.models, model)) &&
 	       (!route->models.n || serves(&route->models, model));
 }
 

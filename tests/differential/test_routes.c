@@ -30,7 +30,7 @@ static unsigned pick(unsigned n)
 #define PICK(list) ((list)[pick(ARRAY_SIZE(list))])
 
 static const char *const globs[] = { "a", "a*", "*", "**", "gpt-?", "o/**", "o/*", "{a,b}", "[ab]*", "x.y:z", "claude-*", "\\\\*" };
-static const char *const names[] = { "a", "b", "ab", "gpt-4", "gpt-44", "o/p/q", "x.y:z", "claude-1", "*", "A", "none" };
+static const char *const names[] = { "a", "b", "ab", "gpt-4", "gpt-44", "o/p/q", "x.y:z", "claude-1", "*", "A", "none", "..", "a/../b" };
 static const char *const asked[] = { "a", "b", "ab", "gpt-4", "gpt-44", "o/p/q", "x.y:z", "claude-1", "*", "A", "none", "",
 				     "a b", "a\"", "a\\", "\x7f", "\xc3\xa9", NULL };
 static const char *const apis[] = { "openai", "anthropic", "bedrock", "ollama", "llama" };
@@ -184,7 +184,13 @@ static void compare_limits(struct world *w, const struct eval_routed *want, enum
 	unpriced += !one;
 }
 
-static unsigned moved, renamed, spent;
+static unsigned moved, renamed, spent, away;
+
+/* Of the names here, in a path. */
+static bool leads_away(enum osh_shape shape, const char *name)
+{
+	return shape_model(shape) == OSH_MODEL_PATH && name && (!strcmp(name, "..") || strstr(name, "/../"));
+}
 
 /* The same call where a route was chosen, some failed a moment ago, and some failed for it: one that may take it does. */
 static void compare_choice(struct world *w, const struct eval_routed *want, struct route_ask q, const struct routed *plain)
@@ -220,10 +226,12 @@ static void compare_choice(struct world *w, const struct eval_routed *want, stru
 		if ((left >> i & 1) && !strcmp(routes[i].name, q.chosen))
 			assert_int_equal(got.route, i + 1);
 	moved += got.route != plain->route;
+	assert_false(leads_away(q.shape, got.model));
+	away += leads_away(q.shape, q.instead);
 	to = &routes[got.route - 1];
 	if (!*want->model) {
 		assert_string_equal(got.model, "");
-	} else if (!strcmp(to->name, q.chosen) && *q.instead && shape_counted(q.shape) && eval_renames(&w->p, to, q.instead)) {
+	} else if (!strcmp(to->name, q.chosen) && *q.instead && shape_counted(q.shape) && eval_renames(&w->p, to, q.shape, q.instead)) {
 		renamed++;
 		assert_string_equal(got.model, q.instead);
 	} else if (to->as) {
@@ -288,8 +296,8 @@ static void test_random(void **state)
 	}
 	print_message("counted %u, with a price %u, without %u\n", counted, priced, unpriced);
 	assert_true(counted > ROUNDS && priced > ROUNDS / 4 && unpriced > ROUNDS / 4);
-	print_message("moved %u, renamed %u, nowhere %u\n", moved, renamed, spent);
-	assert_true(moved > ROUNDS / 4 && renamed > ROUNDS / 5 && spent > ROUNDS / 4);
+	print_message("moved %u, renamed %u, nowhere %u, to lead away %u\n", moved, renamed, spent, away);
+	assert_true(moved > ROUNDS / 4 && renamed > ROUNDS / 5 && spent > ROUNDS / 4 && away);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		print_message("%s %u\n", reason_id(all[i]), whys[all[i]]);
 		assert_true(whys[all[i]] > ROUNDS / 4);

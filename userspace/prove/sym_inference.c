@@ -104,6 +104,31 @@ static Z3_ast means(struct sym *s, const struct call *c, const struct list *patt
 	return terms_or(&in);
 }
 
+/* In a path it would be none: empty, or a step, between slashes. */
+static bool leads_away(const char *name)
+{
+	for (const char *p = name;; p++) {
+		size_t n = strcspn(p, "/");
+
+		if (!n || (n < 3 && strspn(p, ".") == n))
+			return true;
+		p += n;
+		if (!*p)
+			return false;
+	}
+}
+
+/* Where the path names the model: an alias of what may not stand there. */
+static Z3_ast is_away(struct sym *s, const struct call *c)
+{
+	struct terms away = { .z = &s->z };
+
+	for EACH (struct alias, a, &s->p->inference.aliases)
+		if (leads_away(a->model) && sees("inference.aliases"))
+			terms_add(&away, is_named(s, c, a->name));
+	return terms_or(&away);
+}
+
 /* ---- routes ------------------------------------------------------------------------------- */
 
 bool sym_keeps_local(const struct policy *p)
@@ -127,6 +152,8 @@ static void take_of(struct sym *s, const struct call *c, uint32_t apis, Z3_ast f
 			continue;
 		if ((c->in_body || c->in_path) && v[i].models.n && sees("inference.routes.model"))
 			serves = means(s, c, &v[i].models);
+		if (c->in_path && v[i].as && leads_away(v[i].as))
+			serves = z_false(&s->z);
 		terms_add(&takes[i], z_and(&s->z, none, serves));
 		if (!s->p->inference.fallback || !sees("inference.fallback"))
 			none = z_and(&s->z, none, z_not(&s->z, serves));
@@ -165,6 +192,7 @@ static void one_shape(struct sym *s, const struct osh_shape_row *shape, struct t
 	if (shape->model == OSH_MODEL_PATH) {
 		c.in_path = true;
 		c.is = z_and(&s->z, at, is_name_in_path(s, shape));
+		c.is = z_and(&s->z, c.is, z_not(&s->z, is_away(s, &c)));
 		one_call(s, &c, takes);
 		return;
 	}

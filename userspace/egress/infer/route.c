@@ -43,6 +43,12 @@ static bool climbs(const char *name)
 	}
 }
 
+/* Whoever says the name: in a path it would lead elsewhere. */
+static bool is_step(const struct route_ask *q, const char *name)
+{
+	return shape_model(q->shape) == OSH_MODEL_PATH && climbs(name);
+}
+
 /* The name without escapes, where it is one. */
 static bool plain_name(const struct route_ask *q, char out[OSH_MODEL_LEN + 1])
 {
@@ -62,7 +68,7 @@ static bool plain_name(const struct route_ask *q, char out[OSH_MODEL_LEN + 1])
 		out[n++] = c;
 	}
 	out[n] = 0;
-	return shape_is_model((struct slice){ out, n }) && !(escaped && climbs(out));
+	return shape_is_model((struct slice){ out, n }) && !is_step(q, out);
 }
 
 static void rename_model(const struct bundle *b, char model[OSH_MODEL_LEN + 1])
@@ -93,7 +99,17 @@ static enum osh_reason ask_models(const struct bundle *b, const struct route_ask
 		return OSH_WHY_MODEL_UNCLEAR;
 	}
 	rename_model(b, ret->model);
+	if (is_step(q, ret->model)) {
+		ret->model[0] = 0;
+		return OSH_WHY_MODEL_UNCLEAR;
+	}
 	return !b->inference->only || meets_one(b, b->inference->models, ret->model) ? OSH_WHY_ALLOWED : OSH_WHY_MODEL;
+}
+
+/* Its own name for the model may be none in a path: then it serves no call that has it there. */
+static bool names(const struct bundle *b, const struct route_ask *q, uint32_t i)
+{
+	return !b->routes[i].as || !is_step(q, bundle_str(b, b->routes[i].as));
 }
 
 static bool serves(const struct bundle *b, uint32_t i, const char *model)
@@ -107,7 +123,8 @@ static uint64_t may_take(const struct bundle *b, const struct route_ask *q, uint
 	uint64_t mask = 0;
 
 	for (uint32_t i = 0; i < b->n_routes; i++)
-		if ((b->routes[i].api & speaks) && (!q->local || (b->routes[i].flags & OSH_ROUTE_LOCAL)) && serves(b, i, model)) {
+		if ((b->routes[i].api & speaks) && (!q->local || (b->routes[i].flags & OSH_ROUTE_LOCAL)) && names(b, q, i) &&
+		    serves(b, i, model)) {
 			mask |= 1ull << i;
 			if (!b->inference->fallback)
 				break;
@@ -142,7 +159,7 @@ static void name_there(const struct bundle *b, const struct route_ask *q, struct
 	if (b->routes[i].as)
 		strcpy(ret->model, bundle_str(b, b->routes[i].as));
 	else if (counted[q->shape] != OSH_COUNTED_NOT && q->chosen && !strcmp(name, q->chosen) && q->instead && q->instead[0] &&
-		 strlen(q->instead) <= OSH_MODEL_LEN && serves(b, i, q->instead) &&
+		 strlen(q->instead) <= OSH_MODEL_LEN && !is_step(q, q->instead) && serves(b, i, q->instead) &&
 		 (!b->inference->only || meets_one(b, b->inference->models, q->instead)))
 		strcpy(ret->model, q->instead);
 }
