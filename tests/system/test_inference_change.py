@@ -3,12 +3,15 @@
 """`oshctl inference`: which route of its policy a sandbox' calls go to first is changed while streams are under way. They go on, the
 next call goes the new way, and nothing goes anywhere or asks for anything that the policy does not let it. It outlives the egress,
 oshd and a stop; it is its owner's to change; it is on record."""
+import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, run  # noqa: E402
@@ -24,6 +27,12 @@ POLICY = """inference:
     - {name: first, api: anthropic, provider: claude, model: "claude-*"}
     - {name: other, api: anthropic, provider: gpt, host: models.example}
     - {name: fixed, api: anthropic, provider: gpt, host: models.example, path: /fixed, as: claude-fixed}
+"""
+PATHS = """inference:
+  aliases: {up: "..", over: "a/../b"}
+  routes:
+    - {name: b, api: bedrock, provider: cloud, host: bedrock-runtime.eu-west-1.amazonaws.com}
+    - {name: o, api: openai, provider: gpt}
 """
 # Asks once for each line that it reads; `hold` begins a stream that waits, `end` waits for its end.
 CLIENT = r"""
@@ -102,6 +111,7 @@ def changed(w, d):
     got = json.loads(r[1]) if r[0] == 0 else {}
     t.ok(got.get("route") == "other" and got.get("model") == "" and got.get("in-policy") is True and got.get("routes") == ["first", "other", "fixed"]
          and got.get("by") == os.getuid(), "get says so", r)
+    t.ok(abs(got.get("set", 0) - time.time() * 1e6) < 600e6, "and when", r)
     r = b.ctl("inference", "list", "--json")
     t.ok(r[0] == 0 and [x["name"] for x in json.loads(r[1])] == ["box"], "list, too", r)
     r = b.ctl("inference", "list")
@@ -224,6 +234,66 @@ def deaf(w, d):
     b.end()
 
 
+CONTROL = 15                        # 3 + OSH_EFD_CONTROL
+
+
+def shut_control(pid):
+    """Ends its connection to oshd, as closing it would."""
+    process = os.pidfd_open(pid)
+    copy = ctypes.CDLL(None, use_errno=True).syscall(438, process, CONTROL, 0)     # pidfd_getfd(2)
+    os.close(process)
+    if copy < 0:
+        return False
+    with socket.socket(fileno=copy) as c:
+        c.shutdown(socket.SHUT_RDWR)
+    return True
+
+
+def mute(w, d):
+    """An egress that has closed its socket hears of no choice, so it is not left to take calls the old way."""
+    if os.getuid():
+        t.skip("a closed socket", "needs root")
+        return
+    b = Box(w, d)
+    up = b.client("run", "--socket", d.bus, "-p", w.write("p.yaml", w.policy("", POLICY)), "--workdir", w.work, "--name", "mute", *w.providers, "--",
+                  "python3", "client.py")
+    said = b.tell("ask")
+    was = pids_of("osh-egress")
+    shut = [shut_control(pid) for pid in was]
+    got = b.ctl("inference", "get", "mute")          # oshd has read the end by then
+    still = set(was) <= set(pids_of("osh-egress"))
+    r = b.ctl("inference", "set", "mute", "--route", "other")
+    gone = not set(was) & set(pids_of("osh-egress"))
+    t.ok(up and said == "done" and shut == [True] and got[0] == 0 and still, "control: an egress without its socket goes on", shut, got)
+    t.ok(r[0] == 0 and gone, "one that cannot hear is ended before the command is", r, was)
+    b.went()
+    t.ok(b.tell("ask") == "done" and b.went() == [(*OTHER, "claude-a")], "and the next one begins with the choice")
+    b.end()
+
+
+def paths(w, d):
+    """A name that is sent in a path is one, whoever says it: the caller, an alias, or a choice."""
+    b = Box(w, d)
+    r = b.ctl("sandbox", "create", "--name", "paths", "-p", w.write("paths.yaml", w.policy("", PATHS)), "--workdir", w.work, *w.providers)
+    t.ok(r[0] == 0, "a sandbox whose backend has models in paths", r)
+
+    def ask(model):
+        r = run([OSHCTL, "sandbox", "exec", "--socket", d.bus, "paths", "--", "curl", "-sS", "--path-as-is", "-m", "60", "-d", "{}", "-H", "content-type: application/json",
+                  f"https://inference.local/model/{model}/invoke"], 100)[:3]
+        return r, [p for _, p, *_ in w.came()]
+    for model, want in (("..", ["/model/m/invoke"]), ("a/../b", ["/model/m/invoke"]), ("a//b", ["/model/m/invoke"]), ("n", ["/model/n/invoke"])):
+        r = b.ctl("inference", "set", "paths", "--route", "b", "--model", model)
+        said, got = ask("m")
+        t.ok(r[0] == 0 and got == want, f"--model {model}: {want[0]}", r, said, got)
+    b.ctl("inference", "delete", "paths")
+    for model in ("up", "over", "%2E%2E", "a%2F..%2Fb"):
+        said, got = ask(model)
+        t.ok(not got, f"nothing is sent for {model}", said, got)
+    said, got = ask("m")
+    t.ok(got == ["/model/m/invoke"], "control: what is a name is sent", said, got)
+    b.ctl("sandbox", "delete", "-f", "paths")
+
+
 def stormy(w, d):
     """Changes while calls come: each call goes to one of the two, whole."""
     b = Box(w, d)
@@ -251,7 +321,7 @@ def stormy(w, d):
 
 def main():
     with ModelsWorld() as w, w.resident() as d:
-        for fn in (changed, strangers, lasting, deaf, stormy):
+        for fn in (changed, strangers, lasting, deaf, mute, paths, stormy):
             fn(w, d)
     t.done()
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "choice.h"
 
+#include <time.h>
+
 #include "auditor.h"
 #include "bus.h"
 #include "control.h"
@@ -76,10 +78,34 @@ static int write_down(struct sandbox *s, const struct state_choice *c, struct er
 	return *c->route ? state_choice_put(s->d->state, c, e) : state_choice_drop(s->d->state, c->sandbox, e);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/*
+ * One that was asked for and is not up has its socket already: it reads this after what it was told first. One that is up
+ * and has closed it will hear of nothing any more, so it is ended.
+ */
+static void deliver(struct sandbox *s)
+{
+	const struct egress *g = &s->egress;
+	struct err e = { 0 };
+
+	if (g->state != EGRESS_UP && g->state != EGRESS_ASKED)
+		answer(s, NULL);
+	else if ((g->state == EGRESS_UP && g->control_fd < 0) || choice_tell(s, &e) < 0 ||
+		 sd_event_add_time_relative(s->d->event, &s->choice.timer, CLOCK_MONOTONIC, ANSWER_US, 0, on_late, s) < 0)
+		egress_kill(s);		/* choice_egress_gone() answers */
+}
+
 int choice_set(struct sandbox *s, const struct caller *who, const char *route, const char *model, sd_bus_message *call,
 	       struct err *e)
 {
-	struct state_choice c = { .sandbox = row_of(s), .by = who->uid };
+	struct state_choice c = { .sandbox = row_of(s), .time_us = now_us(), .by = who->uid };
 	int r;
 
 	if (s->state != SB_RUNNING)
@@ -99,12 +125,7 @@ int choice_set(struct sandbox *s, const struct caller *who, const char *route, c
 	s->choice.now = c;
 	s->choice.serial++;
 	s->choice.call = sd_bus_message_ref(call);
-	/* One that was asked for and is not up has its socket already: it reads this after what it was told first. */
-	if ((s->egress.state != EGRESS_UP && s->egress.state != EGRESS_ASKED) || s->egress.control_fd < 0)
-		answer(s, NULL);
-	else if (choice_tell(s, e) < 0 ||
-		 sd_event_add_time_relative(s->d->event, &s->choice.timer, CLOCK_MONOTONIC, ANSWER_US, 0, on_late, s) < 0)
-		egress_kill(s);
+	deliver(s);
 	return 0;
 }
 
