@@ -127,6 +127,7 @@ def refused(w):
     got = w.came()
     t.ok([json.loads(ln).get("error") for ln in lines] == ["content_refused"] * 6 + [None] and len(got) == 1 and AWS not in str(got),
          "in a field, in the query, in the path, in the body of what needs none; what does not go on does not matter", r, got)
+    t.ok(AWS not in "".join(lines[:6]) + json.dumps(r.events), "nor is a path that holds it on record, or said to the caller", r)
 
 
 def large(w):

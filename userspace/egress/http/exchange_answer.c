@@ -7,6 +7,7 @@
 #include "flow.h"
 #include "http/deny.h"
 #include "http/exchange_parts.h"
+#include "http/inference.h"
 
 #define DRAIN_MOST (64u << 20)
 
@@ -57,7 +58,7 @@ bool answer_event(struct exchange *x, enum osh_verdict v, enum osh_reason why, i
 	if (x->rule)
 		ev.ev.rule = x->rule;
 	snprintf(http.detail, sizeof(http.detail), "%s", detail);
-	return record(x->c, &ev, head_str(&x->head, x->head.method), head_str(&x->head, x->shown), &http);
+	return record(x->c, &ev, head_str(&x->head, x->head.method), private_path(x), &http);
 }
 
 static void event_of_conn(struct conn *c, enum osh_reason why, int status, const char *detail)
@@ -168,7 +169,7 @@ size_t answer_drain(struct exchange *x, struct slice bytes)
 
 void answer_deny(struct exchange *x, int status, enum osh_reason why, const char *detail, bool event)
 {
-	char *path = strdup(head_str(&x->head, x->shown));
+	char *path = strdup(private_path(x));
 	struct deny d = { .why = why, .grant = x->grant, .detail = detail,
 			  .rule = x->rule, .line = x->line, .path = path ? path : "",
 			  .method = head_str(&x->head, x->head.method), .tls = x->c->tls };

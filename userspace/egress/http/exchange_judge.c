@@ -274,8 +274,13 @@ static void judge(struct exchange *x)
 		ask_for_body(x);
 }
 
+/* What was replaced in its body is not there to be judged a second time. */
 void judge_again(struct exchange *x)
 {
+	if (x->inference && x->inference->redacted) {
+		exchange_revoke(x, "something in it was replaced; send it again");
+		return;
+	}
 	if (x->stage != X_HOLD) {
 		exchange_unqueue(x);
 		x->stage = X_NEW;

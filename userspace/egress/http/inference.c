@@ -33,7 +33,7 @@ const char *inference_detail(const struct exchange *x)
 	const char *found = private_detail(x);
 
 	snprintf(text, sizeof(text), "%s%sroute %s%s%s", found, *found ? "; " : "", x->inference->name, x->inference->model[0] ? ", model " : "",
-		 x->inference->model);
+		 private_model(x, x->inference->model));
 	return text;
 }
 
@@ -188,7 +188,7 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 	why = route_choose(&x->grant->policy->bundle, &q, &to);
 	if (q.model.p && shape_is_model(q.model)) {
 		memcpy(i->asked, q.model.p, q.model.n);
-		snprintf(text, sizeof(text), "model %s", i->asked);
+		snprintf(text, sizeof(text), "model %s", private_model(x, i->asked));
 		*detail = text;
 	}
 	if (why == OSH_WHY_NO_ROUTE && q.local)
@@ -271,8 +271,7 @@ void inference_kept(const struct exchange *x, struct buf *target, struct buf *fi
 	}
 }
 
-/* `n` bytes of the held body from `at` on become `with`. */
-static bool splice(struct exchange *x, size_t at, size_t n, struct slice with)
+bool inference_splice(struct exchange *x, size_t at, size_t n, struct slice with)
 {
 	size_t rest = x->held.n - at - n;
 
@@ -322,7 +321,7 @@ bool inference_rewrite(struct exchange *x)
 	/* What was read as JSON is JSON to the backend, whatever the caller calls it: no form, no other charset. */
 	if ((names_in_body(i->shape) || (x->grant->policy->bundle.n_privacy && x->held.n)) && !head_set(&x->head, "content-type", SLICE("application/json")))
 		return false;
-	if (!private_redact(x) || (i->at && !splice(x, i->at, i->was, slice_of(i->model))))
+	if (!private_redact(x) || (i->at && !inference_splice(x, i->at, i->was, slice_of(i->model))))
 		return false;
 	if (!i->at && !i->redacted)
 		return true;
@@ -336,8 +335,10 @@ bool inference_undo(struct exchange *x)
 
 	if (!i)
 		return true;
+	if (i->redacted)		/* judged again it would be another text */
+		return false;
 	if (i->before.n_text) {
-		if (i->at && !splice(x, i->at, strlen(i->model), slice_of(i->asked)))
+		if (i->at && !inference_splice(x, i->at, strlen(i->model), slice_of(i->asked)))
 			return false;
 		head_done(&x->head);
 		x->head = i->before;
@@ -365,7 +366,7 @@ static bool failing(uint16_t status)
 /* Nothing of the body is gone that cannot be sent once more, and the policy is the one that chose the route. */
 static bool repeatable(const struct exchange *x)
 {
-	return x->inference->to->policy == x->grant->policy && !x->answered &&
+	return x->inference->to->policy == x->grant->policy && !x->inference->followed && !x->answered &&
 	       (x->hold_most || (x->client_ended && !x->body_sent)) &&
 	       generation_now(&x->fs->policies) == x->grant->policy;
 }
@@ -406,7 +407,7 @@ bool inference_next(struct exchange *x)
 		return false;
 	i->tried |= 1ull << (i->route - 1);
 	inference_end(x);		/* the attempt is on record, with what came of it */
-	if (i->at && !splice(x, i->at, strlen(i->model), slice_of(i->asked)))
+	if (i->at && !inference_splice(x, i->at, strlen(i->model), slice_of(i->asked)))
 		return false;
 	head_done(&x->head);
 	x->head = i->before;
@@ -423,7 +424,7 @@ bool inference_next(struct exchange *x)
 
 /* ---- another policy */
 
-/* The backend of ROUTES[k], which is the one that it has, by the policy in force: nothing of the former one is kept. */
+/* The backend of ROUTES[k], which is the one that it has, by the policy in force; what the former one chose is for no other. */
 static bool follow(struct exchange *x, uint32_t k)
 {
 	struct grant *was = x->inference->to;
@@ -434,6 +435,7 @@ static bool follow(struct exchange *x, uint32_t k)
 	}
 	grant_put(was);
 	x->inference->route = k + 1;
+	x->inference->followed = true;
 	return true;
 }
 
@@ -442,12 +444,17 @@ const char *inference_again(struct exchange *x, const struct rules_answer *a)
 	const struct inference *i = x->inference;
 	const struct bundle *b = &x->grant->policy->bundle;
 	const struct target *t = &i->to->target;
-	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic, .local = i->privacy.local };
+	struct route_ask q = { .shape = i->shape, .anthropic = i->anthropic };
+	const char *content;
 	struct routed to;
 	enum osh_reason why;
 
 	if (!inference_is(x, a))
 		return "it is no call of a model any more";
+	content = private_again(x, a->path);
+	if (content)
+		return content;
+	q.local = i->privacy.local;
 	if (names_in_body(i->shape) && i->asked[0])
 		q.model = slice_of(i->asked);
 	else if (!names_in_body(i->shape))
@@ -508,8 +515,8 @@ void inference_end(struct exchange *x)
 	snprintf(said.operation, sizeof(said.operation), "%s", shape_text(i->shape));
 	snprintf(said.route, sizeof(said.route), "%s", i->name);
 	snprintf(said.backend, sizeof(said.backend), "%s", i->to->target.name);
-	snprintf(said.asked, sizeof(said.asked), "%s", i->asked);
-	snprintf(said.model, sizeof(said.model), "%s", i->model);
+	snprintf(said.asked, sizeof(said.asked), "%s", private_model(x, i->asked));
+	snprintf(said.model, sizeof(said.model), "%s", private_model(x, i->model));
 	if (!records_put_inference(&x->fs->records, &ev, &said))
 		x->fs->loop->stop = 1;	/* audit is gone: nothing goes on without it */
 }

@@ -24,6 +24,8 @@ struct inference {
 	size_t at, was;			/* where the body names the model, and how long the caller's name is there */
 	struct privacy privacy;		/* what the rules about content found */
 	bool redacted;			/* what they want replaced is */
+	bool followed;			/* another policy than the one that chose the route is in force: it is sent nowhere else */
+	bool hidden;			/* they met the path, or the model's name: neither is put on record */
 	struct head before;		/* the caller's request, once it was rewritten */
 	struct usage usage;
 	bool anthropic;
@@ -46,7 +48,8 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 /* The request as it is sent; after that the record of its end is owed. False: no memory, or it grew too long. */
 bool inference_rewrite(struct exchange *x);
 bool inference_reserve(struct exchange *x);
-bool inference_undo(struct exchange *x);	/* as it was before that. False: it cannot be */
+bool inference_undo(struct exchange *x);	/* as it was before that. False: it cannot be, as where something was replaced */
+bool inference_splice(struct exchange *x, size_t at, size_t n, struct slice with);	/* `n` bytes of the held body become `with` */
 const char *inference_detail(const struct exchange *x);	/* for the record of the decision; until the next call */
 const char *inference_provider(const struct exchange *x);	/* "" = none */
 
@@ -73,6 +76,11 @@ bool inference_coded(const struct head *h);
 enum osh_reason private_look(struct exchange *x, const char *path, const char **detail);
 bool private_redact(struct exchange *x);
 const char *private_detail(const struct exchange *x);	/* "" = nothing was found; until the next call */
+/* What is held of a call under way, by the policy of x->grant, which came later. NULL = it may go on; else what is in the way. */
+const char *private_again(struct exchange *x, const char *path);
+/* For records and answers: the path, or the model's name, or that a rule found something in it. */
+const char *private_path(const struct exchange *x);
+const char *private_model(const struct exchange *x, const char *model);
 
 void inference_answer(struct exchange *x, struct head *h);	/* of the backend, 1xx included */
 void inference_bytes(struct exchange *x, struct slice bytes);	/* of its body, that went on */

@@ -138,7 +138,7 @@ bool limits_pass(struct exchange *x, bool elsewhere)
 		return true;
 	}
 	if (!measure(x, mask, &want)) {
-		refuse(x, OSH_WHY_PRICE, x->inference->model);
+		refuse(x, OSH_WHY_PRICE, private_model(x, x->inference->model));
 		return false;
 	}
 	if (x->counted.state == COUNTED_HAS && !x->counted.sent && same(&x->counted.take, &want.take))

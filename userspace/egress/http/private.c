@@ -58,23 +58,50 @@ static enum osh_reason look_body(struct exchange *x, struct privacy *p, const ch
 	return OSH_WHY_INTERNAL;
 }
 
+static uint64_t total(const struct exchange *x, const struct privacy *p)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < x->grant->policy->bundle.n_privacy; i++)
+		sum += p->found[i];
+	return sum;
+}
+
 /* What else of the caller goes on: the path, and what of the query and the fields a call needs. */
 static bool look_head(struct exchange *x, const char *path, struct privacy *p)
 {
 	const struct bundle *b = &x->grant->policy->bundle;
 	struct buf fields = { 0 }, target = { 0 };
+	uint64_t before = total(x, p);
 	bool ok;
 
 	buf_str(&target, path);
 	inference_kept(x, &target, &fields);
 	ok = buf_ok(&target) && buf_ok(&fields) &&
-	     privacy_look_text(b, (struct slice){ target.p, target.n }, true, p) == PRIVACY_READ &&
-	     privacy_look_text(b, (struct slice){ fields.n ? fields.p : "", fields.n }, false, p) == PRIVACY_READ;
+	     privacy_look_text(b, (struct slice){ target.p, target.n }, true, p) == PRIVACY_READ;
+	x->inference->hidden |= !ok || total(x, p) != before;
+	ok = ok && privacy_look_text(b, (struct slice){ fields.n ? fields.p : "", fields.n }, false, p) == PRIVACY_READ;
 	buf_done(&target);
 	buf_done(&fields);
 	return ok;
 }
 
+/* The body's name for the model was counted with the body; here it is asked whether it may be on record. */
+static bool look_name(struct exchange *x)
+{
+	struct inference *i = x->inference;
+	struct slice name = x->held.n ? (struct slice){ x->held.p + i->at, i->was } : slice_of(i->asked);
+	struct privacy alone = { 0 };
+
+	if (!i->at)
+		return true;
+	if (privacy_look_text(&x->grant->policy->bundle, name, false, &alone) != PRIVACY_READ)
+		return false;
+	i->hidden |= total(x, &alone) != 0;
+	return true;
+}
+
+/* The head first: what is refused for its body has its path on record, too. */
 enum osh_reason private_look(struct exchange *x, const char *path, const char **detail)
 {
 	struct privacy *p = &x->inference->privacy;
@@ -82,19 +109,70 @@ enum osh_reason private_look(struct exchange *x, const char *path, const char **
 
 	if (!x->grant->policy->bundle.n_privacy)
 		return OSH_WHY_ALLOWED;
-	why = look_body(x, p, detail);
-	if (why != OSH_WHY_ALLOWED)
-		return why;
-	if (!look_head(x, path, p)) {
+	if (!look_head(x, path, p) || !look_name(x)) {
 		*detail = "out of memory";
 		return OSH_WHY_INTERNAL;
 	}
+	why = look_body(x, p, detail);
+	if (why != OSH_WHY_ALLOWED)
+		return why;
 	if (!p->stops && p->spans > OSH_PRIVACY_SPANS) {
 		*detail = "more is to be replaced in it than can be";
 		return OSH_WHY_PRIVATE_UNCLEAR;
 	}
 	*detail = private_detail(x);
 	return p->stops ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED;
+}
+
+/* As the caller named the model, where the body has the backend's name for it. */
+static const char *look_again(struct exchange *x, const char *path)
+{
+	struct inference *i = x->inference;
+	bool named = i->at && x->held.n;
+	const char *detail;
+	enum osh_reason why;
+
+	if (named && !inference_splice(x, i->at, strlen(i->model), slice_of(i->asked)))
+		return "out of memory";
+	why = private_look(x, path, &detail);
+	if (named && !inference_splice(x, i->at, strlen(i->asked), slice_of(i->model)))
+		return "out of memory";
+	return why != OSH_WHY_ALLOWED || i->privacy.changes ? "a rule about content is about it now" : NULL;
+}
+
+/*
+ * Where something was replaced the caller's words are gone: what of it is not sent yet cannot be judged. What was sent
+ * stays judged, and a body that has been answered is not held any more.
+ */
+const char *private_again(struct exchange *x, const char *path)
+{
+	struct inference *i = x->inference;
+	struct privacy was = i->privacy;
+	const char *why;
+
+	if (!x->grant->policy->bundle.n_privacy)
+		return NULL;
+	if (!x->hold_most && (!x->client_ended || x->body_sent))
+		return "its body is to be judged now, and is on its way already";
+	if (i->redacted && !x->request_sent)
+		return "something in it was replaced; send it again";
+	i->privacy = (struct privacy){ 0 };
+	why = look_again(x, path);
+	was.local |= i->privacy.local;
+	i->privacy = was;
+	return why;
+}
+
+/* ---- on record */
+
+const char *private_path(const struct exchange *x)
+{
+	return x->inference && x->inference->hidden ? "[redacted]" : head_str(&x->head, x->shown);
+}
+
+const char *private_model(const struct exchange *x, const char *model)
+{
+	return *model && x->inference->hidden ? "[redacted]" : model;
 }
 
 /* ---- replacing */
