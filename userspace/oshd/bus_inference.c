@@ -4,6 +4,7 @@
 #include "choice.h"
 #include "manager.h"
 #include "methods.h"
+#include "model_name.h"
 #include "own.h"
 
 static const struct osh_b_route *find_route(const struct bundle *b, const char *name)
@@ -12,16 +13,6 @@ static const struct osh_b_route *find_route(const struct bundle *b, const char *
 		if (!strcmp(bundle_str(b, b->routes[i].name), name))
 			return &b->routes[i];
 	return NULL;
-}
-
-static bool is_model(const char *s)
-{
-	size_t n = strlen(s);
-
-	for (size_t i = 0; i < n; i++)
-		if (s[i] <= 0x20 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\')
-			return false;
-	return n && n <= OSH_MODEL_LEN;
 }
 
 /* What could never be true of a call is refused here; of each call the egress asks the policy. */
@@ -37,7 +28,7 @@ static int check(const struct sandbox *s, const char *route, const char *model, 
 	if (!*model && b->n_routes > 1 && !b->inference->fallback)
 		return fail(e, EINVAL, "the policy of '%s' gives a call to the first route that serves its model; with `fallback: true` in "
 			    "`inference` another one may be chosen", s->name);
-	if (*model && !is_model(model))
+	if (*model && !model_name_is(slice_of(model)))
 		return fail(e, EINVAL, "that is no name of a model");
 	if (*model && r->as)
 		return fail(e, EINVAL, "route '%s' asks for %s, whatever the caller asks for", route, bundle_str(b, r->as));

@@ -8,6 +8,7 @@
 #include "event.h"
 #include "flow.h"
 #include "http/guard.h"
+#include "model_name.h"
 
 #define REST_MS 10000			/* a backend that failed is asked again after that */
 #define PATH_ROOM (4096 + 256 + 3 * OSH_MODEL_LEN + 1)
@@ -186,7 +187,7 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 		return why;
 	q.local = i->privacy.local;
 	why = route_choose(&x->grant->policy->bundle, &q, &to);
-	if (q.model.p && shape_is_model(q.model)) {
+	if (q.model.p && model_name_is(q.model)) {
 		memcpy(i->asked, q.model.p, q.model.n);
 		snprintf(text, sizeof(text), "model %s", private_model(x, i->asked));
 		*detail = text;

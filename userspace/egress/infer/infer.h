@@ -15,7 +15,6 @@
 enum osh_shape shape_of(const char *method, const char *path, struct slice *model);
 enum osh_model_in shape_model(enum osh_shape shape);
 const char *shape_text(enum osh_shape shape);
-bool shape_is_model(struct slice name);		/* what may stand for one in JSON and in a path as it is */
 /* A name of a model in the place of the one that the path has, or the path as it is; false = too long. */
 bool shape_path(enum osh_shape shape, const char *path, const char *model, const char *before, char *out, size_t room);
 

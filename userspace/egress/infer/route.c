@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "infer/infer.h"
+#include "model_name.h"
 #include "rules/pattern.h"
 
 static const uint32_t apis[OSH_SHAPES] = {
@@ -68,7 +69,7 @@ static bool plain_name(const struct route_ask *q, char out[OSH_MODEL_LEN + 1])
 		out[n++] = c;
 	}
 	out[n] = 0;
-	return shape_is_model((struct slice){ out, n }) && !is_step(q, out);
+	return model_name_is((struct slice){ out, n }) && !is_step(q, out);
 }
 
 static void rename_model(const struct bundle *b, char model[OSH_MODEL_LEN + 1])

@@ -51,14 +51,6 @@ enum osh_shape shape_of(const char *method, const char *path, struct slice *mode
 	return OSH_SHAPE_NOT;
 }
 
-bool shape_is_model(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < 0x21 || s.p[i] > 0x7e || s.p[i] == '\\' || s.p[i] == '"')
-			return false;
-	return s.n > 0 && s.n <= OSH_MODEL_LEN;
-}
-
 /* As it may stand in a path; '/' stays where the row takes the rest. */
 static size_t escape(char *out, size_t room, const char *model, bool rest)
 {
