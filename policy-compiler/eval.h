@@ -99,6 +99,9 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 			       struct eval_routed *ret);
 /* Does the policy let calls that go to this route ask for that model in place of their own? */
 bool eval_renames(const struct policy *p, const struct route *route, enum osh_shape shape, const char *model);
+/* May the name stand in a path? It is made of segments that are neither empty nor steps. */
+bool eval_model_in_path(const char *name);
+
 /* Which limits count a call that eval_inference() gave a route: bit i = the i-th of the policy. */
 uint32_t eval_limits(const struct policy *p, const struct eval_routed *to);
 /* What its tokens cost, millionths rounded up, of a call of that model; false = it has no price. */

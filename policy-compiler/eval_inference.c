@@ -76,8 +76,7 @@ static bool is_model(const char *s)
 	return n && n <= OSH_MODEL_LEN;
 }
 
-/* In a path, a name is made of segments that are neither empty nor steps. */
-static bool is_segments(const char *s)
+bool eval_model_in_path(const char *s)
 {
 	for (;;) {
 		size_t n = strcspn(s, "/");
@@ -119,10 +118,10 @@ static enum osh_reason model_of(const struct policy *p, const struct eval_call_o
 		/* What names no model gets the backend's own, which is then not one of a list. */
 		return where == OSH_MODEL_OPTIONAL && p->inference.has_models ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;
 	}
-	if (!model || !is_model(model) || (where == OSH_MODEL_PATH && !is_segments(model)))
+	if (!model || !is_model(model) || (where == OSH_MODEL_PATH && !eval_model_in_path(model)))
 		return OSH_WHY_MODEL_UNCLEAR;
 	ret->model = renamed(&p->inference, model);
-	if (where == OSH_MODEL_PATH && !is_segments(ret->model))
+	if (where == OSH_MODEL_PATH && !eval_model_in_path(ret->model))
 		return OSH_WHY_MODEL_UNCLEAR;
 	return p->inference.has_models && !serves(&p->inference.models, ret->model) ? OSH_WHY_MODEL : OSH_WHY_ALLOWED;
 }
@@ -151,7 +150,7 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 	for EACH (struct route, route, &p->inference.routes) {
 		bool takes = (route->api & apis) && (!q->local || route->local) &&
 			     (!*model || !route->models.n || serves(&route->models, model)) &&
-			     (!route->as || shapes[ret->shape].model != OSH_MODEL_PATH || is_segments(route->as));
+			     (!route->as || shapes[ret->shape].model != OSH_MODEL_PATH || eval_model_in_path(route->as));
 
 		if (takes && (!ret->route || p->inference.fallback))
 			ret->may |= 1ull << i;
@@ -166,7 +165,7 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 
 bool eval_renames(const struct policy *p, const struct route *route, enum osh_shape shape, const char *model)
 {
-	return !route->as && is_model(model) && (shapes[shape].model != OSH_MODEL_PATH || is_segments(model)) &&
+	return !route->as && is_model(model) && (shapes[shape].model != OSH_MODEL_PATH || eval_model_in_path(model)) &&
 	       (!p->inference.has_models || serves(&p->inference.models, model)) &&
 	       (!route->models.n || serves(&route->models, model));
 }

@@ -104,27 +104,13 @@ static Z3_ast means(struct sym *s, const struct call *c, const struct list *patt
 	return terms_or(&in);
 }
 
-/* In a path it would be none: empty, or a step, between slashes. */
-static bool leads_away(const char *name)
-{
-	for (const char *p = name;; p++) {
-		size_t n = strcspn(p, "/");
-
-		if (!n || (n < 3 && strspn(p, ".") == n))
-			return true;
-		p += n;
-		if (!*p)
-			return false;
-	}
-}
-
 /* Where the path names the model: an alias of what may not stand there. */
 static Z3_ast is_away(struct sym *s, const struct call *c)
 {
 	struct terms away = { .z = &s->z };
 
 	for EACH (struct alias, a, &s->p->inference.aliases)
-		if (leads_away(a->model) && sees("inference.aliases"))
+		if (!eval_model_in_path(a->model) && sees("inference.aliases"))
 			terms_add(&away, is_named(s, c, a->name));
 	return terms_or(&away);
 }
@@ -152,7 +138,7 @@ static void take_of(struct sym *s, const struct call *c, uint32_t apis, Z3_ast f
 			continue;
 		if ((c->in_body || c->in_path) && v[i].models.n && sees("inference.routes.model"))
 			serves = means(s, c, &v[i].models);
-		if (c->in_path && v[i].as && leads_away(v[i].as))
+		if (c->in_path && v[i].as && !eval_model_in_path(v[i].as))
 			serves = z_false(&s->z);
 		terms_add(&takes[i], z_and(&s->z, none, serves));
 		if (!s->p->inference.fallback || !sees("inference.fallback"))
