@@ -95,10 +95,9 @@ static const char *credential_of(const struct policy *p, const struct endpoint *
 	const char *name = e->l7.credential ? e->l7.credential : e->l7.binding;
 
 	*ret_provider = name;
-	for
-		EACH(struct credential, c, &p->credentials)
-	if (name && !strcmp(c->name, name) && sees("credentials.provider"))
-		*ret_provider = c->provider;
+	for EACH (struct credential, c, &p->credentials)
+		if (name && !strcmp(c->name, name) && sees("credentials.provider"))
+			*ret_provider = c->provider;
 	return name;
 }
 
@@ -141,10 +140,9 @@ static bool same_backend(const struct route *new, const struct route *old)
 
 static const char *meant(const struct policy *p, const char *name)
 {
-	for
-		EACH(struct alias, a, &p->inference.aliases)
-	if (!strcmp(a->name, name))
-		return a->model;
+	for EACH (struct alias, a, &p->inference.aliases)
+		if (!strcmp(a->name, name))
+			return a->model;
 	return name;
 }
 
@@ -155,10 +153,9 @@ static Z3_ast renamed(struct sym *s)
 	struct terms any = { .z = &s->z };
 
 	for (unsigned i = 0; i < 2; i++)
-		for
-			EACH(struct alias, a, &both[i]->inference.aliases)
-		if (strcmp(meant(both[0], a->name), meant(both[1], a->name)) != 0)
-			terms_add(&any, dim_word(s->model, a->name));
+		for EACH (struct alias, a, &both[i]->inference.aliases)
+			if (strcmp(meant(both[0], a->name), meant(both[1], a->name)) != 0)
+				terms_add(&any, dim_word(s->model, a->name));
 	return z_and(&s->z, s->has_model, terms_or(&any));
 }
 

@@ -62,15 +62,13 @@ static void all_files(struct prover *pr)
 {
 	struct sym *s = pr->s;
 
-	for
-		EACH(struct fs_entry, f, &s->p->fs)
-		{
-			if (f->mode == OSH_FS_DENY)
-				continue;
-			files(pr, sym_below(s, s->file, f->path), false, f->at.line);
-			if (f->mode == OSH_FS_RW)
-				files(pr, sym_below(s, s->file, f->path), true, f->at.line);
-		}
+	for EACH (struct fs_entry, f, &s->p->fs) {
+		if (f->mode == OSH_FS_DENY)
+			continue;
+		files(pr, sym_below(s, s->file, f->path), false, f->at.line);
+		if (f->mode == OSH_FS_RW)
+			files(pr, sym_below(s, s->file, f->path), true, f->at.line);
+	}
 	if (s->p->include_workdir && s->workdir) {
 		files(pr, sym_below(s, s->file, s->workdir), false, line_of(s->p->fs_at));
 		files(pr, sym_below(s, s->file, s->workdir), true, line_of(s->p->fs_at));
@@ -99,20 +97,18 @@ static void programs(struct prover *pr)
 
 static bool has_env(const struct policy *p, const char *name)
 {
-	for
-		EACH(struct env_entry, e, &p->env)
-	if (e->kind == OSH_ENV_PASS && !strcmp(e->text, name))
-		return true;
+	for EACH (struct env_entry, e, &p->env)
+		if (e->kind == OSH_ENV_PASS && !strcmp(e->text, name))
+			return true;
 	return false;
 }
 
 static void environment(struct prover *pr)
 {
-	for
-		EACH(struct env_entry, e, &pr->s->p->env)
-	if (e->kind == OSH_ENV_PASS && !has_env(pr->s->base->p, e->text))
-		add(pr, arena_printf(pr->a, "$%s", e->text), NULL,
-		    "a variable of the caller that is newly passed", NULL, 1);
+	for EACH (struct env_entry, e, &pr->s->p->env)
+		if (e->kind == OSH_ENV_PASS && !has_env(pr->s->base->p, e->text))
+			add(pr, arena_printf(pr->a, "$%s", e->text), NULL,
+			    "a variable of the caller that is newly passed", NULL, 1);
 }
 
 /* 0 is no limit of the policy's own: what every sandbox gets. */
@@ -138,11 +134,10 @@ static bool same_text(const char *a, const char *b)
 
 static bool keeps(const struct inference *new, const struct budget *old)
 {
-	for
-		EACH(struct budget, l, &new->limits)
-	if (l->what == old->what && l->per == old->per && l->user == old->user &&
-	    same_text(l->route, old->route) && l->most <= old->most)
-		return true;
+	for EACH (struct budget, l, &new->limits)
+		if (l->what == old->what && l->per == old->per && l->user == old->user &&
+		    same_text(l->route, old->route) && l->most <= old->most)
+			return true;
 	return false;
 }
 
@@ -168,9 +163,7 @@ static void budgets(struct prover *pr)
 	const struct inference *new = &pr->s->p->inference, *old = &pr->s->base->p->inference;
 	bool wider = false, money = false;
 
-	for
-		EACH(struct budget, l, &old->limits)
-	{
+	for EACH (struct budget, l, &old->limits) {
 		wider |= !keeps(new, l);
 		money |= l->what == OSH_COUNT_MONEY;
 	}
@@ -184,10 +177,9 @@ static void budgets(struct prover *pr)
 
 static bool has_pattern(const struct content_rule *rule, const char *text)
 {
-	for
-		EACH(struct pattern, p, &rule->patterns)
-	if (!strcmp(p->text, text))
-		return true;
+	for EACH (struct pattern, p, &rule->patterns)
+		if (!strcmp(p->text, text))
+			return true;
 	return false;
 }
 
@@ -196,19 +188,17 @@ static bool holds_back(const struct content_rule *new, const struct content_rule
 {
 	if ((new->action != old->action && new->action != OSH_PRIVATE_REFUSE) || (old->kinds & ~new->kinds))
 		return false;
-	for
-		EACH(struct pattern, p, &old->patterns)
-	if (!has_pattern(new, p->text))
-		return false;
+	for EACH (struct pattern, p, &old->patterns)
+		if (!has_pattern(new, p->text))
+			return false;
 	return true;
 }
 
 static bool was_local(const struct inference *old, const char *name)
 {
-	for
-		EACH(struct route, r, &old->routes)
-	if (!strcmp(r->name, name))
-		return r->local;
+	for EACH (struct route, r, &old->routes)
+		if (!strcmp(r->name, name))
+			return r->local;
 	return false;
 }
 
@@ -219,19 +209,15 @@ static void private(struct prover *pr)
 
 	if (old->local_only && !new->local_only)
 		add(pr, "inference.local_only", NULL, "what is said may newly leave the machine", NULL, line_of(new->at));
-	for
-		EACH(struct route, r, &new->routes)
-	if (!r->local && was_local(old, r->name))
-		add(pr, "inference.routes.local", NULL, arena_printf(pr->a, "route '%s' may newly lead to another machine", r->name), NULL,
-		    line_of(r->at));
-	for
-		EACH(struct content_rule, was, &old->privacy)
-	{
+	for EACH (struct route, r, &new->routes)
+		if (!r->local && was_local(old, r->name))
+			add(pr, "inference.routes.local", NULL, arena_printf(pr->a, "route '%s' may newly lead to another machine", r->name), NULL,
+			    line_of(r->at));
+	for EACH (struct content_rule, was, &old->privacy) {
 		bool kept = false;
 
-		for
-			EACH(struct content_rule, is, &new->privacy)
-		kept |= holds_back(is, was);
+		for EACH (struct content_rule, is, &new->privacy)
+			kept |= holds_back(is, was);
 		if (!kept && new->routes.n)
 			add(pr, "inference.privacy", NULL,
 			    arena_printf(pr->a, "what the rule '%s' keeps from models may newly be said to them", was->name), NULL,
@@ -241,10 +227,9 @@ static void private(struct prover *pr)
 
 static bool has_device(const struct gpu *g, const char *name)
 {
-	for
-		EACH(text_of, d, &g->devices)
-	if (!strcmp(*d, name) || !strcmp(*d, "all"))
-		return true;
+	for EACH (text_of, d, &g->devices)
+		if (!strcmp(*d, name) || !strcmp(*d, "all"))
+			return true;
 	return false;
 }
 
@@ -254,9 +239,8 @@ static void devices(struct prover *pr)
 	bool wider = new->count > old->count ||
 		     (new->share && !old->share && (old->count || old->devices.n));
 
-	for
-		EACH(text_of, d, &new->devices)
-	wider |= !has_device(old, *d);
+	for EACH (text_of, d, &new->devices)
+		wider |= !has_device(old, *d);
 	if (wider)
 		add(pr, "gpu", NULL, "devices that are newly given", NULL, line_of(new->at));
 }

@@ -10,11 +10,10 @@ struct edge {
 
 static bool known(const struct prover *pr, const struct edge *e)
 {
-	for
-		EACH(struct edge, x, &pr->edges)
-	if (!strcmp(x->program, e->program) && !strcmp(x->where, e->where) &&
-	    !strcmp(x->how, e->how) && !strcmp(x->credential, e->credential))
-		return true;
+	for EACH (struct edge, x, &pr->edges)
+		if (!strcmp(x->program, e->program) && !strcmp(x->where, e->where) &&
+		    !strcmp(x->how, e->how) && !strcmp(x->credential, e->credential))
+			return true;
 	return false;
 }
 
@@ -56,25 +55,21 @@ static void from(struct prover *pr, const struct sym_endpoint *se, const char *p
 	if (!goes(pr, se, who, z_true(&s->z)))
 		return;
 	add(pr, &e);
-	for
-		EACH(struct credential_in, c, &pr->credentials)
-		{
-			struct terms hosts = { .z = &s->z };
+	for EACH (struct credential_in, c, &pr->credentials) {
+		struct terms hosts = { .z = &s->z };
 
-		for
-			EACH(struct host, h, &c->hosts)
-		terms_add(&hosts, sym_host(s, h));
+		for EACH (struct host, h, &c->hosts)
+			terms_add(&hosts, sym_host(s, h));
 		e.credential = c->name;
 		if (goes(pr, se, who, terms_or(&hosts)))
 			add(pr, &e);
-		}
-	for
-		EACH(struct sym_route, r, &s->routes)
-	if (se->e->l7.inference && goes(pr, se, who, r->takes)) {
-		const char *to = arena_printf(pr->a, "%s:%u", r->route->host, r->route->port);
-
-		add(pr, &(struct edge){ program, to, "by a route", r->route->provider ? r->route->provider : "" });
 	}
+	for EACH (struct sym_route, r, &s->routes)
+		if (se->e->l7.inference && goes(pr, se, who, r->takes)) {
+			const char *to = arena_printf(pr->a, "%s:%u", r->route->host, r->route->port);
+
+			add(pr, &(struct edge){ program, to, "by a route", r->route->provider ? r->route->provider : "" });
+		}
 }
 
 void find_graph(struct prover *pr)
@@ -87,10 +82,9 @@ void find_graph(struct prover *pr)
 			continue;
 		if (all[i].rule->any_program)
 			from(pr, &all[i], "any program", z_true(&s->z));
-		for
-			EACH(struct program, p, &all[i].rule->programs)
-		from(pr, &all[i], p->path,
-		     z_and(&s->z, z_not(&s->z, s->nobody), sym_is_program(s->program, p)));
+		for EACH (struct program, p, &all[i].rule->programs)
+			from(pr, &all[i], p->path,
+			     z_and(&s->z, z_not(&s->z, s->nobody), sym_is_program(s->program, p)));
 	}
 }
 
@@ -122,12 +116,10 @@ static bool gather(const struct prover *pr, struct picture *p)
 	p->places.v = arena_zalloc(pr->a, (pr->edges.n + 1) * sizeof(*p->places.v));
 	if (!p->programs.v || !p->places.v)
 		return false;
-	for
-		EACH(struct edge, e, &pr->edges)
-		{
-			(void)number(&p->programs, e->program);
-			(void)number(&p->places, e->where);
-		}
+	for EACH (struct edge, e, &pr->edges) {
+		(void)number(&p->programs, e->program);
+		(void)number(&p->places, e->where);
+	}
 	return true;
 }
 
@@ -153,10 +145,9 @@ static void put(const char *text, const char *escape)
 
 static bool is_found(const struct prover *pr, const char *where)
 {
-	for
-		EACH(struct finding, f, &pr->found)
-	if (f->where && !strcmp(f->where, where))
-		return true;
+	for EACH (struct finding, f, &pr->found)
+		if (f->where && !strcmp(f->where, where))
+			return true;
 	return false;
 }
 
@@ -179,16 +170,14 @@ void graph_dot(const struct prover *pr, const char *file)
 		put(p.places.v[i], DOT);
 		printf("\"%s];\n", is_found(pr, p.places.v[i]) ? ", color=red" : "");
 	}
-	for
-		EACH(struct edge, e, &pr->edges)
-		{
-			printf("\tp%u -> e%u [label=\"", number(&p.programs, e->program),
-			       number(&p.places, e->where));
-			put(e->how, DOT);
-			fputs(*e->credential ? ", " : "", stdout);
-			put(e->credential, DOT);
-			puts("\"];");
-		}
+	for EACH (struct edge, e, &pr->edges) {
+		printf("\tp%u -> e%u [label=\"", number(&p.programs, e->program),
+		       number(&p.places, e->where));
+		put(e->how, DOT);
+		fputs(*e->credential ? ", " : "", stdout);
+		put(e->credential, DOT);
+		puts("\"];");
+	}
 	puts("}");
 }
 
@@ -222,25 +211,23 @@ void graph_svg(const struct prover *pr, const char *file)
 	       2 * BOX + GAP + 2 * EDGE, 2 * EDGE + rows * ROW);
 	put(file, XML);
 	puts("</title>");
-	for
-		EACH(struct edge, e, &pr->edges)
-		{
-			unsigned from_y = middle(number(&p.programs, e->program)),
-				 to_y = middle(number(&p.places, e->where));
-			unsigned at =
-			    25 +
-			    n++ % 3 * 25; /* per cent of the way: labels of neighbours keep apart */
+	for EACH (struct edge, e, &pr->edges) {
+		unsigned from_y = middle(number(&p.programs, e->program)),
+			 to_y = middle(number(&p.places, e->where));
+		unsigned at =
+		    25 +
+		    n++ % 3 * 25; /* per cent of the way: labels of neighbours keep apart */
 
-			printf("<line x1=\"%u\" y1=\"%u\" x2=\"%u\" y2=\"%u\" stroke=\"%s\"/><text "
-			       "x=\"%u\" y=\"%d\" fill=\"#555\">",
-			       EDGE + BOX, from_y, EDGE + BOX + GAP, to_y,
-			       *e->credential ? "#06c" : "#999", EDGE + BOX + GAP * at / 100,
-			       (int)from_y + ((int)to_y - (int)from_y) * (int)at / 100 - 3);
-			put(e->how, XML);
-			fputs(*e->credential ? ", " : "", stdout);
-			put(e->credential, XML);
-			puts("</text>");
-		}
+		printf("<line x1=\"%u\" y1=\"%u\" x2=\"%u\" y2=\"%u\" stroke=\"%s\"/><text "
+		       "x=\"%u\" y=\"%d\" fill=\"#555\">",
+		       EDGE + BOX, from_y, EDGE + BOX + GAP, to_y,
+		       *e->credential ? "#06c" : "#999", EDGE + BOX + GAP * at / 100,
+		       (int)from_y + ((int)to_y - (int)from_y) * (int)at / 100 - 3);
+		put(e->how, XML);
+		fputs(*e->credential ? ", " : "", stdout);
+		put(e->credential, XML);
+		puts("</text>");
+	}
 	for (uint32_t i = 0; i < p.programs.n; i++)
 		box(EDGE, i, p.programs.v[i], false);
 	for (uint32_t i = 0; i < p.places.n; i++)

@@ -16,14 +16,12 @@ static void text(struct json *j, const char *key, const char *said)
 
 static bool is_first(const struct prover *pr, const struct finding *f)
 {
-	for
-		EACH(struct finding, before, &pr->found)
-		{
-			if (before == f)
-				return true;
-			if (!strcmp(before->category, f->category))
-				return false;
-		}
+	for EACH (struct finding, before, &pr->found) {
+		if (before == f)
+			return true;
+		if (!strcmp(before->category, f->category))
+			return false;
+	}
 	return true;
 }
 
@@ -31,15 +29,13 @@ static void rules(struct json *j, const struct prover *pr)
 {
 	json_key(j, "rules");
 	json_arr(j);
-	for
-		EACH(struct finding, f, &pr->found)
-		{
-			if (!is_first(pr, f))
-				continue;
-			json_obj(j);
-			json_kv_str(j, "id", f->category);
-			json_end(j);
-		}
+	for EACH (struct finding, f, &pr->found) {
+		if (!is_first(pr, f))
+			continue;
+		json_obj(j);
+		json_kv_str(j, "id", f->category);
+		json_end(j);
+	}
 	json_end(j);
 }
 
@@ -81,9 +77,8 @@ static void result(struct json *j, const struct prover *pr, const struct finding
 	const char *said = arena_printf(pr->a, "%s via %s: %s", f->where,
 					f->program ? f->program : "any program", f->says);
 
-	for
-		EACH(struct asked, q, requests)
-	said = arena_printf(pr->a, "%s\n%s", said, q->request);
+	for EACH (struct asked, q, requests)
+		said = arena_printf(pr->a, "%s\n%s", said, q->request);
 	json_obj(j);
 	json_kv_str(j, "ruleId", f->category);
 	json_kv_str(j, "level",
@@ -103,8 +98,7 @@ void report_sarif(const struct prover *pr, const char *file)
 	prove_sarif_begin(&j, pr->unknown);
 	rules(&j, pr);
 	prove_sarif_results(&j);
-	for
-		EACH(struct finding, f, &pr->found)
-	result(&j, pr, f, file);
+	for EACH (struct finding, f, &pr->found)
+		result(&j, pr, f, file);
 	prove_sarif_end(&j);
 }

@@ -47,10 +47,9 @@ static struct sym_part *known(struct sym *s, const void *what)
 
 static bool is_gone(const struct sym *s, const void *what)
 {
-	for
-		EACH(const_pointer, p, s->gone)
-	if (*p == what)
-		return true;
+	for EACH (const_pointer, p, s->gone)
+		if (*p == what)
+			return true;
 	return false;
 }
 
@@ -78,12 +77,10 @@ static void link_part(struct sym *s, const void *what, Z3_ast *later)
 
 static void each_rule(struct sym *s, const struct sym_endpoint *se, Z3_ast *later)
 {
-	for
-		EACH(struct l7_rule, r, &se->e->l7.rules)
-	se->asked ? link_part(s, r, later) : settle(s, r);
-	for
-		EACH(struct l7_rule, r, &se->e->l7.deny)
-	se->asked ? link_part(s, r, later) : settle(s, r);
+	for EACH (struct l7_rule, r, &se->e->l7.rules)
+		se->asked ? link_part(s, r, later) : settle(s, r);
+	for EACH (struct l7_rule, r, &se->e->l7.deny)
+		se->asked ? link_part(s, r, later) : settle(s, r);
 }
 
 /* The other way round than they are asked about. */
