@@ -112,9 +112,21 @@ def trusted(t, w, policy):
     t.ok("WRITTEN" not in r.out and ":0" in r.out and ":1" not in r.out, "the trusted files are read-only, without a key", r)
 
 
+def foreign_root(w):
+    """A root that has signed nothing here."""
+    path = os.path.join(w.work, "foreign.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=foreign root", "-keyout", os.path.join(w.work, "foreign.key"), "-out", path],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return path
+
+
 def refused(t, w, policy):
     before = len(w.requests())
-    r = w.run(policy, ["curl", "-sS", "-w", " %{http_code}", URL], options=["--upstream-ca", w.write("none.pem", "")])
+    fetch = ["curl", "-sS", "-w", " %{http_code}", URL]
+    r = w.run(policy, fetch, options=["--upstream-ca", w.write("none.pem", "")])
+    t.ok(r.rc == 125 and "none.pem: holds no certificate" in r.err, "a file of roots without one is refused before anything runs", r)
+    r = w.run(policy, fetch, options=["--upstream-ca", foreign_root(w)])
     t.ok(r.rc == 0 and "502" in r.out and "does not verify" in r.out, "an upstream that nobody vouches for: 502 with the reason", r)
     t.ok(any(e.why == "UPSTREAM_CERT" and e.denied for e in r.events), "and an event", r)
     r = w.run(policy.replace("allowed.example", "other.example"), ["curl", "-sS", "-w", " %{http_code}", "https://other.example/hello"],
