@@ -120,6 +120,12 @@ static int read_use(struct run_request *r, const char *name, const char *placeho
 	return 0;
 }
 
+/* Leaves an array and the variant around it. */
+static bool left_both(sd_bus_message *m)
+{
+	return sd_bus_message_exit_container(m) >= 0 && sd_bus_message_exit_container(m) >= 0; // NOLINT(misc-redundant-expression)
+}
+
 static int read_uses(sd_bus_message *m, struct run_request *r, struct err *e)
 {
 	const char *name, *placeholder;
@@ -134,7 +140,7 @@ static int read_uses(sd_bus_message *m, struct run_request *r, struct err *e)
 	while (!x && sd_bus_message_read(m, "(ss)", &name, &placeholder) > 0)
 		x = r->n_uses == OSH_CREDS ? fail(e, E2BIG, "more than %d providers", OSH_CREDS)
 					   : read_use(r, name, placeholder, e);
-	if (!x && (sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0))
+	if (!x && !left_both(m))
 		x = fail(e, EINVAL, "malformed providers");
 	return x;
 }
@@ -167,7 +173,7 @@ int request_amounts(sd_bus_message *m, uint64_t amount[OSH_RESOURCES], struct er
 		return fail(e, EINVAL, "option 'resources' wants keys and amounts");
 	while (!r && sd_bus_message_read(m, "{st}", &key, &v) > 0)
 		r = read_amount(key, v, amount, e);
-	if (!r && (sd_bus_message_exit_container(m) < 0 || sd_bus_message_exit_container(m) < 0))
+	if (!r && !left_both(m))
 		r = fail(e, EINVAL, "malformed resources");
 	return r;
 }

@@ -93,7 +93,7 @@ static bool token_has(const char *p, size_t len, unsigned char c, bool any_case)
 
 	if (*p == '?')
 		return c > ' ';
-	if (*p == '\\' || *p != '[')
+	if (*p != '[')
 		return (unsigned char)p[*p == '\\'] == c || (unsigned char)p[*p == '\\'] == other;
 	without = p[1] == '!' || p[1] == '^';
 	p += 1 + without;

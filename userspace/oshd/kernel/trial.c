@@ -60,7 +60,7 @@ static int symbol_program(int map, size_t len)
 		{ BPF_LD | BPF_IMM | BPF_DW, BPF_REG_4, BPF_PSEUDO_MAP_VALUE, 0, map },
 		{ 0 },
 		{ BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_4, 0, 0 },
-		{ BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, offsetof(struct symbol, name) },
+		{ BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, offsetof(struct symbol, name) }, // NOLINT(misc-redundant-expression)
 		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, (__s32)len },
 		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, 0 },
 		{ BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_kallsyms_lookup_name },
