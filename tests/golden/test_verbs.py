@@ -100,6 +100,45 @@ def t_help(t, _):
         t.ok(rc == 1, f"{' '.join(words)}: fails where nothing can be written", rc)
 
 
+# Used wrongly in what no table shows: the first line says what the second one, the usage, does not.
+WRONG = [
+    ("run", "no command was given"), ("run --wall forever -- true", "--wall: 'forever'"), ("run -e =x -- true", "-e wants"),
+    ("policy check --json --sarif x", "--json and --sarif exclude each other"), ("policy check", "FILE is missing"),
+    ("policy compile x", "-o is missing"), ("policy eval", "-p is missing"), ("policy explain", "-p is missing"),
+    ("policy explain -p x", "REQUEST is missing"), ("policy explain -p x --binary curl y", "--binary wants an absolute path, not 'curl'"),
+    ("policy explain -p x --ancestor sh y", "--ancestor wants an absolute path"), ("policy diff -w here x y", "-w wants an absolute path"),
+    ("policy diff x", "NEW is missing"), ("policy diff x y z", "'z' is one word too many"), ("policy schema x", "'x' is one word too many"),
+    ("policy prove --json --sarif x", "exclude each other"), ("policy prove --graph png x", "--graph wants dot or svg"),
+    ("policy prove --volume v:/v x", "--with FILE is missing"), ("policy prove --base y --with z x", "--base and --with exclude"),
+    ("policy prove --graph dot --with z x", "--graph and --with exclude"), ("policy set x", "-p is missing"),
+    ("policy list --rev 1 x", "--rev is no option of this verb"), ("policy get --rev 0 x", "--rev wants a number from 1 on, not '0'"),
+    ("policy rollback x", "--rev is missing"), ("sandbox stop -f x", "--force is no option of this verb"),
+    ("sandbox stop -t soon x", "-t wants seconds"), ("sandbox label x", "K=V is missing"), ("sandbox list -l x", "label 'x'"),
+    ("sandbox upload x y", "DEST is missing"), ("sandbox download x", "SRC is missing"), ("sandbox forward x", "PORT:INSIDE is missing"),
+    ("provider create x", "where the secret is read from"), ("provider create x --stdin --from-env", "where the secret is read from"),
+    ("provider rotate --types x", "--types is no option of this verb"), ("provider get --user no-such-user x", "no user is called"),
+    ("provider attach x", "NAME is missing"), ("volume delete --json x", "--json is no option of this verb"),
+    ("inference set x", "--route is missing"), ("inference set --all --route r x", "'x' is one word too many"),
+    ("logs -f --until 1h", "-f has no end"), ("logs -n x", "-n wants a number"), ("complete", "are missing"),
+]
+
+
+def t_wrong(t, where):
+    """Of each verb: too few words, too many, an option that nobody has. Where that is a usage error, it is said which."""
+    for verb in set(verbs()) - {"help"}:     # which knows no such verb
+        for words in ([], ["x"], ["x", "y"], list("abcdefgh"), ["--no-such"]):
+            argv = verb.split() + ([] if "--no-such" in words else ["--socket=/nonexistent"] * ("--socket" in listed(verb)[0])) + words
+            rc, _, err = run([OSHCTL, *argv], 20, cwd=where)
+            lines = err.splitlines()
+            if rc == 2 and not (len(lines) == 2 and lines[0].startswith("oshctl") and lines[1].startswith(f"usage: oshctl {verb} ")):
+                t.ok(False, f"{' '.join(argv)}: what is wrong, then the usage", err)
+    for line, want in WRONG:
+        rc, out, err = run([OSHCTL, *line.split()], 20, cwd=where)
+        first, _, rest = err.partition("\n")
+        t.ok(rc == 2 and not out and first.startswith("oshctl: ") and want in first and rest.startswith("usage: oshctl "),
+             f"{line}: {want}", rc, err)
+
+
 def plain(text):
     return re.sub(r"\s+", " ", re.sub(r".\x08", "", text))
 
@@ -168,7 +207,7 @@ def main():
     where = tempfile.mkdtemp(prefix="osh-test-")
     os.environ["OSH_SOCKET"] = "/nonexistent"
     try:
-        for case in (t_help, t_options, t_man, t_complete):
+        for case in (t_help, t_wrong, t_options, t_man, t_complete):
             case(t, where)
     finally:
         shutil.rmtree(where)

@@ -4,7 +4,6 @@
  * all; "-" is stdout, for a pipe.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "manager_call.h"
 #include "own.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 static int ask(const char *socket, int to, struct err *e)
@@ -77,7 +77,7 @@ int cmd_backup(int argc, char **argv)
 			return help_usage("backup");
 		socket = optarg;
 	}
-	if (optind + 1 != argc)
+	if (!usage_operands(argc, argv, "FILE"))
 		return help_usage("backup");
 	if (strcmp(argv[optind], "-"))
 		r = to_file(socket, argv[optind], &e);

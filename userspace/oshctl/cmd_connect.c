@@ -3,7 +3,6 @@
  * `oshctl sandbox connect`: looks at the sandbox's terminal, which goes on when we leave. Where there is
  * none, one is opened with a login shell or the command that is given.
  */
-#include <getopt.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include "say.h"
 #include "session.h"
 #include "spec.h"
+#include "usage.h"
 #include "verbs.h"
 #include "view.h"
 
@@ -67,7 +67,7 @@ static int read_options(int argc, char **argv, struct connect_opts *o)
 		}
 	}
 	o->name = argv[optind];
-	if (!o->name)
+	if (!o->name && !usage_operands(argc, argv, "NAME"))
 		return help_usage(VERB_NAME);
 	argv += optind + 1;
 	if (*argv && !strcmp(*argv, "--"))

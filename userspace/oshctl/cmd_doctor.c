@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* doctor: what this machine can do, each thing tried; which promises hold here; what brings the rest. */
 #include <fcntl.h>
-#include <getopt.h>
 
 #include "doctor.h"
 #include "own.h"
 #include "probe_ask.h"
 #include "try.h"
+#include "usage.h"
 #include "verbs.h"
 
 static int examine(const char *socket, struct findings *f)
@@ -39,7 +39,7 @@ int cmd_doctor(int argc, char **argv)
 			socket = optarg;
 		json |= c == 'j';
 	}
-	if (optind < argc)
+	if (!usage_operands(argc, argv, ""))
 		return help_usage("doctor");
 	status = examine(socket, &f);
 	if (json && doctor_json(&f, stdout) < 0)

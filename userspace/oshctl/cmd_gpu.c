@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl gpu list`: the devices that a sandbox may be given, and who has them. */
-#include <getopt.h>
 #include <string.h>
 
 #include "manager.h"
@@ -8,6 +7,7 @@
 #include "nvml.h"
 #include "own.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 struct row {
@@ -145,7 +145,7 @@ int cmd_gpu_list(int argc, char **argv)
 			socket = optarg;
 		json |= c == 'j';
 	}
-	if (optind != argc)
+	if (!usage_operands(argc, argv, ""))
 		return help_usage("gpu list");
 	r = manager_open(&bus, socket, &e);
 	if (!r)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl inference set | get | list | delete`: which route of its policy a sandbox' calls of models go to first. */
-#include <getopt.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "manager.h"
 #include "manager_call.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 struct opts {
@@ -75,7 +75,7 @@ int cmd_inference_delete(int argc, char **argv)
 	int status = EXIT_DONE;
 	struct opts o;
 
-	if (!read_opts(argc, argv, delete_options, &o) || optind == argc)
+	if (!read_opts(argc, argv, delete_options, &o) || !usage_operands(argc, argv, "NAME..."))
 		return help_usage("inference delete");
 	for (int i = optind; i < argc; i++)
 		status |= done(call(o.socket, MANAGER_INFERENCE_DELETE, (const char *const[]){ argv[i], NULL }, NULL, &e), &e);
@@ -192,8 +192,12 @@ int cmd_inference_set(int argc, char **argv)
 {
 	struct opts o;
 
-	if (!read_opts(argc, argv, set_options, &o) || optind + !o.all != argc || !o.route)
+	if (!read_opts(argc, argv, set_options, &o) || !usage_operands(argc, argv, o.all ? "" : "NAME"))
 		return help_usage("inference set");
+	if (!o.route) {
+		say_error("--route is missing: it names a route of the policy, as `oshctl inference get NAME` lists them");
+		return help_usage("inference set");
+	}
 	return o.all ? set_all(&o) : set(&o, argv[optind]);
 }
 
@@ -213,7 +217,7 @@ int cmd_inference_get(int argc, char **argv)
 {
 	struct opts o;
 
-	if (!read_opts(argc, argv, show_options, &o) || optind + 1 != argc)
+	if (!read_opts(argc, argv, show_options, &o) || !usage_operands(argc, argv, "NAME"))
 		return help_usage("inference get");
 	return show(&o, argv[optind]);
 }
@@ -222,7 +226,7 @@ int cmd_inference_list(int argc, char **argv)
 {
 	struct opts o;
 
-	if (!read_opts(argc, argv, show_options, &o) || optind < argc)
+	if (!read_opts(argc, argv, show_options, &o) || !usage_operands(argc, argv, ""))
 		return help_usage("inference list");
 	return show(&o, "");
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl logs` and `oshctl sandbox logs NAME`: the caller's own log, read and parsed as the caller. */
-#include <getopt.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include "log_verify.h"
 #include "own.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 #define LAST_MAX 100000			/* -n */
@@ -256,12 +256,14 @@ static int logs(int argc, char **argv, const char *verb, bool named)
 		say_error("--verify looks at the whole log: give it without what chooses lines");
 		return help_usage(verb);
 	}
-	if (named && !l.filter.sandbox && optind + 1 == argc)
-		l.filter.sandbox = argv[optind++];
-	else if (named)
+	if ((named && l.filter.sandbox && !usage_stray(OPT_SANDBOX, options)) || !usage_operands(argc, argv, named ? "NAME" : ""))
 		return help_usage(verb);
-	if (optind != argc || (l.follow && (l.filter.until_ms || l.verify)))
+	if (named)
+		l.filter.sandbox = argv[optind];
+	if (l.follow && (l.filter.until_ms || l.verify)) {
+		say_error("-f has no end: give it without --until and --verify");
 		return help_usage(verb);
+	}
 	if (l.last == -2)
 		l.last = l.follow && !l.filter.since_ms ? FOLLOW_LAST : -1;
 	status = run(&l);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oshctl policy check | compile. The file is read in a confined child. */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,8 @@
 #include "policy.h"
 #include "policy_source.h"
 #include "sarif.h"
+#include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 static int open_policy(const char *file, int *ret_fd)
@@ -98,7 +99,9 @@ int cmd_policy_check(int argc, char **argv)
 		if (c == 's')
 			o.sarif = &sarif;
 	}
-	if (optind == argc || (o.json && o.sarif))
+	if (o.json && o.sarif)
+		say_error("--json and --sarif exclude each other");
+	if ((o.json && o.sarif) || !usage_operands(argc, argv, "FILE..."))
 		return help_usage("policy check");
 	if (o.sarif)
 		sarif_open(o.sarif, stdout);
@@ -142,8 +145,12 @@ int cmd_policy_compile(int argc, char **argv)
 			return help_usage("policy compile");
 		out = optarg;
 	}
-	if (!out || optind + 1 != argc)
+	if (!usage_operands(argc, argv, "FILE"))
 		return help_usage("policy compile");
+	if (!out) {
+		say_error("-o is missing: the file that the bundle goes to");
+		return help_usage("policy compile");
+	}
 	if (open_policy(argv[optind], &fd) < 0)
 		return EXIT_REFUSED;
 	r = policy_compile_fd(fd, &d, &bundle, &e);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oshctl policy diff OLD NEW: what is newly allowed and newly denied, each with an example. */
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "own.h"
 #include "policy_file.h"
 #include "sample.h"
+#include "usage.h"
 #include "verbs.h"
 
 static const char *const head[] = { "newly denied", "newly allowed" };
@@ -103,12 +103,12 @@ int cmd_policy_diff(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "w:", options, NULL)) != -1) {
 		if (c == 'j')
 			as_json = true;
-		else if (c == 'w' && *optarg == '/')
+		else if (c == 'w' && usage_path("-w", optarg))
 			workdir = optarg;
 		else
 			return help_usage("policy diff");
 	}
-	if (optind + 2 != argc)
+	if (!usage_operands(argc, argv, "OLD NEW"))
 		return help_usage("policy diff");
 	if (policy_file_open(&f[0], argv[optind]) && policy_file_open(&f[1], argv[optind + 1]) &&
 	    policy_file_confine())

@@ -4,7 +4,6 @@
  * line on stdout. Reads the policy and the lines as a stranger's: confined before the first byte.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +15,8 @@
 #include "policy.h"
 #include "policy_file.h"
 #include "policy_source.h"
+#include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 static bool live;			/* somebody waits for each answer */
@@ -130,7 +131,9 @@ int cmd_policy_eval(int argc, char **argv)
 			return help_usage("policy eval");
 		file = optarg;
 	}
-	if (!file || optind != argc)
+	if (!file)
+		say_error("-p is missing: the policy; requests come on standard input");
+	if (!file || !usage_operands(argc, argv, ""))
 		return help_usage("policy eval");
 	if (policy_source_open(file, &fd, &e) < 0) {
 		fprintf(stderr, "oshctl: %s\n", e.text);

@@ -3,7 +3,6 @@
  * oshctl policy explain: for each request the verdict, what decided, what enforces it on this kernel,
  * and the smallest change that would turn it around. Confined before the policy is read.
  */
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +13,9 @@
 #include "layers.h"
 #include "own.h"
 #include "policy_file.h"
+#include "say.h"
 #include "text.h"
+#include "usage.h"
 #include "verbs.h"
 
 struct explain {
@@ -225,6 +226,18 @@ static int explain_all(const struct options *o, int n, char **said)
 	return fflush(stdout) ? EXIT_REFUSED : status;
 }
 
+static bool ancestor(struct options *o, const char *path)
+{
+	if (!usage_path("--ancestor", path))
+		return false;
+	if (o->n_ancestors == ANCESTORS) {
+		say_error("--ancestor: at most %d", ANCESTORS);
+		return false;
+	}
+	o->ancestors[o->n_ancestors++] = path;
+	return true;
+}
+
 int cmd_policy_explain(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -241,18 +254,20 @@ int cmd_policy_explain(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "p:w:", options, NULL)) != -1) {
 		if (c == 'p')
 			o.file = optarg;
-		else if (c == 'b' && *optarg == '/')
+		else if (c == 'b' && usage_path("--binary", optarg))
 			o.binary = optarg;
-		else if (c == 'a' && *optarg == '/' && o.n_ancestors < ANCESTORS)
-			o.ancestors[o.n_ancestors++] = optarg;
-		else if (c == 'w' && *optarg == '/')
+		else if (c == 'a' && ancestor(&o, optarg))
+			continue;
+		else if (c == 'w' && usage_path("-w", optarg))
 			o.workdir = optarg;
 		else if (c == 'j')
 			o.as_json = true;
 		else
 			return help_usage("policy explain");
 	}
-	if (!o.file || optind == argc)
+	if (!o.file)
+		say_error("-p is missing: the policy, or preset:NAME");
+	if (!o.file || !usage_operands(argc, argv, "REQUEST..."))
 		return help_usage("policy explain");
 	return understood(&o, argc - optind, argv + optind) ?
 		explain_all(&o, argc - optind, argv + optind) : EXIT_USAGE;

@@ -4,7 +4,6 @@
  * gets open files and gives an exit status; one that is killed at its bounds knows nothing, which is never "proved".
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "policy_source.h"
 #include "prove.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 _Static_assert(PROVE_VOLUMES == OSH_MOUNTS - 1, "as many volumes as a sandbox may have");
@@ -155,21 +155,43 @@ static bool open_files(struct prove *pr)
 	return open_json(pr->credentials, &pr->credentials_fd) && open_json(pr->accept, &pr->accept_fd);
 }
 
+static bool wrong(const char *why)
+{
+	say_error("%s", why);
+	return false;
+}
+
 /* What follows a `--with` is about its sandbox. */
 static bool parse_box(int c, const char *text, struct prove *pr)
 {
 	struct box *b = &pr->box[pr->n_with];
 
-	if (c == 'w' && *text == '/') {
+	if (c == 'w') {
 		b->workdir = text;
-	} else if (c == 'V' && b->n_volumes < PROVE_VOLUMES) {
-		b->volumes[b->n_volumes++] = text;
-	} else if (c == 'W' && pr->n_with < PROVE_WITH) {
-		pr->box[++pr->n_with].file = text;
-	} else {
-		return false;
+		return usage_path("-w", text);
 	}
-	return true;
+	if (c == 'V' && b->n_volumes < PROVE_VOLUMES) {
+		b->volumes[b->n_volumes++] = text;
+		return true;
+	}
+	if (c == 'W' && pr->n_with < PROVE_WITH) {
+		pr->box[++pr->n_with].file = text;
+		return true;
+	}
+	say_error("at most %d %s", c == 'V' ? PROVE_VOLUMES : PROVE_WITH, c == 'V' ? "--volume of one sandbox" : "--with");
+	return false;
+}
+
+/* It is another question, and no picture; of one sandbox alone a volume says nothing. */
+static bool fits(const struct prove *pr)
+{
+	bool picture = pr->format && (!strcmp(pr->format, "--dot") || !strcmp(pr->format, "--svg"));
+
+	if (!pr->n_with)
+		return !pr->box[0].n_volumes || wrong("--volume says something only of sandboxes that share it: --with FILE is missing");
+	if (pr->base)
+		return wrong("--base and --with exclude each other");
+	return !picture || wrong("--graph and --with exclude each other");
 }
 
 static bool parse(int argc, char **argv, struct prove *pr)
@@ -188,7 +210,7 @@ static bool parse(int argc, char **argv, struct prove *pr)
 
 	while ((c = getopt_long(argc, argv, "w:", options, NULL)) != -1) {
 		if ((c == 'j' || c == 's' || c == 'g') && pr->format)
-			return false;
+			return wrong("--json, --sarif and --graph exclude each other, and each stands once");
 		if (c == 'j') {
 			pr->format = "--json";
 		} else if (c == 's') {
@@ -197,6 +219,8 @@ static bool parse(int argc, char **argv, struct prove *pr)
 			pr->format = "--dot";
 		} else if (c == 'g' && !strcmp(optarg, "svg")) {
 			pr->format = "--svg";
+		} else if (c == 'g') {
+			return wrong("--graph wants dot or svg");
 		} else if (c == 'c') {
 			pr->credentials = optarg;
 		} else if (c == 'a') {
@@ -207,13 +231,10 @@ static bool parse(int argc, char **argv, struct prove *pr)
 			return false;
 		}
 	}
-	if (optind + 1 != argc)
+	if (!usage_operands(argc, argv, "FILE"))
 		return false;
 	pr->box[0].file = argv[optind];
-	/* It is another question, and no picture; of one sandbox alone a volume says nothing. */
-	if (!pr->n_with)
-		return !pr->box[0].n_volumes;
-	return !pr->base && (!pr->format || (strcmp(pr->format, "--dot") && strcmp(pr->format, "--svg")));
+	return fits(pr);
 }
 
 static void arg_box(struct prove *pr, const struct box *b, const char *here)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl policy list | get | rollback`: the policies that a created sandbox has had. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 #include "own.h"
 #include "say.h"
 #include "utf8.h"
+#include "usage.h"
 #include "verbs.h"
 
 struct asked {
@@ -231,7 +231,10 @@ static bool read_number(const char *text, uint32_t *ret)
 	errno = 0;
 	v = strtoul(text, &end, 10);
 	*ret = (uint32_t)v;
-	return *text >= '0' && *text <= '9' && !*end && !errno && v && v <= UINT32_MAX;
+	if (*text >= '0' && *text <= '9' && !*end && !errno && v && v <= UINT32_MAX)
+		return true;
+	say_error("--rev wants a number from 1 on, not '%s'", text);
+	return false;
 }
 
 static int run(int argc, char **argv, const char *verb, const char *takes, int (*fn)(struct asked *, struct err *))
@@ -246,15 +249,21 @@ static int run(int argc, char **argv, const char *verb, const char *takes, int (
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == '?' || (c != 's' && !strchr(takes, c)) || (c == 'r' && !read_number(optarg, &a.revision)))
+		if ((c == '?' || (c != 's' && !strchr(takes, c))) && !usage_stray(c, options))
+			return help_usage(verb);
+		if (c == 'r' && !read_number(optarg, &a.revision))
 			return help_usage(verb);
 		if (c == 's')
 			a.socket = optarg;
 		a.json |= c == 'j';
 		a.bundle |= c == 'b';
 	}
-	if (optind + 1 != argc || (fn == rollback && !a.revision))
+	if (!usage_operands(argc, argv, "NAME"))
 		return help_usage(verb);
+	if (fn == rollback && !a.revision) {
+		say_error("--rev is missing: `oshctl policy list %s` has the numbers", argv[optind]);
+		return help_usage(verb);
+	}
 	a.name = argv[optind];
 	r = fn(&a, &e);
 	asked_done(&a);

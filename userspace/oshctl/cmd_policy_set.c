@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl policy set`: compiled in the confined child, as for a run, and handed to a resident oshd. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "manager_call.h"
@@ -8,6 +7,7 @@
 #include "policy_put.h"
 #include "policy_source.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 static void say_what(const char *name, uint32_t generation, uint32_t revision)
@@ -59,7 +59,9 @@ int cmd_policy_set(int argc, char **argv)
 		else if (c != 'w')	/* there is no earlier moment to answer at */
 			return help_usage("policy set");
 	}
-	if (!file || optind + 1 != argc)
+	if (!file)
+		say_error("-p is missing: the next policy, or preset:NAME");
+	if (!file || !usage_operands(argc, argv, "NAME"))
 		return help_usage("policy set");
 	return set(argv[optind], file, socket);
 }

@@ -3,7 +3,6 @@
  * `oshctl provider create | rotate`: the record of a type with what the options change of it, and a secret that
  * comes from a file, a variable or standard input.
  */
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@
 #include "provider_secret.h"
 #include "sandbox_args.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 struct make {
@@ -206,6 +206,16 @@ static void done(struct make *m)
 	args_done(&m->env);
 }
 
+static bool operands_fit(int argc, char **argv, const struct make *m)
+{
+	if (!usage_operands(argc, argv, "NAME"))
+		return false;
+	if (secret_one(&m->secret))
+		return true;
+	say_error("where the secret is read from: one of --from-file FILE, --from-env[=VAR] and --stdin");
+	return false;
+}
+
 static int say(const struct err *e)
 {
 	say_error("%s", e->text);
@@ -222,7 +232,7 @@ int cmd_provider_create(int argc, char **argv)
 		status = help_usage("provider create");
 	else if (m.list_types)
 		status = say_types();
-	else if (optind + 1 != argc || !secret_one(&m.secret))
+	else if (!operands_fit(argc, argv, &m))
 		status = help_usage("provider create");
 	else
 		status = make(&m, MANAGER_PROVIDER_CREATE, argv[optind], true, &e) < 0 ? say(&e) : EXIT_DONE;
@@ -237,7 +247,7 @@ int cmd_provider_rotate(int argc, char **argv)
 	bool other;
 	int status;
 
-	if (!read_opts(argc, argv, &m) || optind + 1 != argc || !secret_one(&m.secret) || m.list_types) {
+	if (!read_opts(argc, argv, &m) || (m.list_types && !usage_stray(OPT_TYPES, options)) || !operands_fit(argc, argv, &m)) {
 		status = help_usage("provider rotate");
 	} else {
 		other = m.type || m.record || m.hosts.n || m.env.n || m.header || m.prefix || m.service || m.region;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl provider list | get | delete | attach | detach`. */
-#include <getopt.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "provider_call.h"
 #include "provider_set.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 struct opts {
@@ -27,7 +27,10 @@ static bool read_user(const char *text, uint32_t *ret)
 	char *end;
 
 	*ret = pw ? pw->pw_uid : (uint32_t)strtoul(text, &end, 10);
-	return pw || (*text >= '0' && *text <= '9' && !*end);
+	if (pw || (*text >= '0' && *text <= '9' && !*end))
+		return true;
+	say_error("no user is called '%s'", text);
+	return false;
 }
 
 static bool read_opts(int argc, char **argv, bool takes_json, bool takes_user, struct opts *o)
@@ -40,7 +43,9 @@ static bool read_opts(int argc, char **argv, bool takes_json, bool takes_user, s
 
 	*o = (struct opts){ .uid = MANAGER_SELF };
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == '?' || (c == 'j' && !takes_json) || (c == 'u' && (!takes_user || !read_user(optarg, &o->uid))))
+		if (c == '?' || (c == 'j' && !takes_json) || (c == 'u' && !takes_user))
+			return usage_stray(c, options);
+		if (c == 'u' && !read_user(optarg, &o->uid))
 			return false;
 		if (c == 's')
 			o->socket = optarg;
@@ -104,7 +109,7 @@ int cmd_provider_list(int argc, char **argv)
 	struct opts o;
 	int r;
 
-	if (!read_opts(argc, argv, true, false, &o) || optind < argc)
+	if (!read_opts(argc, argv, true, false, &o) || !usage_operands(argc, argv, ""))
 		return help_usage("provider list");
 	r = manager_open(&bus, o.socket, &e);
 	if (!r)
@@ -149,7 +154,7 @@ int cmd_provider_get(int argc, char **argv)
 	struct opts o;
 	int r;
 
-	if (!read_opts(argc, argv, true, true, &o) || optind + 1 != argc)
+	if (!read_opts(argc, argv, true, true, &o) || !usage_operands(argc, argv, "NAME"))
 		return help_usage("provider get");
 	r = manager_open(&bus, o.socket, &e);
 	if (!r)
@@ -186,7 +191,7 @@ int cmd_provider_delete(int argc, char **argv)
 	sd_bus *bus = NULL;
 	struct opts o;
 
-	if (!read_opts(argc, argv, false, true, &o) || optind == argc)
+	if (!read_opts(argc, argv, false, true, &o) || !usage_operands(argc, argv, "NAME..."))
 		return help_usage("provider delete");
 	if (manager_open(&bus, o.socket, &e) < 0)
 		return say(&e);
@@ -257,7 +262,7 @@ int cmd_provider_attach(int argc, char **argv)
 	struct opts o;
 	int r;
 
-	if (!read_opts(argc, argv, false, false, &o) || optind + 2 != argc)
+	if (!read_opts(argc, argv, false, false, &o) || !usage_operands(argc, argv, "SANDBOX NAME"))
 		return help_usage("provider attach");
 	r = manager_open(&bus, o.socket, &e);
 	if (!r)
@@ -274,7 +279,7 @@ int cmd_provider_detach(int argc, char **argv)
 	struct opts o;
 	int r;
 
-	if (!read_opts(argc, argv, false, false, &o) || optind + 2 != argc)
+	if (!read_opts(argc, argv, false, false, &o) || !usage_operands(argc, argv, "SANDBOX NAME"))
 		return help_usage("provider detach");
 	r = manager_open(&bus, o.socket, &e);
 	if (!r)

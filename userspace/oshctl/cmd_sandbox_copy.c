@@ -5,7 +5,6 @@
  * own for everything that it does inside.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include "own.h"
 #include "say.h"
 #include "session.h"
+#include "usage.h"
 #include "verbs.h"
 
 #define TOLD 1000			/* left out ones that --json names; all are counted */
@@ -345,7 +345,7 @@ static int command(const char *verb, enum copy_side inside, int argc, char **arg
 		else
 			return help_usage(verb);
 	}
-	if (argc - optind < 3)
+	if (!usage_operands(argc, argv, inside == COPY_TO ? "NAME LOCAL... DEST" : "NAME SRC... LOCAL"))
 		return help_usage(verb);
 	return run(&j, socket, argv + optind, argc - optind);
 }

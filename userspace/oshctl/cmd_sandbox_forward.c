@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl sandbox forward`: in the foreground, until it is interrupted. */
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "forward_listen.h"
 #include "own.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 #define VERB_NAME "sandbox forward"
@@ -107,7 +107,8 @@ int cmd_sandbox_forward(int argc, char **argv)
 	name = argv[optind];
 	for (int i = optind + 1; !r && name && i < argc; i++)
 		r = add(&f, argv[i], false, &e);
-	if (!r && (!name || !f.n)) {
+	if (!r && !f.n) {
+		(void)usage_operands(argc, argv, "NAME PORT:INSIDE...");
 		forwards_done(&f);
 		return help_usage(VERB_NAME);
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl sandbox list | get`: a table or lines for people, the rows as oshd gives them for tools.
  */
-#include <getopt.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "person.h"
 #include "sandbox_args.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 enum { COL_NAME, COL_STATE, COL_EXIT, COL_OWNER, COL_AGE, COL_LABELS, COLS };
@@ -293,14 +293,14 @@ static int read_and_show(int argc, char **argv, const char *verb, bool one)
 
 	optind = 0;
 	while ((c = getopt_long(argc, argv, one ? "" : "l:", options, NULL)) != -1) {
-		good &= c == 'j' || c == 's' || (c == 'l' && !one);
+		good &= c == 'j' || c == 's' || (c == 'l' && !one) || usage_stray(c, options);
 		s.json |= c == 'j';
 		if (c == 's')
 			s.socket = optarg;
 		if (c == 'l')
 			args_add(&s.labels, optarg);
 	}
-	if (!good || argc - optind != one || !args_pairs(&s.labels)) {
+	if (!good || !usage_operands(argc, argv, one ? "NAME" : "") || !args_pairs(&s.labels)) {
 		args_done(&s.labels);
 		return help_usage(verb);
 	}

@@ -4,7 +4,6 @@
  * that it takes. Several names are steered one after the other; one that fails does not spare the
  * others.
  */
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 #include "run.h"
 #include "sandbox_args.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 #include "warnings.h"
 
@@ -139,17 +139,17 @@ static int fill_label(sd_bus_message *m, struct steer *s, const char *name, stru
 static const struct verb_row {
 	const char *verb, *method;
 	const char *takes;  /* letters of the options, s = --socket is everyone's */
-	size_t least, most; /* arguments */
+	const char *operands;
 	int (*fill)(sd_bus_message *m, struct steer *s, const char *name, struct run_files *f,
 		    struct err *e);
 } rows[] = {
 	/* clang-format off */
-	{ "sandbox start",   MANAGER_START,   "g",  1, SIZE_MAX, fill_start },
-	{ "sandbox stop",    MANAGER_STOP,    "t",  1, SIZE_MAX, fill_stop },
-	{ "sandbox restart", MANAGER_RESTART, "tg", 1, SIZE_MAX, fill_restart },
-	{ "sandbox delete",  MANAGER_DELETE,  "f",  1, SIZE_MAX, fill_delete },
-	{ "sandbox prune",   MANAGER_PRUNE,   "lv", 0, 0,        fill_prune },
-	{ "sandbox label",   MANAGER_LABEL,   "",   2, SIZE_MAX, fill_label },
+	{ "sandbox start",   MANAGER_START,   "g",  "NAME...", fill_start },
+	{ "sandbox stop",    MANAGER_STOP,    "t",  "NAME...", fill_stop },
+	{ "sandbox restart", MANAGER_RESTART, "tg", "NAME...", fill_restart },
+	{ "sandbox delete",  MANAGER_DELETE,  "f",  "NAME...", fill_delete },
+	{ "sandbox prune",   MANAGER_PRUNE,   "lv", "",        fill_prune },
+	{ "sandbox label",   MANAGER_LABEL,   "",   "NAME K=V...", fill_label },
 	/* clang-format on */
 };
 
@@ -174,7 +174,10 @@ static bool read_seconds(const char *text, unsigned *ret)
 	unsigned long n = strtoul(text, &end, 10);
 
 	*ret = (unsigned)n;
-	return *text >= '0' && *text <= '9' && !*end && n <= OSH_GRACE_MS / 1000;
+	if (*text >= '0' && *text <= '9' && !*end && n <= OSH_GRACE_MS / 1000)
+		return true;
+	say_error("-t wants seconds, at most %d, not '%s'", OSH_GRACE_MS / 1000, text);
+	return false;
 }
 
 static bool take(struct steer *s, int c)
@@ -216,13 +219,16 @@ static bool read_options(int argc, char **argv, const struct verb_row *row, stru
 	int c;
 
 	optind = 0;
-	while ((c = getopt_long(argc, argv, "t:fl:", options, NULL)) != -1)
-		if (c == '?' || (c != OPT_SOCKET && !strchr(row->takes, letter(c))) || !take(s, c))
+	while ((c = getopt_long(argc, argv, "t:fl:", options, NULL)) != -1) {
+		if (c == '?' || (c != OPT_SOCKET && !strchr(row->takes, letter(c))))
+			return usage_stray(c, options);
+		if (!take(s, c))
 			return false;
+	}
 	s->names = argv + optind;
 	s->n_names = (size_t)(argc - optind);
 	s->o.providers = (const char **)args_list(&s->providers);
-	return s->n_names >= row->least && s->n_names <= row->most && args_pairs(&s->labels);
+	return usage_operands(argc, argv, row->operands) && args_pairs(&s->labels);
 }
 
 static int print_names(sd_bus_message *answer, struct err *e)
@@ -246,7 +252,7 @@ static int steer_one(struct steer *s, const struct verb_row *row, const char *na
 		r = row->fill(m, s, name, &f, e);
 	if (r == 0)
 		r = manager_call(s->bus, m, &answer, e);
-	if (r == 0 && !row->most)
+	if (r == 0 && row->fill == fill_prune)
 		r = print_names(answer, e);
 	if (r == 0 && (row->fill == fill_start || row->fill == fill_restart))
 		(void)warnings_say(answer, false, NULL);

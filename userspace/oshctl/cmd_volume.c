@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl volume list | delete`. A volume is made by the first sandbox that names it. */
-#include <getopt.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "manager_call.h"
 #include "own.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 struct row {
@@ -87,7 +87,7 @@ static bool read_opts(int argc, char **argv, bool takes_json, struct opts *o)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == '?' || (c == 'j' && !takes_json))
-			return false;
+			return usage_stray(c, options);
 		if (c == 's')
 			o->socket = optarg;
 		o->json |= c == 'j';
@@ -108,7 +108,7 @@ int cmd_volume_list(int argc, char **argv)
 	sd_bus *bus = NULL;
 	int r;
 
-	if (!read_opts(argc, argv, true, &o) || optind < argc)
+	if (!read_opts(argc, argv, true, &o) || !usage_operands(argc, argv, ""))
 		return help_usage("volume list");
 	r = manager_open(&bus, o.socket, &e);
 	if (!r)
@@ -125,7 +125,7 @@ int cmd_volume_delete(int argc, char **argv)
 	int status = EXIT_DONE;
 	sd_bus *bus = NULL;
 
-	if (!read_opts(argc, argv, false, &o) || optind == argc)
+	if (!read_opts(argc, argv, false, &o) || !usage_operands(argc, argv, "NAME..."))
 		return help_usage("volume delete");
 	if (manager_open(&bus, o.socket, &e) < 0)
 		return say(&e);

@@ -19,6 +19,7 @@
 #include "registry.h"
 #include "remote.h"
 #include "say.h"
+#include "usage.h"
 #include "verbs.h"
 
 const char *policy_source_preset(const char *file)
@@ -157,7 +158,8 @@ int cmd_policy_preset(int argc, char **argv)
 	struct buf b = { 0 };
 	bool ok;
 
-	if (argc > 2)
+	optind = 1;
+	if (argc > 2 && !usage_operands(argc, argv, "NAME"))
 		return help_usage("policy preset");
 	for (size_t i = 0; (argc < 2 || list) && embed_preset_name(i); i++) {
 		if (list)
