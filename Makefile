@@ -128,7 +128,7 @@ budget: tests ## measure what the verifier does for each BPF program, write test
 check-links: all ## no program links a library that its row does not list
 	$(Q)tests/links $B
 fmt: ## format the C sources in place
-	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' | grep -v '\.def$$')
+	$(Q)tests/fmt $$(git ls-files '*.c' '*.h')
 lint: $B/gen/osh.skel.h ## clang-tidy, cppcheck, shellcheck, file and function lengths
 	$(Q)tests/lint $B
 fuzz: $(fuzzers) ## libFuzzer targets, FUZZ_SECONDS each (default 60)

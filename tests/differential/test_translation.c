@@ -111,9 +111,8 @@ static uint32_t about(const struct list *rules)
 {
 	uint32_t flags = 0;
 
-	for
-		EACH(struct l7_rule, r, rules)
-	flags |= (r->operations ? OSH_L7_OPERATIONS : 0) | (r->tools.n ? OSH_L7_TOOLS : 0);
+	for EACH (struct l7_rule, r, rules)
+		flags |= (r->operations ? OSH_L7_OPERATIONS : 0) | (r->tools.n ? OSH_L7_TOOLS : 0);
 	return flags;
 }
 
