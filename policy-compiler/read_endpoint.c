@@ -567,7 +567,7 @@ static void push_port(struct reader *r, const struct node *n, struct list *ports
 
 	if (n->kind == NODE_SCALAR && n->plain && n->text[0] >= '0' && n->text[0] <= '9' &&
 	    (strlen(n->text) > 5 || atoi(n->text) < 1 || atoi(n->text) > 65535)) {
-		diag_add(r->d, DIAG_PORT, n->at, NULL, "invalid port %.20s; expected 1..=65535",
+		diag_add(r->d, DIAG_PORT, n->at, NULL, "invalid port %.20s; expected a port from 1 to 65535",
 			 n->text);
 		return;
 	}

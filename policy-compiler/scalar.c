@@ -119,7 +119,7 @@ bool read_uint(struct reader *r, const struct node *n, uint32_t min, uint32_t ma
 	for (i = 0; i < 18 && isdigit((unsigned char)n->text[i]); i++)
 		v = v * 10 + (uint64_t)(n->text[i] - '0');
 	if (!i || n->text[i] || (n->text[0] == '0' && i > 1) || v < min || v > max) {
-		diag_add(r->d, DIAG_VALUE, n->at, NULL, "invalid number %s; expected %u..=%u",
+		diag_add(r->d, DIAG_VALUE, n->at, NULL, "invalid number %s; expected one from %u to %u",
 			 n->text, min, max);
 		return false;
 	}
@@ -137,7 +137,7 @@ bool read_count(struct reader *r, const struct node *n, uint64_t most, uint64_t 
 	for (i = 0; i < 18 && isdigit((unsigned char)n->text[i]); i++)
 		v = v * 10 + (uint64_t)(n->text[i] - '0');
 	if (n->text[0] == '0' || n->text[i] || v > most) {
-		diag_add(r->d, DIAG_VALUE, n->at, NULL, "invalid number %.40s; expected 1..=%llu", n->text,
+		diag_add(r->d, DIAG_VALUE, n->at, NULL, "invalid number %.40s; expected one from 1 to %llu", n->text,
 			 (unsigned long long)most);
 		return false;
 	}
