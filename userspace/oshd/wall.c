@@ -39,7 +39,8 @@ static int on_over(sd_event_source *src, uint64_t usec, void *data)
 	snprintf(why, sizeof(why), "its time was over: resources.wall is %" PRIu64 " seconds", s->amount[OSH_RES_WALL]);
 	if (s->life)
 		life_say(s->life, why, sizeof(why));
-	note(s->name, s->uid, "%s", why);
+	if (!s->d->config.embedded)		/* whose caller reads it in the summary */
+		note(s->name, s->uid, "%s", why);
 	hits_add(s, OSH_LIMIT_WALL);
 	/* osh-init does it; where it has been stopped from outside, we do. */
 	if (init_stop(s, GRACE_MS, &e) < 0 ||
