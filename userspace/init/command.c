@@ -17,7 +17,7 @@ rlim_t command_files;
 
 struct report {
 	int code;			/* positive errno */
-	enum stage { AT_SETUP, AT_CHDIR, AT_EXEC } at;
+	enum stage { AT_SETUP, AT_CHDIR, AT_EXEC, AT_LOADER } at;	/* AT_LOADER: the program is there, and what loads it is not */
 };
 
 /*
@@ -40,13 +40,32 @@ static _Noreturn void quit(int report, enum stage at)
 	struct report r = { .code = errno, .at = at };
 
 	(void)!write(report, &r, sizeof(r));
-	_exit(r.at != AT_EXEC ? COMMAND_CANNOT : r.code == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_RUN);
+	_exit(r.at < AT_EXEC ? COMMAND_CANNOT : r.code == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_RUN);
+}
+
+/* As execvp() looks for it. */
+static bool is_there(const char *program)
+{
+	const char *dir = getenv("PATH");
+	char path[PATH_MAX];
+
+	if (strchr(program, '/'))
+		return access(program, F_OK) == 0;
+	for (; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
+		int n = snprintf(path, sizeof(path), "%.*s/%s", (int)strcspn(dir, ":"), dir, program);
+
+		if (n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* In the child. SIGTTOU is still blocked, as tcsetpgrp() from the background needs it to be. */
 static _Noreturn void become(const struct command *c, int report)
 {
 	pid_t self = getpid();
+	enum stage at;
+	int code;
 
 	if (setpgid(0, 0) < 0)
 		quit(report, AT_SETUP);
@@ -65,7 +84,10 @@ static _Noreturn void become(const struct command *c, int report)
 	default_signals();
 	environ = c->spec->envp;	/* execvp() searches the PATH that the command will see */
 	execvp(c->spec->argv[0], c->spec->argv);
-	quit(report, AT_EXEC);
+	code = errno;
+	at = code == ENOENT && is_there(c->spec->argv[0]) ? AT_LOADER : AT_EXEC;
+	errno = code;
+	quit(report, at);
 }
 
 void command_quit(int report)
@@ -90,7 +112,7 @@ static const char *advice(const struct report *r)
 	if (r->code != ENOENT)
 		return "";
 	return r->at == AT_CHDIR ? "; filesystem_policy has to list it, or say `include_workdir: true`" :
-				   "; filesystem_policy has to list it, and its interpreter or loader (/lib64)";
+				   "; filesystem_policy has to list it";
 }
 
 int command_report(int report, const char *program, const char *cwd, struct err *e)
@@ -107,5 +129,8 @@ int command_report(int report, const char *program, const char *cwd, struct err 
 		return fail(e, EIO, "cannot run '%.100s': no report", program);
 	if (r.at == AT_CHDIR)
 		return fail(e, r.code, "cannot enter '%.120s': %s%s", cwd, strerror(r.code), advice(&r));
+	if (r.at == AT_LOADER)
+		return fail(e, ELIBACC, "cannot run '%.100s': it is there, and its interpreter or loader is not; filesystem_policy has "
+			    "to list that (/lib64, or what its first line names)", program);
 	return fail(e, r.code, "cannot run '%.120s': %s%s", program, strerror(r.code), advice(&r));
 }

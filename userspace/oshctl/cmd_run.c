@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bus_client.h"
+#include "outside.h"
 #include "own.h"
 #include "run.h"
 #include "say.h"
@@ -162,6 +163,8 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 	if (r < 0)
 		return r;
 	r = run_relay();
+	if (run_relay_missed())
+		outside_say(o->argv[0], o->policy);
 	own_close(&f->control);
 	print_summary(f->summary);
 	return r;

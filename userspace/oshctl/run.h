@@ -10,6 +10,7 @@
 #include "provider_set.h"
 
 #define RUN_FAILED 125			/* as env(1) and docker: osh itself could not */
+#define RUN_NOT_FOUND 127		/* as env(1): there is no such program in the sandbox */
 #define RUN_TIMED_OUT 124		/* as timeout(1) */
 
 struct run_opts {
@@ -80,4 +81,5 @@ int run_send_spec(const struct run_order *o, int control, struct run_stdio *s, s
  */
 int run_relay_start(int control, const struct run_stdio *s, struct err *e);
 int run_relay(void);
+bool run_relay_missed(void);	/* it ended because the sandbox does not see the program */
 void run_relay_limit(uint64_t ms);	/* after so long: SIGTERM, later SIGKILL, and RUN_TIMED_OUT */

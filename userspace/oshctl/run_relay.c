@@ -41,6 +41,7 @@ struct relay {
 	uint64_t gone_ms;		/* when the control socket closed */
 	int status;
 	char error[256];
+	int error_code;			/* positive errno */
 	struct flow flow[FLOW_MAX];
 };
 
@@ -134,9 +135,10 @@ static void on_message(struct relay *r, struct chan_in *in)
 	const struct osh_msg_status *st = chan_is(in, in->h.type, sizeof(*st), 0);
 	const struct osh_msg_failed *bad = chan_is(in, OSH_MSG_INIT_ERROR, sizeof(*bad), 0);
 
-	if (bad)
+	if (bad) {
 		snprintf(r->error, sizeof(r->error), "%.239s", bad->text);
-	else if (chan_is(in, OSH_MSG_INIT_PTY, sizeof(struct osh_msg_id), 1))
+		r->error_code = bad->code;
+	} else if (chan_is(in, OSH_MSG_INIT_PTY, sizeof(struct osh_msg_id), 1))
 		on_pty(r, in);
 	else if (st && st->h.type == OSH_MSG_INIT_STOPPED)
 		on_stopped(r, st->value);
@@ -323,6 +325,13 @@ int run_relay_start(int control, const struct run_stdio *s, struct err *e)
 	*r = (struct relay){ .control = control, .signals = -1, .master = -1, .stdio = s };
 	init_flows(r);
 	return take_signals(r) < 0 ? fail(e, errno, "signals: %s", strerror(errno)) : 0;
+}
+
+bool run_relay_missed(void)
+{
+	const struct relay *r = &the_relay;
+
+	return r->error_code == ENOENT && r->ended && WIFEXITED(r->status) && WEXITSTATUS(r->status) == RUN_NOT_FOUND;
 }
 
 void run_relay_limit(uint64_t ms)
