@@ -510,7 +510,7 @@ def t_findings():
     s.seek(0)
     text = s.read()
     t.ok("x12: name is not in the policy" in text and "api.example:22" in text and
-         "\x1b" not in text and "\x07" not in text and text.count("\n") <= 13, "the summary is short and clean", text)
+         "\x1b" not in text and "\x07" not in text and text.count("\n") <= 14, "the summary is short and clean", text)
     s2 = log_file()
     a.add(8, 4, -1, append(s2))
     a.emit(event(8))
@@ -524,7 +524,7 @@ def t_findings():
         a.emit(event(8, DNS, DENY, "NAME_UNKNOWN", ip=None, port=0, name=b"two.example", aux=aux), count=2)
     a.end(8)
     text = s3.read()
-    t.ok("4 denials" in text and text.count("\n") == 2, "A and AAAA of one name are one line", text)
+    t.ok("4 denials" in text and text.count("\n") == 3 and "explain -p POLICY 'dns two.example'" in text, "A and AAAA of one name are one line", text)
     s4, log = log_file(), log_file()
     a.add(7, 3, append(log), append(s4))
     a.box(3, 7, net6="fde2:30fc:a588::")
@@ -532,7 +532,7 @@ def t_findings():
         a.emit(event(7, CONNECT, DENY, "BINARY", ip=ip))
     a.end(7)
     text = s4.read()
-    t.ok("api.example:443 (/usr/bin/curl) x2: " in text and "fd00::5" in text and text.count("\n") == 5,
+    t.ok("api.example:443 (/usr/bin/curl) x2: " in text and "fd00::5" in text and text.count("\n") == 6,
          "the two addresses of one name are one line, those of others are not", text)
     names = {x["dst_endpoint"]["ip"]: x["dst_endpoint"].get("hostname") for x in lines(log)}
     t.ok([ip for ip in names if names[ip] == "api.example"] == ["198.18.0.5", "fde2:30fc:a588::5"] and len(names) == 5,

@@ -46,7 +46,8 @@ static void a_name_has_an_address_of_each_family(void **state)
 	(void)state;
 	check(d, ARRAY_SIZE(d), "osh: 3 denials\n"
 				"  connect 198.18.0.5:443 () x2: destination is not in the policy\n"
-				"  connect fd5a:1234:5678::6:443 (): destination is not in the policy\n");
+				"  connect fd5a:1234:5678::6:443 (): destination is not in the policy\n"
+				"  what would allow it: oshctl policy explain -p POLICY 'connect 198.18.0.5:443'\n");
 }
 
 /* Another network's, of the sort that the sandbox has: its last bits are nobody's number. */
@@ -58,12 +59,37 @@ static void an_address_of_others_is_its_own_line(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		struct denial d[] = { denied("::ffff:198.18.0.5", 443), denied(others[i], 443) };
-		char want[256];
+		char want[384];
 
 		d[1].first.ev.time_ns = 1;
-		snprintf(want, sizeof(want), "osh: 2 denials\n  connect 198.18.0.5:443 (): destination is not in the policy\n  connect %s:443 (): destination is not in the policy\n",
-			 others[i] + (strncmp(others[i], "::ffff:", 7) ? 0 : 7));
+		snprintf(want, sizeof(want), "osh: 2 denials\n  connect 198.18.0.5:443 (): destination is not in the policy\n  connect %s:443 (): destination is not in the policy\n"
+			 "  what would allow it: oshctl policy explain -p POLICY 'connect 198.18.0.5:443'\n", others[i] + (strncmp(others[i], "::ffff:", 7) ? 0 : 7));
 		check(d, ARRAY_SIZE(d), want);
+	}
+}
+
+/* A question is for a shell: what the sandbox chose is in it only as letters that say nothing to one. */
+static void only_plain_names_are_in_a_question(void **state)
+{
+	static const struct {
+		const char *name, *question;
+	} names[] = { { "a.example", "'dns a.example'" }, { "a'b.example", NULL }, { "$(id).example", NULL }, { "a\nb", NULL }, { "`id`", NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct denial d = { .count = 1, .first.ev = { .kind = OSH_EV_DNS, .verdict = OSH_DENY, .why = OSH_WHY_NAME_UNKNOWN } };
+		char want[256], shown[64];
+		size_t n = strlen(names[i].name);
+
+		d.first.ev.name_len = (uint16_t)n;
+		memcpy(d.first.name, names[i].name, n);
+		snprintf(shown, sizeof(shown), "%s", names[i].name);
+		for (char *c = shown; *c; c++)
+			*c = *c == '\n' ? '?' : *c;
+		snprintf(want, sizeof(want), "osh: 1 denial\n  dns %s (): name is not in the policy\n%s%s%s", shown,
+			 names[i].question ? "  what would allow it: oshctl policy explain -p POLICY " : "",
+			 names[i].question ? names[i].question : "", names[i].question ? "\n" : "");
+		check(&d, 1, want);
 	}
 }
 
@@ -72,6 +98,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_has_an_address_of_each_family),
 		cmocka_unit_test(an_address_of_others_is_its_own_line),
+		cmocka_unit_test(only_plain_names_are_in_a_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

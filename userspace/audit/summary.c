@@ -3,7 +3,9 @@
 #include "summary.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -154,6 +156,59 @@ static void put_limits(struct buf *b, const struct asandbox *s)
 	}
 }
 
+/* For a shell: nothing of a name that the sandbox chose may be more to it than a letter. */
+static bool plain(const char *text, size_t max)
+{
+	size_t n = strnlen(text, max), ok = 0;
+
+	while (ok < n && (isalnum((unsigned char)text[ok]) || strchr(" ._/:@-", text[ok])))
+		ok++;
+	return n && ok == n;
+}
+
+/* The question to `policy explain`; false = it is not one that can be asked, or not by these names. */
+static bool put_question(struct buf *b, struct asandbox *s, const struct denial *d)
+{
+	const struct osh_http *h = d->http;
+	uint16_t kind = d->first.ev.kind;
+	bool http = kind == OSH_EV_HTTP && h && h->path[0] == '/' && !(h->flags & OSH_HTTP_CUT);
+	struct buf to = { 0 };
+	char program[OSH_PATH_MAX];
+	bool ok;
+
+	if (kind != OSH_EV_DNS && kind != OSH_EV_CONNECT && !http)
+		return false;
+	if (http)
+		buf_printf(&to, "%.28s http%s://", h->method, h->flags & OSH_HTTP_TLS ? "s" : "");
+	put_target(&to, s, &d->first);
+	if (http)
+		buf_printf(&to, "%.512s", h->path);
+	ok = buf_ok(&to) && plain(to.p, to.n) &&
+	     (kind != OSH_EV_CONNECT || memchr(to.p, ':', to.n) == memrchr(to.p, ':', to.n)); /* of version 6 it would want brackets */
+	if (ok)
+		buf_printf(b, "'%s%.*s'", http ? "" : kind == OSH_EV_DNS ? "dns " : "connect ", (int)to.n, to.p);
+	buf_done(&to);
+	map_program(s->id, d->first.ev.ident, program);
+	if (ok && kind != OSH_EV_DNS && *program == '/' && plain(program, sizeof(program)))
+		buf_printf(b, " --binary %s", program);
+	return ok;
+}
+
+/* The next step, once: what would allow it is not ours to say, since we have no policy's text. */
+static void put_step(struct buf *b, struct asandbox *s, struct denial *const *order, uint32_t n)
+{
+	struct buf question = { 0 };
+
+	for (uint32_t i = 0; i < n; i++)
+		if (put_question(&question, s, order[i])) {
+			buf_str(b, "  what would allow it: oshctl policy explain -p POLICY ");
+			buf_put(b, question.p, question.n);
+			buf_str(b, "\n");
+			break;
+		}
+	buf_done(&question);
+}
+
 static void put_denials(struct buf *b, struct asandbox *s, struct denial *const *order, uint32_t n, uint64_t total,
 			uint64_t more)
 {
@@ -166,6 +221,7 @@ static void put_denials(struct buf *b, struct asandbox *s, struct denial *const 
 		put_denial(b, s, order[i]);
 	if (shown < n || more)
 		buf_printf(b, "  and more; the whole record is in the log (--log FILE)\n");
+	put_step(b, s, order, shown);
 }
 
 void summary_write(struct asandbox *s, uint64_t more)
