@@ -101,6 +101,7 @@ static int print_all(sd_bus_message *m, bool json)
 	struct json j = json_to_file(stdout);
 	const char *warning = "";
 	int r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+	bool any = false;
 
 	if (json)
 		json_arr(&j);
@@ -109,6 +110,7 @@ static int print_all(sd_bus_message *m, bool json)
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct row w = { 0 };
 
+		any = true;
 		r = manager_row(m, read_field, &w);
 		if (r >= 0 && json)
 			json_row(&j, &w);
@@ -121,6 +123,8 @@ static int print_all(sd_bus_message *m, bool json)
 		r = sd_bus_message_read(m, "s", &warning);
 	if (r >= 0 && *warning)
 		say_error("%s", warning);
+	else if (r >= 0 && !any && !json)
+		say_error("no GPUs; `oshctl doctor` says what is missing");
 	if (!json)
 		return r;
 	json_end(&j);

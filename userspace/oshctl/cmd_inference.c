@@ -139,6 +139,7 @@ static int print_all(sd_bus_message *m, bool json, bool one)
 {
 	struct json j = json_to_file(stdout);
 	int r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+	bool any = false;
 
 	if (json && !one)
 		json_arr(&j);
@@ -147,10 +148,13 @@ static int print_all(sd_bus_message *m, bool json, bool one)
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct row w = { .in_policy = 1 };
 
+		any = true;
 		r = json ? manager_json(m, &j) : manager_row(m, read_field, &w);
 		if (r >= 0 && !json)
 			print_row(&w);
 	}
+	if (r >= 0 && !any && !json)
+		say_error("no sandbox that runs has routes of models; `inference` of a policy names them");
 	if (!json)
 		return r;
 	if (!one)

@@ -10,6 +10,7 @@
 #include "manager_call.h"
 #include "osh/limits.h"
 #include "own.h"
+#include "person.h"
 #include "say.h"
 #include "utf8.h"
 #include "usage.h"
@@ -79,14 +80,15 @@ static int read_field(sd_bus_message *m, const char *key, void *data)
 static void print_row(const struct row *w)
 {
 	time_t t = (time_t)(w->time / 1000000);
-	char when[32] = "?", from[16] = "-";
+	char when[32] = "?", from[16] = "-", owner[PERSON_MAX];
 	struct tm tm;
 
 	if (localtime_r(&t, &tm))
 		strftime(when, sizeof(when), "%F %T", &tm);
+	person_owner(w->uid, owner);
 	if (w->from)
 		snprintf(from, sizeof(from), "%u", w->from);
-	printf("%c %-8u  %-19s  %-10u  %-4s  %.12s\n", w->in_force ? '*' : ' ', w->revision, when, w->uid, from,
+	printf("%c %-8u  %-19s  %-10.32s  %-4s  %.12s\n", w->in_force ? '*' : ' ', w->revision, when, owner, from,
 	       w->hash ? w->hash : "?");
 }
 

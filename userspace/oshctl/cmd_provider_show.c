@@ -8,6 +8,7 @@
 #include "manager.h"
 #include "manager_call.h"
 #include "own.h"
+#include "person.h"
 #include "policy_put.h"
 #include "provider_call.h"
 #include "provider_set.h"
@@ -71,18 +72,18 @@ static void print_time(uint64_t us, char text[32])
 
 static void print_row(const struct provider_row *w)
 {
-	const struct passwd *pw = getpwuid(w->uid);
-	char uid[16], when[32];
+	char owner[PERSON_MAX], when[32];
 
-	snprintf(uid, sizeof(uid), "%u", w->uid);
+	person_owner(w->uid, owner);
 	print_time(w->rotated_us, when);
-	printf("%-24s  %-16s  %-12.32s  %-9u  %s\n", w->name, w->type, pw ? pw->pw_name : uid, w->sandboxes, when);
+	printf("%-24s  %-16s  %-12.32s  %-9u  %s\n", w->name, w->type, owner, w->sandboxes, when);
 }
 
 static int print_all(sd_bus_message *m, bool json)
 {
 	struct json j = json_to_file(stdout);
 	int r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+	bool any = false;
 
 	if (json)
 		json_arr(&j);
@@ -91,11 +92,14 @@ static int print_all(sd_bus_message *m, bool json)
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct provider_row w = { 0 };
 
+		any = true;
 		r = json ? manager_json(m, &j) : provider_read_row(m, &w);
 		if (r >= 0 && !json)
 			print_row(&w);
 		free(w.record);
 	}
+	if (r >= 0 && !any && !json)
+		say_error("no stored credentials; `oshctl provider create` stores one");
 	if (!json)
 		return r;
 	json_end(&j);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl sandbox list | get`: a table or lines for people, the rows as oshd gives them for tools.
  */
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -104,11 +103,10 @@ static char *age(uint64_t us)
 
 static char *owner(uint32_t uid)
 {
-	const struct passwd *pw = getpwuid(uid);
-	char text[16];
+	char text[PERSON_MAX];
 
-	snprintf(text, sizeof(text), "%u", uid);
-	return strdup(pw ? pw->pw_name : text);
+	person_owner(uid, text);
+	return strdup(text);
 }
 
 static char *number(bool has, uint32_t n)
@@ -171,7 +169,7 @@ static void table_done(struct table *t)
 	free(t->rows);
 }
 
-static int list_text(sd_bus_message *answer)
+static int list_text(sd_bus_message *answer, bool labelled)
 {
 	struct table t = { 0 };
 	int r;
@@ -187,6 +185,8 @@ static int list_text(sd_bus_message *answer)
 	}
 	if (r >= 0)
 		print_table(&t);
+	if (r >= 0 && !t.n)
+		say_error(labelled ? "no sandboxes with such labels" : "no sandboxes; `oshctl sandbox create` makes one that stays");
 	table_done(&t);
 	return r < 0 ? r : 0;
 }
@@ -208,7 +208,7 @@ static int print_list(const struct show *s, sd_bus_message *answer)
 {
 	int r = sd_bus_message_enter_container(answer, 'a', "a{sv}");
 
-	return r < 0 ? r : s->json ? list_json(answer) : list_text(answer);
+	return r < 0 ? r : s->json ? list_json(answer) : list_text(answer, s->labels.n);
 }
 
 /* Text without its quotes: what JSON escapes stays escaped. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl volume list | delete`. A volume is made by the first sandbox that names it. */
-#include <pwd.h>
 #include <string.h>
 
 #include "manager.h"
 #include "manager_call.h"
 #include "own.h"
+#include "person.h"
 #include "say.h"
 #include "usage.h"
 #include "verbs.h"
@@ -28,19 +28,19 @@ static int read_field(sd_bus_message *m, const char *key, void *data)
 
 static void print_row(const struct row *w)
 {
-	const struct passwd *pw = getpwuid(w->uid);
-	char uid[16];
+	char owner[PERSON_MAX];
 
-	snprintf(uid, sizeof(uid), "%u", w->uid);
+	person_owner(w->uid, owner);
 	manager_print(w->name ? w->name : "?", stdout);
 	printf("%*s  %-12.32s  %u\n", w->name && strlen(w->name) < 24 ? (int)(24 - strlen(w->name)) : 0, "",
-	       pw ? pw->pw_name : uid, w->users);
+	       owner, w->users);
 }
 
 static int print_all(sd_bus_message *m, bool json)
 {
 	struct json j = json_to_file(stdout);
 	int r = sd_bus_message_enter_container(m, 'a', "a{sv}");
+	bool any = false;
 
 	if (json)
 		json_arr(&j);
@@ -49,10 +49,13 @@ static int print_all(sd_bus_message *m, bool json)
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct row w = { 0 };
 
+		any = true;
 		r = json ? manager_json(m, &j) : manager_row(m, read_field, &w);
 		if (r >= 0 && !json)
 			print_row(&w);
 	}
+	if (r >= 0 && !any && !json)
+		say_error("no volumes; `oshctl sandbox create --volume NAME:/PATH` makes one");
 	if (!json)
 		return r;
 	json_end(&j);

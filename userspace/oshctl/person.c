@@ -2,7 +2,6 @@
 #include "person.h"
 
 #include <pwd.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,4 +84,14 @@ bool person_number(const char *key, struct slice json, char to[PERSON_MAX])
 		return !n || keys[i].put;
 	}
 	return false;
+}
+
+void person_owner(uint32_t uid, char to[PERSON_MAX])
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	if (pw)
+		snprintf(to, PERSON_MAX, "%s", pw->pw_name);
+	else
+		snprintf(to, PERSON_MAX, "%u", uid);
 }
