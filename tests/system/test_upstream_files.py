@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The operator's files about upstreams, where something is wrong with them: `oshctl run` says where, and starts nothing."""
+"""The operator's files about upstreams, where something is wrong with them: `oshctl run` says where, and starts nothing; neither does oshd with
+what it is given for every sandbox."""
 import os
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import BUILD, Tap, run  # noqa: E402
+from lib import Tap, run  # noqa: E402
+from osh import OSHCTL, OSHD, Daemon, Work  # noqa: E402
 
 POLICY = "version: 1\nfilesystem_policy: {include_workdir: true, read_only: [/usr, /bin, /lib, /lib64]}\n"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -32,7 +34,7 @@ def main():
 
         def start(option, text):
             open(file, "w").write(text)
-            return run([os.path.join(BUILD, "oshctl"), "run", "-p", policy, f"--upstream-{option}", file, "--", "/bin/echo", "ran"], cwd=d)
+            return run([OSHCTL, "run", "-p", policy, f"--upstream-{option}", file, "--", "/bin/echo", "ran"], cwd=d)
 
         for option, text, says in CASES:
             rc, out, err = start(option, text)
@@ -40,6 +42,16 @@ def main():
         for option, text in (("hosts", ""), ("hosts", "127.0.0.1 a.example\r\n"), ("ca", "# a comment\n" + PEM)):
             rc, out, err = start(option, text)
             t.ok(rc == 0 and out == "ran\n", f"{option}: what is right is taken", rc, out, err)
+        for option, text, says in CASES:
+            open(file, "w").write(text)
+            rc, out, err = run([OSHD, "--state", os.path.join(d, "state"), f"--upstream-{option}", file], 60)
+            t.ok(rc == 1 and err.startswith(f"oshd: {file}{says}") and err.count("\n") == 1,
+                 f"oshd does not start: {option}: {says.lstrip(': 0123456789')}", rc, out, err)
+        for option, text in (("hosts", "127.0.0.1:9 @proxy\n" + "127.0.0.1 a.example b.example\n" * 5000), ("ca", PEM)):
+            open(file, "w").write(text)
+            with Work() as w, Daemon(w, f"--upstream-{option}", file) as daemon:
+                rc, out, err = run([OSHCTL, "run", "--socket", daemon.bus, "-p", w.policy, "-w", w.work, "--", "echo", "ran"])
+                t.ok(rc == 0 and out == "ran\n", f"oshd: {option}: what is right is taken", rc, out, err)
     t.done()
 
 

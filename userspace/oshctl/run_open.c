@@ -11,13 +11,13 @@
 
 #include "chan.h"
 #include "discover.h"
+#include "given.h"
 #include "manager.h"
 #include "manager_call.h"
 #include "own.h"
 #include "policy_source.h"
 #include "provider_call.h"
 #include "run.h"
-#include "upstream.h"
 
 static int open_regular(const char *what, const char *path, int flags, int *ret_fd, struct err *e)
 {
@@ -118,11 +118,11 @@ int run_open_given(const struct run_opts *o, struct run_files *f, struct err *e)
 	int r = open_regular("upstream hosts", o->hosts, O_RDONLY, &f->hosts, e);
 
 	if (r == 0)
-		r = upstream_check_hosts(o->hosts, f->hosts, e);
+		r = given_check_hosts(o->hosts, f->hosts, e);
 	if (r == 0)
 		r = open_regular("upstream CA", o->ca, O_RDONLY, &f->ca, e);
 	if (r == 0)
-		r = upstream_check_ca(o->ca, f->ca, e);
+		r = given_check_ca(o->ca, f->ca, e);
 	if (r == 0)
 		r = open_providers(o, f, e);
 	if (r == 0)

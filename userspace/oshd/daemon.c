@@ -28,6 +28,7 @@
 #include "state/state.h"
 #include "sysbus.h"
 #include "tree.h"
+#include "upstream.h"
 
 #define STOP_US 5000000			/* how long a stop waits for sandboxes to go */
 
@@ -226,7 +227,9 @@ static int open_upstream(struct daemon *d, struct err *e)
 {
 	int r = open_given(d->config.upstream_hosts, &d->hosts_fd, e);
 
-	return r ? r : open_given(d->config.upstream_ca, &d->ca_fd, e);
+	if (!r)
+		r = open_given(d->config.upstream_ca, &d->ca_fd, e);
+	return r ? r : upstream_check(d, e);
 }
 
 /* A dozen descriptors a sandbox, here and in the roles that inherit the limit. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Root parses nothing: the texts are read by a forked child that may read, write and exit, as its own uid. It
- * answers with fixed-size records.
+ * answers with fixed-size records, or with one error.
  */
 #include "upstream.h"
 
@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "given.h"
 #include "own.h"
 #include "sandbox.h"
 
@@ -114,13 +115,14 @@ static void hosts_line(int out, char *line)
 
 /*
  * What seccomp's strict mode allows but for sigreturn, as a filter: the kernel has no way from a filter, which the
- * service's oshd begins with, to that mode. By hand: oshd links no libseccomp for nine instructions.
+ * service's oshd begins with, to that mode. By hand: oshd links no libseccomp for some instructions. `heap`: also what
+ * malloc() and pread() ask for.
  */
-static int narrow(void)
+static int narrow(bool heap)
 {
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define IS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, skip, 0)
-	static struct sock_filter f[] = {
+	static struct sock_filter strict[] = {
 		LOAD(arch),
 		IS(AUDIT_ARCH_X86_64, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
@@ -130,23 +132,60 @@ static int narrow(void)
 		IS(SYS_exit, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	}, with_heap[] = {
+		LOAD(arch),
+		IS(AUDIT_ARCH_X86_64, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		LOAD(nr),
+		IS(SYS_pread64, 7),
+		IS(SYS_write, 6),
+		IS(SYS_exit, 5),
+		IS(SYS_brk, 4),
+		IS(SYS_mmap, 3),
+		IS(SYS_mremap, 2),
+		IS(SYS_munmap, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	static const struct sock_fprog prog = { .len = ARRAY_SIZE(f), .filter = f };
+	const struct sock_fprog prog = { .len = heap ? ARRAY_SIZE(with_heap) : ARRAY_SIZE(strict),
+					 .filter = heap ? with_heap : strict };
 
+#ifdef __SANITIZE_ADDRESS__
+	if (heap)			/* its malloc() asks for more */
+		return 0;
+#endif
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 }
 
-/* No groups, own uid, then nothing but read, write and exit. Raw exit: _exit() is exit_group(). */
-_Noreturn static void parser(int out, int resolv_fd, int hosts_fd)
+/* No groups, own uid, then hardly a system call. Raw exit: _exit() is exit_group(). */
+static void confine(bool heap)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(OSH_UID_PARSE, OSH_UID_PARSE, OSH_UID_PARSE) < 0 ||
 	    setresuid(OSH_UID_PARSE, OSH_UID_PARSE, OSH_UID_PARSE) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || narrow() < 0)
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || narrow(heap) < 0)
 		syscall(SYS_exit, 1);
+}
+
+_Noreturn static void parser(int out, int resolv_fd, int hosts_fd)
+{
+	confine(false);
 	read_text(resolv_fd);
 	each_line(out, resolv_line);
 	read_text(hosts_fd);
 	each_line(out, hosts_line);
+	for (;;)
+		syscall(SYS_exit, 0);
+}
+
+/* One struct err; code 0 = they are as they have to be. */
+_Noreturn static void checker(int out, const struct daemon *d)
+{
+	struct err e = { 0 };
+
+	confine(true);
+	if (given_check_hosts(d->config.upstream_hosts, d->hosts_fd, &e) == 0)
+		(void)given_check_ca(d->config.upstream_ca, d->ca_fd, &e);
+	(void)!write(out, &e, sizeof(e));
 	for (;;)
 		syscall(SYS_exit, 0);
 }
@@ -192,5 +231,46 @@ int upstream_trust(struct sandbox *s, int resolv_fd, int hosts_fd, struct err *e
 		r = fail(e, EPERM, "the reader of upstream addresses could not be confined");
 	(void)lseek(resolv_fd, 0, SEEK_SET);
 	(void)lseek(hosts_fd, 0, SEEK_SET);
+	return r;
+}
+
+/* What the child said is a line for a person, whoever has taken it over. */
+static int hear(int in, struct err *e)
+{
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	struct err said;
+
+	if (poll(&p, 1, PARSE_MS) <= 0)
+		return fail(e, ETIMEDOUT, "reading upstream-hosts and upstream-ca took too long");
+	if (read(in, &said, sizeof(said)) != sizeof(said))
+		return fail(e, EPERM, "the reader of upstream-hosts and upstream-ca could not be confined");
+	if (!said.code)
+		return 0;
+	for (size_t i = 0; i < sizeof(said.text); i++)
+		if (said.text[i] < 0x20 || said.text[i] > 0x7e)
+			said.text[i] = said.text[i] ? '?' : 0;
+	return fail(e, EINVAL, "%.*s", (int)sizeof(said.text) - 1, said.text);
+}
+
+int upstream_check(const struct daemon *d, struct err *e)
+{
+	_close_ int in = -1;
+	int out[2], r;
+	pid_t pid;
+
+	if (d->hosts_fd < 0 && d->ca_fd < 0)
+		return 0;
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return fail(e, errno, "pipe: %s", strerror(errno));
+	in = out[0];
+	pid = fork();
+	if (pid == 0)
+		checker(out[1], d);
+	close(out[1]);
+	if (pid < 0)
+		return fail(e, errno, "fork: %s", strerror(errno));
+	r = hear(in, e);
+	kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
 	return r;
 }

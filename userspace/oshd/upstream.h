@@ -4,6 +4,7 @@
 
 #include "err.h"
 
+struct daemon;
 struct sandbox;
 
 /*
@@ -11,3 +12,6 @@ struct sandbox;
  * and enters what it found into the egress cage of the sandbox.
  */
 int upstream_trust(struct sandbox *s, int resolv_fd, int hosts_fd, struct err *e);
+
+/* What oshd was started with, read by such a child: is a sandbox going to be able to use it? */
+int upstream_check(const struct daemon *d, struct err *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "upstream.h"
+#include "given.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ static int read_whole(const char *path, int fd, size_t most, struct slice *ret, 
 	return 0;
 }
 
-int upstream_check_hosts(const char *path, int fd, struct err *e)
+int given_check_hosts(const char *path, int fd, struct err *e)
 {
 	struct hosts h = { 0 };
 	struct slice text;
@@ -49,7 +49,7 @@ int upstream_check_hosts(const char *path, int fd, struct err *e)
 	return r < 0 ? fail(e, why.code, "%.150s:%s (see docs/upstream.md)", path, why.text) : 0;
 }
 
-int upstream_check_ca(const char *path, int fd, struct err *e)
+int given_check_ca(const char *path, int fd, struct err *e)
 {
 	struct slice text;
 	const char *begin;
