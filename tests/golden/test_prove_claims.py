@@ -8,7 +8,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from proving import BYPASS, EXFIL, PLAIN, Tap, categories, net, prove, rest  # noqa: E402
+from proving import BYPASS, EXFIL, OSHCTL, PLAIN, Tap, categories, net, prove, rest, run  # noqa: E402
 
 POST = rest("{allow: {method: GET, path: '/**'}}, {allow: {method: POST, path: /a/*}}")
 # (claim, is it refuted by a policy with POST and a home that can be read?)
@@ -79,8 +79,41 @@ def accepted(t):
         t.ok(len(a["stale"]) == 1 and word in a["stale"][0], f"one that {what} is said to be so", a.get("stale"))
 
 
+ENTRY = '{"category": "exfiltration", "reason": "x", "expires": "2030-02-01"}'
+FILES = (           # option, text, what is said of each line and column
+    ("accept", f'[{ENTRY},\n {{"category": "e", "reason": "]}}\\"", "expires": "2030-02-30"}}]', [":2:2: error[OSH109]: 'expires' is missing, or no day"]),
+    ("accept", '{"x": ["accepted", [1]],\n "accepted": [{"were": "a"},\n\t{"category": "e"}]}', [":2:15: error[OSH109]: unknown key 'were'", ":3:2: error[OSH109]: 'reason' is missing"]),
+    ("accept", '[{"category": 1}]', [":1:2: error[OSH109]: 'category' is no text"]),
+    ("accept", '[{"category": "e"\n, "reason": oops}]', [":2:16: error[OSH101]: invalid token near 'oops'"]),
+    ("accept", '{"category": "e"}', [":1:1: error[OSH106]: neither a list nor an object with 'accepted'"]),
+    ("accept", "", [":1:1: error[OSH101]"]),
+    ("credentials", '[{"name": "x", "target_hosts": ["a b"]},\n{"target_hosts": ["a.example"]}, 7]', [":1:2: error[OSH109]: 'a b' is no host", ":2:1: error[OSH109]: 'name' is missing", ":2:34: error[OSH109]: not an object"]),
+    ("credentials", '{"credentials": [\n{"name": "x"}]}', [":2:1: error[OSH109]: 'target_hosts' is missing"]),
+)
+
+
+def places(t):
+    """What is wrong with a file that is not the policy is said with its name, line and column."""
+    with tempfile.TemporaryDirectory() as d:
+        policy, file = os.path.join(d, "p.yaml"), os.path.join(d, "given.json")
+        with open(policy, "w") as f:
+            f.write(net(PLAIN))
+        for option, text, want in FILES:
+            with open(file, "w") as f:
+                f.write(text)
+            rc, out, err = run([OSHCTL, "policy", "prove", f"--{option}", file, policy], 60)[:3]
+            said = [ln for ln in err.splitlines() if ": error[" in ln]
+            t.ok(rc == 1 and not out and len(said) == len(want) and all(s.startswith(file + w) for s, w in zip(said, want)) and "= hint: each is {" in err,
+                 f"{option}: {want[0]}", rc, out, err)
+        with open(file, "w") as f:
+            f.write("[" + "7," * 300000 + "7]")
+        rc, _, err = run([OSHCTL, "policy", "prove", "--accept", file, policy], 60)[:3]
+        t.ok(rc == 1 and ":1:2: error" in err and len(err) < 100000, "of many, some are told, and soon", rc, err[:300], err[-300:])
+
+
 def main():
     t = Tap()
+    places(t)
     claims(t)
     accepted(t)
     t.done()

@@ -267,10 +267,14 @@ int cmd_policy_prove(int argc, char **argv)
 		arg(&pr, "--home");
 		arg(&pr, policy_source_caller_home());
 	}
-	if (pr.credentials)
+	if (pr.credentials) {
 		arg(&pr, "--credentials");
-	if (pr.accept)
+		arg(&pr, pr.credentials);
+	}
+	if (pr.accept) {
 		arg(&pr, "--accept");
+		arg(&pr, pr.accept);
+	}
 	if (pr.base) {
 		arg(&pr, "--base");
 		arg(&pr, pr.base);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "input.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "host.h"
 #include "own.h"
 #include "osh/limits.h"
@@ -52,7 +52,8 @@ static const char *text_at(struct arena *a, json_t *o, const char *key)
 	return text ? arena_printf(a, "%s", text) : NULL;
 }
 
-static bool read_hosts(struct arena *a, json_t *list, struct list *ret)
+/* NULL, or what is wrong. */
+static const char *read_hosts(struct arena *a, json_t *list, struct list *ret)
 {
 	json_t *v;
 	size_t i;
@@ -60,30 +61,32 @@ static bool read_hosts(struct arena *a, json_t *list, struct list *ret)
 	json_array_foreach(list, i, v) {
 		struct host *slot = list_push(a, ret, sizeof(*slot));
 
-		if (!slot || !json_is_string(v) || host_parse(a, json_string_value(v), slot) != HOST_OK)
-			return false;
+		if (!slot || !json_is_string(v))
+			return slot ? "'target_hosts' wants texts" : "out of memory";
+		if (host_parse(a, json_string_value(v), slot) != HOST_OK)
+			return arena_printf(a, "'%.80s' is no host", json_string_value(v));
 	}
-	return ret->n > 0;
+	return ret->n ? NULL : "'target_hosts' is missing, or no list of hosts";
 }
 
-static bool read_one(struct arena *a, json_t *o, struct list *ret)
+static const char *read_credential(struct arena *a, json_t *o, struct list *ret)
 {
-	struct credential_in *c = list_push(a, ret, sizeof(*c));
+	struct credential_in *c = json_is_object(o) ? list_push(a, ret, sizeof(*c)) : NULL;
 	json_t *hosts = json_object_get(o, "target_hosts"), *v;
 	size_t i;
 
 	if (!c)
-		return false;
+		return json_is_object(o) ? "out of memory" : "not an object";
 	*c = (struct credential_in){ .name = text_at(a, o, "name"), .type = text_at(a, o, "type"),
 				     .env = text_at(a, o, "injected_via") };
 	json_array_foreach(json_object_get(o, "scopes"), i, v) {
 		text_of *slot = list_push(a, &c->scopes, sizeof(*slot));
 
 		if (!slot || !json_is_string(v))
-			return false;
+			return slot ? "'scopes' wants texts" : "out of memory";
 		*slot = arena_printf(a, "%s", json_string_value(v));
 	}
-	return c->name && read_hosts(a, hosts ? hosts : json_object_get(o, "hosts"), &c->hosts);
+	return c->name ? read_hosts(a, hosts ? hosts : json_object_get(o, "hosts"), &c->hosts) : "'name' is missing, or no text";
 }
 
 /* A day that there is: what is wrong must not be read as one that is far away. */
@@ -101,7 +104,7 @@ static bool is_date(const char *text)
 }
 
 /* A key that is misspelt would widen what is accepted; so would a value that is no text. */
-static bool only_texts(json_t *o)
+static const char *only_texts(struct arena *a, json_t *o)
 {
 	static const char *const keys[] = { "category", "where", "program", "reason", "expires" };
 	const char *key;
@@ -113,56 +116,49 @@ static bool only_texts(json_t *o)
 		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 			known |= !strcmp(keys[i], key);
 		if (!known || !json_is_string(v))
-			return false;
+			return arena_printf(a, known ? "'%.40s' is no text" : "unknown key '%.40s'", key);
 	}
-	return json_is_object(o);
+	return json_is_object(o) ? NULL : "not an object";
 }
 
-static bool read_accept(struct arena *a, json_t *o, struct list *ret)
+static const char *read_accept(struct arena *a, json_t *o, struct list *ret)
 {
-	struct accepted *x = only_texts(o) ? list_push(a, ret, sizeof(*x)) : NULL;
+	const char *why = only_texts(a, o);
+	struct accepted *x = why ? NULL : list_push(a, ret, sizeof(*x));
 
 	if (!x)
-		return false;
+		return why ? why : "out of memory";
 	*x = (struct accepted){ text_at(a, o, "category"), text_at(a, o, "where"), text_at(a, o, "program"),
 				text_at(a, o, "reason"), text_at(a, o, "expires"), false };
-	return x->category && x->reason && strspn(x->reason, " \t\n") < strlen(x->reason) && is_date(x->expires);
+	if (!x->category)
+		return "'category' is missing";
+	if (!x->reason || strspn(x->reason, " \t\n") == strlen(x->reason))
+		return "'reason' is missing: why this one may stay";
+	return is_date(x->expires) ? NULL : "'expires' is missing, or no day as YYYY-MM-DD";
 }
 
-/* A list, or an object that has it under `key`. */
-static bool read_list(struct arena *a, int fd, const char *key, bool (*one)(struct arena *, json_t *, struct list *),
-		      struct list *ret)
+static bool read_entries(struct arena *a, int fd, const struct entries *f, struct list *ret)
 {
 	struct buf b = { 0 };
 	bool ok = read_all(fd, &b);
-	json_t *root = ok ? json_loadb(b.p ? b.p : "", b.n, JSON_REJECT_DUPLICATES, NULL) : NULL, *list, *v;
-	size_t i;
 
-	list = json_is_object(root) ? json_object_get(root, key) : root;
-	ok = json_is_array(list);
-	json_array_foreach(list, i, v)
-		ok = ok && one(a, v, ret);
-	json_decref(root);
+	if (!ok)
+		fprintf(stderr, "oshctl: cannot read '%s', or it is longer than %u bytes\n", f->name, OSH_POLICY_BYTES);
+	ok = ok && entries_read(a, f, (struct slice){ b.p, b.n }, ret);
 	buf_done(&b);
 	return ok;
 }
 
-bool input_accepts(struct arena *a, int fd, struct list *ret)
+bool input_accepts(struct arena *a, int fd, const char *name, struct list *ret)
 {
-	bool ok = read_list(a, fd, "accepted", read_accept, ret);
+	static const char hint[] = "each is {\"category\", \"reason\", \"expires\": \"YYYY-MM-DD\"}, and perhaps \"where\" and \"program\"";
 
-	if (!ok)
-		fputs("oshctl: accepted risks: not a list of {\"category\", \"reason\", \"expires\": \"YYYY-MM-DD\", "
-		      "\"where\", \"program\"}; the last two may be left out\n", stderr);
-	return ok;
+	return read_entries(a, fd, &(struct entries){ name, "accepted", hint, read_accept }, ret);
 }
 
-bool input_credentials(struct arena *a, int fd, struct list *ret)
+bool input_credentials(struct arena *a, int fd, const char *name, struct list *ret)
 {
-	bool ok = read_list(a, fd, "credentials", read_one, ret);
+	static const char hint[] = "each is {\"name\", \"target_hosts\": [HOST]}, and perhaps \"type\", \"scopes\" and \"injected_via\"";
 
-	if (!ok)
-		fputs("oshctl: credentials: not a list of {\"name\", \"target_hosts\": [HOST], \"type\", \"scopes\", "
-		      "\"injected_via\"}\n", stderr);
-	return ok;
+	return read_entries(a, fd, &(struct entries){ name, "credentials", hint, read_credential }, ret);
 }

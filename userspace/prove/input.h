@@ -17,7 +17,7 @@ bool input_policy(struct input *in, int fd, const char *name);
 void input_done(struct input *in);
 
 /* [{"name", "type", "scopes", "target_hosts", "injected_via"}], or an object with `credentials`. */
-bool input_credentials(struct arena *a, int fd, struct list *ret);
+bool input_credentials(struct arena *a, int fd, const char *name, struct list *ret);
 
 /* [{"category", "where", "program", "reason", "expires": "YYYY-MM-DD"}]; reason and expiry are wanted. */
-bool input_accepts(struct arena *a, int fd, struct list *ret);
+bool input_accepts(struct arena *a, int fd, const char *name, struct list *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--volume VOLUME]... [--home DIR]
- * [--credentials] [--accept] [--base NAME] [--with NAME [--workdir DIR] [--volume VOLUME]...]... NAME:
+ * [--credentials NAME] [--accept NAME] [--base NAME] [--with NAME [--workdir DIR] [--volume VOLUME]...]... NAME:
  * what could this policy ever let out? Started by `oshctl policy prove` with the files as descriptors
  * (prove.h). Z3 lives here and nowhere else; before anything is read the process has no privileges,
  * hardly any system calls, and bounds on time and memory.
@@ -31,7 +31,7 @@ struct options {
 	uint32_t n_with;
 	char today[16];
 	void (*report)(const struct prover *pr, const char *file);
-	bool credentials, accept;
+	const char *credentials, *accept;
 };
 
 /* What follows a `--with` is about its sandbox. */
@@ -65,8 +65,8 @@ static bool parse(int argc, char **argv, struct options *o)
 						 { "volume", required_argument, NULL, 'V' },
 						 { "with", required_argument, NULL, 'W' },
 						 { "home", required_argument, NULL, 'H' },
-						 { "credentials", no_argument, NULL, 'c' },
-						 { "accept", no_argument, NULL, 'a' },
+						 { "credentials", required_argument, NULL, 'c' },
+						 { "accept", required_argument, NULL, 'a' },
 						 { "base", required_argument, NULL, 'b' },
 						 { 0 } };
 	int c;
@@ -95,10 +95,10 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->home = optarg;
 			break;
 		case 'c':
-			o->credentials = true;
+			o->credentials = optarg;
 			break;
 		case 'a':
-			o->accept = true;
+			o->accept = optarg;
 			break;
 		case 'b':
 			o->base = optarg;
@@ -249,8 +249,8 @@ static int prove(const struct options *o, const struct input *in, const struct i
 			     .graph = o->report == graph_dot || o->report == graph_svg };
 	int status = PROVE_FOUND;
 
-	if ((!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, &pr.credentials)) &&
-	    (!o->accept || input_accepts(&a, PROVE_FD_ACCEPT, &pr.accepts))) {
+	if ((!o->credentials || input_credentials(&a, PROVE_FD_CREDENTIALS, o->credentials, &pr.credentials)) &&
+	    (!o->accept || input_accepts(&a, PROVE_FD_ACCEPT, o->accept, &pr.accepts))) {
 		note_networks(&pr, in, o->n_with + 1, pr.base);
 		check_keys(&pr, in);
 		if (base)
@@ -286,7 +286,7 @@ int main(int argc, char **argv)
 
 	if (!parse(argc, argv, &o)) {
 		fputs("usage: osh-prove [--json | --sarif | --dot | --svg] [--workdir DIR] [--volume VOLUME]... [--home "
-		      "DIR] [--credentials] [--accept] [--base NAME] [--with NAME]... NAME\n",
+		      "DIR] [--credentials NAME] [--accept NAME] [--base NAME] [--with NAME]... NAME\n",
 		      stderr);
 		return PROVE_USAGE;
 	}
