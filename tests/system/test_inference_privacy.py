@@ -128,6 +128,11 @@ def refused(w):
     t.ok([json.loads(ln).get("error") for ln in lines] == ["content_refused"] * 6 + [None] and len(got) == 1 and AWS not in str(got),
          "in a field, in the query, in the path, in the body of what needs none; what does not go on does not matter", r, got)
     t.ok(AWS not in "".join(lines[:6]) + json.dumps(r.events), "nor is a path that holds it on record, or said to the caller", r)
+    r = go(w, f"curl -sS {URL}/v1/files/{AWS}; echo; curl -sS -d @o {URL}/v1/files/AK%49A{AWS[4:]}?x; echo; curl -sS {URL}/v1/files/f1; echo; "
+           + f"curl -sS -H 'connection: upgrade' -H 'upgrade: x' {URL}/{AWS}")
+    said_ = [json.loads(ln) for ln in r.out.splitlines() if ln.strip()]
+    t.ok([x["error"] for x in said_] == ["not_a_model_call"] * 4 and not w.came() and AWS not in r.out + json.dumps(r.events) and AWS[4:] not in r.out + json.dumps(r.events)
+         and [x["path"] for x in said_] == ["[redacted]", "[redacted]", "/v1/files/f1", "[redacted]"], "nor that of what is no call", said_, r)
 
 
 def large(w):
@@ -137,7 +142,9 @@ def large(w):
          "more than can be replaced is refused", r.out[:300], r.events[-3:])
     write(w, "work/big", said("a@b.co " * 200000 + "a" * 15000000))
     r = go(w, curl("/v1/messages", "big"))
-    t.ok("internal_error" in r.out and not w.came(), "what would grow beyond the bound of a body is refused", r.out[:300], r.events[-3:])
+    t.ok('"limit_reached"' in r.out and "Send less" in r.out and not w.came() and
+         [e["http_response"]["code"] for e in r.events if e["osh"].get("reason") == "LIMIT"] == [413],
+         "what would grow beyond the bound of a body is refused by name, and on record", r.out[:300], r.events[-3:])
     for i, text in enumerate(("sk-" * 5000000, "eyJ" * 5000000 + ".eyJx")):
         write(w, f"work/big{i}", said(text))
     r = go(w, curl("/v1/messages", "big0") + curl("/v1/messages", "big1"))

@@ -23,6 +23,7 @@ static bool buf_room(struct buf *b, size_t n)
 	char *p;
 
 	if (b->bad || n > (size_t)-1 / 4 - b->n || (b->limit && b->n + n > b->limit)) {
+		b->full |= !b->bad && b->limit && b->n + n > b->limit;
 		b->bad = true;
 		return false;
 	}

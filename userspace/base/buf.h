@@ -12,7 +12,7 @@ struct buf {
 	char *p;
 	size_t n, cap;
 	size_t limit;			/* bytes; 0 = no limit of its own */
-	bool bad;
+	bool bad, full;			/* full: it is bad because of its limit */
 };
 
 void buf_done(struct buf *b);

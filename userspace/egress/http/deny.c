@@ -11,7 +11,7 @@
 
 enum step {
 	STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL,
-	STEP_WAIT, STEP_SMALLER, STEP_AGAIN, STEP_LEAVE,
+	STEP_WAIT, STEP_SMALLER, STEP_AGAIN, STEP_LEAVE, STEP_LESS,
 };
 
 /* clang-format off */
@@ -70,6 +70,7 @@ static const char *const steps[] = {
 	[STEP_WAIT] = "Wait as many seconds as retry-after says, and call again; or ask the person who runs this sandbox for more.",
 	[STEP_AGAIN] = "Try again in a while; where that does not help, tell the person who runs this sandbox.",
 	[STEP_SMALLER] = "Ask for a shorter answer (max_tokens), or send less.",
+	[STEP_LESS] = "Send less in one request.",
 	[STEP_LEAVE] = "Leave out what the rule is about and call again; do not write it in another way.",
 	[STEP_CREDENTIAL] = "Use the credential only where its provider record says, as it was handed out.",
 };
@@ -147,17 +148,18 @@ void deny_body(struct buf *out, const struct deny *d)
 {
 	struct json j = json_to_buf(out);
 	size_t kind = kind_of(d->why);
+	enum step step = d->large ? STEP_LESS : kinds[kind].step;
 
 	json_obj(&j);
 	json_kv_str(&j, "error", kinds[kind].error);
 	put_rule(&j, d);
-	put_detail(&j, d, kinds[kind].step);
+	put_detail(&j, d, step);
 	json_kv_str(&j, "reason", reason_id(d->why));
 	json_kv_str(&j, "reason_text", reason_text(d->why));
 	json_kv_str(&j, "layer", "l7");
 	json_kv_str(&j, "protocol", d->tls ? "https" : "http");
 	put_where(&j, d);
-	if (kinds[kind].step == STEP_RULE) {
+	if (step == STEP_RULE) {
 		json_key(&j, "rule_missing");
 		json_obj(&j);
 		json_kv_str(&j, "type", "rest_allow");
@@ -166,8 +168,8 @@ void deny_body(struct buf *out, const struct deny *d)
 	}
 	json_key(&j, "next_steps");
 	json_arr(&j);
-	json_text(&j, steps[kinds[kind].step]);
-	if (kinds[kind].step == STEP_RULE)
+	json_text(&j, steps[step]);
+	if (step == STEP_RULE)
 		json_text(&j, "Retrying will not help: the policy decided, not the server.");
 	json_end(&j);
 	json_end(&j);

@@ -17,7 +17,7 @@ struct deny {
 	const char *detail;		/* one line more, or "" */
 	uint32_t rule, line;		/* index into RULES + 1, or 0 for the target's; line in the policy, or 0 */
 	const char *method, *path;	/* path without query; "" = there is none */
-	bool tls;
+	bool tls, large;		/* large: a body was longer than may be */
 };
 
 void deny_body(struct buf *out, const struct deny *d);

@@ -172,7 +172,7 @@ void answer_deny(struct exchange *x, int status, enum osh_reason why, const char
 	char *path = strdup(private_path(x));
 	struct deny d = { .why = why, .grant = x->grant, .detail = detail,
 			  .rule = x->rule, .line = x->line, .path = path ? path : "",
-			  .method = head_str(&x->head, x->head.method), .tls = x->c->tls };
+			  .method = head_str(&x->head, x->head.method), .tls = x->c->tls, .large = status == TOO_LARGE };
 
 	if (path)
 		path[path_len(path)] = 0;

@@ -206,8 +206,15 @@ static void decide(struct exchange *x)
 	}
 	if (!route(x, &a) || !has_token(x, &a) || holds(x, guard_wants_body(x, &a)) || !limits_pass(x, false))
 		return;
-	if (!make_ready(x, &a) || (x->inference && !inference_rewrite(x))) {
+	if (!make_ready(x, &a)) {
 		deny(x, OSH_WHY_INTERNAL, "the request grew too large");
+		return;
+	}
+	if (x->inference && !inference_rewrite(x)) {
+		if (x->inference->overgrown)
+			answer_deny(x, TOO_LARGE, OSH_WHY_LIMIT, "with what is replaced in it the body is larger than a call may be", true);
+		else
+			deny(x, OSH_WHY_INTERNAL, "the request grew too large");
 		return;
 	}
 	if (!open_websocket(x, &a)) {
@@ -348,7 +355,7 @@ void exchanges_init(struct flows *fs)
 size_t judge_hold(struct exchange *x, struct slice bytes)
 {
 	if (bytes.n > x->hold_most - x->held.n) {
-		answer_deny(x, 413, OSH_WHY_LIMIT, "the body is larger than what is read to judge it", true);
+		answer_deny(x, TOO_LARGE, OSH_WHY_LIMIT, "the body is larger than what is read to judge it", true);
 		return bytes.n;
 	}
 	if (!exchange_held_room(x, bytes.n)) {

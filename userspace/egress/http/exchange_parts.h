@@ -110,6 +110,7 @@ void judge_elsewhere_on(struct exchange *x);	/* and its limits have room */
 size_t judge_hold(struct exchange *x, struct slice bytes);
 
 /* exchange_answer.c: one record where `event` says so, one answer. The upstream, if any, is aborted. */
+#define TOO_LARGE 413			/* a body that is longer than may be held to judge it */
 void answer_deny(struct exchange *x, int status, enum osh_reason why, const char *detail, bool event);
 void answer_push(struct exchange *x);		/* the client has room */
 size_t answer_drain(struct exchange *x, struct slice bytes);

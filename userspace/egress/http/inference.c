@@ -182,6 +182,8 @@ enum osh_reason inference_begin(struct exchange *x, const struct rules_answer *a
 	i->anthropic = q.anthropic;
 	if (i->shape && !read_model(x, &q))
 		return OSH_WHY_MODEL_UNCLEAR;
+	if (!i->shape)
+		private_look_path(x, a->path);
 	why = i->shape ? private_look(x, a->path, detail) : OSH_WHY_ALLOWED;
 	if (why != OSH_WHY_ALLOWED)
 		return why;

@@ -25,6 +25,7 @@ struct inference {
 	struct privacy privacy;		/* what the rules about content found */
 	bool redacted;			/* what they want replaced is */
 	bool followed;			/* another policy than the one that chose the route is in force: it is sent nowhere else */
+	bool overgrown;			/* what they wanted replaced would have made the body too long */
 	bool hidden;			/* they met the path, or the model's name: neither is put on record */
 	struct head before;		/* the caller's request, once it was rewritten */
 	struct usage usage;
@@ -74,6 +75,7 @@ bool inference_coded(const struct head *h);
  * *detail: the rules, never what they found. Later, once: with what is to be replaced replaced. False: too large, or no memory.
  */
 enum osh_reason private_look(struct exchange *x, const char *path, const char **detail);
+void private_look_path(struct exchange *x, const char *path);
 bool private_redact(struct exchange *x);
 const char *private_detail(const struct exchange *x);	/* "" = nothing was found; until the next call */
 /* What is held of a call under way, by the policy of x->grant, which came later. NULL = it may go on; else what is in the way. */

@@ -124,6 +124,15 @@ enum osh_reason private_look(struct exchange *x, const char *path, const char **
 	return p->stops ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED;
 }
 
+/* Of what is no call and goes nowhere: its path goes on record all the same. */
+void private_look_path(struct exchange *x, const char *path)
+{
+	struct privacy found = { 0 };
+
+	if (x->grant->policy->bundle.n_privacy)
+		(void)look_head(x, path, &found);
+}
+
 /* As the caller named the model, where the body has the backend's name for it. */
 static const char *look_again(struct exchange *x, const char *path)
 {
@@ -188,6 +197,7 @@ bool private_redact(struct exchange *x)
 		return true;
 	if (!privacy_redact(&x->grant->policy->bundle, body, i->at, &at, &out) ||
 	    (out.n > body.n && !exchange_held_room(x, out.n - body.n))) {
+		i->overgrown = out.full;
 		buf_done(&out);
 		return false;
 	}
