@@ -3,35 +3,20 @@
  * Random rules about content and random bodies, written with and without escapes: what the egress finds and sends on, by the
  * bundle, against what eval says of the same texts. A body is made of texts, so what was sent is read back as texts.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
-#include "bundle.h"
 #include "eval.h"
 #include "infer/infer.h"
 #include "infer/privacy.h"
-#include "own.h"
-#include "policy.h"
 #include "text.h"
 
-#include <cmocka.h>	/* last: it defines a macro called fail */
+#include "random_world.h"	/* last: cmocka defines a macro called fail */
 
 #define ROUNDS 600
 #define ASKED 40
 #define TEXTS 12
-
-static unsigned pick(unsigned n)
-{
-	return (unsigned)random() % n;
-}
-
-#define PICK(list) ((list)[pick(ARRAY_SIZE(list))])
 
 static const char *const kinds[] = { "secrets", "api_key", "aws", "github", "gitlab", "npm", "pypi", "slack", "private_key", "jwt",
 				     "email", "email" };
@@ -50,12 +35,6 @@ static const char *const pieces[] = {
 	"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijk", "eyJ", ".eyJ", "AIzaSyA0123456789012345678901234567890ab",
 	"ann@", "x.y", "..", "a.b", "xoxb-", "eyJabcdefghijklmnop", ".eyJabcdefghijklmnop.", "\\nann@example.org",
 	"ｓｋ-ant-api03-abcdefghij0123456789", "hf_", "pypi-AgEIcHlwaS5vcmc01234567890123456789012345678901234567",
-};
-
-struct world {
-	struct buf text, bytes;
-	struct bundle b;
-	struct policy p;
 };
 
 static void put_rule(struct buf *b, unsigned i)
@@ -78,32 +57,11 @@ static void put_rule(struct buf *b, unsigned i)
 	buf_str(b, "}\n");
 }
 
-static void world_new(struct world *w)
+static void put_policy(struct buf *b)
 {
-	struct diags d = { 0 };
-	struct err e = { 0 };
-	struct slice text;
-
-	*w = (struct world){ 0 };
-	buf_str(&w->text, "inference:\n  routes: [{name: a, api: openai, host: a.test, local: true}]\n  privacy:\n");
+	buf_str(b, "inference:\n  routes: [{name: a, api: openai, host: a.test, local: true}]\n  privacy:\n");
 	for (unsigned i = 0, n = 1 + pick(4); i < n; i++)
-		put_rule(&w->text, i);
-	text = (struct slice){ w->text.p, w->text.n };
-	if (policy_compile(text, &d, &w->bytes) < 0 || policy_read(&w->p, text, &d) < 0) {
-		diags_print(&d, stderr, "policy", text, false);
-		fail_msg("does not compile");
-	}
-	if (bundle_open_mem(&w->b, w->bytes.p, w->bytes.n, &e) < 0)
-		fail_msg("%s\n%.*s", e.text, (int)text.n, text.p);
-	diags_done(&d);
-}
-
-static void world_done(struct world *w)
-{
-	policy_done(&w->p);
-	bundle_done(&w->b);
-	buf_done(&w->bytes);
-	buf_done(&w->text);
+		put_rule(b, i);
 }
 
 /* ---- bodies */
@@ -268,16 +226,13 @@ over:
 
 static void test_random(void **state)
 {
-	const char *seed = getenv("OSH_SEED");
-	unsigned first = seed ? (unsigned)atoi(seed) : (unsigned)time(NULL);
 
 	(void)state;
-	print_message("OSH_SEED=%u\n", first);
-	srandom(first);
+	world_seed();
 	for (int i = 0; i < ROUNDS; i++) {
 		struct world w;
 
-		world_new(&w);
+		world_new(&w, put_policy);
 		for (int k = 0; k < ASKED; k++)
 			ask(&w);
 		world_done(&w);

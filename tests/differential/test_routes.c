@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random routes, lists and aliases of models, and random calls: the egress' choice by the bundle against eval's. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "bundle.h"
 #include "canon.h"
 #include "emit.h"
 #include "eval.h"
 #include "infer/infer.h"
-#include "own.h"
-#include "policy.h"
 #include "rules/rules.h"
 #include "text.h"
 
-#include <cmocka.h>	/* last: it defines a macro called fail */
+#include "random_world.h"	/* last: cmocka defines a macro called fail */
 
 #define ROUNDS 4000
 #define ASKED 60
-
-static unsigned pick(unsigned n)
-{
-	return (unsigned)random() % n;
-}
-
-#define PICK(list) ((list)[pick(ARRAY_SIZE(list))])
 
 static const char *const globs[] = { "a", "a*", "*", "**", "gpt-?", "o/**", "o/*", "{a,b}", "[ab]*", "x.y:z", "claude-*", "\\\\*" };
 static const char *const names[] = { "a", "b", "ab", "gpt-4", "gpt-44", "o/p/q", "x.y:z", "claude-1", "*", "A", "none", "..", "a/../b" };
@@ -43,12 +28,6 @@ static const char *const paths[] = {
 	"/v1/models/...", "/v1/models/o/p", "/api/chat",
 	"/api/generate", "/api/embed", "/api/embeddings", "/api/show", "/api/tags", "/api/version", "/completion", "/infill",
 	"/embedding", "/tokenize", "/detokenize", "/health", "/", "/v1", "/v1/files", "/v1/messages/x", "/model/a/invoked",
-};
-
-struct world {
-	struct buf text, bytes;
-	struct bundle b;
-	struct policy p;
 };
 
 static void put_globs(struct buf *b, const char *key)
@@ -122,32 +101,6 @@ static void put_policy(struct buf *b)
 		put_route(b, i);
 	if (pick(2))
 		put_limits(b, n);
-}
-
-static void world_new(struct world *w)
-{
-	struct diags d = { 0 };
-	struct err e = { 0 };
-	struct slice text;
-
-	*w = (struct world){ 0 };
-	put_policy(&w->text);
-	text = (struct slice){ w->text.p, w->text.n };
-	if (policy_compile(text, &d, &w->bytes) < 0 || policy_read(&w->p, text, &d) < 0) {
-		diags_print(&d, stderr, "policy", text, false);
-		fail_msg("does not compile");
-	}
-	if (bundle_open_mem(&w->b, w->bytes.p, w->bytes.n, &e) < 0)
-		fail_msg("%s\n%.*s", e.text, (int)text.n, text.p);
-	diags_done(&d);
-}
-
-static void world_done(struct world *w)
-{
-	policy_done(&w->p);
-	bundle_done(&w->b);
-	buf_done(&w->bytes);
-	buf_done(&w->text);
 }
 
 static unsigned counted, priced, unpriced;
@@ -279,17 +232,14 @@ static void test_random(void **state)
 {
 	static const enum osh_reason all[] = { OSH_WHY_ALLOWED, OSH_WHY_NOT_INFERENCE, OSH_WHY_MODEL, OSH_WHY_MODEL_UNCLEAR,
 					       OSH_WHY_NO_ROUTE };
-	const char *seed = getenv("OSH_SEED");
 	unsigned whys[OSH_WHY_MAX] = { 0 };
-	unsigned first = seed ? (unsigned)atoi(seed) : (unsigned)time(NULL);
 
 	(void)state;
-	print_message("OSH_SEED=%u\n", first);
-	srandom(first);
+	world_seed();
 	for (int i = 0; i < ROUNDS; i++) {
 		struct world w;
 
-		world_new(&w);
+		world_new(&w, put_policy);
 		for (int k = 0; k < ASKED; k++)
 			ask(&w, whys);
 		world_done(&w);
