@@ -563,6 +563,8 @@ struct osh_msg_audit_choice {
 	uint32_t by;			/* who did it */
 	char route[OSH_ROUTE_NAME];	/* as in struct osh_msg_choice */
 	char model[OSH_MODEL_LEN + 8];
+	uint32_t preset;		/* not 0: for all sandboxes of his that start */
+	uint32_t pad;
 };
 
 /* Which limit an event LIFE of reason LIMIT speaks of: its aux. */

@@ -83,9 +83,25 @@ static const struct {
 	{ 5, HEAD(5) SCHEMA_1 SCHEMA_3 "ALTER TABLE sandbox ADD COLUMN amounts BLOB NOT NULL DEFAULT x'';"
 	     "CREATE TABLE count (uid INTEGER NOT NULL, sandbox INTEGER NOT NULL, name TEXT NOT NULL, until INTEGER NOT NULL,"
 	     " pieces BLOB NOT NULL, PRIMARY KEY (uid, sandbox, name)) STRICT, WITHOUT ROWID;" ROWS_4 },
+	{ 6, HEAD(6) SCHEMA_1 SCHEMA_3 "ALTER TABLE sandbox ADD COLUMN amounts BLOB NOT NULL DEFAULT x'';"
+	     "CREATE TABLE count (uid INTEGER NOT NULL, sandbox INTEGER NOT NULL, name TEXT NOT NULL, until INTEGER NOT NULL,"
+	     " pieces BLOB NOT NULL, PRIMARY KEY (uid, sandbox, name)) STRICT, WITHOUT ROWID;"
+	     "CREATE TABLE choice (sandbox INTEGER PRIMARY KEY, route TEXT NOT NULL, model TEXT NOT NULL, time INTEGER NOT NULL,"
+	     " by INTEGER NOT NULL) STRICT; INSERT INTO choice VALUES (41, 'here', '', 1, 1000);" ROWS_4 },
 };
 
 _Static_assert(ARRAY_SIZE(older) == STATE_SCHEMA, "every schema before this one");
+
+/* A choice that was made before there were defaults is its sandbox' own. */
+static void chosen_still(struct fixture *f, int schema)
+{
+	struct state_choice got;
+	struct err e = { 0 };
+
+	assert_int_equal(state_choice_get(f->st, 41, &got, &e), schema >= 6 ? 0 : -ENOENT);
+	assert_false(got.preset);
+	assert_string_equal(got.route, schema >= 6 ? "here" : "");
+}
 
 static void an_older_schema_is_migrated(void **data)
 {
@@ -103,6 +119,7 @@ static void an_older_schema_is_migrated(void **data)
 		open_state(f);
 		assert_int_equal(count(f), older[i].schema ? 1 : 0);
 		assert_true(!older[i].schema || in_force(f, "old") == 1);
+		chosen_still(f, older[i].schema);
 		assert_int_equal(state_delete(f->st, created(f, "new", 1000), &e), 0);
 	}
 	state_close(f->st);

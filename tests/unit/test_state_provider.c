@@ -157,11 +157,43 @@ static void choices(void **data)
 	assert_int_equal(state_choice_get(f->st, key, &got, &e), -ENOENT);
 }
 
+/* One a user, beside what was chosen for a sandbox. */
+static void presets(void **data)
+{
+	struct fixture *f = *data;
+	struct state_choice a = { .route = "here", .model = "m", .by = 1000 }, got, copy;
+	struct err e = { 0 };
+
+	assert_int_equal(state_preset_get(f->st, 1000, &got, &e), -ENOENT);
+	assert_true(!*got.route && got.preset);
+	assert_int_equal(state_preset_put(f->st, &a, &e), 0);
+	strcpy(a.route, "there");
+	assert_int_equal(state_preset_put(f->st, &a, &e), 0);
+	assert_int_equal(state_preset_get(f->st, 1001, &got, &e), -ENOENT);
+	assert_int_equal(state_preset_get(f->st, 1000, &got, &e), 0);
+	assert_string_equal(got.route, "there");
+	assert_string_equal(got.model, "m");
+	assert_true(got.by == 1000 && got.time_us && got.preset);
+	copy = got;
+	copy.sandbox = (int64_t)created(f, "one", 1000);
+	assert_int_equal(state_choice_put(f->st, &copy, &e), 0);
+	assert_int_equal(state_choice_get(f->st, copy.sandbox, &got, &e), 0);
+	assert_true(got.preset);
+	copy.preset = false;
+	assert_int_equal(state_choice_put(f->st, &copy, &e), 0);
+	assert_int_equal(state_choice_get(f->st, copy.sandbox, &got, &e), 0);
+	assert_false(got.preset);
+	assert_int_equal(state_preset_drop(f->st, 1000, &e), 0);
+	assert_int_equal(state_preset_get(f->st, 1000, &got, &e), -ENOENT);
+	assert_int_equal(state_choice_get(f->st, copy.sandbox, &got, &e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(providers, setup, teardown),
 		cmocka_unit_test_setup_teardown(choices, setup, teardown),
+		cmocka_unit_test_setup_teardown(presets, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -403,8 +403,8 @@ static int do_choice(struct loop *l, const struct osh_msg_audit_choice *m)
 		return -EPROTO;
 	if (!s)
 		return 0;
-	snprintf(text, sizeof(text), "%s%s%s%s, by uid %u", m->route[0] ? "route " : "no route any more", m->route,
-		 m->model[0] ? ", model " : "", m->model, m->by);
+	snprintf(text, sizeof(text), "%s%s%s%s, by uid %u%s", m->route[0] ? "route " : "no route any more", m->route,
+		 m->model[0] ? ", model " : "", m->model, m->by, m->preset ? " as default" : "");
 	set_epoch(&l->a);
 	asandbox_noted(&l->a, s, OSH_WHY_CHOSEN, text);
 	return 0;

@@ -68,11 +68,15 @@
  * InferenceSet(s name, s route, s model)	model "": what callers ask for. Answered when the next call goes by it
  * InferenceDelete(s name)
  * Inference(s name) -> (aa{sv})		name "": all that run and have routes. name s, uid u, routes as, route s ("" = none is
- *						chosen), model s; where one is: set t, by u, in-policy b
+ *						chosen), model s; where one is: set t, by u, in-policy b, default b
+ * InferenceDefaultSet(s route, s model)	of the caller's sandboxes that start from now on; route "": none any more
+ * InferenceDefault() -> (a{sv})		the caller's: route s ("" = none), model s; where there is one set t
  */
 #define MANAGER_INFERENCE_SET "InferenceSet"
 #define MANAGER_INFERENCE_DELETE "InferenceDelete"
 #define MANAGER_INFERENCE "Inference"
+#define MANAGER_INFERENCE_DEFAULT_SET "InferenceDefaultSet"
+#define MANAGER_INFERENCE_DEFAULT "InferenceDefault"
 
 /*
  * Stored credentials. A name is one of each user's; uid MANAGER_SELF is the caller, another one root's and osh-admin's to name.

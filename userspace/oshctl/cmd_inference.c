@@ -11,18 +11,25 @@
 
 struct opts {
 	const char *socket, *route, *model;
-	bool json, all;
+	bool json, all, preset;
 };
 
 static const struct option set_options[] = { { "all", no_argument, NULL, 'a' },
+					     { "default", no_argument, NULL, 'd' },
 					     { "route", required_argument, NULL, 'r' },
 					     { "model", required_argument, NULL, 'm' },
+					     { "socket", required_argument, NULL, 's' },
+					     { 0 } };
+static const struct option get_options[] = { { "json", no_argument, NULL, 'j' },
+					     { "default", no_argument, NULL, 'd' },
 					     { "socket", required_argument, NULL, 's' },
 					     { 0 } };
 static const struct option show_options[] = { { "json", no_argument, NULL, 'j' },
 					      { "socket", required_argument, NULL, 's' },
 					      { 0 } };
-static const struct option delete_options[] = { { "socket", required_argument, NULL, 's' }, { 0 } };
+static const struct option delete_options[] = { { "default", no_argument, NULL, 'd' },
+						{ "socket", required_argument, NULL, 's' },
+						{ 0 } };
 
 static bool read_opts(int argc, char **argv, const struct option *options, struct opts *o)
 {
@@ -40,11 +47,12 @@ static bool read_opts(int argc, char **argv, const struct option *options, struc
 			o->model = optarg;
 		o->json |= c == 'j';
 		o->all |= c == 'a';
+		o->preset |= c == 'd';
 	}
 	return true;
 }
 
-/* Calls with one, two or three texts; ret_answer may be NULL. */
+/* Calls with up to three texts; ret_answer may be NULL. */
 static int call(const char *socket, const char *method, const char *const *texts, sd_bus_message **ret_answer, struct err *e)
 {
 	sd_bus_message *m = NULL;
@@ -75,8 +83,10 @@ int cmd_inference_delete(int argc, char **argv)
 	int status = EXIT_DONE;
 	struct opts o;
 
-	if (!read_opts(argc, argv, delete_options, &o) || !usage_operands(argc, argv, "NAME..."))
+	if (!read_opts(argc, argv, delete_options, &o) || !usage_operands(argc, argv, o.preset ? "" : "NAME..."))
 		return help_usage("inference delete");
+	if (o.preset)
+		return done(call(o.socket, MANAGER_INFERENCE_DEFAULT_SET, (const char *const[]){ "", "", NULL }, NULL, &e), &e);
 	for (int i = optind; i < argc; i++)
 		status |= done(call(o.socket, MANAGER_INFERENCE_DELETE, (const char *const[]){ argv[i], NULL }, NULL, &e), &e);
 	return status;
@@ -85,7 +95,7 @@ int cmd_inference_delete(int argc, char **argv)
 struct row {
 	const char *name, *route, *model;
 	char routes[256];
-	int in_policy;
+	int in_policy, preset;
 	uint32_t uid;
 	const char *wanted;		/* a route, or NULL */
 	bool has;			/* its policy has that one */
@@ -123,6 +133,8 @@ static int read_field(sd_bus_message *m, const char *key, void *data)
 		return sd_bus_message_read(m, "v", "s", &w->model);
 	if (!strcmp(key, "in-policy"))
 		return sd_bus_message_read(m, "v", "b", &w->in_policy);
+	if (!strcmp(key, "default"))
+		return sd_bus_message_read(m, "v", "b", &w->preset);
 	return !strcmp(key, "routes") ? read_routes(m, w) : sd_bus_message_skip(m, "v");
 }
 
@@ -130,8 +142,14 @@ static void print_row(const struct row *w)
 {
 	const char *route = w->route && *w->route ? w->route : "-";
 
-	printf("%-24s  %-16s  %-24s  %s%s\n", w->name ? w->name : "?", route, w->model && *w->model ? w->model : "-", w->routes,
+	printf("%-24s  %-16s  %-24s  %s%s%s\n", w->name ? w->name : "?", route, w->model && *w->model ? w->model : "-", w->routes,
+	       w->preset ? " (it began with the default)" : "",
 	       *route != '-' && !w->in_policy ? " (the policy in force has no such route: it is as if none were chosen)" : "");
+}
+
+static void print_head(void)
+{
+	printf("%-24s  %-16s  %-24s  %s\n", "NAME", "ROUTE", "MODEL", "ROUTES OF ITS POLICY");
 }
 
 /* `one`: the only row there is, without the list around it. */
@@ -144,7 +162,7 @@ static int print_all(sd_bus_message *m, bool json, bool one)
 	if (json && !one)
 		json_arr(&j);
 	else if (!json)
-		printf("%-24s  %-16s  %-24s  %s\n", "NAME", "ROUTE", "MODEL", "ROUTES OF ITS POLICY");
+		print_head();
 	while (r >= 0 && sd_bus_message_at_end(m, false) == 0) {
 		struct row w = { .in_policy = 1 };
 
@@ -192,16 +210,32 @@ static int set_all(const struct opts *o)
 	return status | done(r, &e);
 }
 
+static int set_default(const struct opts *o)
+{
+	struct err e = { 0 };
+	int r = *o->route ? 0 : fail(&e, EINVAL, "that is no name of a route");
+
+	if (!r)
+		r = call(o->socket, MANAGER_INFERENCE_DEFAULT_SET, (const char *const[]){ o->route, o->model, NULL }, NULL, &e);
+	return done(r, &e);
+}
+
 int cmd_inference_set(int argc, char **argv)
 {
 	struct opts o;
 
-	if (!read_opts(argc, argv, set_options, &o) || !usage_operands(argc, argv, o.all ? "" : "NAME"))
+	if (!read_opts(argc, argv, set_options, &o) || !usage_operands(argc, argv, o.all || o.preset ? "" : "NAME"))
 		return help_usage("inference set");
+	if (o.all && o.preset) {
+		say_error("--all is about sandboxes that run, --default about those to come: choose for one after the other");
+		return help_usage("inference set");
+	}
 	if (!o.route) {
 		say_error("--route is missing: it names a route of the policy, as `oshctl inference get NAME` lists them");
 		return help_usage("inference set");
 	}
+	if (o.preset)
+		return set_default(&o);
 	return o.all ? set_all(&o) : set(&o, argv[optind]);
 }
 
@@ -217,13 +251,35 @@ static int show(const struct opts *o, const char *name)
 	return done(r, &e);
 }
 
+/* The caller's own. As a row below those of sandboxes it is there only where one was set. */
+static int show_default(const struct opts *o, bool below)
+{
+	struct row w = { .name = "(default)", .in_policy = 1, .routes = "what yours begin with that start from now on" };
+	struct json j = json_to_file(stdout);
+	sd_bus_message *answer = NULL;
+	struct err e = { 0 };
+	int r = call(o->socket, MANAGER_INFERENCE_DEFAULT, (const char *const[]){ NULL }, &answer, &e);
+
+	if (!r && (o->json ? manager_json(answer, &j) : manager_row(answer, read_field, &w)) < 0)
+		r = fail(&e, EBADMSG, "the answer makes no sense");
+	if (!r && o->json) {
+		(void)json_line(&j);
+	} else if (!r && (!below || *w.route)) {
+		if (!below)
+			print_head();
+		print_row(&w);
+	}
+	sd_bus_message_unref(answer);
+	return done(r, &e);
+}
+
 int cmd_inference_get(int argc, char **argv)
 {
 	struct opts o;
 
-	if (!read_opts(argc, argv, show_options, &o) || !usage_operands(argc, argv, "NAME"))
+	if (!read_opts(argc, argv, get_options, &o) || !usage_operands(argc, argv, o.preset ? "" : "NAME"))
 		return help_usage("inference get");
-	return show(&o, argv[optind]);
+	return o.preset ? show_default(&o, false) : show(&o, argv[optind]);
 }
 
 int cmd_inference_list(int argc, char **argv)
@@ -232,5 +288,5 @@ int cmd_inference_list(int argc, char **argv)
 
 	if (!read_opts(argc, argv, show_options, &o) || !usage_operands(argc, argv, ""))
 		return help_usage("inference list");
-	return show(&o, "");
+	return show(&o, "") | (o.json ? EXIT_DONE : show_default(&o, true));
 }

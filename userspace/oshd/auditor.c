@@ -440,13 +440,13 @@ void auditor_provider(struct daemon *d, uid_t owner, uid_t by, enum osh_provider
 	}
 }
 
-void auditor_choice(const struct sandbox *s, uid_t by, const char *route, const char *model)
+void auditor_choice(const struct sandbox *s, const struct state_choice *c)
 {
-	struct osh_msg_audit_choice m = { .id = s->k.id, .by = by };
+	struct osh_msg_audit_choice m = { .id = s->k.id, .by = c->by, .preset = c->preset };
 	struct err e = { 0 };
 
-	snprintf(m.route, sizeof(m.route), "%s", route);
-	snprintf(m.model, sizeof(m.model), "%s", model);
+	memcpy(m.route, c->route, sizeof(m.route));
+	memcpy(m.model, c->model, sizeof(m.model));
 	if (tell(s->d, OSH_MSG_AUDIT_CHOICE, &m, sizeof(m), NULL, 0, &e) < 0)
 		note(s->name, s->uid, "the choice of a route is not on record: %s", e.text);
 }

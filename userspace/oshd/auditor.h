@@ -4,6 +4,7 @@
 
 #include "daemon.h"
 #include "osh/msg.h"
+#include "state/state.h"
 
 int auditor_start(struct daemon *d, struct err *e);
 void auditor_stop(struct daemon *d);
@@ -17,7 +18,7 @@ int auditor_calls(struct daemon *d, const struct sandbox *s, struct err *e);	/* 
  */
 int auditor_lives(const struct daemon *d, struct err *e);
 void auditor_provider(struct daemon *d, uid_t owner, uid_t by, enum osh_provider_deed deed, const char *name, const char *sandbox);
-void auditor_choice(const struct sandbox *s, uid_t by, const char *route, const char *model);	/* of a route for calls of models */
+void auditor_choice(const struct sandbox *s, const struct state_choice *c);	/* of a route for calls of models */
 int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e);	/* what it was started without */
 /* A policy is being loaded; then it is in force. Its rules have names from the first call on. */
 int auditor_policy(struct daemon *d, const struct sandbox *s, uint32_t generation, int bundle_fd, bool in_force,

@@ -4,36 +4,8 @@
 #include "choice.h"
 #include "manager.h"
 #include "methods.h"
-#include "model_name.h"
 #include "own.h"
-
-static const struct osh_b_route *find_route(const struct bundle *b, const char *name)
-{
-	for (uint32_t i = 0; i < b->n_routes; i++)
-		if (!strcmp(bundle_str(b, b->routes[i].name), name))
-			return &b->routes[i];
-	return NULL;
-}
-
-/* What could never be true of a call is refused here; of each call the egress asks the policy. */
-static int check(const struct sandbox *s, const char *route, const char *model, struct err *e)
-{
-	const struct bundle *b = &s->bundle;
-	const struct osh_b_route *r = find_route(b, route);
-
-	if (!b->n_routes)
-		return fail(e, EINVAL, "the policy of '%s' has no `inference`", s->name);
-	if (!r)
-		return fail(e, ENOENT, "the policy of '%s' has no route '%.*s'", s->name, OSH_ROUTE_NAME, route);
-	if (!*model && b->n_routes > 1 && !b->inference->fallback)
-		return fail(e, EINVAL, "the policy of '%s' gives a call to the first route that serves its model; with `fallback: true` in "
-			    "`inference` another one may be chosen", s->name);
-	if (*model && !model_name_is(slice_of(model)))
-		return fail(e, EINVAL, "that is no name of a model");
-	if (*model && r->as)
-		return fail(e, EINVAL, "route '%s' asks for %s, whatever the caller asks for", route, bundle_str(b, r->as));
-	return 0;
-}
+#include "preset.h"
 
 int on_inference_set(const struct caller *who, sd_bus_message *m, struct err *e)
 {
@@ -46,7 +18,7 @@ int on_inference_set(const struct caller *who, sd_bus_message *m, struct err *e)
 	if (!r)
 		r = bus_find_running(who, name, &s, e);
 	if (!r)
-		r = check(s, route, model, e);
+		r = choice_check(s, route, model, e);
 	return r ? r : choice_set(s, who, route, model, m, e);
 }
 
@@ -95,7 +67,9 @@ static int put_row(sd_bus_message *m, struct sandbox *s, const struct state_choi
 					  "model", "s", c->model);
 	if (r >= 0 && *c->route)
 		r = sd_bus_message_append(m, "{sv}{sv}{sv}", "set", "t", c->time_us, "by", "u", c->by, "in-policy", "b",
-					  find_route(&s->bundle, c->route) != NULL);
+					  choice_route(&s->bundle, c->route) != NULL);
+	if (r >= 0 && *c->route)
+		r = sd_bus_message_append(m, "{sv}", "default", "b", c->preset);
 	if (r >= 0)
 		r = put_routes(m, &s->bundle);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -138,4 +112,41 @@ int on_inference(const struct caller *who, sd_bus_message *m, struct err *e)
 		r = sd_bus_send(NULL, answer, NULL);
 	sd_bus_message_unref(answer);
 	return r < 0 && !e->text[0] ? fail(e, -r, "answer: %s", strerror(-r)) : r < 0 ? r : 0;
+}
+
+int on_inference_default_set(const struct caller *who, sd_bus_message *m, struct err *e)
+{
+	const char *route, *model;
+	int r = bus_needs_state(who, e);
+
+	if (!r && sd_bus_message_read(m, "ss", &route, &model) < 0)
+		return fail(e, EINVAL, "malformed call");
+	if (!r)
+		r = preset_set(who, route, model, e);
+	return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+int on_inference_default(const struct caller *who, sd_bus_message *m, struct err *e)
+{
+	struct state_choice c = { 0 };
+	sd_bus_message *answer = NULL;
+	int r = bus_needs_state(who, e);
+
+	if (!r)
+		r = preset_get(who->d, who->uid, &c, e);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_new_method_return(m, &answer);
+	if (r >= 0)
+		r = sd_bus_message_open_container(answer, 'a', "{sv}");
+	if (r >= 0)
+		r = sd_bus_message_append(answer, "{sv}{sv}", "route", "s", c.route, "model", "s", c.model);
+	if (r >= 0 && *c.route)
+		r = sd_bus_message_append(answer, "{sv}", "set", "t", c.time_us);
+	if (r >= 0)
+		r = sd_bus_message_close_container(answer);
+	if (r >= 0)
+		r = sd_bus_send(NULL, answer, NULL);
+	sd_bus_message_unref(answer);
+	return r < 0 ? fail(e, -r, "answer: %s", strerror(-r)) : 0;
 }

@@ -7,6 +7,7 @@
 #include "bus.h"
 #include "control.h"
 #include "life.h"
+#include "model_name.h"
 #include "note.h"
 #include "sandbox.h"
 
@@ -16,6 +17,34 @@
 static int64_t row_of(const struct sandbox *s)
 {
 	return s->life ? (int64_t)s->life->key : -(int64_t)s->k.id;
+}
+
+const struct osh_b_route *choice_route(const struct bundle *b, const char *name)
+{
+	for (uint32_t i = 0; i < b->n_routes; i++)
+		if (!strcmp(bundle_str(b, b->routes[i].name), name))
+			return &b->routes[i];
+	return NULL;
+}
+
+/* What could never be true of a call is refused here; of each call the egress asks the policy. */
+int choice_check(const struct sandbox *s, const char *route, const char *model, struct err *e)
+{
+	const struct bundle *b = &s->bundle;
+	const struct osh_b_route *r = choice_route(b, route);
+
+	if (!b->n_routes)
+		return fail(e, EINVAL, "the policy of '%s' has no `inference`", s->name);
+	if (!r)
+		return fail(e, ENOENT, "the policy of '%s' has no route '%.*s'", s->name, OSH_ROUTE_NAME, route);
+	if (!*model && b->n_routes > 1 && !b->inference->fallback)
+		return fail(e, EINVAL, "the policy of '%s' gives a call to the first route that serves its model; with `fallback: true` in "
+			    "`inference` another one may be chosen", s->name);
+	if (*model && !model_name_is(slice_of(model)))
+		return fail(e, EINVAL, "that is no name of a model");
+	if (*model && r->as)
+		return fail(e, EINVAL, "route '%s' asks for %s, whatever the caller asks for", route, bundle_str(b, r->as));
+	return 0;
 }
 
 const struct state_choice *choice_of(struct sandbox *s, struct err *e)
@@ -78,6 +107,21 @@ static int write_down(struct sandbox *s, const struct state_choice *c, struct er
 	return *c->route ? state_choice_put(s->d->state, c, e) : state_choice_drop(s->d->state, c->sandbox, e);
 }
 
+int choice_begin(struct sandbox *s, const struct state_choice *preset, struct err *e)
+{
+	struct state_choice c = *preset;
+	int r;
+
+	c.sandbox = row_of(s);
+	r = write_down(s, &c, e);
+	if (r < 0)
+		return r;
+	if (*c.route)
+		auditor_choice(s, &c);
+	s->choice.now = c;
+	return 0;
+}
+
 static uint64_t now_us(void)
 {
 	struct timespec t;
@@ -121,7 +165,7 @@ int choice_set(struct sandbox *s, const struct caller *who, const char *route, c
 		r = write_down(s, &c, e);
 	if (r < 0)
 		return r;
-	auditor_choice(s, who->uid, c.route, c.model);
+	auditor_choice(s, &c);
 	s->choice.now = c;
 	s->choice.serial++;
 	s->choice.call = sd_bus_message_ref(call);

@@ -10,6 +10,8 @@
 #include "chan.h"
 #include "state/state.h"
 
+struct bundle;
+struct osh_b_route;
 struct osh_msg_reloaded;
 
 struct choice {
@@ -24,6 +26,12 @@ struct choice {
 int choice_set(struct sandbox *s, const struct caller *who, const char *route, const char *model, sd_bus_message *call,
 	       struct err *e);
 const struct state_choice *choice_of(struct sandbox *s, struct err *e);	/* NULL = it cannot be read */
+
+const struct osh_b_route *choice_route(const struct bundle *b, const char *name);	/* NULL = it has no such one */
+int choice_check(const struct sandbox *s, const char *route, const char *model, struct err *e);	/* may it be chosen at all? */
+
+/* Before its first process: what its owner's sandboxes begin with, in the place of what the last start had from there; "" = nothing. */
+int choice_begin(struct sandbox *s, const struct state_choice *preset, struct err *e);
 
 /* To an egress: its first word, before it takes a connection. 0 or -errno. */
 int choice_tell(struct sandbox *s, struct err *e);

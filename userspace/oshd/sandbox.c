@@ -23,6 +23,7 @@
 #include "life.h"
 #include "note.h"
 #include "own.h"
+#include "preset.h"
 #include "programs.h"
 #include "reload.h"
 #include "root.h"
@@ -493,6 +494,8 @@ static int do_prepared(struct sandbox *s, const char *why)
 		r = wall_start(s, &e);
 	if (!r)
 		r = auditor_calls(s->d, s, &e);
+	if (!r)
+		r = preset_apply(s, &e);
 	if (!r)
 		r = auditor_warned(s->d, s, &e);
 	if (!r)

@@ -113,7 +113,16 @@ static const char step_6[] =
 	"	time INTEGER NOT NULL, by INTEGER NOT NULL"
 	") STRICT;";
 
-static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5, step_6 };
+/* And with which one a user's sandboxes begin. A choice that is only a copy of that is not kept for the next start. */
+static const char step_7[] =
+	"CREATE TABLE preset ("
+	"	uid INTEGER PRIMARY KEY,"
+	"	route TEXT NOT NULL, model TEXT NOT NULL,"
+	"	time INTEGER NOT NULL"
+	") STRICT;"
+	"ALTER TABLE choice ADD COLUMN preset INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = { step_1, step_2, step_3, step_4, step_5, step_6, step_7 };
 
 _Static_assert(ARRAY_SIZE(steps) == STATE_SCHEMA, "one step a schema");
 

@@ -19,7 +19,7 @@
 #include "osh/limits.h"
 #include "osh/msg.h"
 
-#define STATE_SCHEMA 6			/* of this program; an older one is migrated, a newer one refused */
+#define STATE_SCHEMA 7			/* of this program; an older one is migrated, a newer one refused */
 
 struct state;
 
@@ -183,9 +183,15 @@ struct state_choice {
 	char model[OSH_MODEL_LEN + 8];	/* "" = what the caller asks for */
 	uint64_t time_us;		/* CLOCK_REALTIME; 0 = now */
 	uid_t by;			/* who chose */
+	bool preset;			/* what its owner's sandboxes begin with; nobody chose for this one */
 };
 
 int state_choice_put(struct state *st, const struct state_choice *c, struct err *e);	/* in the place of the former one */
 int state_choice_get(struct state *st, int64_t sandbox, struct state_choice *ret, struct err *e);	/* -ENOENT */
 int state_choice_drop(struct state *st, int64_t sandbox, struct err *e);
 int state_choice_drop_runs(struct state *st, struct err *e);	/* none lives: their numbers will be others' */
+
+/* What sandboxes of c->by that start from now on begin with: route, model and time_us count. */
+int state_preset_put(struct state *st, const struct state_choice *c, struct err *e);	/* in the place of the former one */
+int state_preset_get(struct state *st, uid_t uid, struct state_choice *ret, struct err *e);	/* -ENOENT; preset is set */
+int state_preset_drop(struct state *st, uid_t uid, struct err *e);
