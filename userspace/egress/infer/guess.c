@@ -43,20 +43,36 @@ uint64_t guess_sent(struct slice body)
 
 enum said { SAID_MOST, SAID_TIMES };
 
+#define S(id) (1u << OSH_SHAPE_##id)
+#define INVOKES (S(INVOKE) | S(INVOKE_STREAM))
+#define CONVERSES (S(CONVERSE) | S(CONVERSE_STREAM))
+#define LLAMAS (S(LLAMA_COMPLETION) | S(LLAMA_INFILL))
+
+/* `bounds`: calls whose servers go by it. Elsewhere it may say more than they do, and never less. */
 static const struct {
 	const char *within, *name;	/* "" = beside the call itself */
 	enum said what;
+	uint32_t bounds;
 } fields[] = {
-	{ "", "max_tokens", SAID_MOST },	{ "", "max_completion_tokens", SAID_MOST },
-	{ "", "max_output_tokens", SAID_MOST }, { "", "max_tokens_to_sample", SAID_MOST },
-	{ "", "maxTokens", SAID_MOST },		{ "", "max_gen_len", SAID_MOST },
-	{ "", "n_predict", SAID_MOST },		{ "", "n", SAID_TIMES },
-	{ "", "best_of", SAID_TIMES },		{ "", "num_generations", SAID_TIMES },
-	{ "", "numResults", SAID_TIMES },	{ "options", "num_predict", SAID_MOST },
-	{ "inferenceConfig", "maxTokens", SAID_MOST }, { "inferenceConfig", "max_new_tokens", SAID_MOST },
-	{ "textGenerationConfig", "maxTokenCount", SAID_MOST },
-	{ "additionalModelRequestFields", "max_tokens", SAID_MOST },
+	{ "", "max_tokens", SAID_MOST, S(CHAT) | S(COMPLETIONS) | S(MESSAGES) | INVOKES | LLAMAS },
+	{ "", "max_completion_tokens", SAID_MOST, S(CHAT) | INVOKES },
+	{ "", "max_output_tokens", SAID_MOST, S(RESPONSES) },
+	{ "", "max_tokens_to_sample", SAID_MOST, INVOKES },
+	{ "", "maxTokens", SAID_MOST, INVOKES },
+	{ "", "max_gen_len", SAID_MOST, INVOKES },
+	{ "", "n_predict", SAID_MOST, LLAMAS },
+	{ "", "n", SAID_TIMES, 0 },
+	{ "", "best_of", SAID_TIMES, 0 },
+	{ "", "num_generations", SAID_TIMES, 0 },
+	{ "", "numResults", SAID_TIMES, 0 },
+	{ "options", "num_predict", SAID_MOST, S(OLLAMA_CHAT) | S(OLLAMA_GENERATE) },
+	{ "inferenceConfig", "maxTokens", SAID_MOST, CONVERSES },
+	{ "inferenceConfig", "max_new_tokens", SAID_MOST, INVOKES },
+	{ "textGenerationConfig", "maxTokenCount", SAID_MOST, INVOKES },
+	{ "additionalModelRequestFields", "max_tokens", SAID_MOST, 0 },
 };
+
+_Static_assert(OSH_SHAPES <= 32 && sizeof(fields) / sizeof(fields[0]) <= 32, "each is a bit");
 
 struct scan {
 	const char *p, *end;
@@ -66,7 +82,8 @@ struct scan {
 	bool value;			/* after a colon */
 	bool list;			/* what is open at depth 2 is one */
 	uint64_t most, times, prompts;
-	bool said;
+	uint32_t numbers, nulls;	/* bit i: fields[i] is said so */
+	bool open;			/* a bound is said that is none: it may be the one that counts */
 };
 
 static bool escaped(struct slice s)
@@ -91,9 +108,10 @@ static void text(struct scan *s, struct slice *ret)
 	s->p += s->p < s->end;
 }
 
-static bool in_number(char c)
+/* Of a number, or of true, false and null. */
+static bool in_word(char c)
 {
-	return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+	return (c >= '0' && c <= '9') || c == '.' || c == '+' || c == '-' || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
 /* -1 and the like are no bound; a fraction or a power is one that nobody here can read. */
@@ -111,31 +129,50 @@ static uint64_t number(struct slice s)
 	return minus ? 0 : plain && v <= OSH_COUNT_MOST ? v : OSH_COUNT_MOST;
 }
 
-/* A value of a member of the call, or of an object in it: a number, or a text that some servers take for one. */
-static void take(struct scan *s, struct slice value)
+/* `value`: of fields[i], or of what could be. */
+static void bound(struct scan *s, uint32_t which, struct slice value, bool text)
 {
-	uint64_t v;
+	uint64_t v = value.n && (*value.p == '-' || (*value.p >= '0' && *value.p <= '9')) ? number(value) : 0;
 
-	if (!s->value || s->depth < 1 || s->depth > 2 || !value.n || (*value.p != '-' && (*value.p < '0' || *value.p > '9')))
+	s->most = v > s->most ? v : s->most;
+	if (v)
+		s->numbers |= which;
+	else if (!text && value.n && *value.p == 'n')
+		s->nulls |= which;	/* as if it were not said, or not any more */
+	else
+		s->open = true;
+}
+
+static bool could_be(const struct scan *s, size_t i)
+{
+	if (!names(s->name, fields[i].name) && !escaped(s->name))
+		return false;
+	return s->depth == 1 ? !fields[i].within[0] : names(s->around, fields[i].within) || escaped(s->around);
+}
+
+/*
+ * A value of a member of the call, or of an object in it: its bytes, or the first of them; a number may be a text, which some
+ * servers take for one. A name that is written with escapes could be any: it raises what is said, and bounds nothing.
+ */
+static void take(struct scan *s, struct slice value, bool text)
+{
+	bool any = escaped(s->name) || (s->depth == 2 && escaped(s->around)), hit = false;
+
+	if (!s->value || s->depth < 1 || s->depth > 2)
 		return;
-	v = number(value);
-	/* A name that is written with escapes could be any. */
-	if (escaped(s->name) || (s->depth == 2 && escaped(s->around))) {
-		s->most = v > s->most ? v : s->most;
-		s->said |= v != 0;
-		return;
-	}
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (!names(s->name, fields[i].name) || (s->depth == 1 ? fields[i].within[0] != 0 :
-								   !names(s->around, fields[i].within)))
+		if (!could_be(s, i))
 			continue;
-		if (fields[i].what == SAID_TIMES) {
-			s->times = v > s->times ? v : s->times;
-		} else {
-			s->most = v > s->most ? v : s->most;
-			s->said |= v != 0;
-		}
+		hit = true;
+		if (!any && fields[i].what == SAID_MOST)
+			bound(s, 1u << i, value, text);
+		else if (!any && value.n && *value.p >= '0' && *value.p <= '9')
+			s->times = number(value) > s->times ? number(value) : s->times;
 	}
+	if (any && value.n && *value.p >= '0' && *value.p <= '9')
+		s->most = number(value) > s->most ? number(value) : s->most;
+	else if (any && hit)
+		s->open = true;
 }
 
 /* Each text of a list of prompts, or each list of its tokens, has an answer of its own. */
@@ -164,7 +201,7 @@ static void step(struct scan *s)
 		prompt(s);
 		text(s, &word);
 		if (s->value)
-			take(s, word);
+			take(s, word, true);
 		else
 			s->name = word;
 		return;
@@ -177,6 +214,7 @@ static void step(struct scan *s)
 	case '{':
 	case '[':
 		prompt(s);
+		take(s, (struct slice){ s->p, 1 }, false);
 		open_one(s);
 		break;
 	case '}':
@@ -184,11 +222,11 @@ static void step(struct scan *s)
 		s->depth -= s->depth > 0;
 		break;
 	default:
-		while (s->p < s->end && in_number(*s->p))
+		while (s->p < s->end && in_word(*s->p))
 			s->p++;
 		if (s->p == from)
 			break;
-		take(s, (struct slice){ from, (size_t)(s->p - from) });
+		take(s, (struct slice){ from, (size_t)(s->p - from) }, false);
 		return;
 	}
 	s->p++;
@@ -204,6 +242,15 @@ static uint64_t times(uint64_t a, uint64_t b)
 	return b && a > OSH_COUNT_MOST / b ? OSH_COUNT_MOST : a * b;
 }
 
+/* There is a bound that such a call's server goes by. */
+static bool said(const struct scan *s, enum osh_shape shape)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if ((s->numbers & ~s->nulls) >> i & 1 && fields[i].bounds >> shape & 1)
+			return !s->open;
+	return false;
+}
+
 uint64_t guess_answer(enum osh_shape shape, struct slice body)
 {
 	struct scan s = { .p = body.p, .end = body.p + body.n, .around = { "", 0 }, .name = { "", 0 }, .times = 1 };
@@ -212,5 +259,5 @@ uint64_t guess_answer(enum osh_shape shape, struct slice body)
 		return 0;
 	while (s.p < s.end)
 		step(&s);
-	return times(times(s.said ? s.most : GUESS_UNSAID, s.times), s.prompts ? s.prompts : 1);
+	return times(times(said(&s, shape) || s.most > GUESS_UNSAID ? s.most : GUESS_UNSAID, s.times), s.prompts ? s.prompts : 1);
 }
