@@ -113,6 +113,103 @@ static bool fold(const struct eval_said *t, struct arena *a, struct folded *f)
 	return true;
 }
 
+/* As text: what stands for the character c. */
+static size_t spell(uint32_t c, char *to)
+{
+	if (c < 0x80) {
+		to[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		to[0] = (char)(0xc0 + c / 64);
+		to[1] = (char)(0x80 + c % 64);
+		return 2;
+	}
+	if (c < 0x10000) {
+		to[0] = (char)(0xe0 + c / 4096);
+		to[1] = (char)(0x80 + c / 64 % 64);
+		to[2] = (char)(0x80 + c % 64);
+		return 3;
+	}
+	to[0] = (char)(0xf0 + c / 262144);
+	to[1] = (char)(0x80 + c / 4096 % 64);
+	to[2] = (char)(0x80 + c / 64 % 64);
+	to[3] = (char)(0x80 + c % 64);
+	return 4;
+}
+
+/* \uXXXX at p; -1 where that is not there. */
+static long four(const char *p, const char *end)
+{
+	char hex[5] = { 0 };
+
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+		return -1;
+	memcpy(hex, p + 2, 4);
+	return strspn(hex, "0123456789abcdefABCDEF") == 4 ? strtol(hex, NULL, 16) : -1;
+}
+
+/* An escape at p, as *n bytes in `as`: bytes that it has there. 0 = it is none. */
+static size_t unescape(const char *p, const char *end, char as[4], size_t *n)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	long c = four(p, end), low;
+	const char *k;
+
+	if (c >= 0) {
+		low = c >= 0xd800 && c < 0xdc00 ? four(p + 6, end) : -1;
+		if (low >= 0xdc00 && low < 0xe000) {
+			*n = spell((uint32_t)(0x10000 + (c - 0xd800) * 1024 + (low - 0xdc00)), as);
+			return 12;
+		}
+		*n = spell(c >= 0xd800 && c < 0xe000 ? 0xfffd : (uint32_t)c, as);
+		return 6;
+	}
+	k = end - p >= 2 && *p == '\\' && p[1] ? strchr(from, p[1]) : NULL;
+	if (!k)
+		return 0;
+	as[0] = to[k - from];
+	*n = 1;
+	return 2;
+}
+
+/* What makes a terminal show something in another way. */
+static size_t control(const char *p, const char *end)
+{
+	const char *at = p + 2;
+
+	if (end - p < 3 || p[0] != 27 || p[1] != '[')
+		return 0;
+	while (at < end && *at >= ' ' && *at <= '?')
+		at++;
+	return at < end && *at >= '@' && *at <= '~' ? (size_t)(at - p) + 1 : 0;
+}
+
+/* The text as JSON in it reads, without colours; NULL = nothing of that is in it, or no memory. */
+static struct eval_said *read_again(const struct folded *f, struct arena *a)
+{
+	const char *p = (const char *)f->p, *end = p + f->n;
+	struct eval_said *s = arena_zalloc(a, sizeof(*s));
+	char *text = arena_zalloc(a, f->n + 4);
+	bool other = false;
+
+	if (!s || !text)
+		return NULL;
+	s->p = text;
+	while (p < end) {
+		size_t n = 0, len = control(p, end);
+
+		if (!len)
+			len = unescape(p, end, text + s->n, &n);
+		other |= len;
+		if (!len)
+			text[s->n] = *p;
+		s->n += len ? n : 1;
+		p += len ? len : 1;
+	}
+	return other ? s : NULL;
+}
+
 static bool digit(unsigned char c)
 {
 	return c >= '0' && c <= '9';
@@ -286,6 +383,36 @@ static uint64_t find(const struct folded *f, const struct content_rule *rule, st
 	return n;
 }
 
+/* As it is written, and as JSON in it reads, and JSON in that: what only shows then is not replaced. */
+static bool judge_text(const struct policy *p, const struct eval_said *said, struct arena *a, struct eval_private *ret,
+		       uint32_t *refused)
+{
+	const struct content_rule *rules = p->inference.privacy.v;
+	uint64_t most[OSH_PRIVACY_RULES] = { 0 };
+
+	for (int deep = 0; said && deep <= OSH_PRIVACY_DEEP; deep++) {
+		struct folded f = { 0 };
+
+		if (!fold(said, a, &f))
+			return false;
+		for (uint32_t k = 0; k < p->inference.privacy.n; k++) {
+			uint64_t times = find(&f, &rules[k], a, NULL);
+			bool stops = rules[k].action == OSH_PRIVATE_REFUSE ||
+				     (rules[k].action == OSH_PRIVATE_REDACT && (said->fixed || deep));
+
+			if (times <= most[k])
+				continue;
+			ret->found[k] += times - most[k];
+			most[k] = times;
+			ret->local |= rules[k].action == OSH_PRIVATE_LOCAL;
+			if (stops && k < *refused)
+				*refused = k;
+		}
+		said = read_again(&f, a);
+	}
+	return true;
+}
+
 enum osh_reason eval_privacy(const struct policy *p, const struct eval_said *said, size_t n, struct arena *a,
 			     struct eval_private *ret)
 {
@@ -295,21 +422,9 @@ enum osh_reason eval_privacy(const struct policy *p, const struct eval_said *sai
 	*ret = (struct eval_private){ .found = arena_zalloc(a, (n_rules + 1) * sizeof(uint64_t)) };
 	if (!ret->found)
 		return OSH_WHY_INTERNAL;
-	for (size_t i = 0; i < n; i++) {
-		struct folded f = { 0 };
-
-		if (!fold(&said[i], a, &f))
+	for (size_t i = 0; i < n; i++)
+		if (!judge_text(p, &said[i], a, ret, &refused))
 			return OSH_WHY_INTERNAL;
-		for (uint32_t k = 0; k < n_rules; k++) {
-			uint64_t times = find(&f, &rules[k], a, NULL);
-			bool stops = rules[k].action == OSH_PRIVATE_REFUSE || (rules[k].action == OSH_PRIVATE_REDACT && said[i].fixed);
-
-			ret->found[k] += times;
-			ret->local |= times && rules[k].action == OSH_PRIVATE_LOCAL;
-			if (times && stops && k < refused)
-				refused = k;
-		}
-	}
 	ret->refused = refused < n_rules ? &rules[refused] : NULL;
 	return ret->refused ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED;
 }

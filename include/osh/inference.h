@@ -18,6 +18,7 @@
 #define OSH_PRIVACY_RULES 32		/* of one policy */
 #define OSH_PRIVACY_SHAPES 64		/* that one rule looks for: its kinds' and its own patterns */
 #define OSH_PRIVACY_SPANS (1u << 18)	/* that are replaced in one call */
+#define OSH_PRIVACY_DEEP 3		/* a text is looked at as JSON in it reads, so often in each other */
 
 enum osh_api {				/* mask */
 	OSH_API_OPENAI = 1,

@@ -34,7 +34,9 @@ static const char *const pieces[] = {
 	"-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "-----END PRIVATE KEY-----", "-----BEGIN PUBLIC KEY-----",
 	"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghijk", "eyJ", ".eyJ", "AIzaSyA0123456789012345678901234567890ab",
 	"ann@", "x.y", "..", "a.b", "xoxb-", "eyJabcdefghijklmnop", ".eyJabcdefghijklmnop.", "\\nann@example.org",
-	"ｓｋ-ant-api03-abcdefghij0123456789", "hf_", "pypi-AgEIcHlwaS5vcmc01234567890123456789012345678901234567",
+	"ｓｋ-ant-api03-abcdefghij0123456789", "hf_",
+	"\\u0041KIAABCDEFGHIJKLMNOP", "\\\\u0041KIA", "\\\\\\\\u0041", "AKI\\u200bAABCDEFGHIJKLMNOP", "\\u005c", "u0040b.co", "a\\u0040b.co", "\\\"", "\\/", "\\\\",
+	"\\ud83d\\ude00", "\\ud83d", "\\udb40\\udc41", "\\uff41", "\\u00e9", "\\u12", "\\r", "\x1b[31m", "\x1b[01;3", "\x1b[K", "\\u001b[m", "\x1b", "[", "pypi-AgEIcHlwaS5vcmc01234567890123456789012345678901234567",
 };
 
 static void put_rule(struct buf *b, unsigned i)
@@ -72,7 +74,7 @@ static void put_string(struct buf *b, const char *s)
 
 	buf_str(b, "\"");
 	for (const unsigned char *c = (const unsigned char *)s; *c; c++) {
-		if (*c < 0x80 && (all || (some && !pick(6))))
+		if ((*c < 0x20 && *c != '\n') || (*c < 0x80 && (all || (some && !pick(6)))))
 			buf_printf(b, pick(2) ? "\\u%04x" : "\\u%04X", *c);
 		else if (!strncmp((const char *)c, "\xf0\x9f\x98\x80", 4) && (all || some)) {
 			buf_str(b, "\\ud83d\\uDE00");

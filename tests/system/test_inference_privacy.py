@@ -92,6 +92,11 @@ REFUSED = (
     ("in the result of a tool", json.dumps({"model": "m", "messages": [{"role": "tool", "content": [{"type": "tool_result", "content": AWS}]}]}).encode()),
     ("deep", json.dumps({"model": "m", "x": [[[{"y": [AWS]}]]]}).encode()),
     ("behind a megabyte", said("a " * 500000 + AWS)),
+    ("in escapes of JSON in a string, as in the arguments of a tool", said(json.dumps({"k": AWS}).replace("AKIA", "\\u0041KIA"))),
+    ("in those of JSON in JSON in a string", said(json.dumps(json.dumps({"k": AWS})).replace("AKIA", "\\u0041KIA"))),
+    ("in a terminal's colours", said("AKIA\x1b[01;31m\x1b[K" + AWS[4:] + "\x1b[m")),
+    ("behind one", said("\x1b[31msk-" + "0123456789abcdef" * 2)),
+    ("what could be replaced, in escapes of JSON in a string", said(json.dumps({"k": "ann@example.org"}).replace("@", "\\u0040"))),
     ("what could be replaced, in a key", said("x", metadata={"ann@example.org": 1})),
 )
 

@@ -151,6 +151,61 @@ static void redacts(void **state)
 	}
 }
 
+/* What only shows where a text is read as JSON once more, or without colours, is not replaced: it stops the call. */
+static void looks_deeper(void **state)
+{
+	static const struct {
+		const char *text;	/* as the body has it */
+		uint64_t found;
+		bool changes, stops;
+	} all[] = {
+		{ "ann@example.org", 1, true, false },
+		{ "{\\\"a\\\": \\\"ann@example.org\\\"}", 1, true, false },
+		{ "{\\\"a\\\": \\\"ann\\\\u0040example.org\\\"}", 1, false, true },
+		{ "ann\\\\\\\\u0040example.org", 1, false, true },
+		{ "ann\\\\\\\\\\\\\\\\u0040example.org", 1, false, true },
+		{ "ann\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\u0040example.org", 0, false, false },
+		{ "x@y.org ann\\\\u0040example.org", 2, true, true },
+		{ "ann@exam\\u001b[1;31mple.org", 1, false, true },
+		{ "ann@exam\\u001b[1;31", 0, false, false },
+		{ "\\\\u001b[mann@\\\\u001b[31mexample.org", 1, false, true },
+		{ "\\\\d+\\\\.[a-z] C:\\\\users\\\\new", 0, false, false },
+	};
+	struct world w;
+
+	(void)state;
+	world_new(&w, "kinds: [email], action: redact");
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct privacy found = { 0 };
+		struct buf json = { 0 };
+
+		buf_printf(&json, "{\"a\": \"%s\"}", all[i].text);
+		assert_int_equal(privacy_look(&w.b, (struct slice){ json.p, json.n }, 0, &found), PRIVACY_READ);
+		if (found.found[0] != all[i].found || !found.changes == all[i].changes || !found.stops == all[i].stops)
+			fail_msg("%s: %llu, %x, %x", all[i].text, (unsigned long long)found.found[0], found.changes, found.stops);
+		buf_done(&json);
+	}
+	world_done(&w);
+}
+
+/* Escapes of escapes without end: each level is read once. */
+static void deep_is_not_long(void **state)
+{
+	struct slice text = again("\\\\", "\"}");
+	struct privacy found = { 0 };
+	struct world w;
+
+	(void)state;
+	memcpy((char *)text.p, "{\"a\":\"  ", 8);
+	world_new(&w, "kinds: [secrets, email], action: refuse");
+	within(SECONDS);
+	assert_int_equal(privacy_look(&w.b, text, 0, &found), PRIVACY_READ);
+	within(0);
+	assert_int_equal(found.found[0], 0);
+	world_done(&w);
+	free((char *)text.p);
+}
+
 /* What is to be replaced is kept until it is: so many, and no more. */
 static void more_than_can_be_replaced(void **state)
 {
@@ -177,6 +232,7 @@ static void more_than_can_be_replaced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_walked_twice), cmocka_unit_test(redacts),
+					    cmocka_unit_test(looks_deeper), cmocka_unit_test(deep_is_not_long),
 					    cmocka_unit_test(more_than_can_be_replaced) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,51 @@ static enum privacy_read decode(struct slice raw, struct buf *to)
 	return buf_ok(to) ? PRIVACY_READ : PRIVACY_NO_MEMORY;
 }
 
+/* ---- texts that hold JSON again, or what a terminal showed */
+
+/* An escape of JSON within a text; what is none is letters. */
+static bool inner(struct slice s, struct unit *u)
+{
+	uint32_t c;
+
+	if (s.n < 2 || *s.p != '\\' || !s.p[1] || !strchr("\"\\/bfnrtu", s.p[1]) || (s.p[1] == 'u' && !number(s, 2, 4, &c)))
+		return false;
+	return escaped(s, u);
+}
+
+/* ESC [, parameters, and what is to be done: colours, mostly. Bytes of it, or 0. */
+static size_t colour(struct slice s)
+{
+	size_t n = 2;
+
+	if (s.n < 3 || s.p[0] != 0x1b || s.p[1] != '[')
+		return 0;
+	while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x40)
+		n++;
+	return n < s.n && s.p[n] >= 0x40 && s.p[n] < 0x7f ? n + 1 : 0;
+}
+
+/* The text as its reader reads it who takes it for JSON, and sees no colours. False: it reads no other way. */
+static bool deeper(struct slice text, struct buf *to)
+{
+	bool other = false;
+	struct unit u;
+
+	to->n = 0;
+	for (size_t at = 0; at < text.n; at += u.raw) {
+		struct slice rest = { text.p + at, text.n - at };
+		size_t skip = colour(rest);
+
+		if (skip)
+			u = (struct unit){ .raw = skip };
+		else if (!inner(rest, &u) && !plain(rest, &u))
+			u = (struct unit){ 1, { (unsigned char)*rest.p }, 1 };
+		other |= u.n != u.raw;
+		buf_put(to, u.as, u.n);
+	}
+	return other;
+}
+
 /* ---- strings of an object */
 
 struct string {
@@ -174,7 +219,7 @@ static bool next_string(struct slice json, size_t *at, struct string *s)
 struct look {
 	const struct bundle *b;
 	struct privacy_rule *rules;	/* all of them, made ready */
-	struct buf text;
+	struct buf text, again;
 };
 
 static bool begin(struct look *l, const struct bundle *b)
@@ -189,23 +234,49 @@ static void end(struct look *l)
 {
 	free(l->rules);
 	buf_done(&l->text);
+	buf_done(&l->again);
 }
 
-static void look(struct look *l, bool fixed, struct privacy *to)
+static void met(const struct look *l, uint32_t i, uint64_t n, bool fixed, struct privacy *to)
 {
+	to->found[i] += n;
+	if (l->b->privacy[i].action == OSH_PRIVATE_LOCAL) {
+		to->local = true;
+	} else if (l->b->privacy[i].action == OSH_PRIVATE_REDACT && !fixed) {
+		to->changes |= 1u << i;
+		to->spans += n;
+	} else {
+		to->stops |= 1u << i;
+	}
+}
+
+/*
+ * As it reads, and as it reads to who takes it for JSON: servers do so with arguments of tools. What is found only there has
+ * no place in the text as it is written, so it is not replaced.
+ */
+static bool look(struct look *l, bool fixed, struct privacy *to)
+{
+	uint64_t times[OSH_PRIVACY_RULES] = { 0 };
 	struct slice text = { l->text.n ? l->text.p : "", l->text.n };
 
-	for (uint32_t i = 0; i < l->b->n_privacy; i++) {
-		uint64_t n = privacy_find(&l->rules[i], i, text, NULL);
+	for (unsigned deep = 0;; deep++) {
+		struct buf was = l->text;
 
-		to->found[i] += n;
-		if (n && l->b->privacy[i].action == OSH_PRIVATE_LOCAL)
-			to->local = true;
-		else if (n && l->b->privacy[i].action == OSH_PRIVATE_REDACT && !fixed) {
-			to->changes |= 1u << i;
-			to->spans += n;
-		} else if (n)
-			to->stops |= 1u << i;
+		for (uint32_t i = 0; i < l->b->n_privacy; i++) {
+			uint64_t n = privacy_find(&l->rules[i], i, text, NULL);
+
+			if (n > times[i]) {
+				met(l, i, n - times[i], fixed || deep, to);
+				times[i] = n;
+			}
+		}
+		if (deep == OSH_PRIVACY_DEEP || !deeper(text, &l->again))
+			return buf_ok(&l->again);
+		l->text = l->again;
+		l->again = was;
+		text = (struct slice){ l->text.n ? l->text.p : "", l->text.n };
+		if (!buf_ok(&l->text))
+			return false;
 	}
 }
 
@@ -220,8 +291,8 @@ enum privacy_read privacy_look(const struct bundle *b, struct slice json, size_t
 		return PRIVACY_NO_MEMORY;
 	while (r == PRIVACY_READ && next_string(json, &at, &s)) {
 		r = decode(s.raw, &l.text);
-		if (r == PRIVACY_READ)
-			look(&l, s.key || s.at == fixed, ret);
+		if (r == PRIVACY_READ && !look(&l, s.key || s.at == fixed, ret))
+			r = PRIVACY_NO_MEMORY;
 	}
 	end(&l);
 	return r;
@@ -250,9 +321,7 @@ enum privacy_read privacy_look_text(const struct bundle *b, struct slice text, b
 			u = (struct unit){ 1, { (unsigned char)bytes.p[i] }, 1 };
 		buf_put(&l.text, u.as, u.n);
 	}
-	ok = buf_ok(&bytes) && buf_ok(&l.text);
-	if (ok)
-		look(&l, true, ret);
+	ok = buf_ok(&bytes) && buf_ok(&l.text) && look(&l, true, ret);
 	buf_done(&bytes);
 	end(&l);
 	return ok ? PRIVACY_READ : PRIVACY_NO_MEMORY;
