@@ -57,6 +57,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def do_other(self):
         self.server.seen.append((self.headers.get("Host", ""), self.path))
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("User-Agent") == "elsewhere" and self.headers["Host"].startswith("allowed"):
+            self.send_response(307)
+            self.send_header("Location", "https://denied.example" + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.say(f"done {self.command}\n".encode())
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_PROPFIND = do_other

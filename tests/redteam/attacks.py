@@ -68,7 +68,7 @@ POLICIES = {
     "cred": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, access: full, credential: acme},"
              " {host: git.example, port: 443, protocol: rest, access: full}]\n    binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]\n"),
     "models": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, access: full, route: inference}]\n"
-               "    binaries: [{path: /usr/bin/curl}]\n"),
+               "    binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3*}]\n"),
     "wild": rule("web", ["allowed.example", "*.wild.example"], ["/usr/bin/curl"]),
 }
 

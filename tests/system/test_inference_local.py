@@ -9,8 +9,9 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import Tap  # noqa: E402
+from lib import Tap, run  # noqa: E402
 from models_world import ModelsWorld, Server  # noqa: E402
+from osh import OSHCTL  # noqa: E402
 
 URL = "https://inference.local"
 KEY = "AKIA" + "ABCDEFGHIJKLMNOP"
@@ -61,6 +62,9 @@ def promised(t, w, far, near):
     t.ok('"done": true' in r.out and len(w.came(w.local)) == 1, "on the loopback it is spoken to", r)
     r = go(w, ask(), routes(("a", "near", ", local: true")), "  local_only: true\n")
     t.ok('"done": true' in r.out and len(w.came(near)) == 1, "and at an address of this machine", r)
+    r = go(w, ask() + ask(), routes(("a", "two", ", local: true")))
+    t.ok('"upstream_not_local"' in r.out and far.stdout.readline() == far.stdout.readline() == "0\n" and r.has("egress", "NOT_LOCAL"),
+         "nor does a second address of its name, where the one here does not answer", r)
     r = go(w, ask() + ask(), routes(("a", "far", ", local: true"), ("b", "ollama", "")), "  fallback: true\n")
     t.ok(r.out.count('"done": true') == 2 and far.stdout.readline() == "0\n" and len(w.came(w.local)) == 2,
          "it counts as one that failed: with fallback the next route has the call", r)
@@ -87,6 +91,28 @@ def content(t, w, far):
     t.ok('"far"' in r.out and int(far.stdout.readline()) > 0, "in between nothing came there", r)
 
 
+def chosen(t, w, far):
+    """A choice of another route, for one sandbox or as the default, moves nothing that is to stay here."""
+    two = routes(("b", "ollama", ", local: true"), ("a", "far", ""))
+    policy = w.write("two.yaml", w.policy("", "inference:\n  routes:\n" + two + LOCAL + "  fallback: true\n"))
+    with w.resident() as d:
+        def ctl(*args):
+            return run([OSHCTL, *args, "--socket", d.bus], 60)[:3]
+
+        def inside(text):
+            return run([OSHCTL, "sandbox", "exec", "--socket", d.bus, "box", "--", "/bin/sh", "-c", ask(text)], 60)[1]
+        made = [ctl("inference", "set", "--default", "--route", "a"), ctl("sandbox", "create", "--name", "box", "-p", policy, "--workdir", w.work, *w.providers)]
+        r = inside("hello")
+        t.ok([m[0] for m in made] == [0, 0] and '"far"' in r and int(far.stdout.readline()) > 0, "control: the route elsewhere is the default", made, r)
+        r = inside(KEY)
+        t.ok('"done": true' in r and len(w.came(w.local)) == 1, "what a rule leaves local routes alone goes to these nevertheless", r)
+        made = ctl("inference", "set", "box", "--route", "a", "--model", "m2")
+        r = inside(KEY)
+        t.ok(made[0] == 0 and '"done": true' in r and len(w.came(w.local)) == 1, "and where that route was chosen for the sandbox, with another model", made, r)
+        r = inside("hello")
+        t.ok('"far"' in r and int(far.stdout.readline()) > 0, "in between nothing came elsewhere", r)
+
+
 def main():
     if os.environ.get("OSH_TEST_NETNS") != "1":
         os.execvpe("unshare", ["unshare", "-n", sys.executable, os.path.abspath(__file__)], {**os.environ, "OSH_TEST_NETNS": "1"})
@@ -110,9 +136,10 @@ def main():
         with ModelsWorld() as w:
             near = Server(None, HERE)
             with open(w.hosts, "a") as f:
-                f.write(f"{FAR}:{PORT} far.example\n{HERE}:{near.server_port} near.example\n")
+                f.write(f"{FAR}:{PORT} far.example\n{HERE}:{near.server_port} near.example\n127.0.0.1:1 two.example\n{FAR}:{PORT} two.example\n")
             promised(t, w, far, near)
             content(t, w, far)
+            chosen(t, w, far)
             near.shutdown()
             near.server_close()
     finally:

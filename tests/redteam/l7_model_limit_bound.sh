@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# D: a call that says it wants one token, and takes that back: by null, by none at all, by what its server does not read.
+# shellcheck shell=sh disable=SC2034,SC2154
+POLICY=models
+MORE='inference: {models: ["small-*"], routes: [{name: m, api: openai, host: allowed.example, port: 443}], limits: [{tokens: 2000, per: day}]}'
+EXPECT='call_too_large'
+EVENT='http BUDGET_SIZE'
+control() { attack; }
+attack() {
+	for more in '"max_tokens": 1, "max_tokens": null' '"max_tokens": 1, "n_predict": -1' '"max_output_tokens": 1'; do
+		ask '{"model": "small-1", "messages": [], '"$more"'}' && return
+	done
+	false
+}
