@@ -110,6 +110,11 @@ def leftovers():
     return found
 
 
+def as_user(uid):
+    """For run() and Popen(): as that user, who is in no other group; 0 = as whoever we are."""
+    return {"user": uid, "group": uid, "extra_groups": []} if uid else {}
+
+
 def run(args, timeout=200, **kw):
     """subprocess.run with output as text, never a traceback for a timeout: rc 124 then."""
     try:

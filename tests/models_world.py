@@ -189,6 +189,10 @@ class ModelsWorld(World):
                 json.dump(dict(record, secret_file=name + ".secret"), f)
             self.providers += ["--provider", path]
 
+    def go(self, script, policy, options=()):
+        """A shell script in a sandbox of this policy, with every key."""
+        return self.run(self.policy("", policy), ["/bin/sh", "-c", script], options=[*self.providers, *options])
+
     def came(self, server=None):
         """What the servers got since the last time: (method, path, fields, body)."""
         out = []

@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import Tap, run  # noqa: E402
+from lib import Tap, as_user, run  # noqa: E402
 from osh import BASE_POLICY, OSHCTL, Daemon, Work, until  # noqa: E402
 
 if os.getuid():
@@ -123,10 +123,6 @@ for line in sys.stdin:
     except Exception as e:
         print(type(e).__name__, e, flush=True)
 """
-
-
-def as_user(uid):
-    return {"user": uid, "group": uid, "extra_groups": []} if uid else {}
 
 
 class Sandbox:

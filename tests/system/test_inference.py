@@ -37,7 +37,7 @@ def body(**q):
 
 
 def go(w, script, more="", routes=ROUTES):
-    return w.run(w.policy("", more + routes), ["/bin/sh", "-c", script], options=w.providers)
+    return w.go(script, more + routes)
 
 
 def curl(path, data=None, more="", host=URL):

@@ -41,7 +41,7 @@ while True:
 
 
 def go(w, script, routes, more=""):
-    return w.run(w.policy("", "inference:\n  routes:\n" + routes + more), ["/bin/sh", "-c", script], options=w.providers)
+    return w.go(script, "inference:\n  routes:\n" + routes + more)
 
 
 def ask(text="hello", path="/api/chat"):

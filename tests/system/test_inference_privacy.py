@@ -28,7 +28,7 @@ POLICY = """inference:
 
 
 def go(w, script, policy=POLICY):
-    return w.run(w.policy("", policy), ["/bin/sh", "-c", script], options=w.providers)
+    return w.go(script, policy)
 
 
 def curl(path, raw, more=""):

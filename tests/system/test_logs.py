@@ -14,7 +14,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import Tap, run  # noqa: E402
+from lib import Tap, as_user, run  # noqa: E402
 from osh import OSHCTL, Daemon, Work, kill, pids_of, policy, until  # noqa: E402
 
 ANN, BOB = 1778, 1779
@@ -29,10 +29,6 @@ for i in range(int(sys.argv[2]), int(sys.argv[3])):
     except OSError: pass
     time.sleep(float(sys.argv[4]))
 """
-
-
-def as_user(uid):
-    return {"user": uid, "group": uid, "extra_groups": []} if uid else {}
 
 
 def files(d, uid=0, kind="denied"):

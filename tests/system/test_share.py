@@ -10,16 +10,12 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import Tap, run  # noqa: E402
+from lib import Tap, as_user, run  # noqa: E402
 from osh import BASE_POLICY, OSHCTL, Daemon, Work, policy  # noqa: E402
 
 A, B = 65534, 65533
 # `suffixes` has 2^18 entries: half of them is 131072.
 WILD = 50000
-
-
-def as_user(uid):
-    return {"user": uid, "group": uid, "extra_groups": []} if uid else {}
 
 
 def command(d, path, *cmd, name=None):
