@@ -123,6 +123,15 @@ WRONG = [
 ]
 
 
+NEAR = [
+    ("", "a verb is missing\nusage: oshctl "), ("-H", "-H wants a host"), ("-H somewhere", "a verb is missing"),
+    ("policy", "'policy' is the first word of these verbs:\n  oshctl policy check "), ("polcy", "did you mean 'policy'?"),
+    ("help sandbx", "did you mean 'sandbox'?"), ("polcy check x", "did you mean 'policy check'?"),
+    ("policy preset claude-code", "did you mean 'claude_code'?"), ("policy check preset:codx", "did you mean 'codex'?"),
+    ("policy explain -p preset:default curl", "as 'GET https://HOST/PATH'"),
+]
+
+
 def t_wrong(t, where):
     """Of each verb: too few words, too many, an option that nobody has. Where that is a usage error, it is said which."""
     for verb in set(verbs()) - {"help"}:     # which knows no such verb
@@ -130,8 +139,11 @@ def t_wrong(t, where):
             argv = verb.split() + ([] if "--no-such" in words else ["--socket=/nonexistent"] * ("--socket" in listed(verb)[0])) + words
             rc, _, err = run([OSHCTL, *argv], 20, cwd=where)
             lines = err.splitlines()
-            if rc == 2 and not (len(lines) == 2 and lines[0].startswith("oshctl") and lines[1].startswith(f"usage: oshctl {verb} ")):
+            if rc == 2 and not (len(lines) == 2 and lines[0].startswith("oshctl") and f"{lines[1]} ".startswith(f"usage: oshctl {verb} ")):
                 t.ok(False, f"{' '.join(argv)}: what is wrong, then the usage", err)
+    for line, want in NEAR:
+        rc, out, err = run([OSHCTL, *line.split()], 20, cwd=where)
+        t.ok(rc in (1, 2) and not out and err.startswith("oshctl: ") and want in err, f"{line or 'no verb'}: {want!r}", rc, out, err)
     for line, want in WRONG:
         rc, out, err = run([OSHCTL, *line.split()], 20, cwd=where)
         first, _, rest = err.partition("\n")

@@ -187,7 +187,7 @@ int ask_parse(struct ask *ret, const char *text, const char *binary, const char 
 		}
 	if (!is_method(verb))
 		return fail(e, EINVAL, "'%.40s': a request begins with connect, dns, open, exec or "
-			    "an HTTP method", verb);
+			    "an HTTP method, as 'GET https://HOST/PATH'", verb);
 	ret->kind = ASK_REQUEST;
 	return parse_request(ret, verb, w, e);
 }

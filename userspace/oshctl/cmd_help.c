@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Usage and help, from the table of verbs. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "man.h"
 #include "options.h"
+#include "say.h"
 #include "schema.h"
 #include "verbs.h"
 
@@ -13,6 +15,11 @@
 static void line(FILE *out, const struct verb *v)
 {
 	fprintf(out, "  oshctl %-17s %s\n", v->name, v->help);
+}
+
+static void usage(FILE *out, const struct verb *v)
+{
+	fprintf(out, "usage: oshctl %s%s%s\n", v->name, *v->args ? " " : "", v->args);
 }
 
 void help_list(FILE *out)
@@ -27,7 +34,7 @@ int help_usage(const char *verb)
 {
 	for (const struct verb *v = verbs; v->name; v++)
 		if (!strcmp(v->name, verb))
-			fprintf(stderr, "usage: oshctl %s %s\n", v->name, v->args);
+			usage(stderr, v);
 	return EXIT_USAGE;
 }
 
@@ -35,7 +42,7 @@ void help_verb(FILE *out, const char *verb)
 {
 	for (const struct verb *v = verbs; v->name; v++)
 		if (!strcmp(v->name, verb))
-			fprintf(out, "usage: oshctl %s %s\n%s\n", v->name, v->args, v->help);
+			usage(out, v), fprintf(out, "%s\n", v->help);
 	options_list(verb, out);
 }
 
@@ -61,21 +68,49 @@ static int list_group(FILE *out, const char *word)
 	return found;
 }
 
+static bool is_group(const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!strncmp(v->name, word, n) && v->name[n] == ' ')
+			return true;
+	return false;
+}
+
+/* The first word of a verb of two words, where that is what was meant. */
+static const char *nearest_group(const char *word)
+{
+	static char groups[WORDS_MAX][16];
+	const char *words[WORDS_MAX];
+	size_t n = 0;
+
+	for (const struct verb *v = verbs; v->name && n < WORDS_MAX; v++) {
+		snprintf(groups[n], sizeof(groups[n]), "%.*s", (int)strcspn(v->name, " "), v->name);
+		if (!n || strcmp(groups[n], groups[n - 1]))
+			words[n] = groups[n], n++;
+	}
+	return nearest(word, words, n);
+}
+
 int help_unknown(int argc, char **argv)
 {
 	const char *words[WORDS_MAX], *near;
 	char said[80];
 	size_t n = 0;
 
-	if (argc == 1 && list_group(stderr, argv[0]))
+	if (argc == 1 && is_group(argv[0])) {
+		say_error("'%s' is the first word of these verbs:", argv[0]);
+		(void)list_group(stderr, argv[0]);
 		return EXIT_USAGE;
+	}
 	snprintf(said, sizeof(said), "%s%s%s", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",
 		 argc > 1 && argv[1][0] != '-' ? argv[1] : "");
 	for (const struct verb *v = verbs; v->name && n < WORDS_MAX; v++)
 		words[n++] = v->name;
 	near = nearest(said, words, n);
 	if (!near)
-		near = nearest(argv[0], words, n);
+		near = nearest_group(argv[0]);
 	fprintf(stderr, "oshctl: unknown verb '%s'", said);
 	if (near)
 		fprintf(stderr, "; did you mean '%s'?", near);

@@ -6,10 +6,10 @@
 
 int cmd_policy_schema(int argc, char **argv)
 {
+	static const struct option options[] = { { 0 } };
 	struct json j = json_to_file(stdout);
 
-	optind = 1;
-	if (!usage_operands(argc, argv, ""))
+	if (getopt_long(argc, argv, "", options, NULL) != -1 || !usage_operands(argc, argv, ""))
 		return help_usage("policy schema");
 	schema_json(&j);
 	return json_line(&j) < 0 || fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;

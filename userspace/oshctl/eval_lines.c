@@ -279,7 +279,7 @@ struct answer answer_line(const struct question *q, const char *line, size_t n)
 	json_error_t why;
 	json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	const char *stage = member_text(root, "stage");
-	struct answer a = failed(root ? "unknown stage" : "line is no JSON object");
+	struct answer a = failed(root ? "stage is none of l4, dns, ssrf, l7, file, exec, inference, canonicalize, validate" : "line is no JSON object");
 
 	for (size_t i = 0; stage && i < ARRAY_SIZE(stages); i++) {
 		if (strcmp(stage, stages[i].name))

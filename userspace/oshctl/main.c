@@ -54,6 +54,7 @@ static int run_verb(const struct verb *v, int words, int argc, char **argv)
 static int dispatch(int argc, char **argv)
 {
 	if (argc < 1) {
+		say_error("a verb is missing");
 		help_list(stderr);
 		return EXIT_USAGE;
 	}
@@ -133,5 +134,9 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[0], REMOTE_VERB))
 		return dispatch_remote(argv[1]);
 	host = host_of(&argc, &argv);
+	if (host && !*host) {
+		say_error("-H wants a host: [USER@]HOST[:PORT]");
+		return EXIT_USAGE;
+	}
 	return host && argc ? remote_run(host, argc, argv) : dispatch(argc, argv);
 }

@@ -28,6 +28,8 @@ static const char head[] =
 	".Sh VERBS\n";
 
 static const char tail[] =
+	".Sh REQUESTS\nWhat\n.Cm policy explain\ntakes, one word to the shell each:\n.Bd -literal -offset indent\n"
+	"connect [/PROGRAM] HOST:PORT\ndns NAME\nopen PATH [read|write]\nexec PATH\nMETHOD https://HOST[:PORT]/PATH\n.Ed\n"
 	".Sh ENVIRONMENT\n.Bl -tag -width OSH_SOCKET\n"
 	".It Ev OSH_SOCKET\nWhere\n.Xr oshd 8\nlistens.\n"
 	".It Ev OSH_HOST\nAs\n.Fl H .\n"
@@ -35,7 +37,7 @@ static const char tail[] =
 	".Sh FILES\n.Bl -tag -width Ds\n"
 	".It Pa /run/osh/bus\nThe socket of the system's\n.Xr oshd 8 .\n"
 	".It Pa /usr/share/osh/presets\nPolicies that come with osh, to read; they are built in.\n.El\n"
-	".Sh EXIT STATUS\nThat of the command, where one ran.\nElse 0 done, 1 refused, failed or findings, 2 used wrongly,\n"
+	".Sh EXIT STATUS\nThat of the command, where one ran.\nElse 0 done, 1 refused, failed or findings, 2 used wrongly,\n3 where\n.Cm policy prove\nmet a bound,\n"
 	"125 to 127 as\n.Xr env 1\ngives them, and 128 and the number of a signal.\n"
 	".Sh EXAMPLES\nA shell that reaches one host:\n.Bd -literal -offset indent\n"
 	"$ cat policy.yaml\nversion: 1\nfilesystem_policy:\n  include_workdir: true\n"

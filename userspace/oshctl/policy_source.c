@@ -19,8 +19,11 @@
 #include "registry.h"
 #include "remote.h"
 #include "say.h"
+#include "schema.h"
 #include "usage.h"
 #include "verbs.h"
+
+#define PRESETS 64
 
 const char *policy_source_preset(const char *file)
 {
@@ -47,13 +50,25 @@ static void tell_home(int fd)
 	(void)policy_home(n > 0 ? policy_source_caller_home() : NULL);
 }
 
+static int no_preset(const char *name, struct err *e)
+{
+	const char *names[PRESETS], *near;
+	size_t n = 0;
+
+	while (n < PRESETS && (names[n] = embed_preset_name(n)))
+		n++;
+	near = nearest(name, names, n);
+	return fail(e, ENOENT, "no preset is called '%.40s'; %s%s%s'oshctl policy preset' lists them", name, near ? "did you mean '" : "",
+		    near ? near : "", near ? "'? " : "");
+}
+
 /* The preset's text, with the package registries that the caller's clients are configured to use. */
 static int preset_text(const char *name, int dir, struct buf *ret, struct err *e)
 {
 	struct slice text = embed_preset(name);
 
 	if (!text.n)
-		return fail(e, ENOENT, "no preset is called '%s'; 'oshctl policy preset' lists them", name);
+		return no_preset(name, e);
 	if (!memmem(text.p, text.n, "# <registries>", 14)) {
 		buf_put(ret, text.p, text.n);
 		return buf_ok(ret) ? 0 : fail(e, ENOMEM, "out of memory");
@@ -148,6 +163,7 @@ static void list_one(const char *name)
 	if (from)
 		for (from += 5; from + n < text.p + text.n && from[n] != '\n' && strncmp(from + n, ". ", 2); n++)
 			;
+	n -= n && from[n - 1] == '.';
 	printf("%-16s %.*s\n", name, (int)n, from ? from : "");
 }
 
