@@ -57,7 +57,7 @@ static long walk_step(__u32 i, struct walk *w)
 	}
 	if (i && listed_as(&w->key) == OSH_UNIX_OUTSIDE)
 		w->outside = 1;
-	w->key.path[i] = c;
+	bpf_probe_read_kernel(w->key.path + i, 1, &c);	/* not by a store: see walk_clear() */
 	w->part = PART_EMPTY;
 	return 0;
 }
@@ -91,11 +91,21 @@ static __always_inline __u32 judge_path(struct walk *w)
 	return !w->outside && is_private(path) ? OSH_WHY_ALLOWED : OSH_WHY_UNIX_PATH;
 }
 
+/*
+ * verifier of Linux 6.18.15 and 6.19: it keeps the value that a program stored at a fixed place of the stack, and when a byte of
+ * that word is then written by an index, it lets nobody read the word any more. It keeps nothing of what a helper
+ * writes; and what this one cannot read is zero.
+ */
+static __always_inline void walk_clear(struct walk *w)
+{
+	bpf_probe_read_kernel(w, sizeof(*w), NULL);
+}
+
 static __always_inline int hook_unix(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock_addr_kern *kern = (void *)ctx;
 	struct ask q = { .kind = OSH_EV_UNIX };
-	struct walk w = { 0 };
+	struct walk w;
 	__u32 why;
 	char c;
 
@@ -103,6 +113,7 @@ static __always_inline int hook_unix(struct bpf_sock_addr *ctx)
 	 * The context that programs see holds nothing of a unix address; the kernel's struct, at the same
 	 * place, does. Read, not cast by a kfunc: libbpf 1.1 cannot link two objects that use the same one.
 	 */
+	walk_clear(&w);
 	w.n = BPF_CORE_READ(kern, uaddrlen) - 2;	/* less sun_family; shorter ones came no further */
 	w.from = (const char *)BPF_CORE_READ(kern, uaddr) + 2;
 	ask_subject(&q);
