@@ -128,3 +128,34 @@ static __always_inline __u32 path_of(struct file *file, struct mnt_namespace *ns
 	*ret_len = len;
 	return w.state;
 }
+
+/*
+ * For people alone: the path below the top of the mount's namespace, whoever may change it. A path that has no room has its
+ * end here, and a file without a name in its directory what it was called, both without '/' in front. `text` and `buf` as
+ * above. Returns the length.
+ */
+static __always_inline __u32 path_text(struct dentry *d, struct vfsmount *mnt, char *buf, char *text)
+{
+	struct mount *m = path_mount(mnt);
+	struct path_walk w = {
+		.dentry = d, .mount = m, .ns = BPF_CORE_READ(m, mnt_ns), .buf = buf, .pos = OSH_PATH_MAX - 1, .state = PATH_FIRM,
+	};
+	long whole = bpf_loop(PATH_STEPS, path_step, &w, 0) < PATH_STEPS && w.state != PATH_NONE;
+	__u32 pos = w.pos, len;
+
+	for (int i = 0; i < OSH_PATH_MAX / 8; i++)
+		((__u64 *)text)[i] = 0;
+	if (pos >= OSH_PATH_MAX - 1) {
+		text[0] = '/';
+		if (whole)
+			return 1;	/* the top itself */
+		len = bpf_probe_read_kernel_str(text, OSH_PATH_MAX, BPF_CORE_READ(d, d_name.name));
+		return len - 1;
+	}
+	if (!whole)
+		pos++;
+	len = OSH_PATH_MAX - 1 - pos;
+	asm volatile("%0 &= 255" : "+r"(pos));	/* verifier: clang drops a mask written in C */
+	asm volatile("%0 &= 255" : "+r"(len));
+	return bpf_probe_read_kernel(text, len, buf + pos) ? 0 : len;
+}

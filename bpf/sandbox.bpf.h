@@ -42,17 +42,35 @@ static __always_inline struct osh_sandbox *sandbox_get(__u32 slot)
 
 #define PID_LEVELS 32			/* pid namespaces below each other, as the kernel bounds them */
 
+/* What a process is called in the pid namespace of this level. */
+static __always_inline struct upid *pid_in(struct pid *pid, __u32 level)
+{
+	return (void *)&pid->numbers[0] + level * bpf_core_type_size(struct upid);
+}
+
 /* Process 1 of a pid namespace below the host's. */
 static __always_inline int is_first_pid(struct pid *pid)
 {
 	__u32 level = BPF_CORE_READ(pid, level);
-	struct upid *in = &pid->numbers[0];
 	int nr = 0;
 
 	if (!level || level > PID_LEVELS)
 		return 0;
-	in = (void *)in + level * bpf_core_type_size(struct upid);
-	return !bpf_core_read(&nr, sizeof(nr), &in->nr) && nr == 1;
+	return !bpf_core_read(&nr, sizeof(nr), &pid_in(pid, level)->nr) && nr == 1;
+}
+
+/* Is `t` in the pid namespace of `pid`, or in one below it? The other process need not live any more. */
+static __always_inline int is_seen_by(struct pid *pid, struct task_struct *t)
+{
+	struct pid *mine = BPF_CORE_READ(t, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct pid_namespace *ns = NULL, *own = NULL;
+
+	if (level > PID_LEVELS || BPF_CORE_READ(mine, level) < level)
+		return 0;
+	bpf_core_read(&ns, sizeof(ns), &pid_in(pid, level)->ns);
+	bpf_core_read(&own, sizeof(own), &pid_in(mine, level)->ns);
+	return ns && ns == own;
 }
 
 static __always_inline int is_ns_init(struct task_struct *task)

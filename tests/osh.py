@@ -66,6 +66,13 @@ def until(cond, seconds=5.0, step=0.02):
         time.sleep(step)
 
 
+def landlock_tells(lsm):
+    """Is what Landlock refuses on record? By its tracepoints, or by a function of its own, where LSM programs live too."""
+    with open("/sys/kernel/btf/vmlinux", "rb") as types:
+        names = types.read()
+    return b"\0btf_trace_landlock_deny_access_fs\0" in names or (lsm and b"\0landlock_log_denial\0" in names)
+
+
 def held(pid):
     """{number: target} of a process' descriptors, without what is closed and who ends meanwhile."""
     found = {}

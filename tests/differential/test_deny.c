@@ -260,7 +260,7 @@ static int setup(void **state)
 	if (mkdir(cgroup, 0755) < 0 || stat(cgroup, &st) < 0)
 		return -1;
 	sb.cgroup = st.st_ino;
-	if (kbpf_open(&k, &e) < 0)
+	if (kbpf_open(&k, NULL, &e) < 0)
 		goto bad;
 	bpf_program__set_autoload(bpf_object__find_program_by_name(k->obj, "osh_deny_probe"), true);
 	k->skel->rodata->rename_lock_at = kbpf_symbol("rename_lock");	/* 0 where the kernel does not say: the way up alone */

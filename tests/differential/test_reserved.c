@@ -240,7 +240,7 @@ static int setup(void **state)
 		return -1;
 	make_dirs(TREE, 3, &n);
 	assert_int_equal(n, DIRS);
-	if (kbpf_open(&g.k, &e) < 0)
+	if (kbpf_open(&g.k, NULL, &e) < 0)
 		goto bad;
 	bpf_program__set_autoload(bpf_object__find_program_by_name(g.k->obj, "osh_reserved_probe"), true);
 	if (kbpf_load_object(g.k, &e) < 0 || kbpf_bind(g.k, &e) < 0 || kbpf_flip(g.k, &sb, &b, &e) < 0)

@@ -91,8 +91,26 @@ def t_here(t, w):
     t.ok({p["state"] for p in found["programs"] if p["where"] in ("LSM", "GUARD") and p["name"] not in new} == ({"works"} if lsm else {"lacks"}),
          "and so it says of each of them")
     t.ok(all(p["state"] == "untried" for p in found["programs"] if p["name"] in new), "but of one whose call the kernel lacks")
-    told = {p["state"] for p in found["programs"] if p["where"] == "TELL"}
-    t.ok(told == {"works" if features(found)["landlock-record"]["state"] == "works" else "untried"}, "whether Landlock's refusals are told is said once for all", told)
+    t_told(t, found)
+
+
+def t_told(t, found):
+    """Landlock's tracepoints or the function that it calls: one of the two, and it says which."""
+    record = features(found)["landlock-record"]
+    ways = {p["name"]: p["state"] for p in found["programs"] if p["where"] == "TELL"}
+    function = ways.pop("osh_ll_denial")
+    if "by Landlock's tracepoints" in record["note"]:
+        good = record["state"] == "works" and set(ways.values()) == {"works"} and function == "untried"
+    elif "by the function" in record["note"]:
+        good = record["state"] == "works" and set(ways.values()) == {"untried"} and function == "works"
+    else:
+        good = record["state"] == "lacks" and set(ways.values()) == {"untried"} and record["note"] and \
+            function == ("untried" if "neither" in record["note"] else "lacks")
+    t.ok(good, "by which way Landlock's refusals are told, or why by none", record, ways, function)
+    with open("/sys/kernel/btf/vmlinux", "rb") as types:
+        names = types.read()
+    t.ok((b"\0btf_trace_landlock_deny_access_fs\0" in names) == ("tracepoints" in record["note"] and record["state"] == "works") and
+         (b"\0landlock_log_denial\0" in names) != ("neither" in record["note"]), "as this kernel has it", record)
 
 
 def t_table(t, _):

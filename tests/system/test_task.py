@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, run  # noqa: E402
-from osh import BASE_POLICY, Daemon, Work, pids_of, until  # noqa: E402
+from osh import BASE_POLICY, Daemon, Work, landlock_tells, pids_of, until  # noqa: E402
 import subprocess  # noqa: E402
 
 OWN = r"""
@@ -90,11 +90,6 @@ def landlock():
     return ctypes.CDLL(None).syscall(444, None, 0, 1)
 
 
-def tracepoints():
-    with open("/sys/kernel/btf/vmlinux", "rb") as types:
-        return b"btf_trace_landlock_deny_access_fs\0" in types.read()
-
-
 def events(w):
     return [json.loads(line)["osh"] for line in w.lines() if '"osh"' in line]
 
@@ -131,7 +126,7 @@ def tries(t, d, lsm):
         if landlock() < 9:      # from then on it refuses such sockets too, and before LSM programs are asked
             t.ok(recorded(w, "unix", "UNIX_PEER"), "and on record", w.lines())
             t.ok(any("host.sock" in line and "UNIX_PEER" in line for line in w.lines()), "by its own name", w.lines())
-        elif tracepoints():
+        elif landlock_tells(lsm):
             t.ok(recorded(w, "landlock", "LANDLOCK"), "and on record, by Landlock's own word", w.lines())
             t.ok(any("host.sock" in line and "connect to socket" in line for line in w.lines()), "by its own name", w.lines())
         t.ok(recorded(w, "task", "TRACED"), "and so is the memory", w.lines())

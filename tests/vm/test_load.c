@@ -117,11 +117,16 @@ static bool within_budget(void)
 	return good;
 }
 
-/* NULL, or why this one is not for this kernel. LSM programs load only where the kernel lets them; in the virtual machine they must. */
+/*
+ * NULL, or why this one is not for this kernel. LSM programs and those at the entry of a function load only where the kernel
+ * lets them; in the virtual machine they must.
+ */
 static const char *unwanted(const struct bpf_program *p)
 {
-	if (!strncmp(bpf_program__section_name(p), "lsm", 3) && !getenv("OSH_VM"))
-		return "LSM programs are tested in the virtual machine";
+	const char *section = bpf_program__section_name(p);
+
+	if ((!strncmp(section, "lsm", 3) || !strncmp(section, "fentry", 6)) && !getenv("OSH_VM"))
+		return "such programs are tested in the virtual machine";
 	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++)
 		if (!strcmp(kbpf_hook_name(h), bpf_program__name(p)) && kbpf_hook_needless(h))
 			return "this kernel has nothing that asks it";
@@ -137,7 +142,7 @@ static struct kbpf *load(const char *name)
 	struct err e;
 	size_t n = 0;
 
-	if (kbpf_open(&k, &e) < 0) {
+	if (kbpf_open(&k, NULL, &e) < 0) {
 		printf("# %s\n", e.text);
 		return NULL;
 	}
@@ -194,7 +199,7 @@ static void each_alone(void)
 	size_t n = 0;
 
 	libbpf_set_print(on_print);
-	if (kbpf_open(&k, NULL) < 0)
+	if (kbpf_open(&k, NULL, NULL) < 0)
 		exit(1);
 	bpf_object__for_each_program(p, k->obj) {
 		alone = unwanted(p) ? NULL : load(bpf_program__name(p));

@@ -102,13 +102,13 @@ static int say_program(struct kbpf *k, enum osh_hook h, struct err *lsm)
 
 	if (k && kbpf_prog_fd(k, h) >= 0)
 		return probe_say(PROBE_FD, OSH_PROBE_HOOK + h, 0, &e);
-	if (kbpf_hook_needless(h))
-		return 0;		/* untried, and no lack: this kernel has nothing that would ask it */
+	if (kbpf_hook_needless(h) || kbpf_hook_spare(h))
+		return 0;		/* untried, and no lack: this kernel has nothing that would ask it, or something better */
 	if (kbpf_hook_is_lsm(h) && lsm->code)
 		e = *lsm;		/* one says what is wrong with all */
 	else
 		r = kbpf_try_hook(h, &e);
-	if (!r && !e.code && kbpf_hook_is_lsm(h))
+	if (!r && !e.code && kbpf_hook_optional(h))
 		(void)fail(&e, EOPNOTSUPP, "loads, and is left out: the kernel does not ask it");
 	if (kbpf_hook_is_lsm(h))
 		*lsm = e;
@@ -124,11 +124,29 @@ static int say_programs(struct kbpf *k, struct err *lsm)
 	return r;
 }
 
+/* Which of the two ways to hear what Landlock refuses, or why neither. */
+static int say_told(const struct kbpf *k)
+{
+	bool tracepoints = k && kbpf_prog_fd(k, OSH_HOOK_LLFILE) >= 0, function = k && kbpf_prog_fd(k, OSH_HOOK_LLDENIAL) >= 0;
+	struct err e = { 0 };
+
+	if (tracepoints)
+		(void)fail(&e, 0, "by Landlock's tracepoints");
+	else if (function)
+		(void)fail(&e, 0, "by the function that Landlock calls at each refusal");
+	else if (kbpf_hook_needless(OSH_HOOK_LLDENIAL))
+		(void)fail(&e, EOPNOTSUPP, "this kernel's Landlock has neither tracepoints nor a function that writes to the audit log");
+	else
+		(void)fail(&e, EOPNOTSUPP, "this kernel's Landlock has no tracepoints, and the kernel takes no program at its function "
+			   "that writes to the audit log");
+	return probe_say(PROBE_FD, OSH_PROBE_TOLD, -e.code, &e);
+}
+
 static int say_bpf(const struct cgroup_base *c, bool cgroup)
 {
 	struct kbpf *k = NULL;
 	struct err e = { 0 }, none = { 0 }, lsm = { 0 };
-	int r = kbpf_load(&k, 1, NULL, &e), x, told;
+	int r = kbpf_load(&k, 1, NULL, &e), x;
 
 	if (!r && !cgroup)
 		r = fail(&e, ENOENT, "no cgroup to attach to");
@@ -137,10 +155,9 @@ static int say_bpf(const struct cgroup_base *c, bool cgroup)
 	x = probe_say(PROBE_FD, OSH_PROBE_BPF, r, &e);
 	if (!x)
 		x = say_programs(k, &lsm);
-	told = k ? kbpf_prog_fd(k, OSH_HOOK_LLFILE) : -ENOENT;
-	kbpf_free(k);
 	if (!x)
-		x = probe_say(PROBE_FD, OSH_PROBE_TOLD, told < 0 ? -EOPNOTSUPP : 0, &none);
+		x = say_told(k);
+	kbpf_free(k);
 	if (!x)
 		x = probe_say(PROBE_FD, OSH_PROBE_LSM, kbpf_has_lsm() ? 0 : -EOPNOTSUPP, &lsm);
 	return x ? x : probe_say(PROBE_FD, OSH_PROBE_STORAGE, kbpf_has_task_storage() ? 0 : -EOPNOTSUPP, &none);

@@ -82,6 +82,13 @@ static int count_dirs(struct kbpf *k, struct err *e)
 	return 0;
 }
 
+/* Nothing is promised by it: somebody else may hold the function that it would be attached to. */
+static void go_untold(struct kbpf *k, enum osh_hook h, const char *why)
+{
+	fprintf(stderr, "oshd: program '%s' is not attached, less on record: %s\n", kbpf_hook_name(h), why);
+	k->lacks[h] = true;
+}
+
 int kbpf_attach_global(struct kbpf *k, struct err *e)
 {
 	for (int h = 0; h < OSH_HOOK_MAX; h++) {
@@ -93,7 +100,9 @@ int kbpf_attach_global(struct kbpf *k, struct err *e)
 		if (!p)
 			return fail(e, ENOENT, "BPF object has no program '%s'", kbpf_hook_name(h));
 		k->links[h] = bpf_program__attach(p);
-		if (!k->links[h])
+		if (!k->links[h] && kbpf_hook_where(h) == AT_TELL)
+			go_untold(k, h, strerror(errno));
+		else if (!k->links[h])
 			return fail(e, errno, "attach '%s': %s", kbpf_hook_name(h), strerror(errno));
 	}
 	return count_dirs(k, e);

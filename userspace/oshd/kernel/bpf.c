@@ -101,7 +101,7 @@ static void name_build(struct kbpf *k)
 	hash_hex(digest, k->build);
 }
 
-int kbpf_open(struct kbpf **ret, struct err *e)
+int kbpf_open(struct kbpf **ret, const struct kbpf_off *off, struct err *e)
 {
 	struct kbpf *k = calloc(1, sizeof(*k));
 
@@ -111,6 +111,8 @@ int kbpf_open(struct kbpf **ret, struct err *e)
 	k->front = MAP_FAILED;
 	k->host = MAP_FAILED;
 	k->steer_prog = k->steer_map = -1;
+	if (off)
+		k->off = *off;
 	for (int i = 0; i < OSH_HOOK_MAX; i++)
 		k->prog[i] = -1;
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
@@ -293,10 +295,10 @@ static int freeze_lanes(struct kbpf *k, struct err *e)
 	return 0;
 }
 
-static int load(struct kbpf **ret, int small, struct err *e)
+static int load(struct kbpf **ret, int small, const struct kbpf_off *off, struct err *e)
 {
 	struct kbpf *k = NULL;
-	int r = kbpf_open(&k, e);
+	int r = kbpf_open(&k, off, e);
 
 	if (!r && small)
 		r = size_maps(k, e);
@@ -320,27 +322,29 @@ static int load(struct kbpf **ret, int small, struct err *e)
 	return 0;
 }
 
+int kbpf_load_some(struct kbpf **ret, int small, const struct kbpf_off *off, struct err *e)
+{
+	int r = load(ret, small, off, e);
+
+	while (r < 0 && kbpf_lsm_narrow(e->text))	/* a hook of a later kernel: without it everything else holds */
+		r = load(ret, small, off, e);
+	return r;
+}
+
 int kbpf_load(struct kbpf **ret, int small, const struct kbpf_off *off, struct err *e)
 {
 	int r = check_off(off, e);
 
 	if (!r)
 		r = kernel_check(e);
-	if (r < 0)
-		return r;
-	r = load(ret, small, e);
-	while (r < 0 && kbpf_lsm_narrow(e->text))	/* a hook of a later kernel: without it everything else holds */
-		r = load(ret, small, e);
-	if (!r && off)
-		(*ret)->off = *off;
-	return r;
+	return r < 0 ? r : kbpf_load_some(ret, small, off, e);
 }
 
 int kbpf_try_hook(enum osh_hook hook, struct err *e)
 {
 	struct bpf_program *p;
 	struct kbpf *k = NULL;
-	int r = kbpf_open(&k, e);
+	int r = kbpf_open(&k, NULL, e);
 
 	if (r < 0)
 		return r;

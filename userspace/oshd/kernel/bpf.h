@@ -74,7 +74,10 @@ int kbpf_map_fd(const struct kbpf *k, const char *name);	/* borrowed; -ENOENT */
 int kbpf_map_fd_ro(const struct kbpf *k, const char *name);
 int kbpf_prog_fd(const struct kbpf *k, enum osh_hook hook);	/* borrowed */
 bool kbpf_hook_is_lsm(enum osh_hook hook);
-bool kbpf_hook_needless(enum osh_hook hook);	/* of a call that this kernel does not have; after a load or an adoption */
+/* After a load or an adoption: of a call that this kernel does not have; another does what it would do. */
+bool kbpf_hook_needless(enum osh_hook hook);
+bool kbpf_hook_spare(enum osh_hook hook);
+bool kbpf_hook_optional(enum osh_hook hook);	/* may be left out, and everything else holds */
 
 /* A copy of the sk_lookup program with a sockmap of its own; both descriptors become the caller's. */
 int kbpf_steer_new(struct kbpf *k, int *ret_prog_fd, int *ret_map_fd, struct err *e);

@@ -72,12 +72,15 @@ bool kbpf_lsm_narrow(const char *why);
 /* The same for those that only tell: sandboxes that live were promised the others. */
 bool kbpf_lsm_narrow_tells(void);
 bool kbpf_asks_lsm(const struct btf *types);	/* kbpf_has_lsm(), with the kernel's own types; NULL = none (trial.c) */
+/* Does it take a program at the entry of this function, and let it be attached? */
+bool kbpf_takes_entry(const struct btf *types, const char *function);
 
 enum kwhere { AT_CGROUP, AT_EGRESS, AT_GLOBAL, AT_NETNS, AT_TC, AT_LSM, AT_GUARD, AT_TELL, AT_ITER };
 enum kwhere kbpf_hook_where(enum osh_hook hook);
 
 /* Fills map, prog and sandboxes from the loaded object (bpf.c). */
-int kbpf_open(struct kbpf **ret, struct err *e);
+int kbpf_open(struct kbpf **ret, const struct kbpf_off *off, struct err *e);	/* off: NULL = nothing is left out */
+int kbpf_load_some(struct kbpf **ret, int small, const struct kbpf_off *off, struct err *e);	/* kbpf_load() in any build; for tests */
 int kbpf_bind(struct kbpf *k, struct err *e);
 int kbpf_load_object(struct kbpf *k, struct err *e);
 void kbpf_deny_stamp(struct kbpf *k, const struct kbpf_sandbox *s);	/* to the sandbox, from its tables (deny.c) */

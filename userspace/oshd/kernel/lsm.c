@@ -4,7 +4,7 @@
  * `filesystem_policy.deny` together are all or none, since half of them would be a promise with holes. Each of the others is
  * a second lock, and is left out for itself: the kernel was built without its hook, or refuses the program. What is left out
  * is said. Nothing is lost with a hook that came with the one call that asks it, where the kernel has neither; and what only
- * puts on record what others refuse (TELL) is a promise of nothing.
+ * puts on record what others refuse (TELL) is a promise of nothing. Of the two ways to hear what Landlock refuses one is taken.
  */
 #include "kbpf.h"
 #include "own.h"
@@ -15,7 +15,9 @@ static enum { LSM_UNKNOWN, LSM_LIVES, LSM_REFUSED } state;
 static bool refused[OSH_HOOK_MAX];
 
 #define FILE_SETATTR "bpf_lsm_inode_file_setattr", BTF_KIND_FUNC			/* file_setattr(2): Linux 6.17 */
-#define LANDLOCK_TELLS "btf_trace_landlock_deny_access_fs", BTF_KIND_TYPEDEF	/* its tracepoints came together: 7.x */
+#define LANDLOCK_TELLS "btf_trace_landlock_deny_access_fs", BTF_KIND_TYPEDEF	/* its tracepoints came together: 7.3 */
+#define LOG_DENIAL "landlock_log_denial"
+#define LANDLOCK_LOGS LOG_DENIAL, BTF_KIND_FUNC					/* CONFIG_AUDIT; Linux 6.15 */
 
 /* By the names that the kernel's own types have. */
 static const struct {
@@ -24,7 +26,7 @@ static const struct {
 	uint32_t kind;
 } later[] = {
 	{ OSH_HOOK_FSETATTR, FILE_SETATTR },	 { OSH_HOOK_LLFILE, LANDLOCK_TELLS }, { OSH_HOOK_LLTRACE, LANDLOCK_TELLS },
-	{ OSH_HOOK_LLSIGNAL, LANDLOCK_TELLS }, { OSH_HOOK_LLUNIX, LANDLOCK_TELLS },
+	{ OSH_HOOK_LLSIGNAL, LANDLOCK_TELLS }, { OSH_HOOK_LLUNIX, LANDLOCK_TELLS }, { OSH_HOOK_LLDENIAL, LANDLOCK_LOGS },
 };
 static bool absent[ARRAY_SIZE(later)];
 
@@ -34,6 +36,12 @@ bool kbpf_hook_needless(enum osh_hook hook)
 		if (later[i].hook == hook)
 			return absent[i];
 	return false;
+}
+
+/* The tracepoints, where they are, tell what the function would. */
+bool kbpf_hook_spare(enum osh_hook hook)
+{
+	return hook == OSH_HOOK_LLDENIAL && !kbpf_hook_needless(OSH_HOOK_LLFILE) && !refused[OSH_HOOK_LLFILE];
 }
 
 /* Reading the types takes the time of a start, so it is done once, and each name is looked for once. */
@@ -46,11 +54,13 @@ static void look(void)
 		absent[i] = i && !strcmp(later[i].type, later[i - 1].type)
 				    ? absent[i - 1]
 				    : !types || btf__find_by_name_kind(types, later[i].type, later[i].kind) <= 0;
+	/* Where LSM programs live, so do programs at the entry of any function: the kernel attaches both in one way. */
+	if (state != LSM_LIVES && !kbpf_hook_needless(OSH_HOOK_LLDENIAL) && !kbpf_hook_spare(OSH_HOOK_LLDENIAL))
+		refused[OSH_HOOK_LLDENIAL] = !kbpf_takes_entry(types, LOG_DENIAL);
 	btf__free(types);
 }
 
-/* Programs without which this kernel can do. */
-static bool is_optional(enum osh_hook h)
+bool kbpf_hook_optional(enum osh_hook h)
 {
 	return kbpf_hook_is_lsm(h) || kbpf_hook_where(h) == AT_TELL;
 }
@@ -87,9 +97,9 @@ void kbpf_lsm_open(struct kbpf *k)
 		look();
 	k->lsm = state == LSM_LIVES;
 	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++) {
-		struct bpf_program *p = is_optional(h) ? kbpf_program(k, h) : NULL;
+		struct bpf_program *p = kbpf_hook_optional(h) ? kbpf_program(k, h) : NULL;
 
-		k->lacks[h] = p && is_left_out(h);
+		k->lacks[h] = p && (is_left_out(h) || (kbpf_hook_spare(h) && !kbpf_hook_off(k, OSH_HOOK_LLFILE)));
 		if (k->lacks[h])
 			bpf_program__set_autoload(p, false);
 	}
@@ -102,7 +112,7 @@ static bool narrow(bool tells_only)
 	for (enum osh_hook h = 0; h < OSH_HOOK_MAX; h++) {
 		struct err e = { 0 };
 
-		if (is_optional(h) && !is_left_out(h) && (!tells_only || kbpf_hook_where(h) == AT_TELL) &&
+		if (kbpf_hook_optional(h) && !is_left_out(h) && !kbpf_hook_spare(h) && (!tells_only || kbpf_hook_where(h) == AT_TELL) &&
 		    kbpf_try_hook(h, &e) < 0)
 			some |= refuse(h, e.text);
 	}

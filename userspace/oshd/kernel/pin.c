@@ -207,7 +207,9 @@ static int adopt_links(struct kbpf *k, const char *dir, struct err *e)
 		if (pin_path(path, sizeof(path), dir, "link", kbpf_hook_name(h)) < 0)
 			return fail(e, ENAMETOOLONG, "pin directory '%.100s' is too long", dir);
 		k->links[h] = bpf_link__open(path);
-		if (!k->links[h])
+		if (!k->links[h] && errno == ENOENT && kbpf_hook_where(h) == AT_TELL)
+			k->lacks[h] = true;		/* it could not be attached */
+		else if (!k->links[h])
 			return fail(e, errno, "pin '%s': %s", path, strerror(errno));
 	}
 	return 0;
@@ -227,12 +229,10 @@ static int adopt_loaded(struct kbpf *k, const char *dir, struct err *e)
 static int adopt(struct kbpf **ret, const char *dir, const char *build, const struct kbpf_off *off, struct err *e)
 {
 	struct kbpf *k = NULL;
-	int r = kbpf_open(&k, e);
+	int r = kbpf_open(&k, off, e);
 
 	if (r < 0)
 		return r;
-	if (off)
-		k->off = *off;
 	k->replaces = !!strcmp(build, k->build);
 	r = adopt_maps(k, dir, e);
 	if (!r)

@@ -48,6 +48,23 @@ int kbpf_has_lsm(void)
 	return asked;
 }
 
+bool kbpf_takes_entry(const struct btf *types, const char *function)
+{
+	const struct bpf_insn insns[] = {
+		{ BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0 },
+		{ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+	};
+	int id = types ? btf__find_by_name_kind(types, function, BTF_KIND_FUNC) : -1;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY, .attach_btf_id = (__u32)id);
+	_close_ int prog = -1, link = -1;
+
+	if (id > 0)
+		prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "GPL", insns, ARRAY_SIZE(insns), &opts);
+	if (prog >= 0)
+		link = bpf_raw_tracepoint_open(NULL, prog);
+	return link >= 0;
+}
+
 /* One call of bpf_kallsyms_lookup_name: the answer and the name lie in a map's value. */
 struct symbol {
 	__u64 at;
