@@ -4,6 +4,7 @@
 MORE='process: {exec: {mode: strict, allow: [/bin/sh, /usr/bin/cp, /usr/bin/chmod, /usr/bin/env, /usr/bin/python3]}}'
 EXPECT='Permission denied|Errno 13'
 EVENT='none'
+TOLD='landlock LANDLOCK'
 ALONE='landlock'
 LSM='exec EXEC_STRICT'
 control() { /usr/bin/id && echo ok; }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every attack of this directory once: works outside, fails inside as expected, and is on record.
 `test_attacks.py [NAME...]` runs some; a name may be a pattern, `net_*`. In the virtual machine, where time is dear, those that
-only the kernel of the day decides: what hooks of the network and LSM programs hold."""
+only the kernel of the day decides: what hooks of the network and LSM programs hold, and what Landlock tells."""
 import os
 import re
 import sys
@@ -15,7 +15,7 @@ from lib import Tap  # noqa: E402
 
 
 def wanted(a):
-    return not os.environ.get("OSH_VM") or a.net or any(f in a.field for f in ("LSM", "DENY"))
+    return not os.environ.get("OSH_VM") or a.net or any(f in a.field for f in ("LSM", "DENY", "TOLD"))
 
 
 def main():

@@ -15,6 +15,9 @@
 #include "err.h"
 #include "own.h"
 
+#ifndef SYS_file_setattr
+#define SYS_file_setattr	469
+#endif
 #ifndef SYS_open_tree_attr
 #define SYS_open_tree_attr	467
 #endif
@@ -26,7 +29,7 @@ static const struct {
 	long nr;
 } calls[] = {
 	CALL(acct), CALL(adjtimex), CALL(capset), CALL(chmod), CALL(chown), CALL(clock_settime), CALL(clone),
-	CALL(clone3), CALL(delete_module), CALL(fanotify_init), CALL(fcntl), CALL(finit_module), CALL(fsconfig),
+	CALL(clone3), CALL(delete_module), CALL(fanotify_init), CALL(fcntl), CALL(file_setattr), CALL(finit_module), CALL(fsconfig),
 	CALL(fspick), CALL(get_robust_list), CALL(getpgid), CALL(getpriority), CALL(init_module), CALL(ioctl),
 	CALL(ioprio_set), CALL(kcmp), CALL(kexec_load), CALL(keyctl), CALL(link), CALL(migrate_pages),
 	CALL(mount_setattr), CALL(move_mount), CALL(move_pages), CALL(msgget), CALL(name_to_handle_at),
