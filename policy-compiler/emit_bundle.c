@@ -38,6 +38,7 @@ static const uint32_t entry_size[OSH_SEC_MAX] = {
 	[OSH_SEC_BUDGETS] = sizeof(struct osh_b_budget),
 	[OSH_SEC_PRICES] = sizeof(struct osh_b_price),
 	[OSH_SEC_PRIVACY] = sizeof(struct osh_b_privacy),
+	[OSH_SEC_SERVES] = sizeof(struct osh_b_serve),
 };
 
 void out_put(struct out *o, enum osh_section sec, const void *entry)
@@ -143,6 +144,16 @@ static void put_gpus(struct out *o, const struct gpu *g)
 		out_put(o, OSH_SEC_GPUS, &(struct osh_b_gpu){ .device = out_str(o, ""), .count = g->count, .share = g->share });
 }
 
+/* In the order of the bundle: read_serve.c sorted them. */
+static void put_serves(struct out *o, const struct policy *p)
+{
+	typedef const char *text_t;
+
+	for EACH (struct serve, s, &p->serves)
+		for EACH (text_t, to, &s->to)
+			out_put(o, OSH_SEC_SERVES, &(struct osh_b_serve){ s->port, out_str(o, *to) });
+}
+
 static void put_static(struct out *o, const struct policy *p)
 {
 	struct osh_b_limits limits = { 0 };
@@ -162,6 +173,7 @@ static void put_static(struct out *o, const struct policy *p)
 	if (any)
 		out_put(o, OSH_SEC_LIMITS, &limits);
 	put_gpus(o, &p->gpu);
+	put_serves(o, p);
 }
 
 static void put_upstream(struct out *o, const struct table_host *h, const struct claim *c)

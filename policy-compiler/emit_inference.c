@@ -73,7 +73,8 @@ bool out_inference(struct out *o, const struct policy *p, const struct tables *t
 	for EACH (struct route, r, &in->routes) {
 		struct osh_b_route to = { .name = text(o, r->name), .provider = text(o, r->provider), .as = text(o, r->as),
 					  .path = text(o, r->path), .host = host_number(t, r->host), .port = r->port,
-					  .api = r->api, .flags = (r->plain ? OSH_ROUTE_PLAIN : 0) | (r->local ? OSH_ROUTE_LOCAL : 0),
+					  .api = r->api, .flags = (r->plain ? OSH_ROUTE_PLAIN : 0) | (r->local ? OSH_ROUTE_LOCAL : 0) |
+						   (r->sandbox ? OSH_ROUTE_SANDBOX : 0),
 					  .models = out_patterns(o, r->at, &r->models),
 					  .weight = r->weight };
 

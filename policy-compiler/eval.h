@@ -102,6 +102,9 @@ bool eval_renames(const struct policy *p, const struct route *route, enum osh_sh
 /* May the name stand in a path? It is made of segments that are neither empty nor steps. */
 bool eval_model_in_path(const char *name);
 
+/* May routes of the sandbox with that name come to this port here? */
+struct decision eval_serves(const struct policy *p, uint32_t port, const char *caller);
+
 /* Which limits count a call that eval_inference() gave a route: bit i = the i-th of the policy. */
 uint32_t eval_limits(const struct policy *p, const struct eval_routed *to);
 /* What its tokens cost, millionths rounded up, of a call of that model; false = it has no price. */

@@ -163,6 +163,17 @@ enum osh_reason eval_inference(const struct policy *p, const struct eval_call_of
 	return ret->route ? OSH_WHY_ALLOWED : OSH_WHY_NO_ROUTE;
 }
 
+struct decision eval_serves(const struct policy *p, uint32_t port, const char *caller)
+{
+	typedef const char *text_t;
+
+	for EACH (struct serve, s, &p->serves)
+		for EACH (text_t, to, &s->to)
+			if (s->port == port && glob_match(*to, caller))
+				return (struct decision){ OSH_ALLOW, OSH_WHY_ALLOWED, "serve", s->at.line, false };
+	return (struct decision){ .verdict = OSH_DENY, .why = OSH_WHY_PEER_CLOSED };
+}
+
 bool eval_renames(const struct policy *p, const struct route *route, enum osh_shape shape, const char *model)
 {
 	return !route->as && is_model(model) && (shapes[shape].model != OSH_MODEL_PATH || eval_model_in_path(model)) &&

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "osh/abi.h"
+#include "osh/inference.h"
 #include "own.h"
 
 #define V4(a, b, c, d) { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d }
@@ -236,6 +237,15 @@ const char *net_unallowable(const struct net *n)
 		    net_overlaps(&special[i].net, n))
 			return special[i].why;
 	return n->bits == 128 && net_class(n) >= ADDR_FORBIDDEN ? net_why(n) : NULL;
+}
+
+bool host_in_zone(const struct host *h)
+{
+	size_t n = h->text ? strlen(h->text) : 0, zone = strlen(OSH_SANDBOX_ZONE);
+
+	if (!n || h->kind == HOST_NET)
+		return false;
+	return (n >= zone && !strcmp(h->text + n - zone, OSH_SANDBOX_ZONE)) || !strcmp(h->text, OSH_SANDBOX_ZONE + 1);
 }
 
 bool port_forbidden(uint32_t port)

@@ -36,6 +36,7 @@ const struct net_carrier *net_carrier(size_t i);
 const struct net *net_global(size_t i);			/* what is in use at all */
 bool net_is_v4(const struct net *n);
 
+bool host_in_zone(const struct host *h);	/* does it name sandboxes, and nothing else? */
 bool port_forbidden(uint32_t port);	/* of a control plane */
 
 enum host_error {

@@ -185,6 +185,7 @@ struct route {				/* a backend of `inference` */
 	uint32_t api;			/* enum osh_api, one */
 	bool plain;			/* without TLS */
 	bool local;			/* on this machine, whatever its name resolves to */
+	const char *sandbox;		/* a port of that one's loopback; `host` is then made of it. NULL = none */
 	const char *host;
 	uint32_t port;
 	struct list models;		/* struct pattern: that it serves; none = all. No separator */
@@ -235,6 +236,12 @@ struct inference {
 	struct list privacy;		/* struct content_rule */
 };
 
+struct serve {				/* whose routes may come into this sandbox */
+	struct place at;
+	uint32_t port;
+	struct list to;			/* const char *: names of sandboxes, globs of `*` and `?` */
+};
+
 enum claim_kind { ASSERT_NEVER, ASSERT_NEVER_REACH, ASSERT_NEVER_READ_AND_SEND, ASSERT_NEVER_CALL, ASSERT_NEVER_LEAVE };
 
 struct assertion {
@@ -269,6 +276,7 @@ struct policy {
 	struct gpu gpu;
 	struct list credentials;	/* struct credential */
 	struct inference inference;
+	struct list serves;		/* struct serve */
 	struct list asserts;		/* struct assertion */
 	struct list unkept;		/* struct unkept: check warns, compile refuses (OSH150) */
 };

@@ -8,6 +8,7 @@
 #include "ambiguity.h"
 #include "emit.h"
 #include "gpu.h"
+#include "host.h"
 #include "lint.h"
 #include "merge.h"
 #include "osh/limits.h"
@@ -39,6 +40,16 @@ static void check_version(struct reader *r, const struct node *root)
 		diag_add(r->d, DIAG_MISSING, root->at, NULL, "policy is empty");
 }
 
+/* A sandbox is reached by a route, in a call of a model, and by nothing else. */
+static void check_zone(struct reader *r)
+{
+	for EACH (struct rule, rule, &r->p->rules)
+		for EACH (struct endpoint, e, &rule->endpoints)
+			if (!rule->egress_only && host_in_zone(&e->host))
+				diag_add(r->d, DIAG_HOST, e->at, "`inference.routes` has `sandbox: NAME`",
+					 "names under " OSH_SANDBOX_ZONE " are sandboxes, where a route alone leads");
+}
+
 /* What an endpoint hands over must have somewhere to go. */
 static void check_routes(struct reader *r)
 {
@@ -66,6 +77,7 @@ int policy_read(struct policy *p, struct slice text, struct diags *d)
 		(void)read_map(&r, root, policy_fields, "policy", p);
 		provide(&r);
 		check_routes(&r);
+		check_zone(&r);
 		check_local(&r);
 		if (p->rules.n)
 			qsort(p->rules.v, p->rules.n, sizeof(struct rule), by_name);

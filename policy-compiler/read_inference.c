@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "host.h"
 #include "network.h"
 #include "osh/limits.h"
 #include "own.h"
@@ -78,6 +79,11 @@ static void read_route_tls(struct reader *r, const struct node *n, void *obj)
 static void read_route_local(struct reader *r, const struct node *n, void *obj)
 {
 	(void)read_bool(r, n, &((struct route_in *)obj)->route.local);
+}
+
+static void read_route_sandbox(struct reader *r, const struct node *n, void *obj)
+{
+	(void)read_sandbox(r, n, false, &((struct route_in *)obj)->route.sandbox);
 }
 
 /* Letters that mean nothing else in a path, and no step up. */
@@ -162,6 +168,7 @@ const struct field route_fields[] = {
 	{ "api",         read_route_api,      FIELD_KEPT, FIELD_REQUIRED, "openai | anthropic | bedrock | ollama | llama", "what the backend speaks" },
 	{ "provider",    read_route_provider, FIELD_KEPT, 0, "name", "whose credential goes along" },
 	{ "host",        read_route_host,     FIELD_KEPT, 0, "name", "the backend; openai and anthropic have one by themselves" },
+	{ "sandbox",     read_route_sandbox,  FIELD_KEPT, 0, "name", "in place of a host: another sandbox of the same user, whose `serve` must say so too" },
 	{ "port",        read_route_port,     FIELD_KEPT, 0, "1..65535", "its port; default 443, without TLS 80" },
 	{ "tls",         read_route_tls,      FIELD_KEPT, 0, "bool", "default true; false only without a provider" },
 	{ "allowed_ips", read_route_allowed,  FIELD_KEPT, 0, "[network]", "addresses that the backend may have; needed for private ones" },
@@ -185,6 +192,8 @@ static void check_route(struct reader *r, const struct node *at, struct route_in
 		diag_add(r->d, DIAG_HOST, in->e.host->at, NULL, "a route leads to one host, by its name");
 	if (in->e.e.host.text && !strcmp(in->e.e.host.text, OSH_INFERENCE_HOST))
 		diag_add(r->d, DIAG_HOST, in->e.host->at, NULL, "a route cannot lead back to " OSH_INFERENCE_HOST);
+	if (host_in_zone(&in->e.e.host) && !in->route.sandbox)
+		diag_add(r->d, DIAG_HOST, in->e.host->at, "`sandbox: NAME` in place of `host`", "names under " OSH_SANDBOX_ZONE " are sandboxes");
 	if (in->route.plain && in->route.provider)
 		diag_add(r->d, DIAG_CREDENTIAL, in->tls->at, NULL,
 			 "a credential goes over verified TLS alone: 'tls: false' and 'provider' exclude each other");
@@ -192,6 +201,33 @@ static void check_route(struct reader *r, const struct node *at, struct route_in
 		if (in->route.name && o->name && !strcmp(in->route.name, o->name))
 			diag_add(r->d, DIAG_DUPLICATE, at->at, NULL, "route '%.60s' was given before, on line %u",
 				 in->route.name, o->at.line);
+}
+
+/* Another sandbox: from here on a backend like any other, by a name that nobody resolves, in plain HTTP and local. */
+static bool take_sandbox(struct reader *r, const struct node *at, struct route_in *in)
+{
+	static const char *const others[] = { "host", "allowed_ips", "provider" };
+	struct node *name = arena_zalloc(r->a, sizeof(*name));
+	const struct node *key = map_get(at, "sandbox");
+	bool ok = name != NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (map_get(at, others[i])) {
+			diag_add(r->d, DIAG_EXCLUSIVE, map_get(at, others[i])->key->at, NULL, "'sandbox' and '%s' exclude each other", others[i]);
+			ok = false;
+		}
+	if (in->tls && !in->route.plain)
+		diag_add(r->d, DIAG_EXCLUSIVE, in->tls->at, NULL, "a sandbox is spoken to in plain HTTP; nothing of it leaves the machine");
+	if (map_get(at, "local") && !in->route.local)
+		diag_add(r->d, DIAG_EXCLUSIVE, map_get(at, "local")->at, NULL, "a route to a sandbox is local");
+	if (!map_get(at, "port"))
+		diag_add(r->d, DIAG_MISSING, at->at, "the port that its `serve` names", "a route to a sandbox needs 'port'");
+	if (!ok || !map_get(at, "port"))
+		return false;
+	in->route.plain = in->route.local = true;
+	*name = (struct node){ .kind = NODE_SCALAR, .at = key->at, .text = arena_printf(r->a, "%s" OSH_SANDBOX_ZONE, in->route.sandbox) };
+	in->e.host = name;
+	return true;
 }
 
 /* The backend as a rule: the egress has its address, port and allowed_ips from there, and no program is listed. */
@@ -204,6 +240,8 @@ static void add_backend(struct reader *r, const struct node *at, struct route_in
 	struct rule *to;
 
 	in->e.rule = &owner;
+	if (map_get(at, "sandbox") && (!in->route.sandbox || !take_sandbox(r, at, in)))
+		return;
 	if (!in->e.host && host) {
 		name = arena_zalloc(r->a, sizeof(*name));
 		if (!name)
@@ -214,7 +252,7 @@ static void add_backend(struct reader *r, const struct node *at, struct route_in
 		diag_add(r->d, DIAG_MISSING, at->at, NULL, "a route to this kind of backend needs 'host'");
 		return;
 	}
-	if (in->route.local && !map_get(at, "host"))
+	if (in->route.local && !in->route.sandbox && !map_get(at, "host"))
 		diag_add(r->d, DIAG_MISSING, at->at, NULL, "a route that is local needs 'host': %s is a service elsewhere", host);
 	endpoint_finish(r, at, &in->e, in->route.plain ? 80 : 443, &owner.rule);
 	check_route(r, at, in);

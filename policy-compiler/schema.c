@@ -28,6 +28,7 @@ const struct field policy_fields[] = {
 	{ "gpu",                 read_gpu,              FIELD_KEPT, FIELD_OWN, "mapping", "devices", gpu_fields },
 	{ "credentials",         read_credentials,      FIELD_KEPT,   FIELD_OWN, "name -> credential", "secrets that the egress adds", credential_fields },
 	{ "inference",           read_inference,        FIELD_KEPT,   FIELD_OWN, "mapping", "routes to models", inference_fields },
+	{ "serve",               read_serves,           FIELD_KEPT,   FIELD_OWN, "[entry]", "ports that other sandboxes' routes may come to", serve_fields },
 	{ "assert",              read_asserts,          FIELD_KEPT,   FIELD_OWN, "[entry]", "what the prover must show", assert_fields },
 	{ 0 }
 };

@@ -43,7 +43,7 @@ extern const struct field policy_fields[];	/* top level; ends in a row without k
 extern const struct field filesystem_fields[], landlock_fields[], process_fields[], dns_fields[];
 extern const struct field exec_fields[], resource_fields[], gpu_fields[], credential_fields[];
 extern const struct field inference_fields[], rule_fields[], short_fields[], middleware_fields[];
-extern const struct field assert_fields[];
+extern const struct field assert_fields[], serve_fields[];
 extern const struct field route_fields[], limit_fields[], price_fields[], privacy_fields[];
 
 /* Reads a mapping by its table; `what` names it in messages. Gives false when it is no mapping. */
@@ -89,5 +89,7 @@ void check_privacy(struct reader *r);	/* likewise */
 void check_local(struct reader *r);	/* once the policy is whole */
 void check_limits(struct reader *r);	/* once all of `inference` is read */
 void read_inference(struct reader *r, const struct node *n, void *obj);
+void read_serves(struct reader *r, const struct node *n, void *obj);
+bool read_sandbox(struct reader *r, const struct node *n, bool glob, const char **ret);	/* a name; or also `*` and `?` */
 void read_asserts(struct reader *r, const struct node *n, void *obj);
 void read_exec(struct reader *r, const struct node *n, void *obj);

@@ -59,6 +59,7 @@ enum osh_section {			/* entry type */
 	OSH_SEC_BUDGETS,		/* struct osh_b_budget: limits of calls of models */
 	OSH_SEC_PRICES,			/* struct osh_b_price: the first whose model meets */
 	OSH_SEC_PRIVACY,		/* struct osh_b_privacy: rules about content, in the policy's order */
+	OSH_SEC_SERVES,			/* struct osh_b_serve: whose routes may come in */
 	OSH_SEC_MAX
 };
 
@@ -249,7 +250,8 @@ struct osh_b_route {
 };
 #define OSH_ROUTE_PLAIN 1u		/* no TLS, and then no provider */
 #define OSH_ROUTE_LOCAL 2u		/* its backend is on this machine, and is spoken to nowhere else */
-#define OSH_ROUTE_FLAGS 3u
+#define OSH_ROUTE_SANDBOX 4u		/* its host is NAME OSH_SANDBOX_ZONE; local, plain and without a provider */
+#define OSH_ROUTE_FLAGS 7u
 
 struct osh_b_alias {
 	uint32_t name, model;
@@ -277,6 +279,12 @@ struct osh_b_privacy {
 	uint32_t kinds;			/* bit i: enum osh_content */
 	struct osh_b_range patterns;	/* of PATTERNS; with the kinds, something */
 	uint32_t line;			/* in the policy */
+};
+
+/* Sorted by (port, to), no duplicates. Of a pattern's letters `*` and `?` alone are special (osh/glob.h). */
+struct osh_b_serve {
+	uint32_t port;			/* of the sandbox's loopback */
+	uint32_t to;			/* names of sandboxes whose routes may come in there */
 };
 
 /*

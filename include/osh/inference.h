@@ -6,6 +6,7 @@
 
 #define OSH_INFERENCE_HOST "inference.local"
 #define OSH_INFERENCE_PORT 443
+#define OSH_SANDBOX_ZONE ".sandbox.local"	/* NAME.sandbox.local is a sandbox, for a route; nobody resolves it */
 #define OSH_INFERENCE_ROUTES 64		/* of one policy */
 #define OSH_INFERENCE_ALIASES 256
 #define OSH_INFERENCE_WEIGHT 100	/* most of one route */

@@ -8,7 +8,7 @@
  * A change of any of them is another ABI. Pins lie under /sys/fs/bpf/osh/<OSH_ABI>, osh-launch listens at
  * <run>/launch-<OSH_ABI>; two ABIs live side by side and leave each other alone (docs/upgrade.md).
  */
-#define OSH_ABI 9
+#define OSH_ABI 10
 #define OSH_STRING(x) #x
 #define OSH_STRING_OF(x) OSH_STRING(x)
 #define OSH_ABI_TEXT OSH_STRING_OF(OSH_ABI)
@@ -77,6 +77,8 @@
 #define OSH_SPEC_STRINGS 262144		/* arguments, or environment strings, of a command */
 
 #define OSH_SESSIONS 64			/* of one sandbox at once: commands, views, forwarded connections */
+#define OSH_SERVED 64			/* connections of other sandboxes' routes into one, at once */
+#define OSH_SERVES 64			/* (port, pattern of a name) pairs of a policy's `serve` */
 #define OSH_REPLAY (64u << 10)		/* bytes of a terminal's recent output, for a view that comes */
 #define OSH_REVISIONS 32		/* policies kept of a created sandbox, the one in force included */
 #define OSH_SANDBOXES_EACH 256		/* created sandboxes of one caller who is not root, running or not */

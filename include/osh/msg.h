@@ -100,6 +100,15 @@ enum osh_msg_type {
 	OSH_MSG_EGRESS_CHOSEN,		/* struct osh_msg_reloaded: calls that are judged from now on go by it */
 	/* oshd -> osh-audit again */
 	OSH_MSG_AUDIT_CHOICE,		/* struct osh_msg_audit_choice: a line for its log; after ADD */
+	/* osh-egress <-> oshd again: a route leads to another sandbox */
+	OSH_MSG_ACROSS_ASK,		/* struct osh_msg_across: a connection to that port of it */
+	OSH_MSG_ACROSS_GOT,		/* struct osh_msg_crossed; fds: a stream, see there */
+	OSH_MSG_ACROSS_NOT,		/* struct osh_msg_crossed: none, and why */
+	/* oshd -> osh-init again */
+	OSH_MSG_INIT_SERVE,		/* struct osh_msg_serve; fds: the stream's other end, to be joined with the port */
+	OSH_MSG_INIT_UNSERVE,		/* struct osh_msg_unserve: what that caller may not have any more ends */
+	/* oshd -> osh-audit again */
+	OSH_MSG_AUDIT_SERVED,		/* struct osh_msg_audit_served: a line for the log of the one that serves; after ADD */
 	OSH_MSG_MAX
 };
 
@@ -420,6 +429,50 @@ struct osh_msg_used {			/* takes the place of what was taken */
 	uint32_t id, pad;
 	uint64_t number;
 	uint64_t amount[3];
+};
+
+/* What oshd does with it is between the two policies that it has; the words are the egress' own, and it may lie. */
+struct osh_msg_across {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t port;
+	uint64_t call;			/* the egress' own number; the answer has it */
+	char name[OSH_SANDBOX_NAME];	/* NUL terminated */
+};
+
+/*
+ * The stream is one end of a pair of unix sockets: who has it can neither bind nor connect it again. The first byte that
+ * comes is 0 where the port has taken the connection, else an errno. One byte has been sent on it: as long as that is not
+ * read, the end of who holds the other end is an error here and no end of what was said (init/serve.c).
+ */
+struct osh_msg_crossed {
+	struct osh_msg_head h;
+	uint32_t id;
+	uint32_t why;			/* enum osh_reason of ACROSS_NOT */
+	uint64_t call;
+	char text[120];			/* one line for a person */
+};
+
+struct osh_msg_serve {
+	struct osh_msg_head h;
+	uint32_t caller;		/* id of the sandbox that it comes from */
+	uint32_t port;
+};
+
+struct osh_msg_unserve {
+	struct osh_msg_head h;
+	uint32_t caller;
+	uint32_t n;
+	uint32_t ports[OSH_SERVES];	/* that it may still come to */
+};
+
+struct osh_msg_audit_served {
+	struct osh_msg_head h;
+	uint32_t id;			/* of who serves */
+	uint32_t port;
+	uint32_t why;			/* enum osh_reason; ALLOWED = it was let in */
+	uint32_t pad;
+	char caller[OSH_SANDBOX_NAME];
 };
 
 /*

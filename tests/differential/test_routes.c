@@ -18,6 +18,8 @@ static const char *const globs[] = { "a", "a*", "*", "**", "gpt-?", "o/**", "o/*
 static const char *const names[] = { "a", "b", "ab", "gpt-4", "gpt-44", "o/p/q", "x.y:z", "claude-1", "*", "A", "none", "..", "a/../b" };
 static const char *const asked[] = { "a", "b", "ab", "gpt-4", "gpt-44", "o/p/q", "x.y:z", "claude-1", "*", "A", "none", "",
 				     "a b", "a\"", "a\\", "\x7f", "\xc3\xa9", NULL };
+static const char *const boxes[] = { "a", "ab", "gpu-1", "gpu-22", "a-b-a-b", "1" };
+static const char *const box_globs[] = { "a", "*", "a*", "?", "gpu-?", "gpu-*", "*-b*", "*a*b", "a-b-a-b", "**", "*1", "??*" };
 static const char *const apis[] = { "openai", "anthropic", "bedrock", "ollama", "llama" };
 static const char *const methods[] = { "POST", "POST", "POST", "GET", "GET", "PUT" };
 static const char *const paths[] = {
@@ -40,7 +42,13 @@ static void put_globs(struct buf *b, const char *key)
 
 static void put_route(struct buf *b, unsigned i)
 {
-	buf_printf(b, "    - {name: r%u, api: %s, host: h%u.test", i, PICK(apis), pick(3));
+	bool sandbox = !pick(4);
+
+	buf_printf(b, "    - {name: r%u, api: %s, ", i, PICK(apis));
+	if (sandbox)
+		buf_printf(b, "sandbox: \"%s\", port: %u", PICK(boxes), 1 + pick(3));
+	else
+		buf_printf(b, "host: h%u.test", pick(3));
 	if (pick(2)) {
 		buf_str(b, ", ");
 		put_globs(b, "model");
@@ -52,6 +60,18 @@ static void put_route(struct buf *b, unsigned i)
 	if (pick(2))
 		buf_str(b, ", local: true");
 	buf_str(b, "}\n");
+}
+
+/* A port once; names and patterns of them. */
+static void put_serves(struct buf *b)
+{
+	buf_str(b, "serve:\n");
+	for (unsigned port = 1, n = 1 + pick(3); port <= n; port++) {
+		buf_printf(b, "  - {port: %u, to: [\"%s\"", port, PICK(box_globs));
+		while (pick(2))
+			buf_printf(b, ", \"%s\"", PICK(box_globs));
+		buf_str(b, "]}\n");
+	}
 }
 
 /* Each at most once of its kind: what is the same twice is no policy. */
@@ -101,6 +121,8 @@ static void put_policy(struct buf *b)
 		put_route(b, i);
 	if (pick(2))
 		put_limits(b, n);
+	if (pick(2))
+		put_serves(b);
 }
 
 static unsigned counted, priced, unpriced;
@@ -143,6 +165,26 @@ static unsigned moved, renamed, spent, away;
 static bool leads_away(enum osh_shape shape, const char *name)
 {
 	return shape_model(shape) == OSH_MODEL_PATH && name && (!strcmp(name, "..") || strstr(name, "/../"));
+}
+
+static unsigned let_in, kept_out, across;
+
+/* Which sandbox may come where: oshd's words against eval's. */
+static void compare_serves(const struct world *w)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(boxes); i++)
+		for (uint32_t port = 0; port < 5; port++) {
+			bool want = eval_serves(&w->p, port, boxes[i]).verdict == OSH_ALLOW, there = false;
+
+			if (want != bundle_serves(&w->b, port, boxes[i]))
+				fail_msg("serve %u %s: eval %d\n%.*s", port, boxes[i], want, (int)w->text.n, w->text.p);
+			*(want ? &let_in : &kept_out) += 1;
+			for EACH (struct route, r, &w->p.inference.routes)
+				there |= r->sandbox && r->port == port && !strcmp(r->sandbox, boxes[i]);
+			if (there != bundle_routes_to(&w->b, boxes[i], port))
+				fail_msg("a route to %s:%u: %d\n%.*s", boxes[i], port, there, (int)w->text.n, w->text.p);
+			across += there;
+		}
 }
 
 /* The same call where a route was chosen, some failed a moment ago, and some failed for it: one that may take it does. */
@@ -242,8 +284,11 @@ static void test_random(void **state)
 		world_new(&w, put_policy);
 		for (int k = 0; k < ASKED; k++)
 			ask(&w, whys);
+		compare_serves(&w);
 		world_done(&w);
 	}
+	print_message("let in %u, kept out %u, routes across %u\n", let_in, kept_out, across);
+	assert_true(let_in > ROUNDS / 4 && kept_out > ROUNDS / 4 && across > ROUNDS / 4);
 	print_message("counted %u, with a price %u, without %u\n", counted, priced, unpriced);
 	assert_true(counted > ROUNDS && priced > ROUNDS / 4 && unpriced > ROUNDS / 4);
 	print_message("moved %u, renamed %u, nowhere %u, to lead away %u\n", moved, renamed, spent, away);

@@ -109,6 +109,7 @@ QUESTIONS = {
     "assert.never_call": ("assert", True, claim("never_call: {}", routes(A))),
     "assert.never_leave": ("assert", True, claim("never_leave: {}", net(PLAIN))),
     "assert.never_leave.binaries": ("assert", False, claim("never_leave: {binaries: [/usr/bin/wget]}", net(PLAIN))),
+    "inference.routes.sandbox": ("assert", True, claim("never_leave: {}", routes("name: a, api: openai, sandbox: gpu, port: 8000"))),
     "inference.routes.local": ("assert", False, claim("never_leave: {}", routes(A + ", local: true"))),
     "assert.never.host": ("assert", False, never("host: b.example.com", PLAIN)),
     "assert.never.port": ("assert", False, never("port: 80", PLAIN)),

@@ -410,6 +410,28 @@ static int do_choice(struct loop *l, const struct osh_msg_audit_choice *m)
 	return 0;
 }
 
+/* Told by oshd, who let it in or did not: what an egress says is in the log of the sandbox that it is for. */
+static int do_served(struct loop *l, const struct osh_msg_audit_served *m)
+{
+	struct asandbox *s = asandbox_find(&l->a, m->id);
+	struct osh_event_named e = { .ev = { .id = m->id, .kind = OSH_EV_SERVE, .why = (uint8_t)m->why,
+					     .verdict = m->why == OSH_WHY_ALLOWED ? OSH_ALLOW : OSH_DENY, .port = (uint16_t)m->port } };
+	struct timespec now;
+
+	if (!memchr(m->caller, 0, sizeof(m->caller)) || m->why >= OSH_WHY_MAX || m->port > 65535)
+		return -EPROTO;
+	if (!s)
+		return 0;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	e.ev.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	e.ev.generation = s->generation;
+	e.ev.name_len = (uint32_t)strlen(m->caller);
+	memcpy(e.name, m->caller, e.ev.name_len);
+	set_epoch(&l->a);
+	asandbox_event(&l->a, s, &e, false);
+	return 0;
+}
+
 static int do_limit(struct loop *l, const struct osh_msg_audit_limit *m)
 {
 	struct asandbox *s = asandbox_find(&l->a, m->id);
@@ -425,6 +447,7 @@ static int control(struct loop *l)
 	const struct osh_msg_audit_provider *provider;
 	const struct osh_msg_audit_warned *warned;
 	const struct osh_msg_audit_choice *choice;
+	const struct osh_msg_audit_served *served;
 	const struct osh_msg_audit_limit *limit;
 	const struct osh_msg_audit_calls *calls;
 	const struct osh_msg_audit_policy *policy;
@@ -456,6 +479,8 @@ static int control(struct loop *l)
 		r = do_warned(l, warned);
 	} else if ((choice = chan_is(&in, OSH_MSG_AUDIT_CHOICE, sizeof(*choice), 0))) {
 		r = do_choice(l, choice);
+	} else if ((served = chan_is(&in, OSH_MSG_AUDIT_SERVED, sizeof(*served), 0))) {
+		r = do_served(l, served);
 	} else if ((journal = chan_is(&in, OSH_MSG_AUDIT_JOURNAL, sizeof(*journal), in.n_fds)) && in.n_fds <= 1) {
 		r = do_journal(l, journal, &in);
 	} else if ((id = chan_is(&in, OSH_MSG_AUDIT_JOURNAL_END, sizeof(*id), 0))) {

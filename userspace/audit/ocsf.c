@@ -187,6 +187,24 @@ static void network(struct json *j, const struct osh_event_named *e, const struc
 	}
 }
 
+/* The route of another sandbox, which comes in here. */
+static void served(struct json *j, const struct osh_event_named *e, const struct ocsf_context *c)
+{
+	json_key(j, "src_endpoint");
+	json_obj(j);
+	json_kv_str(j, "name", c->host);
+	json_end(j);
+	json_key(j, "dst_endpoint");
+	json_obj(j);
+	json_kv_str(j, "name", c->sandbox);
+	json_kv_u64(j, "port", e->ev.port);
+	json_end(j);
+	json_key(j, "connection_info");
+	json_obj(j);
+	json_kv_u64(j, "direction_id", 1);	/* inbound */
+	json_end(j);
+}
+
 /* A call of a model: never a word of what was asked or answered. */
 static void call(struct json *j, const struct ocsf_context *c)
 {
@@ -390,6 +408,8 @@ void ocsf_line(struct buf *out, const struct osh_event_named *e, const struct oc
 		request(&j, e, c);
 	if (class_uid == 4003)
 		dns(&j, e, c);
+	else if (e->ev.kind == OSH_EV_SERVE)
+		served(&j, e, c);
 	else if (class_uid / 1000 == 4)
 		network(&j, e, c);
 	else if (class_uid == 6003 && c->call)

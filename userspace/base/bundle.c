@@ -53,6 +53,7 @@ static const struct row {
 	ROW(OSH_SEC_BUDGETS,   struct osh_b_budget,   budgets,   0, OSH_INFERENCE_LIMITS),
 	ROW(OSH_SEC_PRICES,    struct osh_b_price,    prices,    0, OSH_INFERENCE_PRICES),
 	ROW(OSH_SEC_PRIVACY,   struct osh_b_privacy,  privacy,   0, OSH_PRIVACY_RULES),
+	ROW(OSH_SEC_SERVES,    struct osh_b_serve,    serves,    0, OSH_SERVES),
 #undef n_meta
 #undef n_unix_paths
 #undef ROW

@@ -45,10 +45,11 @@ struct bundle {
 	const struct osh_b_budget *budgets;
 	const struct osh_b_price *prices;
 	const struct osh_b_privacy *privacy;
+	const struct osh_b_serve *serves;
 	uint32_t n_fs, n_hosts, n_suffixes, n_cidrs, n_endpoints, n_alts, n_rules, n_binaries,
 		 n_upstream, n_env, n_exec, n_unix, n_l7, n_matches, n_queries, n_patterns,
 		 n_persisted, n_fields, n_limits, n_gpus, n_inference, n_routes, n_aliases,
-		 n_budgets, n_prices, n_privacy;
+		 n_budgets, n_prices, n_privacy, n_serves;
 	bool mapped;			/* bundle_done() unmaps */
 };
 
@@ -74,6 +75,18 @@ static inline const char *bundle_str(const struct bundle *b, uint32_t off)
 {
 	return b->strings + off;
 }
+
+/* serve.c: NAME, where the host is one of OSH_SANDBOX_ZONE; "" = it is not. And what two policies say of sandboxes. */
+void bundle_sandbox(const struct bundle *b, uint32_t host, char ret[OSH_SANDBOX_NAME]);
+static inline bool bundle_is_sandbox(const struct bundle *b, uint32_t host)
+{
+	char name[OSH_SANDBOX_NAME];
+
+	bundle_sandbox(b, host, name);
+	return *name;
+}
+bool bundle_routes_to(const struct bundle *b, const char *sandbox, uint32_t port);	/* does a route lead there? */
+bool bundle_serves(const struct bundle *b, uint32_t port, const char *caller);		/* may its routes come in? */
 
 /* Providers that the policy names, with repeats: the i-th, "" = that place names none; NULL past the last. */
 static inline const char *bundle_provider(const struct bundle *b, uint32_t i)

@@ -216,6 +216,31 @@ static bool route_path_ok(const char *s)
 		       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-/")]);
 }
 
+/* The zone and the flag say the same: a name of it is dialled by nobody who resolves names, and nothing else is asked of oshd. */
+static bool sandbox_ok(const struct bundle *b, const struct osh_b_route *r)
+{
+	uint32_t with = OSH_ROUTE_SANDBOX | OSH_ROUTE_LOCAL | OSH_ROUTE_PLAIN;
+	char name[OSH_SANDBOX_NAME];
+
+	bundle_sandbox(b, r->host, name);
+	return *name ? (r->flags & with) == with && !r->provider : !(r->flags & OSH_ROUTE_SANDBOX);
+}
+
+static int check_serves(const struct bundle *b, struct err *e)
+{
+	for (uint32_t i = 0; i < b->n_serves; i++) {
+		const struct osh_b_serve *s = &b->serves[i];
+		const char *to = bundle_str(b, is_str(b, s->to) ? s->to : 0);
+
+		if (!s->port || s->port > 65535 || !*to || strnlen(to, OSH_SANDBOX_NAME) == OSH_SANDBOX_NAME || *to == '-' ||
+		    to[strspn(to, "abcdefghijklmnopqrstuvwxyz0123456789-*?")])
+			return BAD("served port %u", i);
+		if (i && (s->port < s[-1].port || (s->port == s[-1].port && strcmp(bundle_str(b, s[-1].to), to) >= 0)))
+			return BAD("served port %u is out of order", i);
+	}
+	return 0;
+}
+
 static int check_routes(const struct bundle *b, struct err *e)
 {
 	if (!b->inference != !b->n_routes || (b->n_aliases && !b->inference))
@@ -233,7 +258,7 @@ static int check_routes(const struct bundle *b, struct err *e)
 		    !*bundle_str(b, r->name) || strlen(bundle_str(b, r->name)) >= OSH_ROUTE_NAME ||
 		    (r->as && !model_ok(bundle_str(b, r->as))) || !route_path_ok(bundle_str(b, r->path)) ||
 		    !r->api || (r->api & (r->api - 1)) || r->api > OSH_APIS || (r->flags & ~OSH_ROUTE_FLAGS) || ((r->flags & OSH_ROUTE_PLAIN) && r->provider) ||
-		    !in(r->models, b->n_patterns) || !leads_somewhere(b, r))
+		    !in(r->models, b->n_patterns) || !leads_somewhere(b, r) || !sandbox_ok(b, r))
 			return BAD("route %u", i);
 	}
 	for (uint32_t i = 0; i < b->n_aliases; i++)
@@ -315,7 +340,7 @@ int bundle_check_l7(const struct bundle *b, struct err *e)
 {
 	static int (*const checks[])(const struct bundle *, struct err *) = {
 		check_patterns, check_persisted, check_matches, check_l7, check_routes, check_budgets,
-		check_privacy,
+		check_privacy, check_serves,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {

@@ -138,7 +138,8 @@ int confine_ports(const struct bundle *b, const struct hosts *h, struct err *e)
 		return fd;
 	seen[53 / 8] |= 1 << 53 % 8;	/* DNS that did not fit a datagram */
 	for (uint32_t i = 0; i < b->n_endpoints; i++)
-		seen[(b->endpoints[i].port & 0xffff) / 8] |= (uint8_t)(1 << b->endpoints[i].port % 8);
+		if (!bundle_is_sandbox(b, b->endpoints[i].host))	/* no port of the network's */
+			seen[(b->endpoints[i].port & 0xffff) / 8] |= (uint8_t)(1 << b->endpoints[i].port % 8);
 	for (size_t i = 0; i < h->n; i++)
 		seen[h->e[i].port / 8] |= (uint8_t)(1 << h->e[i].port % 8);
 	seen[h->proxy.port / 8] |= (uint8_t)(1 << h->proxy.port % 8);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "across.h"
 #include "addr.h"
 #include "event.h"
 #include "flow.h"
@@ -38,6 +39,7 @@ static void drop_socket(struct dial *d, bool hard)
 static void stop_waiting(struct dial *d)
 {
 	names_cancel(&d->wait);
+	across_forget(d);
 	loop_disarm(d->fs->loop, &d->one);
 	loop_disarm(d->fs->loop, &d->whole);
 }
@@ -169,6 +171,46 @@ static void on_socket(struct watch *w, uint32_t events)
 	}
 }
 
+static void on_across(struct watch *w, uint32_t events)
+{
+	struct dial *d = container_of(w, struct dial, w);
+	int r = across_begun(d);
+
+	(void)events;
+	if (r)
+		finish(d, r > 0 ? OSH_WHY_ALLOWED : OSH_WHY_UPSTREAM);
+}
+
+void dial_crossed(struct dial *d, int fd, enum osh_reason why)
+{
+	if (fd < 0) {
+		finish(d, why);
+		return;
+	}
+	d->w = (struct watch){ fd, on_across };
+	if (loop_watch(d->fs->loop, &d->w, EDGES) < 0) {
+		close(fd);
+		d->w.fd = -1;
+		finish(d, OSH_WHY_INTERNAL);
+	}
+}
+
+/* What two policies say of each other is for oshd to judge: there is no address, and nothing that anybody resolves. */
+static void start_across(struct dial *d)
+{
+	static const struct ip one = { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } };
+	enum osh_reason why;
+
+	d->to[0].addr = one;		/* of the sandbox that it leads to: for the record */
+	d->to[0].port = d->grant->target.port;
+	d->n = d->at = 1;
+	d->resolving = false;
+	d->listed = true;
+	why = across_ask(d->fs, d);
+	if (why != OSH_WHY_ALLOWED)
+		finish(d, why);
+}
+
 static void on_one_timer(struct timer *t)
 {
 	dial_next(container_of(t, struct dial, one));
@@ -233,6 +275,10 @@ void dial_start(struct dial *d, struct flows *fs, struct grant *g)
 	d->resolving = true;
 	d->local = t->local;
 	loop_arm(fs->loop, &d->whole, TIMER_CONNECT);
+	if (t->sandbox) {
+		start_across(d);
+		return;
+	}
 	if (t->literal) {
 		d->to[0].addr = t->addr;
 		d->to[0].port = t->port;

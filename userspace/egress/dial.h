@@ -22,6 +22,9 @@ struct dial {
 	struct watch w;			/* the socket, watched edge triggered; fd -1 = none */
 	struct timer one, whole;
 	struct name_wait wait;
+	uint64_t call;			/* oshd was asked under this number; 0 = not */
+	TAILQ_ENTRY(dial) asked;
+	char said[120];			/* why it came to nothing, where more is known than the reason */
 	bool local;			/* only to this machine */
 	bool elsewhere;			/* and somebody else answered */
 	bool resolving;
@@ -38,6 +41,8 @@ struct dial {
 	} to[DIAL_ADDRS];
 };
 
+TAILQ_HEAD(dial_list, dial);
+
 /* *d starts zeroed, with `done` set. */
 void dial_start(struct dial *d, struct flows *fs, struct grant *g);
 void dial_end(struct dial *d, bool hard);	/* cancels; closes the socket if it is still here */
@@ -48,6 +53,9 @@ void dial_end(struct dial *d, bool hard);	/* cancels; closes the socket if it is
  * left to answer. Else why it cannot, and then `done` was not called.
  */
 enum osh_reason dial_again(struct dial *d, struct grant *g);
+
+/* oshd has answered (across.h): a stream, or -1 and why there is none. */
+void dial_crossed(struct dial *d, int fd, enum osh_reason why);
 
 /* The socket, no longer watched. An owner may also keep it here and put a function of its own into w.fn. */
 int dial_take(struct dial *d);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "dial.h"
 #include "hosts.h"
 #include "http/conn.h"
 #include "http/pool.h"
@@ -64,6 +65,10 @@ struct flows {
 	struct balance balance;		/* likewise of its routes */
 	struct osh_msg_choice choice;	/* of a route, by the sandbox' owner; route "" = none */
 	struct limits limits;
+	struct {			/* connections to other sandboxes that oshd was asked for */
+		struct dial_list asked;
+		uint64_t next;
+	} across;
 	unsigned requests;		/* under way */
 	size_t held;			/* bytes of bodies that wait for a judgement */
 };

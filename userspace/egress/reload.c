@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "across.h"
 #include "cred/cred.h"
 #include "flow.h"
 #include "http/limits.h"
@@ -18,6 +19,7 @@ struct word {				/* one message of oshd's */
 		struct osh_msg_reload m;
 		struct osh_msg_taken taken;
 		struct osh_msg_choice choice;
+		struct osh_msg_crossed crossed;
 	};
 	int fd;				/* -1 = none came */
 };
@@ -97,7 +99,7 @@ static int take_next(struct reload *r, const struct word *w, struct err *e)
 	return 0;
 }
 
-static void on_next(struct reload *r, const struct word *w)
+static void on_next(struct reload *r, struct word *w)
 {
 	struct err e = { 0 };
 
@@ -107,7 +109,7 @@ static void on_next(struct reload *r, const struct word *w)
 }
 
 /* The flip has been: nothing that the policy in force forbids is left when this is answered. */
-static void on_flip(struct reload *r, const struct word *w)
+static void on_flip(struct reload *r, struct word *w)
 {
 	struct flows *fs = r->fs;
 	struct err e = { 0 };
@@ -120,7 +122,7 @@ static void on_flip(struct reload *r, const struct word *w)
 		answer(r, &w->m, OSH_MSG_EGRESS_FLIPPED, &e);
 }
 
-static void on_drop(struct reload *r, const struct word *w)
+static void on_drop(struct reload *r, struct word *w)
 {
 	(void)w;
 	(void)generation_now(&r->fs->policies);	/* it may be in force by now: then there is nothing to drop */
@@ -128,7 +130,7 @@ static void on_drop(struct reload *r, const struct word *w)
 }
 
 /* A request that is judged from here on goes by it; one that was sent finishes with what it was sent with. */
-static void on_creds(struct reload *r, const struct word *w)
+static void on_creds(struct reload *r, struct word *w)
 {
 	struct err e = { 0 };
 	int x = creds_next(&r->fs->creds, w->fd, &e);
@@ -157,13 +159,13 @@ static void on_taken(struct timer *t)
 	answer(r, &r->taken, OSH_MSG_EGRESS_TAKEN, &none);
 }
 
-static void on_count(struct reload *r, const struct word *w)
+static void on_count(struct reload *r, struct word *w)
 {
 	limits_taken(r->fs, &w->taken);
 }
 
 /* Calls that are judged from here on go by it; what is under way goes on. */
-static void on_choice(struct reload *r, const struct word *w)
+static void on_choice(struct reload *r, struct word *w)
 {
 	const struct osh_msg_reload to = { .serial = w->choice.serial };
 	struct err none = { 0 };
@@ -174,17 +176,24 @@ static void on_choice(struct reload *r, const struct word *w)
 	answer(r, &to, OSH_MSG_EGRESS_CHOSEN, &none);
 }
 
+static void on_crossed(struct reload *r, struct word *w)
+{
+	across_said(r->fs, &w->crossed, &w->fd);
+}
+
 static const struct {
 	unsigned type;
 	bool has_fd;
 	size_t size;
-	void (*act)(struct reload *, const struct word *);
+	void (*act)(struct reload *, struct word *);
 } words[] = {
 	{ OSH_MSG_EGRESS_NEXT, true, sizeof(struct osh_msg_reload), on_next },
 	{ OSH_MSG_EGRESS_FLIP, false, sizeof(struct osh_msg_reload), on_flip },
 	{ OSH_MSG_EGRESS_DROP, false, sizeof(struct osh_msg_reload), on_drop },
 	{ OSH_MSG_EGRESS_CREDS, true, sizeof(struct osh_msg_reload), on_creds },
 	{ OSH_MSG_EGRESS_CHOICE, false, sizeof(struct osh_msg_choice), on_choice },
+	{ OSH_MSG_ACROSS_GOT, true, sizeof(struct osh_msg_crossed), on_crossed },
+	{ OSH_MSG_ACROSS_NOT, false, sizeof(struct osh_msg_crossed), on_crossed },
 	{ OSH_MSG_COUNT_TAKEN, false, sizeof(struct osh_msg_taken), on_count },
 };
 

@@ -29,6 +29,7 @@ struct target {
 	uint16_t port;
 	bool tainted;			/* the program was, when it connected */
 	bool local;			/* only where it is on this machine */
+	bool sandbox;			/* `host` is another sandbox, and a route leads there */
 	bool literal;			/* an IP or CIDR endpoint: dial `addr` itself */
 	struct ip addr;
 	char name[OSH_NAME_MAX];	/* host name, or "" for a literal */

@@ -20,19 +20,23 @@ static int dial(const struct sockaddr *to, socklen_t len, int *ret_fd)
 	return 0;
 }
 
-int errand_dial(const struct chan_in *in, int *ret_fd, struct err *e)
+int errand_port(int port, int *ret_fd, struct err *e)
 {
-	const struct osh_msg_status *m = (const void *)in->bytes;
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	int r, x;
 
-	if (m->value < 1 || m->value > 65535)
-		return fail(e, EINVAL, "port %d: not 1 to 65535", m->value);
-	v4.sin_port = v6.sin6_port = htons((uint16_t)m->value);
+	if (port < 1 || port > 65535)
+		return fail(e, EINVAL, "port %d: not 1 to 65535", port);
+	v4.sin_port = v6.sin6_port = htons((uint16_t)port);
 	r = dial((struct sockaddr *)&v4, sizeof(v4), ret_fd);
 	if (!r)
 		return 0;
 	x = dial((struct sockaddr *)&v6, sizeof(v6), ret_fd);
-	return x ? fail(e, -r, "port %d in the sandbox: %s", m->value, strerror(-r)) : 0;
+	return x ? fail(e, -r, "port %d in the sandbox: %s", port, strerror(-r)) : 0;
+}
+
+int errand_dial(const struct chan_in *in, int *ret_fd, struct err *e)
+{
+	return errand_port(((const struct osh_msg_status *)(const void *)in->bytes)->value, ret_fd, e);
 }

@@ -16,4 +16,5 @@
 typedef int errand_fn(const struct chan_in *in, int *ret_fd, struct err *e);
 errand_fn errand_dial, errand_file;
 
+int errand_port(int port, int *ret_fd, struct err *e);	/* a connection to it; may take seconds */
 int errand_start(errand_fn *fn, int sock, const struct chan_in *in, pid_t *ret_pid, struct err *e);

@@ -93,6 +93,8 @@ static void on_manager(struct init *i)
 {
 	const struct osh_msg_open *open;
 	const struct osh_msg_status *stop;
+	const struct osh_msg_unserve *unserve;
+	const struct osh_msg_serve *serve;
 	struct chan_in in;
 	int r = chan_recv_now(i->manager, &in);
 
@@ -110,6 +112,10 @@ static void on_manager(struct init *i)
 		(void)kill(-1, SIGTERM);
 		(void)kill(-1, SIGCONT);	/* what is stopped hears nothing */
 		i->more = true;			/* perhaps there is nobody */
+	} else if ((serve = chan_is(&in, OSH_MSG_INIT_SERVE, sizeof(*serve), 1))) {
+		serve_begin(i->served, serve, chan_take(&in, 0));
+	} else if ((unserve = chan_is(&in, OSH_MSG_INIT_UNSERVE, sizeof(*unserve), 0))) {
+		serve_end(i->served, unserve);
 	} else {
 		_exit(COMMAND_CANNOT);
 	}
@@ -122,6 +128,13 @@ static bool is_held(const struct init *i, pid_t pid)
 		if (session_holds(&i->sessions[n], pid))
 			return true;
 	return false;
+}
+
+static void child_gone(struct init *i, pid_t pid, int status)
+{
+	session_child(i, pid, status);
+	if (!WIFSTOPPED(status))
+		serve_child(i->served, pid);
 }
 
 /* True when there may be more to reap. */
@@ -145,7 +158,7 @@ static bool on_children(struct init *i)
 		    is_held(i, ci.si_pid))
 			(void)kill(-ci.si_pid, SIGKILL);
 		if (waitpid(ci.si_pid, &status, WNOHANG | WUNTRACED) == ci.si_pid)
-			session_child(i, ci.si_pid, status);
+			child_gone(i, ci.si_pid, status);
 	}
 	return true;
 }

@@ -2,6 +2,7 @@
 /* All that osh-init knows. One loop, nothing in it waits; one event a turn, so that none speaks of what is gone. */
 #pragma once
 
+#include "serve.h"
 #include "session.h"
 #include "terminal.h"
 
@@ -15,6 +16,7 @@ struct init {
 	struct terminal *terminal;	/* the living one, or NULL */
 	struct terminal *over;		/* ended ones whose views still read */
 	struct session sessions[OSH_SESSIONS];
+	struct served served[OSH_SERVED];
 };
 
 int init_run(struct init *i);		/* the exit status */

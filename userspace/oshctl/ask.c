@@ -150,6 +150,15 @@ static int parse_request(struct ask *q, const char *method, char **w, struct err
 	return r < 0 || !w[1] ? r : ask_body(q, w + 1, e);
 }
 
+/* A route of the sandbox NAME comes to a port of this one. */
+static int parse_serve(struct ask *q, char **w, struct err *e)
+{
+	if (!w[0] || !w[1] || w[2])
+		return fail(e, EINVAL, "write 'serve PORT SANDBOX'");
+	q->connect.host = w[1];
+	return port_of(w[0], &q->connect.port, e);
+}
+
 static const struct {
 	const char *word;
 	enum ask_kind kind;
@@ -159,6 +168,7 @@ static const struct {
 	{ "connect", ASK_CONNECT, parse_connect },
 	{ "open", ASK_FILE, parse_open },
 	{ "exec", ASK_EXEC, parse_exec },
+	{ "serve", ASK_SERVE, parse_serve },
 };
 
 static bool is_method(const char *text)
@@ -186,7 +196,7 @@ int ask_parse(struct ask *ret, const char *text, const char *binary, const char 
 			return kinds[i].fn(ret, w, e);
 		}
 	if (!is_method(verb))
-		return fail(e, EINVAL, "'%.40s': a request begins with connect, dns, open, exec or "
+		return fail(e, EINVAL, "'%.40s': a request begins with connect, dns, open, exec, serve or "
 			    "an HTTP method, as 'GET https://HOST/PATH'", verb);
 	ret->kind = ASK_REQUEST;
 	return parse_request(ret, verb, w, e);
@@ -255,6 +265,8 @@ struct decision ask_eval(const struct policy *p, const struct ask *q)
 		return eval_file(p, q->path, q->workdir, q->connect.binary, q->write);
 	case ASK_EXEC:
 		return eval_exec(p, q->path, q->workdir);
+	case ASK_SERVE:
+		return eval_serves(p, q->connect.port, q->connect.host);
 	case ASK_KINDS:
 		break;
 	}

@@ -3,7 +3,7 @@
  * One question about a policy, as `policy explain` takes it and `policy diff` shows it:
  * "connect /usr/bin/curl api.github.com:443 [at ADDRESS] [tainted]", "dns NAME", "open PATH [write]",
  * "exec PATH", "POST https://HOST/PATH", and after that what the body holds: "graphql query NAME a,b" or
- * "call METHOD [TOOL]", or "model NAME". Answered by eval alone.
+ * "call METHOD [TOOL]", or "model NAME". "serve PORT SANDBOX": may that one's routes come in? Answered by eval alone.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "err.h"
 #include "eval.h"
 
-enum ask_kind { ASK_DNS, ASK_CONNECT, ASK_REQUEST, ASK_FILE, ASK_EXEC, ASK_KINDS };
+enum ask_kind { ASK_DNS, ASK_CONNECT, ASK_REQUEST, ASK_FILE, ASK_EXEC, ASK_SERVE, ASK_KINDS };
 
 #define ASK_TEXT 4096
 #define ASK_PARAMS 64

@@ -5,6 +5,7 @@
 
 #include "manager.h"
 #include "manager_call.h"
+#include "osh/inference.h"
 #include "say.h"
 #include "usage.h"
 #include "verbs.h"
@@ -94,25 +95,43 @@ int cmd_inference_delete(int argc, char **argv)
 
 struct row {
 	const char *name, *route, *model;
-	char routes[256];
+	char routes[256], sandboxes[256];	/* those that routes lead to */
 	int in_policy, preset;
 	uint32_t uid;
 	const char *wanted;		/* a route, or NULL */
 	bool has;			/* its policy has that one */
 };
 
-static int read_routes(sd_bus_message *m, struct row *w)
+static void put_name(char to[256], const char *name, size_t len)
+{
+	size_t n = strlen(to);
+
+	snprintf(to + n, 256 - n, "%s%.*s", n ? ", " : "", (int)len, name);
+}
+
+/* Of backends the sandboxes. */
+static void put_sandbox(struct row *w, const char *backend)
+{
+	const char *zone = strstr(backend, OSH_SANDBOX_ZONE ":");
+
+	if (zone)
+		put_name(w->sandboxes, backend, (size_t)(zone - backend));
+}
+
+static int read_each(sd_bus_message *m, struct row *w, bool backends)
 {
 	const char *one;
-	size_t n = 0;
 	int r = sd_bus_message_enter_container(m, 'v', "as");
 
 	if (r >= 0)
 		r = sd_bus_message_enter_container(m, 'a', "s");
 	while (r >= 0 && (r = sd_bus_message_read(m, "s", &one)) > 0) {
+		if (backends) {
+			put_sandbox(w, one);
+			continue;
+		}
 		w->has |= w->wanted && !strcmp(w->wanted, one);
-		if (n < sizeof(w->routes))
-			n += (size_t)snprintf(w->routes + n, sizeof(w->routes) - n, "%s%s", n ? ", " : "", one);
+		put_name(w->routes, one, strlen(one));
 	}
 	if (r >= 0)
 		r = sd_bus_message_exit_container(m);
@@ -135,15 +154,17 @@ static int read_field(sd_bus_message *m, const char *key, void *data)
 		return sd_bus_message_read(m, "v", "b", &w->in_policy);
 	if (!strcmp(key, "default"))
 		return sd_bus_message_read(m, "v", "b", &w->preset);
-	return !strcmp(key, "routes") ? read_routes(m, w) : sd_bus_message_skip(m, "v");
+	if (!strcmp(key, "backends"))
+		return read_each(m, w, true);
+	return !strcmp(key, "routes") ? read_each(m, w, false) : sd_bus_message_skip(m, "v");
 }
 
 static void print_row(const struct row *w)
 {
 	const char *route = w->route && *w->route ? w->route : "-";
 
-	printf("%-24s  %-16s  %-24s  %s%s%s\n", w->name ? w->name : "?", route, w->model && *w->model ? w->model : "-", w->routes,
-	       w->preset ? " (it began with the default)" : "",
+	printf("%-24s  %-16s  %-24s  %s%s%s%s%s\n", w->name ? w->name : "?", route, w->model && *w->model ? w->model : "-", w->routes,
+	       *w->sandboxes ? "; sandboxes: " : "", w->sandboxes, w->preset ? " (it began with the default)" : "",
 	       *route != '-' && !w->in_policy ? " (the policy in force has no such route: it is as if none were chosen)" : "");
 }
 

@@ -277,6 +277,18 @@ static const char *any_word(const struct words *w, uint32_t r)
 	return "osh-x";
 }
 
+/* Each name and pattern that one of them lets in. */
+static void ask_serves(struct compare *c, const struct policy *p)
+{
+	for EACH (struct serve, s, &p->serves)
+		for EACH (text_t, to, &s->to) {
+			const char *name = sample_glob(&c->d->a, *to, "osh-x");
+			const char *request = name ? arena_printf(&c->d->a, "serve %u %s", s->port, name) : NULL;
+
+			(void)diff_ask(c, request, request);
+		}
+}
+
 /* Mixtures that nobody thought of. The same ones every time. */
 static void ask_random(struct compare *c)
 {
@@ -313,6 +325,8 @@ void diff_policies(const struct policy *old, const struct policy *new, const cha
 	for (int i = 0; i < 2; i++)
 		collect(&c, c.p[i]);
 	ask_files(&c);
+	ask_serves(&c, old);
+	ask_serves(&c, new);
 	ask_rules(&c, old, new);
 	ask_rules(&c, new, old);
 	if (c.hosts.n && c.programs.n)

@@ -298,6 +298,16 @@ static void inference(struct facts *f, const struct policy *p)
 	done(f);
 }
 
+/* As written: which names a pattern is about is asked one by one. */
+static void serves(struct facts *f, const struct policy *p)
+{
+	for EACH (struct serve, s, &p->serves) {
+		number(f, s->port);
+		texts(f, &s->to);
+		done(f);
+	}
+}
+
 static void compat(struct facts *f, const struct policy *p)
 {
 	number(f, p->compat);
@@ -377,6 +387,7 @@ void diff_settings(struct compare *c)
 		{ "gpu", gpus },
 		{ "credentials", providers },
 		{ "inference", inference },
+		{ "serve", serves },
 		{ "assert", claims },
 		{ "sha256, inherit, or binaries of a path (as written)", programs },
 		{ "tls, enforcement, credentials or rewriting of an endpoint (as written)", handling },

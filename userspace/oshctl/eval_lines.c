@@ -206,6 +206,19 @@ static struct answer on_inference(const struct question *q, const json_t *o)
 	return a;
 }
 
+/* `from`: the name of a sandbox whose route comes to `port` of this one. */
+static struct answer on_serve(const struct question *q, const json_t *o)
+{
+	json_int_t port = json_integer_value(json_object_get(o, "port"));
+	const char *from = member_text(o, "from");
+	struct decision d;
+
+	if (!from || port < 1 || port > 65535)
+		return failed("serve wants port and from");
+	d = eval_serves(q->policy, (uint32_t)port, from);
+	return decided(&d, "serve");
+}
+
 static struct answer on_canonicalize(const struct question *q, const json_t *o)
 {
 	const json_t *raw = json_object_get(o, "raw_target"), *opt = json_object_get(o, "options");
@@ -269,7 +282,7 @@ static const struct {
 	{ "l4", on_l4, true },	 { "dns", on_dns, true },
 	{ "ssrf", on_ssrf, true }, { "l7", on_l7, true },
 	{ "file", on_file, true }, { "exec", on_exec, true },
-	{ "inference", on_inference, true },
+	{ "inference", on_inference, true }, { "serve", on_serve, true },
 	{ "canonicalize", on_canonicalize, false },
 	{ "validate", on_validate, false },
 };

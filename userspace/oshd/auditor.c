@@ -451,6 +451,15 @@ void auditor_choice(const struct sandbox *s, const struct state_choice *c)
 		note(s->name, s->uid, "the choice of a route is not on record: %s", e.text);
 }
 
+int auditor_served(const struct sandbox *s, const char *caller, uint32_t port, enum osh_reason why, struct err *e)
+{
+	struct osh_msg_audit_served m = { .id = s->k.id, .port = port, .why = why };
+	int r = auditor_lives(s->d, e);
+
+	snprintf(m.caller, sizeof(m.caller), "%s", caller);
+	return r < 0 ? r : tell(s->d, OSH_MSG_AUDIT_SERVED, &m, sizeof(m), NULL, 0, e);
+}
+
 int auditor_warned(struct daemon *d, const struct sandbox *s, struct err *e)
 {
 	const char *line = s->warnings.text;

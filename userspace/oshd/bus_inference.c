@@ -41,21 +41,35 @@ int on_inference_delete(const struct caller *who, sd_bus_message *m, struct err 
 	return *c->route ? choice_set(s, who, "", "", m, e) : fail(e, ENOENT, "no route was chosen for '%s'", s->name);
 }
 
-static int put_routes(sd_bus_message *m, const struct bundle *b)
+/* Strings of each route, in the policy's order. */
+static int put_each(sd_bus_message *m, const char *key, const struct bundle *b, const char *(*of)(const struct bundle *, uint32_t))
 {
 	int r = sd_bus_message_open_container(m, 'e', "sv");
 
 	if (r >= 0)
-		r = sd_bus_message_append(m, "s", "routes");
+		r = sd_bus_message_append(m, "s", key);
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'v', "as");
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "s");
 	for (uint32_t i = 0; r >= 0 && i < b->n_routes; i++)
-		r = sd_bus_message_append(m, "s", bundle_str(b, b->routes[i].name));
+		r = sd_bus_message_append(m, "s", of(b, i));
 	for (int i = 0; r >= 0 && i < 3; i++)
 		r = sd_bus_message_close_container(m);
 	return r;
+}
+
+static const char *name_of(const struct bundle *b, uint32_t i)
+{
+	return bundle_str(b, b->routes[i].name);
+}
+
+static const char *backend_of(const struct bundle *b, uint32_t i)
+{
+	static char text[OSH_NAME_MAX + 8];
+
+	snprintf(text, sizeof(text), "%s:%u", bundle_str(b, b->hosts[b->routes[i].host - 1].name), b->routes[i].port);
+	return text;
 }
 
 static int put_row(sd_bus_message *m, struct sandbox *s, const struct state_choice *c)
@@ -71,7 +85,9 @@ static int put_row(sd_bus_message *m, struct sandbox *s, const struct state_choi
 	if (r >= 0 && *c->route)
 		r = sd_bus_message_append(m, "{sv}", "default", "b", c->preset);
 	if (r >= 0)
-		r = put_routes(m, &s->bundle);
+		r = put_each(m, "routes", &s->bundle, name_of);
+	if (r >= 0)
+		r = put_each(m, "backends", &s->bundle, backend_of);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

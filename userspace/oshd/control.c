@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "across.h"
 #include "chan.h"
 #include "counts.h"
 #include "note.h"
@@ -72,7 +73,7 @@ static int on_control(sd_event_source *src, int fd, uint32_t events, void *data)
 		provider_answered(s, m);
 	} else if ((m = chan_is(&in, OSH_MSG_EGRESS_CHOSEN, sizeof(*m), 0))) {
 		choice_answered(s, m);
-	} else if (!counts_message(s, &in)) {
+	} else if (!across_message(s, &in) && !counts_message(s, &in)) {
 		note(s->name, s->uid, "its egress sent an unknown message; it is ended");
 		cgroup_kill_members(s->egress_cgroup_fd);
 	}

@@ -34,6 +34,18 @@ int init_open(struct sandbox *s, int session, uint32_t flags, struct err *e)
 	return tell(s, OSH_MSG_INIT_OPEN, &m, sizeof(m), &session, 1, e);
 }
 
+int init_serve(struct sandbox *s, uint32_t caller, uint32_t port, int stream, struct err *e)
+{
+	struct osh_msg_serve m = { .caller = caller, .port = port };
+
+	return tell(s, OSH_MSG_INIT_SERVE, &m, sizeof(m), &stream, 1, e);
+}
+
+int init_unserve(struct sandbox *s, struct osh_msg_unserve *m, struct err *e)
+{
+	return tell(s, OSH_MSG_INIT_UNSERVE, m, sizeof(*m), NULL, 0, e);
+}
+
 int init_stop(struct sandbox *s, uint32_t ms, struct err *e)
 {
 	struct osh_msg_status m = { .value = ms > INT32_MAX ? INT32_MAX : (int32_t)ms };

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "across.h"
 #include "chan.h"
 #include "own.h"
 #include "renew.h"
@@ -214,6 +215,7 @@ int launcher_start(struct daemon *d, struct err *e)
 		r = adopt_all(d, l, e);
 	if (r < 0)
 		return r;
+	across_all(d);
 	return watch(d, l, e);
 }
 

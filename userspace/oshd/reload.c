@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <time.h>
 
+#include "across.h"
 #include "auditor.h"
 #include "chan.h"
 #include "control.h"
@@ -209,6 +210,7 @@ static void do_flip(struct sandbox *s)
 		return;
 	}
 	r->flipped_ns = now_ns();
+	across_again(s);
 	if (auditor_policy(s->d, s, s->k.generation, s->bundle_fd, true, &e) < 0)
 		note(s->name, s->uid, "%s", e.text);
 	s->old_generation = r->k.generation;

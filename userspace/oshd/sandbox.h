@@ -108,6 +108,11 @@ struct sandbox {
 		unsigned heard;
 		sd_event_source *rest;
 	} counts;
+	struct {			/* connections to and from other sandboxes, see across.c */
+		uint64_t since_us;
+		unsigned asked;
+		bool serves;		/* some were let in, perhaps by an oshd before this one */
+	} across;
 	bool fresh;			/* started by this oshd, not adopted */
 	struct reload *reload;		/* the next policy on its way, or NULL */
 	uint32_t old_generation;	/* whose tables are to be cleared; 0 = none */

@@ -144,5 +144,6 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 	life_adopt(s);
 	revision_adopt(s);
 	choice_resumed(s);
+	s->across.serves = s->bundle.n_serves;	/* for all that this oshd knows */
 	return 0;
 }

@@ -65,7 +65,8 @@ static Z3_ast there(struct prover *pr, const struct assertion *as)
 /* A claim about hosts is about backends too: what is sent to inference.local goes there. */
 static bool concerns(struct prover *pr, const struct assertion *as, const struct route *r)
 {
-	if (as->kind == ASSERT_NEVER_LEAVE && r->local && sees("inference.routes.local"))
+	/* What a sandbox does with it is for its own policy to say, which is not given here. */
+	if (as->kind == ASSERT_NEVER_LEAVE && r->local && sees("inference.routes.local") && !(r->sandbox && sees("inference.routes.sandbox")))
 		return false;
 	for EACH (text_of, name, &as->except)
 		if (!strcmp(*name, r->name) && has(pr, as, "except"))
@@ -123,6 +124,17 @@ static bool tell(struct prover *pr, const struct assertion *as, const struct wit
 	return true;
 }
 
+/* Of the last finding: that it leaves is not shown, and neither that it does not. */
+static bool tell_sandbox(struct prover *pr, const struct assertion *as, const struct route *r)
+{
+	struct finding *f = pr->found.v;
+
+	if (as->kind == ASSERT_NEVER_LEAVE && r->sandbox)
+		f[pr->found.n - 1].says = arena_printf(pr->a, "'never_leave' is not shown: this goes to sandbox '%s', whose policy is not "
+						       "given (--with %s=FILE)", r->sandbox, r->sandbox);
+	return true;
+}
+
 static bool refute(struct prover *pr, const struct assertion *as)
 {
 	struct sym *s = pr->s;
@@ -167,7 +179,7 @@ static bool refute_call(struct prover *pr, const struct assertion *as)
 		if (!concerns(pr, as, r->route) || find_ask(pr, facts, 6, &w) != ANSWER_YES)
 			continue;
 		if (witness_routed(s, &w, r->route) && (!reads || witness_reads(s, &w)))
-			return tell(pr, as, &w);
+			return tell(pr, as, &w) && tell_sandbox(pr, as, r->route);
 		find_unknown(pr, "the model and eval disagree about an assertion: this is a bug of osh");
 	}
 	return false;

@@ -11,7 +11,7 @@
 
 enum step {
 	STEP_NONE, STEP_RULE, STEP_ADDRESS, STEP_SAME_HOST, STEP_FIX, STEP_UPSTREAM, STEP_LATER, STEP_CREDENTIAL, STEP_MODEL,
-	STEP_WAIT, STEP_SMALLER, STEP_AGAIN, STEP_LEAVE, STEP_LESS,
+	STEP_WAIT, STEP_SMALLER, STEP_AGAIN, STEP_LEAVE, STEP_LESS, STEP_SERVE,
 };
 
 /* clang-format off */
@@ -54,6 +54,8 @@ static const struct {
 	{ OSH_WHY_TLS_UPSTREAM,    502, "upstream_tls_failed",        STEP_UPSTREAM },
 	{ OSH_WHY_UPSTREAM_CERT,   502, "upstream_certificate",       STEP_UPSTREAM },
 	{ OSH_WHY_NOT_LOCAL,       502, "upstream_not_local",         STEP_UPSTREAM },
+	{ OSH_WHY_PEER_AWAY,       502, "sandbox_not_running",        STEP_UPSTREAM },
+	{ OSH_WHY_PEER_CLOSED,     403, "sandbox_not_serving",        STEP_SERVE },
 	{ OSH_WHY_LIMIT,           503, "limit_reached",              STEP_LATER },
 	{ OSH_WHY_INTERNAL,        503, "internal_error",             STEP_LATER },
 };
@@ -65,6 +67,7 @@ static const char *const steps[] = {
 	[STEP_SAME_HOST] = "Send the request to the host that the URL names, in a connection to that host.",
 	[STEP_FIX] = "Send a request that no two servers could read in two ways.",
 	[STEP_UPSTREAM] = "The policy allows this request; the server or the way to it failed.",
+	[STEP_SERVE] = "Ask the person who runs both sandboxes: `serve` in the policy of the one that serves would have to name this one.",
 	[STEP_LATER] = "Try again when fewer requests are under way.",
 	[STEP_MODEL] = "Call a model that this sandbox may use, as its API's documents have it; the person who runs it says which.",
 	[STEP_WAIT] = "Wait as many seconds as retry-after says, and call again; or ask the person who runs this sandbox for more.",

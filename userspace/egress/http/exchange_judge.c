@@ -346,6 +346,7 @@ static void on_tokens(struct timer *t)
 void exchanges_init(struct flows *fs)
 {
 	TAILQ_INIT(&fs->exchanges);
+	TAILQ_INIT(&fs->across.asked);
 	TAILQ_INIT(&fs->waiting);
 	TAILQ_INIT(&fs->tokens);
 	fs->token_timer.fn = on_tokens;

@@ -133,7 +133,8 @@ static bool find_backend(struct exchange *x, uint32_t route)
 	const struct bundle *b = &x->grant->policy->bundle;
 	const struct osh_b_route *r = &b->routes[route - 1];
 	struct target t = { .ident = x->grant->target.ident, .tainted = x->grant->target.tainted, .host = r->host,
-			    .port = (uint16_t)r->port, .rule = r->rule + 1, .local = r->flags & OSH_ROUTE_LOCAL };
+			    .port = (uint16_t)r->port, .rule = r->rule + 1, .local = r->flags & OSH_ROUTE_LOCAL,
+			    .sandbox = r->flags & OSH_ROUTE_SANDBOX };
 
 	snprintf(t.name, sizeof(t.name), "%s", bundle_str(b, b->hosts[r->host - 1].name));
 	x->inference->to = grant_own(x->grant->policy, &t);

@@ -67,7 +67,7 @@ static bool same_host(const struct pool_host *h, const struct pool_ask *q)
 {
 	const struct target *a = &h->target, *b = &q->grant->target;
 
-	return a->host == b->host && a->port == b->port && a->literal == b->literal && a->local == b->local &&
+	return a->host == b->host && a->port == b->port && a->literal == b->literal && a->local == b->local && a->sandbox == b->sandbox &&
 	       h->tls == q->tls && h->http1 == q->http1 && h->cred == q->cred &&
 	       (a->literal ? !memcmp(&a->addr, &b->addr, sizeof(a->addr)) : !strcmp(a->name, b->name));
 }
@@ -362,12 +362,13 @@ static void on_dialled(struct dial *d, enum osh_reason why)
 {
 	struct attempt *a = container_of(d, struct attempt, dial);
 	struct upstream *u = a->u;
-	char name[OSH_NAME_MAX];
+	char name[OSH_NAME_MAX], said[sizeof(d->said)];
 	int fd;
 
 	a->addr = dial_addr(d, &a->port);
 	if (why != OSH_WHY_ALLOWED) {
-		failed(u, why, "");
+		memcpy(said, d->said, sizeof(said));	/* the attempt is freed before all have read it */
+		failed(u, why, said);
 		return;
 	}
 	u->addr = a->addr;

@@ -139,7 +139,7 @@ static int endpoint_from(const struct fill *f, const struct osh_b_endpoint *from
 	return 0;
 }
 
-/* Endpoints, and the ports among them, which are all that the egress may dial. */
+/* Endpoints, and the ports among them, which are all that the egress may dial; a sandbox's is no port of the network's. */
 static int fill_endpoints(const struct fill *f)
 {
 	_free_ uint8_t *seen = calloc(1, 65536);
@@ -162,7 +162,7 @@ static int fill_endpoints(const struct fill *f)
 		x = endpoint_from(f, from, row_value(&r, r.n++));
 		if (x < 0)
 			return x;
-		if (!seen[from->port]++)
+		if (!bundle_is_sandbox(f->b, from->host) && !seen[from->port]++)
 			row_add_u32(&ports, &port, 1);
 	}
 	x = rows_put(f, &ports);
