@@ -199,6 +199,8 @@ static struct layer layers[] = {
 	  "osh-egress, call by call", net_namespace, { T(STEER), H(STEER) }, 0, "", 0 },
 	{ 0, PROTO_NONE, "no more calls, tokens and money than limits say", "osh-egress, which asks oshd", net_namespace,
 	  { T(STEER), H(STEER) }, 0, "", 0 },
+	ROW(ON(SERVE), "only sandboxes that both policies name take a route's calls", "oshd looks into both", net_namespace, T(STEER), H(STEER))
+	ROW(ON(SERVE), "only sandboxes that both policies name take a route's calls", "a network namespace each", net_namespace, T(NETNS))
 	ROW(0, "no UDP, no other families", "cgroup sendmsg, bind, sock_create", cgroup_bpf, T(BPF), H(SENDMSG4), H(BIND4), H(SOCK))
 	ROW(0, "no UDP, no other families", "seccomp family list", seccomp, T(SECCOMP))
 	ROW(0, "no UDP, no other families", "BPF LSM family list", bpf_lsm, T(LSM), H(SOCKET))
