@@ -44,6 +44,7 @@ def against(new, old):
 
 
 # (what is wider, old, new, what a finding says or is about)
+V = "version: 1\n" + FS
 PRIVACY = "  privacy: [{name: keys, kinds: [secrets], patterns: [abc], action: %s}]\n"
 WIDER = (
     ("a host", net(PLAIN), net(PLAIN, "host: b.example.com, port: 443"), "newly reached"),
@@ -107,6 +108,9 @@ WIDER = (
      routes(A, more="  limits: [{requests: 5, per: day}]\n"), "inference.limits"),
     ("what tokens cost", routes(A, more="  limits: [{money: 5, per: day}]\n  prices: [{model: x, input: 1, output: 2}]\n"),
      routes(A, more="  limits: [{money: 5, per: day}]\n  prices: [{model: x, input: 1, output: 1.5}]\n"), "inference.prices"),
+    ("routes of other sandboxes", V, V + "serve: [{port: 8000, to: [a]}]\n", "serve"),
+    ("of more of them", V + "serve: [{port: 8000, to: [a]}]\n", V + "serve: [{port: 8000, to: ['a*']}]\n", "serve"),
+    ("to another port", V + "serve: [{port: 8000, to: ['*']}]\n", V + "serve: [{port: 8000, to: ['*']}, {port: 8001, to: [a]}]\n", "serve"),
     ("a rule about content that is gone", routes(A, more=PRIVACY % "refuse"), routes(A), "inference.privacy"),
     ("one that lets a call go on", routes(A, more=PRIVACY % "refuse"), routes(A, more=PRIVACY % "redact"), "inference.privacy"),
     ("one that looks for less", routes(A, more=PRIVACY % "refuse"), routes(A, more=PRIVACY.replace("secrets", "aws") % "refuse"), "inference.privacy"),

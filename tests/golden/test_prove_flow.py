@@ -22,8 +22,8 @@ def fs(ro="", rw="", workdir=False, more=""):
             f"{', read_write: [' + rw + ']' if rw else ''}}}\n{more}")
 
 
-def box(policy, *volumes, workdir="/work/p"):
-    return policy, volumes, workdir
+def box(policy, *volumes, workdir="/work/p", name=None):
+    return policy, volumes, workdir, name
 
 
 KEYS = box(fs("/home/u"), "out:/out")
@@ -34,6 +34,15 @@ DENIED = REST.format("{allow: {method: GET, path: /x}}], deny_rules: [{method: '
 TOKEN = GET.replace("rules:", "credential: pat, rules:")
 PRIVATE = "network: [{host: db.corp, allowed_ips: [10.0.0.0/8]}]\n"
 ROUTE = "inference: {binaries: [/usr/bin/a], routes: [{name: a, api: openai, host: a.example.net}]}\n"
+
+TO_GPU = "inference: {routes: [{name: g, api: openai, sandbox: gpu, port: 8000}]}\n"
+SERVE = "serve: [{port: 8000, to: [agent]}]\n"
+AGENT, LEAVE = fs("/home/u", more=TO_GPU), "assert: [{never_leave: {}}]\n"
+
+
+def gpu(more=NET, serve=SERVE, name="gpu"):
+    return box(fs(more=more + serve), name=name)
+
 
 # (what it needs, sandboxes that have it, sandboxes that have not)
 NEEDS = (
@@ -52,6 +61,16 @@ NEEDS = (
      (box(fs(more=GET), "out:/out"), box(fs(more=NET), "out:/in"))),
     ("what a private network answers", (box(fs(more=PRIVATE), "out:/out"), box(fs(more=NET), "out:/in")),
      (box(fs(more=PRIVATE.replace("10.0.0.0/8", "8.8.8.0/24")), "out:/out"), box(fs(more=NET), "out:/in"))),
+    ("a route to a sandbox", (box(AGENT), gpu()), (box(fs("/home/u")), gpu())),
+    ("and that it serves", (box(AGENT), gpu()), (box(AGENT), gpu(serve=""))),
+    ("at that port", (box(AGENT), gpu()), (box(AGENT), gpu(serve=SERVE.replace("8000", "8001")))),
+    ("which sandbox it is", (box(AGENT), gpu(name=None)), (box(AGENT), gpu(name="other"))),
+    ("who calls", (box(AGENT, name="agent"), gpu()), (box(AGENT, name="other"), gpu())),
+    ("somewhere to send what was called", (box(AGENT), gpu()), (box(AGENT), gpu(more=""))),
+    ("what is answered comes back, too", (box(fs(more=TO_GPU + NET)), box(fs("/home/u", more=SERVE), name="gpu")),
+     (box(fs(more=TO_GPU + NET)), box(fs("/home/u"), name="gpu"))),
+    ("a third one behind the one that serves", (box(AGENT), box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(more=NET), "v:/v")),
+     (box(AGENT), box(fs(more=SERVE), "v:/v:ro", name="gpu"), box(fs(more=NET), "v:/v"))),
     ("the order of the policies is none", (SEND, KEYS), (SEND, box(fs(), "out:/out"))),
     ("a tree that one writes and the other reads", (box(fs("/home/u", "/srv/s")), box(fs("/srv", more=NET))),
      (box(fs("/home/u", "/srv/s")), box(fs("/srv/t", more=NET)))),
@@ -86,12 +105,12 @@ def prove(boxes, *options):
     with tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
         args, files = [], {}
-        for n, (policy, volumes, workdir) in enumerate(boxes):
+        for n, (policy, volumes, workdir, name) in enumerate(boxes):
             file = os.path.join(d, f"{n}.yaml")
             with open(file, "w") as f:
                 f.write(policy)
             files[file] = workdir
-            args += (["--with", file] if n else []) + ["-w", workdir] + [x for v in volumes for x in ("--volume", v)]
+            args += (["--with", file] if n else []) + ["-w", workdir] + (["--sandbox", name] if name else []) + [x for v in volumes for x in ("--volume", v)]
         first = next(iter(files))
         rc, out, err = run([OSHCTL, "policy", "prove", "--json", *options, *args, first], 300)[:3]
         answer = json.loads(out) if out.strip() else {"findings": [], "unknown": err, "result": err}
@@ -138,6 +157,29 @@ def told(t):
     t.ok(rc in (1, 3) and a["result"] != "proved", "another policy that is refused, or has a key without a model: not proved", rc, a)
 
 
+# What a claim needs to be shown: (what, sandboxes where it is, sandboxes where it is not).
+CLAIMS = (
+    ("the policy of the sandbox that is called", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu(more="", name=None))),
+    ("its having no way out", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu())),
+    ("nor by a route of its own", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu(more=ROUTE))),
+    ("nor to one of which nothing is said", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu(more=TO_GPU.replace("gpu,", "else,")))),
+    ("nor by a volume", (box(AGENT + LEAVE), box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(), "v:/v")),
+     (box(AGENT + LEAVE), box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(more=NET), "v:/v"))),
+    ("the caller's having none", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + NET + LEAVE), gpu(more=""))),
+)
+
+
+def claims(t):
+    for what, shown, refuted in CLAIMS:
+        rc, a, _ = prove(shown)
+        t.ok(rc == 0 and a["result"] == "proved", f"never_leave: {what}: shown", rc, a)
+        rc, a, wrong = prove(refuted)
+        t.ok(rc == 1 and a["unknown"] is None and "assert" in {f["category"] for f in a["findings"]}, f"never_leave: {what}: refuted", rc, a)
+        t.ok(not wrong, f"never_leave: {what}: explain says yes to what is told", *wrong)
+    f = [f for f in prove((box(AGENT + LEAVE), gpu(name=None)))[1]["findings"] if f["category"] == "assert"]
+    t.ok(len(f) == 1 and "is not shown" in f[0]["says"] and "sandbox 'gpu'" in f[0]["says"], "and it is said which policy is missing", f)
+
+
 def wrongly(t):
     for volume in ("out", "out:in", ":/x", "out:/", "out:/a/../b", "out:/a//b", "out:/a/", "out:ro"):
         rc, a, _ = prove((KEYS, box(fs(more=NET), volume)))
@@ -166,6 +208,7 @@ def main():
     t = Tap()
     needs(t)
     told(t)
+    claims(t)
     wrongly(t)
     t.done()
 

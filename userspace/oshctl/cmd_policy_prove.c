@@ -24,10 +24,10 @@
 
 _Static_assert(PROVE_VOLUMES == OSH_MOUNTS - 1, "as many volumes as a sandbox may have");
 
-#define ARGS (24 + (PROVE_WITH + 1) * (4 + 2 * PROVE_VOLUMES))
+#define ARGS (24 + (PROVE_WITH + 1) * (6 + 2 * PROVE_VOLUMES))
 
 struct box {				/* a sandbox: what is asked about, or one of --with */
-	const char *file, *workdir, *volumes[PROVE_VOLUMES];
+	const char *file, *workdir, *sandbox, *volumes[PROVE_VOLUMES];
 	size_t n_volumes;
 	int fd;
 };
@@ -170,6 +170,10 @@ static bool parse_box(int c, const char *text, struct prove *pr)
 		b->workdir = text;
 		return usage_path("-w", text);
 	}
+	if (c == 'S') {
+		b->sandbox = text;
+		return *text || wrong("--sandbox wants a name");
+	}
 	if (c == 'V' && b->n_volumes < PROVE_VOLUMES) {
 		b->volumes[b->n_volumes++] = text;
 		return true;
@@ -187,6 +191,8 @@ static bool fits(const struct prove *pr)
 {
 	bool picture = pr->format && (!strcmp(pr->format, "--dot") || !strcmp(pr->format, "--svg"));
 
+	if (!pr->n_with && pr->box[0].sandbox)
+		return wrong("--sandbox says something only beside others: --with FILE is missing");
 	if (!pr->n_with)
 		return !pr->box[0].n_volumes || wrong("--volume says something only of sandboxes that share it: --with FILE is missing");
 	if (pr->base)
@@ -204,6 +210,7 @@ static bool parse(int argc, char **argv, struct prove *pr)
 						 { "base", required_argument, NULL, 'b' },
 						 { "workdir", required_argument, NULL, 'w' },
 						 { "volume", required_argument, NULL, 'V' },
+						 { "sandbox", required_argument, NULL, 'S' },
 						 { "with", required_argument, NULL, 'W' },
 						 { 0 } };
 	int c;
@@ -227,7 +234,7 @@ static bool parse(int argc, char **argv, struct prove *pr)
 			pr->accept = optarg;
 		} else if (c == 'b') {
 			pr->base = optarg;
-		} else if (!strchr("wVW", c) || !parse_box(c, optarg, pr)) {
+		} else if (!strchr("wVSW", c) || !parse_box(c, optarg, pr)) {
 			return false;
 		}
 	}
@@ -242,6 +249,10 @@ static void arg_box(struct prove *pr, const struct box *b, const char *here)
 	if (b->workdir || here) {
 		arg(pr, "--workdir");
 		arg(pr, b->workdir ? b->workdir : here);
+	}
+	if (b->sandbox) {
+		arg(pr, "--sandbox");
+		arg(pr, b->sandbox);
 	}
 	for (size_t i = 0; i < b->n_volumes; i++) {
 		arg(pr, "--volume");

@@ -2,6 +2,7 @@
 /* What is asked of a policy, and what was found. One file a question: find_<question>.c. */
 #pragma once
 
+#include "prove.h"
 #include "witness.h"
 
 typedef const char *text_of;	/* for EACH, which wants one word */
@@ -46,6 +47,7 @@ struct prover {
 	struct list accepts;		/* struct accepted */
 	struct list found;		/* struct finding */
 	bool flow;			/* --with: several sandboxes */
+	const char *given[PROVE_WITH];	/* and the names of those, NULL = not said */
 	bool graph;			/* --graph: */
 	struct list edges;		/* who reaches what (graph.c) */
 	struct list gone;		/* const void *: parts of the policy that change nothing */
@@ -84,6 +86,7 @@ void find_credentials(struct prover *pr);
 void find_reach(struct prover *pr);
 void find_names(struct prover *pr);
 void find_refuted(struct prover *pr);	/* `assert` entries */
+bool find_leaves(struct prover *pr, const struct assertion *as);	/* never_leave: a way in which it is not so, told */
 void find_persistence(struct prover *pr);
 void find_unreachable(struct prover *pr);
 void find_redundant(struct prover *pr);	/* after the unreachable ones */

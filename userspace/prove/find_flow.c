@@ -6,30 +6,13 @@
  */
 #include <string.h>
 
-#include "flow.h"
+#include "flow_parts.h"
 #include "own.h"
-#include "prove.h"
-
-#define BOXES (PROVE_WITH + 1)
-
-struct hop {				/* from one sandbox to another */
-	bool there;
-	const struct flow_volume *out, *in;	/* one volume, as each of them has it; or */
-	const char *file, *writer, *reader;
-};
 
 struct leak {				/* something secret that the first one reads, or is answered */
 	const char *what, *file, *reader;
 	const struct list *requests;	/* struct asked: that are answered, or NULL */
 	uint32_t n;
-};
-
-struct flow {
-	struct prover *pr;
-	const struct flow_box *box;
-	uint32_t n;
-	struct hop hop[BOXES][BOXES];
-	uint32_t from[BOXES][BOXES];	/* [x][y]: the last one before y on the way from x; y itself = there is no way */
 };
 
 /* ---- files that two sandboxes see --------------------------------------------------------- */
@@ -173,10 +156,12 @@ static void on_leak(struct prover *pr, void *to)
 static void find_hops(struct flow *f)
 {
 	for (uint32_t x = 0; x < f->n; x++)
+		flow_routes(f, x);
+	for (uint32_t x = 0; x < f->n; x++)
 		for (uint32_t y = 0; y < f->n; y++) {
 			struct hop *hop = &f->hop[x][y];
 
-			if (x == y)
+			if (x == y || hop->there)
 				continue;
 			by_volume(&f->box[x], &f->box[y], hop);
 			if (!hop->there)
@@ -219,6 +204,16 @@ static const char *tell_way(struct flow *f, struct finding *to, uint32_t x, uint
 	if (h->out)
 		return arena_printf(a, "%s%sby volume '%s' (%s under %s, %s under %s)", first, *first ? ", then " : "",
 				    h->out->name, h->out->path, f->box[before].name, h->in->path, f->box[y].name);
+	if (h->route) {
+		for EACH (struct asked, q, &h->requests) {
+			struct asked *slot = list_push(a, &to->requests, sizeof(*slot));
+
+			if (slot)
+				*slot = *q;
+		}
+		return arena_printf(a, "%s%s%s route '%s' of %s", first, *first ? ", then " : "", h->answers ? "in answers to" : "by",
+				    h->route->name, f->box[h->answers ? y : before].name);
+	}
 	ask_of(f, to, arena_printf(a, "open %s write", find_word(f->pr, h->file)), h->writer, before);
 	ask_of(f, to, arena_printf(a, "open %s read", find_word(f->pr, h->file)), h->reader, y);
 	return arena_printf(a, "%s%sby the file %s", first, *first ? ", then " : "", h->file);
@@ -291,6 +286,8 @@ static void on_ends(struct flow *f, void *data)
 		for EACH (struct sym_route, r, &f->pr->s->routes) {
 			bool *seen = &e->taken[n++];
 
+			if (flow_given(f, r->route))
+				continue;	/* a hop */
 			out.route = r->route;
 			out.how = *seen ? NULL : find_taken(f->pr, &all[i], r, &out.w);
 			*seen |= out.how != NULL;
@@ -311,7 +308,7 @@ static void on_given(struct flow *f, void *data)
 }
 
 /* The models of one sandbox's endpoints, one by one. */
-static void with_each(struct flow *f, uint32_t y, void (*ask)(struct flow *f, void *data), void *data)
+void flow_each(struct flow *f, uint32_t y, void (*ask)(struct flow *f, void *data), void *data)
 {
 	struct sym_plan plan = { .p = f->box[y].p, .workdir = f->box[y].workdir, .cells = &f->pr->cells };
 	struct slices slices;
@@ -344,7 +341,7 @@ static void find_answered(struct flow *f, uint32_t x, struct leak *ret)
 {
 	if (!find_chains_may_be(f->pr, f->box[x].p))
 		return;
-	with_each(f, x, on_given, NULL);
+	flow_each(f, x, on_given, NULL);
 	ret->n = find_given(f->pr, &ret->what, &ret->requests);
 }
 
@@ -365,15 +362,18 @@ static void find_ends(struct flow *f, uint32_t y)
 	if (!e.taken)
 		find_unknown(f->pr, "out of memory");
 	else if (any)
-		with_each(f, y, on_ends, &e);
+		flow_each(f, y, on_ends, &e);
 }
 
 void find_flow(struct prover *pr, const struct flow_box *boxes, uint32_t n)
 {
 	struct flow f = { .pr = pr, .box = boxes, .n = n };
 
+	for (uint32_t i = 1; i < n; i++)
+		pr->given[i - 1] = boxes[i].sandbox;
 	find_hops(&f);
 	find_ways(&f);
 	for (uint32_t y = 0; y < n; y++)
 		find_ends(&f, y);
+	flow_claims(&f);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "find.h"
+#include "own.h"
 
 /* "assert.never.host" */
 static bool has(struct prover *pr, const struct assertion *as, const char *what)
@@ -62,11 +63,20 @@ static Z3_ast there(struct prover *pr, const struct assertion *as)
 	return as->port && has(pr, as, "port") ? z_and(&s->z, at, z_is(&s->z, s->port, as->port)) : at;
 }
 
+static bool is_given(const struct prover *pr, const char *sandbox)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pr->given); i++)
+		if (pr->given[i] && !strcmp(pr->given[i], sandbox))
+			return true;
+	return false;
+}
+
 /* A claim about hosts is about backends too: what is sent to inference.local goes there. */
 static bool concerns(struct prover *pr, const struct assertion *as, const struct route *r)
 {
-	/* What a sandbox does with it is for its own policy to say, which is not given here. */
-	if (as->kind == ASSERT_NEVER_LEAVE && r->local && sees("inference.routes.local") && !(r->sandbox && sees("inference.routes.sandbox")))
+	/* What a sandbox does with it is for its own policy to say; where that is given, flow_route.c asks it. */
+	if (as->kind == ASSERT_NEVER_LEAVE && r->local && sees("inference.routes.local") &&
+	    !(r->sandbox && sees("inference.routes.sandbox") && !is_given(pr, r->sandbox)))
 		return false;
 	for EACH (text_of, name, &as->except)
 		if (!strcmp(*name, r->name) && has(pr, as, "except"))
@@ -131,7 +141,7 @@ static bool tell_sandbox(struct prover *pr, const struct assertion *as, const st
 
 	if (as->kind == ASSERT_NEVER_LEAVE && r->sandbox)
 		f[pr->found.n - 1].says = arena_printf(pr->a, "'never_leave' is not shown: this goes to sandbox '%s', whose policy is not "
-						       "given (--with %s=FILE)", r->sandbox, r->sandbox);
+						       "given (--with FILE --sandbox %s)", r->sandbox, r->sandbox);
 	return true;
 }
 
@@ -183,6 +193,11 @@ static bool refute_call(struct prover *pr, const struct assertion *as)
 		find_unknown(pr, "the model and eval disagree about an assertion: this is a bug of osh");
 	}
 	return false;
+}
+
+bool find_leaves(struct prover *pr, const struct assertion *as)
+{
+	return refute_leave(pr, as) || refute_call(pr, as);
 }
 
 void find_refuted(struct prover *pr)

@@ -225,6 +225,41 @@ static void private(struct prover *pr)
 	}
 }
 
+/* Whose routes come in. A pattern that is as it was, or below "*", lets in nobody more. */
+static bool came_in(const struct policy *old, uint32_t port, const char *to)
+{
+	for EACH (struct serve, s, &old->serves)
+		for EACH (text_of, was, &s->to)
+			if (s->port == port && (!strcmp(*was, to) || !strcmp(*was, "*")))
+				return true;
+	return !strpbrk(to, "*?") && eval_serves(old, port, to).verdict == OSH_ALLOW;
+}
+
+/* A name that the pattern lets in, and the old policy does not. */
+static const char *comer(struct prover *pr, const struct policy *old, uint32_t port, const char *to)
+{
+	for (const char *fill = "xyz0"; *fill; fill++) {
+		char *name = (char *)arena_printf(pr->a, "%s", to);
+
+		for (char *c = name; c && *c; c++)
+			*c = *c == '*' || *c == '?' ? *fill : *c;
+		if (name && eval_serves(old, port, name).verdict != OSH_ALLOW)
+			return arena_printf(pr->a, "serve %u %s", port, name);
+	}
+	return NULL;
+}
+
+static void comers(struct prover *pr)
+{
+	const struct policy *new = pr->s->p, *old = pr->s->base->p;
+
+	for EACH (struct serve, s, &new->serves)
+		for EACH (text_of, to, &s->to)
+			if (!came_in(old, s->port, *to))
+				add(pr, "serve", NULL, arena_printf(pr->a, "routes of '%s' may newly come to port %u", *to, s->port),
+				    comer(pr, old, s->port, *to), line_of(s->at));
+}
+
 static bool has_device(const struct gpu *g, const char *name)
 {
 	for EACH (text_of, d, &g->devices)
@@ -275,5 +310,6 @@ void find_wider(struct prover *pr)
 	budgets(pr);
 	private(pr);
 	devices(pr);
+	comers(pr);
 	settings(pr);
 }

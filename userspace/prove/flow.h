@@ -15,6 +15,7 @@ struct flow_volume {
 struct flow_box {
 	const char *name;		/* of its policy's file */
 	const char *workdir;
+	const char *sandbox;		/* the name that routes and `serve` have for it; NULL = not said */
 	const struct policy *p;
 	struct list volumes;		/* struct flow_volume */
 };

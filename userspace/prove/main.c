@@ -20,7 +20,7 @@
 #include "report.h"
 
 struct sandbox {			/* the one that is asked about, or another one of --with */
-	const char *name, *workdir;
+	const char *name, *workdir, *sandbox;
 	const char *volumes[PROVE_VOLUMES];
 	uint32_t n_volumes;
 };
@@ -43,6 +43,10 @@ static bool parse_box(int c, char *text, struct options *o)
 		b->workdir = text;
 		return true;
 	}
+	if (c == 'S') {
+		b->sandbox = text;
+		return true;
+	}
 	if (c == 'V') {
 		if (b->n_volumes == PROVE_VOLUMES)
 			return false;
@@ -63,6 +67,7 @@ static bool parse(int argc, char **argv, struct options *o)
 						 { "svg", no_argument, NULL, 'v' },
 						 { "workdir", required_argument, NULL, 'w' },
 						 { "volume", required_argument, NULL, 'V' },
+						 { "sandbox", required_argument, NULL, 'S' },
 						 { "with", required_argument, NULL, 'W' },
 						 { "home", required_argument, NULL, 'H' },
 						 { "credentials", required_argument, NULL, 'c' },
@@ -87,6 +92,7 @@ static bool parse(int argc, char **argv, struct options *o)
 			break;
 		case 'w':
 		case 'V':
+		case 'S':
 		case 'W':
 			if (!parse_box(c, optarg, o))
 				return false;
@@ -215,7 +221,8 @@ static bool ask_flow(struct prover *pr, const struct options *o, const struct in
 	struct flow_box boxes[PROVE_WITH + 1] = { 0 };
 
 	for (uint32_t i = 0; i <= o->n_with; i++) {
-		boxes[i] = (struct flow_box){ .name = o->box[i].name, .workdir = o->box[i].workdir, .p = &in[i].p };
+		boxes[i] = (struct flow_box){ .name = o->box[i].name, .workdir = o->box[i].workdir, .sandbox = o->box[i].sandbox,
+					       .p = &in[i].p };
 		if (!give_volumes(pr->a, &o->box[i], &boxes[i]))
 			return false;
 	}
