@@ -102,7 +102,10 @@ def empty(w):
         t.ok(rc == 0 and f"  {me} " in out.splitlines()[-1], "policy list says by whom, by name", out, err)
         rc, out, err = run([OSHCTL, "sandbox", "list"], LIMIT)
         t.ok(rc == 0 and not err and out.count("\n") == 2, "nothing is said beside a list", out, err)
-        run([OSHCTL, "sandbox", "delete", "-f", "one"], LIMIT)
+        for words in (["exec", "one", "--", "claude"], ["create", "-n", "two", "-p", w.policy, "-w", w.work, "--", "claude"]):
+            rc, _, err = run([OSHCTL, "sandbox", *words], LIMIT, env=dict(os.environ, PATH=os.environ["PATH"] + ":" + os.path.join(w.dir, "home/bin")))
+            t.ok(rc and "outside the sandbox it is " in err and "read_only: [" in err, f"sandbox {words[0]}: a program in a home", rc, err)
+        run([OSHCTL, "sandbox", "delete", "-f", "one", "two"], LIMIT)
         del os.environ["OSH_SOCKET"]
 
 

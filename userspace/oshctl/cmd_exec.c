@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 
+#include "outside.h"
 #include "own.h"
 #include "run.h"
 #include "say.h"
@@ -172,6 +173,8 @@ int cmd_sandbox_exec(int argc, char **argv)
 			r = run_relay();
 		else
 			say_error("%s", e.text);
+		if (run_relay_missed())
+			outside_say(o.argv[0], "");	/* whatever policy it has, that one is to change */
 		if (r < 0)
 			r = RUN_FAILED;
 	}

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "gpu.h"
 #include "manager.h"
 #include "manager_call.h"
+#include "outside.h"
 #include "own.h"
 #include "policy_source.h"
 #include "run.h"
@@ -324,6 +326,8 @@ int cmd_sandbox_create(int argc, char **argv)
 		r = create(&c, &e) < 0 ? EXIT_REFUSED : EXIT_DONE;
 		if (r != EXIT_DONE)
 			say_error("%s", e.text);
+		if (c.o.argv && *c.o.argv && !strncmp(e.text, "cannot run ", 11) && strstr(e.text, strerror(ENOENT)))
+			outside_say(c.o.argv[0], c.o.policy);
 	}
 	run_close(&c.f);
 	own_close(&c.spec);
