@@ -128,9 +128,9 @@ def asked(t, e):
     errs = [refused(lambda: s.listen(1)), refused(lambda: s.bind("\0x" + str(os.getpid())) or s.listen(1))]
     t.ok(None not in errs, "nor listen", errs)
     with open("/dev/null") as null:
-        socket.send_fds(s, [b"x"], [null.fileno()])
-        end = refused(lambda: None if s.recv(100) in (b"", b"8000 x") and s.recv(100) == b"" else None)
-        t.ok(end in (None, 104, 11), "a descriptor that is sent on it goes no further", end)
+        end = refused(lambda: socket.send_fds(s, [b"x"], [null.fileno()])) or \
+            refused(lambda: None if s.recv(100) in (b"", b"8000 x") and s.recv(100) == b"" else None)
+        t.ok(end in (None, errno.EPERM, errno.ECONNRESET, errno.EAGAIN), "a descriptor that is sent on it goes no further", end)
     s.close()
     for name, port, want in ((b"gpu", OTHER, "REVOKED"), (b"quiet", PORT, "PEER_CLOSED"), (b"away", PORT, "PEER_AWAY"), (b"theirs", PORT, "PEER_AWAY"),
                              (b"agent", PORT, "REVOKED"), (b"other", PORT, "REVOKED"), (b"gpu.sandbox.local", PORT, "REVOKED"), (b"", PORT, "REVOKED"),

@@ -59,6 +59,8 @@ static int join(const struct sandbox *s, struct sandbox *t, uint32_t port, int *
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(e, errno, "socketpair: %s", strerror(errno));
 	*ret_fd = pair[0];
+	for (int i = 0; i < 2; i++)
+		(void)chan_refuse_fds(pair[i]);	/* bytes alone, where the kernel can keep it to that */
 	r = send(pair[0], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? init_serve(t, s->k.id, port, pair[1], e) : fail(e, EIO, "socketpair");
 	close(pair[1]);
 	if (!r)
