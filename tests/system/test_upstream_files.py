@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The operator's files about upstreams, where something is wrong with them: `oshctl run` says where, and starts nothing; neither does oshd with
-what it is given for every sandbox."""
+what it is given for every sandbox, unless some live already."""
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -24,6 +25,25 @@ CASES = (           # option, content, what is said after the file's name
     ("ca", PEM[:40], ": holds no certificate in PEM"),
     ("ca", "x" * (3 << 20), ": more than 2097152 bytes"),
 )
+
+
+def lives_on(t, file):
+    """A file that became bad ends no oshd that has sandboxes: nobody would manage them."""
+    open(file, "w").write("127.0.0.1 a.example\n")
+    with Work() as w, Daemon(w, "--upstream-hosts", file) as d:
+        p = subprocess.Popen([OSHCTL, "run", "--socket", d.bus, "-p", w.policy, "--workdir", w.work, "--name", "lives", "--", "sh", "-c",
+                              "echo began; read x; echo ended"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        began = p.stdout.readline()
+        d.p.kill()
+        d.p.wait()
+        open(file, "w").write("127.0.0.1\n")
+        d.start()
+        said = d.errors()
+        t.ok(began == "began\n" and f"{file}:1: address without a name" in said and "; it goes on" in said, "a next oshd says what is wrong, and goes on", said)
+        rc, out, err = run([OSHCTL, "sandbox", "get", "lives", "--socket", d.bus, "--json"])
+        t.ok(rc == 0 and "running" in out, "with the sandbox that lives", rc, out, err)
+        out, _ = p.communicate("\n", 60)
+        t.ok(p.returncode == 0 and out == "ended\n", "to its own end", p.returncode, out)
 
 
 def main():
@@ -52,6 +72,7 @@ def main():
             with Work() as w, Daemon(w, f"--upstream-{option}", file) as daemon:
                 rc, out, err = run([OSHCTL, "run", "--socket", daemon.bus, "-p", w.policy, "-w", w.work, "--", "echo", "ran"])
                 t.ok(rc == 0 and out == "ran\n", f"oshd: {option}: what is right is taken", rc, out, err)
+        lives_on(t, file)
     t.done()
 
 

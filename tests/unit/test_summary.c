@@ -73,7 +73,8 @@ static void only_plain_names_are_in_a_question(void **state)
 {
 	static const struct {
 		const char *name, *question;
-	} names[] = { { "a.example", "'dns a.example'" }, { "a'b.example", NULL }, { "$(id).example", NULL }, { "a\nb", NULL }, { "`id`", NULL } };
+	} names[] = { { "a.example", "'dns a.example'" }, { "a'b.example", NULL }, { "$(id).example", NULL }, { "a\nb", NULL }, { "`id`", NULL },
+			{ "a.example -p b", NULL } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -93,12 +94,41 @@ static void only_plain_names_are_in_a_question(void **state)
 	}
 }
 
+/* Nor is any of it an option of what the person is to run. */
+static void only_methods_are_in_a_question(void **state)
+{
+	static const struct {
+		const char *method, *path, *question;
+	} asked[] = { { "GET", "/a", "'GET https://198.18.0.5:443/a'" }, { "-p", "/a", NULL }, { "--json", "/a", NULL }, { "GET", "/a b", NULL },
+		      { "ABCDEFGHIJKLMNOPQRSTUVWXYZAB", "/a", "'ABCDEFGHIJKLMNOPQRSTUVWXYZAB https://198.18.0.5:443/a'" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		struct osh_http h = { .flags = OSH_HTTP_TLS };
+		struct denial d = denied("::ffff:198.18.0.5", 443);
+		struct asandbox s = { .id = 7, .denials = &d, .n_denials = 1, .net6_asked = true };
+		char got[4096] = "", want[256];
+
+		memcpy(h.method, asked[i].method, strlen(asked[i].method));
+		strcpy(h.path, asked[i].path);
+		d.first.ev.kind = OSH_EV_HTTP;
+		d.http = &h;
+		out_init(&s.summary, memfd_create("summary", 0));
+		summary_write(&s, 0);
+		assert_true(pread(s.summary.fd, got, sizeof(got) - 1, 0) >= 0);
+		out_done(&s.summary);
+		snprintf(want, sizeof(want), "-p POLICY %s", asked[i].question ? asked[i].question : "");
+		assert_int_equal(strstr(got, want) != NULL, asked[i].question != NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_has_an_address_of_each_family),
 		cmocka_unit_test(an_address_of_others_is_its_own_line),
 		cmocka_unit_test(only_plain_names_are_in_a_question),
+		cmocka_unit_test(only_methods_are_in_a_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

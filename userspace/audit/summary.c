@@ -156,12 +156,22 @@ static void put_limits(struct buf *b, const struct asandbox *s)
 	}
 }
 
-/* For a shell: nothing of a name that the sandbox chose may be more to it than a letter. */
+/* For a shell: nothing of a name that the sandbox chose may be more to it than a letter, nor an option of what it runs. */
 static bool plain(const char *text, size_t max)
 {
 	size_t n = strnlen(text, max), ok = 0;
 
-	while (ok < n && (isalnum((unsigned char)text[ok]) || strchr(" ._/:@-", text[ok])))
+	while (ok < n && (isalnum((unsigned char)text[ok]) || strchr("._/:@-", text[ok])))
+		ok++;
+	return n && ok == n && *text != '-';
+}
+
+/* Any token is a method to HTTP, one that looks like an option, too. */
+static bool is_method(const struct osh_http *h)
+{
+	size_t n = strnlen(h->method, sizeof(h->method)), ok = 0;
+
+	while (ok < n && isupper((unsigned char)h->method[ok]))
 		ok++;
 	return n && ok == n;
 }
@@ -176,17 +186,17 @@ static bool put_question(struct buf *b, struct asandbox *s, const struct denial 
 	char program[OSH_PATH_MAX];
 	bool ok;
 
-	if (kind != OSH_EV_DNS && kind != OSH_EV_CONNECT && !http)
+	if ((kind != OSH_EV_DNS && kind != OSH_EV_CONNECT && !http) || (http && !is_method(h)))
 		return false;
 	if (http)
-		buf_printf(&to, "%.28s http%s://", h->method, h->flags & OSH_HTTP_TLS ? "s" : "");
+		buf_printf(&to, "http%s://", h->flags & OSH_HTTP_TLS ? "s" : "");
 	put_target(&to, s, &d->first);
 	if (http)
 		buf_printf(&to, "%.512s", h->path);
 	ok = buf_ok(&to) && plain(to.p, to.n) &&
 	     (kind != OSH_EV_CONNECT || memchr(to.p, ':', to.n) == memrchr(to.p, ':', to.n)); /* of version 6 it would want brackets */
 	if (ok)
-		buf_printf(b, "'%s%.*s'", http ? "" : kind == OSH_EV_DNS ? "dns " : "connect ", (int)to.n, to.p);
+		buf_printf(b, "'%.*s %.*s'", (int)sizeof(h->method), http ? h->method : kind == OSH_EV_DNS ? "dns" : "connect", (int)to.n, to.p);
 	buf_done(&to);
 	map_program(s->id, d->first.ev.ident, program);
 	if (ok && kind != OSH_EV_DNS && *program == '/' && plain(program, sizeof(program)))

@@ -229,7 +229,26 @@ static int open_upstream(struct daemon *d, struct err *e)
 
 	if (!r)
 		r = open_given(d->config.upstream_ca, &d->ca_fd, e);
-	return r ? r : upstream_check(d, e);
+	return r;
+}
+
+/*
+ * Files that no egress could use end a start; but never an oshd's that has sandboxes to go on with: their egresses refuse by
+ * themselves, and nobody would manage them. No verdict, as of a reader that took too long, ends none.
+ */
+static int check_upstream(struct daemon *d, struct err *e)
+{
+	struct err why = { 0 };
+	int r = upstream_check(d, &why);
+
+	if (r == -EINVAL && !cgroup_busy(d->cgroups.instance_fd)) {
+		*e = why;
+		d->fresh = true;	/* what this start has made goes with it */
+		return r;
+	}
+	if (r < 0)
+		fprintf(stderr, "oshd: %s; it goes on, and each egress reads them for itself\n", why.text);
+	return 0;
 }
 
 /* A dozen descriptors a sandbox, here and in the roles that inherit the limit. */
@@ -261,6 +280,8 @@ int daemon_start(struct daemon *d, struct err *e)
 		r = steps[i](d, e);
 	if (!r)
 		r = cgroup_open(&d->cgroups, d->cgroup, e);
+	if (!r)
+		r = check_upstream(d, e);
 	if (r < 0)
 		return r;
 	host_others(d);
