@@ -3,6 +3,8 @@
  * What oshd gives an egress that asks for another sandbox, and what osh-init's child makes of two sockets. The egress is the
  * other end of the socket: it may lie about all that it says.
  */
+#include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,11 +17,19 @@
 #include "../../userspace/init/serve.h"
 #include "../../userspace/oshd/across.h"
 #include "../../userspace/oshd/auditor.h"
+#include "../../userspace/oshd/counts.h"
 #include "../../userspace/oshd/egress.h"
 #include "../../userspace/oshd/init.h"
 #include "../../userspace/oshd/life.h"
 #include "../../userspace/oshd/sandbox.h"
 #include "own.h"
+
+#include "err.h"
+
+static int again(struct err *e, const char *text)
+{
+	return fail(e, EAGAIN, "%s", text);
+}
 
 #include <cmocka.h>	/* last: it defines a macro called fail */
 
@@ -37,6 +47,7 @@ static struct sandbox agent, gpu;
 static int theirs, killed, stream, on_record, told;
 static enum osh_reason recorded;
 static uint32_t kept;
+static bool frozen;
 
 void egress_kill(struct sandbox *s)
 {
@@ -67,11 +78,17 @@ int init_serve(struct sandbox *s, uint32_t caller, uint32_t port, int fd, struct
 int init_unserve(struct sandbox *s, struct osh_msg_unserve *m, struct err *e)
 {
 	assert_ptr_equal(s, &gpu);
-	assert_int_equal(m->caller, agent.k.id);
+	assert_true(m->caller == agent.k.id || m->caller == gpu.k.id);
+	if (frozen)
+		return again(e, "it does not answer");
 	kept = m->n;
 	told++;
-	(void)e;
 	return 0;
+}
+
+void counts_pace(struct sandbox *s)
+{
+	assert_ptr_equal(s, &agent);
 }
 
 struct life *life_find(const struct daemon *x, const char *name)
@@ -91,9 +108,9 @@ static int setup(void **state)
 	int pair[2];
 
 	(void)state;
-	agent = (struct sandbox){ .d = &d, .name = "agent-1", .state = SB_RUNNING, .uid = 1000, .k = { .id = 4 },
+	agent = (struct sandbox){ .d = &d, .name = "agent-1", .state = SB_RUNNING, .uid = 1000, .k = { .id = 4, .slot = 1 },
 				  .bundle = { .strings = strings, .hosts = hosts, .n_hosts = 2, .routes = routes, .n_routes = 2 } };
-	gpu = (struct sandbox){ .d = &d, .name = "gpu", .state = SB_RUNNING, .uid = 1000, .k = { .id = 5 },
+	gpu = (struct sandbox){ .d = &d, .name = "gpu", .state = SB_RUNNING, .uid = 1000, .k = { .id = 5, .slot = 3 },
 				.bundle = { .strings = strings, .serves = serves, .n_serves = 1 } };
 	d.slots[1] = &agent;
 	d.slots[3] = &gpu;
@@ -236,7 +253,7 @@ static void test_not_read(void **state)
 	assert_false(across_message(&agent, &in));
 }
 
-/* Only who serves, or ever did, hears of another policy. */
+/* Only who let one in, or may have, hears of another policy of his. */
 static void test_again(void **state)
 {
 	int fd = -1;
@@ -246,7 +263,6 @@ static void test_again(void **state)
 	assert_int_equal(told, 0);
 	assert_int_equal(ask("gpu", PORT, &fd), OSH_WHY_ALLOWED);
 	close(fd);
-	gpu.across.serves = true;
 	across_again(&agent);
 	assert_true(told == 1 && kept == 1);
 	agent.bundle.routes++;		/* that to another one is left */
@@ -256,6 +272,51 @@ static void test_again(void **state)
 	gpu.uid = 1001;
 	across_again(&agent);
 	assert_int_equal(told, 2);
+}
+
+/* A next oshd does not know who came in before it: a policy without `serve` says that nobody stays. */
+static void test_adopted(void **state)
+{
+	(void)state;
+	gpu.bundle.n_serves = 0;
+	across_all(&d);
+	assert_int_equal(told, 0);
+	across_adopted(&gpu);
+	across_all(&d);
+	assert_true(told == 2 && kept == 0);		/* the agent, and itself */
+}
+
+/* An osh-init that hears nothing: whose end cannot be told is cut, and nobody else. */
+static void test_frozen(void **state)
+{
+	(void)state;
+	frozen = true;
+	across_again(&agent);
+	assert_false(killed);
+	across_adopted(&gpu);
+	gpu.across.came[0] = 1 << 1;
+	across_again(&agent);
+	assert_true(killed);
+	frozen = false;
+}
+
+/* ---- serve.c */
+
+static void test_places(void **state)
+{
+	struct served all[OSH_SERVED] = { 0 }, *s;
+	int n[3] = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 3 * OSH_SERVED; i++) {
+		s = serve_place(all, i < OSH_SERVED ? 1 : i < 2 * OSH_SERVED ? 2 : 3);
+		if (s) {
+			*s = (struct served){ .pid = 1, .caller = i < OSH_SERVED ? 1 : i < 2 * OSH_SERVED ? 2 : 3 };
+			n[s->caller - 1]++;
+		}
+	}
+	assert_true(n[0] == OSH_SERVED / 2 && n[1] == OSH_SERVED / 4 && n[2] > 1);
+	assert_non_null(serve_place(all, 4));
 }
 
 /* ---- serve_join.c */
@@ -325,6 +386,20 @@ static void test_cut(void **state)
 	over(&j);
 }
 
+/* A port that takes nothing keeps no place for one who has gone. */
+static void test_left(void **state)
+{
+	static char room[1 << 16];
+	struct joined j = join();
+
+	(void)state;
+	while (send(j.mine, room, sizeof(room), MSG_DONTWAIT) > 0 || poll(&(struct pollfd){ .fd = j.mine, .events = POLLOUT }, 1, 300) > 0)
+		;
+	close(j.mine);
+	assert_int_equal(waitpid(j.pid, NULL, 0), j.pid);
+	close(j.server);
+}
+
 /* More than fits, both ways at once, and the other end reads late. */
 static void test_much(void **state)
 {
@@ -370,6 +445,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adopted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_frozen, setup, teardown),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_much),

@@ -29,17 +29,25 @@ static _Noreturn void become(int stream, uint32_t port)
 	serve_join(STREAM, fd);
 }
 
-static struct served *place(struct served all[OSH_SERVED])
+struct served *serve_place(struct served all[OSH_SERVED], uint32_t caller)
 {
-	for (int i = 0; i < OSH_SERVED; i++)
+	struct served *place = NULL;
+	uint32_t own = 0, others = 0;
+
+	for (int i = 0; i < OSH_SERVED; i++) {
 		if (!all[i].pid)
-			return &all[i];
-	return NULL;
+			place = &all[i];
+		else if (all[i].caller == caller)
+			own++;
+		else
+			others++;
+	}
+	return !own || own < (OSH_SERVED - others) / 2 ? place : NULL;
 }
 
 void serve_begin(struct served all[OSH_SERVED], const struct osh_msg_serve *m, int stream)
 {
-	struct served *s = place(all);
+	struct served *s = serve_place(all, m->caller);
 	unsigned char code = s ? 0 : EMFILE;
 	pid_t pid = s ? fork() : -1;
 

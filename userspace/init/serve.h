@@ -15,6 +15,8 @@ struct served {
 	uint32_t caller, port;
 };
 
+/* NULL = none for this caller: each may have half of what the others leave, and one in any case. */
+struct served *serve_place(struct served all[OSH_SERVED], uint32_t caller);
 void serve_begin(struct served all[OSH_SERVED], const struct osh_msg_serve *m, int stream);	/* takes stream */
 void serve_end(struct served all[OSH_SERVED], const struct osh_msg_unserve *m);
 void serve_child(struct served all[OSH_SERVED], pid_t pid);	/* one has ended */

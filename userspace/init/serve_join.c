@@ -57,9 +57,18 @@ static _Noreturn void finish(int stream)
 
 static int watch(int epfd, int fd)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.fd = fd };
 
 	return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+/* Whoever asked has gone, and a port that takes nothing would never say so: what he still has on its way has no reader. */
+static bool has_gone(int stream, const struct epoll_event *ev, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == stream && ev[i].events & (EPOLLHUP | EPOLLERR))
+			return true;
+	return false;
 }
 
 _Noreturn void serve_join(int stream, int port)
@@ -67,6 +76,7 @@ _Noreturn void serve_join(int stream, int port)
 	const struct way in = { stream, port, LEFT }, out = { port, stream, 0 };
 	int epfd = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event ev[2];
+	int n;
 
 	if (epfd < 0 || watch(epfd, stream) < 0 || watch(epfd, port) < 0)
 		_exit(1);
@@ -78,7 +88,8 @@ _Noreturn void serve_join(int stream, int port)
 		asked = move(&in);
 		if (said == MOVED_LOST || asked != MOVED_ALL)
 			_exit(1);	/* who asked has gone: the server reads a reset where it has more to say */
-		if (epoll_wait(epfd, ev, 2, -1) < 0 && errno != EINTR)
+		n = epoll_wait(epfd, ev, 2, -1);
+		if ((n < 0 && errno != EINTR) || has_gone(stream, ev, n))
 			_exit(1);
 	}
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "across.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "auditor.h"
 #include "chan.h"
+#include "counts.h"
 #include "init.h"
 #include "life.h"
 #include "note.h"
@@ -13,6 +15,18 @@
 
 #define SECOND_US 1000000u
 #define ASKED_MOST 50u			/* connections that one egress asks for in a second */
+#define WAIT_MS 20			/* for room in the socket of an osh-init, once */
+#define ADOPT_US 1000000u		/* and how long in all, where a next oshd tells each of every other */
+
+static void let_in(struct sandbox *t, const struct sandbox *caller)
+{
+	t->across.came[caller->k.slot / 8] |= (uint8_t)(1 << caller->k.slot % 8);
+}
+
+static bool came_in(const struct sandbox *t, const struct sandbox *caller)
+{
+	return t->across.came[caller->k.slot / 8] & 1 << caller->k.slot % 8;
+}
 
 /* A name is whose it is at this moment. Of other users' it says no more than of names that nobody has. */
 static struct sandbox *find(const struct sandbox *s, const char *name)
@@ -64,14 +78,14 @@ static int join(const struct sandbox *s, struct sandbox *t, uint32_t port, int *
 	r = send(pair[0], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? init_serve(t, s->k.id, port, pair[1], e) : fail(e, EIO, "socketpair");
 	close(pair[1]);
 	if (!r)
-		t->across.serves = true;
+		let_in(t, s);
 	return r;
 }
 
 /* Both policies, from the bundles that were checked. */
 static enum osh_reason judge(struct sandbox *s, const struct osh_msg_across *m, char text[120], int *ret_fd)
 {
-	struct sandbox *t = find(s, m->name);
+	struct sandbox *t;
 	struct err e = { 0 };
 
 	if (too_often(s)) {
@@ -80,8 +94,12 @@ static enum osh_reason judge(struct sandbox *s, const struct osh_msg_across *m, 
 	}
 	if (!bundle_routes_to(&s->bundle, m->name, m->port)) {
 		snprintf(text, 120, "no route of the policy in force leads there");
+		if (s->across.noted_us != s->across.since_us)	/* once a second: a policy that has just changed, or no egress of ours */
+			note(s->name, s->uid, "its egress asked for a sandbox where no route of its policy leads");
+		s->across.noted_us = s->across.since_us;
 		return OSH_WHY_REVOKED;
 	}
+	t = find(s, m->name);
 	if (!t)
 		return away(s, m->name, text);
 	if (!bundle_serves(&t->bundle, m->port, s->name)) {
@@ -104,6 +122,7 @@ bool across_message(struct sandbox *s, const struct chan_in *in)
 
 	if (!m || !memchr(m->name, 0, sizeof(m->name)))
 		return false;
+	counts_pace(s);
 	answer.call = m->call;
 	answer.why = judge(s, m, answer.text, &fd);
 	good = answer.why == OSH_WHY_ALLOWED;
@@ -114,41 +133,71 @@ bool across_message(struct sandbox *s, const struct chan_in *in)
 	return true;
 }
 
+/* Room for it is waited for until then; 0 = not at all. */
+static int unserve(struct sandbox *t, struct osh_msg_unserve *m, uint64_t *left_us, struct err *e)
+{
+	for (;;) {
+		int r = init_unserve(t, m, e);
+
+		if (r != -EAGAIN || *left_us < WAIT_MS * 1000u)
+			return r;
+		*left_us -= WAIT_MS * 1000u;
+		(void)poll(&(struct pollfd){ .fd = t->manager_fd, .events = POLLOUT }, 1, WAIT_MS);
+	}
+}
+
 /* A connection whose end nobody hears of is cut at its other one. */
-static void tell(struct sandbox *caller, struct sandbox *t)
+static void tell(struct sandbox *caller, struct sandbox *t, uint64_t *left_us)
 {
 	struct osh_msg_unserve m = { .caller = caller->k.id };
 	struct err e = { 0 };
 
+	if (!came_in(t, caller) || caller->uid != t->uid)
+		return;
 	for (uint32_t i = 0; i < t->bundle.n_serves; i++) {
 		uint32_t port = t->bundle.serves[i].port;
 
 		if (bundle_routes_to(&caller->bundle, t->name, port) && bundle_serves(&t->bundle, port, caller->name))
 			m.ports[m.n++] = port;
 	}
-	if (init_unserve(t, &m, &e) == 0)
+	if (unserve(t, &m, left_us, &e) == 0)
 		return;
 	note(t->name, t->uid, "%s; the egress of '%s' is ended", e.text, caller->name);
 	egress_kill(caller);
 }
 
+static bool lives(const struct sandbox *s)
+{
+	return s && s->state == SB_RUNNING;
+}
+
+/* Who came in is not kept for the next oshd: all that could have. */
+void across_adopted(struct sandbox *s)
+{
+	memset(s->across.came, 0xff, sizeof(s->across.came));
+}
+
 void across_all(struct daemon *d)
 {
+	uint64_t left_us = ADOPT_US;
+
 	for (uint32_t i = 0; i < OSH_SLOTS; i++)
-		if (d->slots[i] && d->slots[i]->state == SB_RUNNING)
-			across_again(d->slots[i]);
+		for (uint32_t j = 0; lives(d->slots[i]) && j < OSH_SLOTS; j++)
+			if (lives(d->slots[j]))
+				tell(d->slots[j], d->slots[i], &left_us);
 }
 
 void across_again(struct sandbox *s)
 {
+	uint64_t none = 0;
+
 	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
 		struct sandbox *t = s->d->slots[i];
 
-		if (!t || t->state != SB_RUNNING || t->uid != s->uid)
+		if (!lives(t))
 			continue;
-		if (s->across.serves)
-			tell(t, s);
-		if (t != s && t->across.serves)
-			tell(s, t);
+		tell(t, s, &none);
+		if (t != s)
+			tell(s, t, &none);
 	}
 }

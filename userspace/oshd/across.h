@@ -16,4 +16,5 @@ bool across_message(struct sandbox *s, const struct chan_in *in);	/* from its eg
 
 /* Another policy of s is in force: connections that two policies do not both allow end. */
 void across_again(struct sandbox *s);
+void across_adopted(struct sandbox *s);	/* of a former oshd, which may have let others in */
 void across_all(struct daemon *d);	/* the same of all, once a former oshd's are adopted */

@@ -72,7 +72,7 @@ static int on_rested(sd_event_source *src, uint64_t usec, void *data)
 }
 
 /* One that asks without end is not listened to for the rest of the second: oshd has others to serve. */
-static void pace(struct sandbox *s)
+void counts_pace(struct sandbox *s)
 {
 	uint64_t now = 0;
 
@@ -93,7 +93,7 @@ bool counts_message(struct sandbox *s, const struct chan_in *in)
 	const struct osh_msg_take *m = chan_is(in, OSH_MSG_COUNT_TAKE, sizeof(*m), 0);
 
 	if (m || used)
-		pace(s);
+		counts_pace(s);
 	if (m)
 		take(s, m);
 	else if (used && s->book)

@@ -111,7 +111,8 @@ struct sandbox {
 	struct {			/* connections to and from other sandboxes, see across.c */
 		uint64_t since_us;
 		unsigned asked;
-		bool serves;		/* some were let in, perhaps by an oshd before this one */
+		uint64_t noted_us;
+		uint8_t came[OSH_SLOTS / 8];	/* whose slots may have connections into this one */
 	} across;
 	bool fresh;			/* started by this oshd, not adopted */
 	struct reload *reload;		/* the next policy on its way, or NULL */

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "across.h"
 #include "auditor.h"
 #include "choice.h"
 #include "launcher.h"
@@ -144,6 +145,6 @@ int store_adopt(struct daemon *d, const struct osh_msg_stored *m, struct chan_in
 	life_adopt(s);
 	revision_adopt(s);
 	choice_resumed(s);
-	s->across.serves = s->bundle.n_serves;	/* for all that this oshd knows */
+	across_adopted(s);
 	return 0;
 }
