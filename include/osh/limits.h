@@ -77,7 +77,7 @@
 #define OSH_SPEC_STRINGS 262144		/* arguments, or environment strings, of a command */
 
 #define OSH_SESSIONS 64			/* of one sandbox at once: commands, views, forwarded connections */
-#define OSH_SERVED 64			/* connections of other sandboxes' routes into one, at once */
+#define OSH_SERVED 256			/* connections of other sandboxes' routes into one, at once */
 #define OSH_SERVES 64			/* (port, pattern of a name) pairs of a policy's `serve` */
 #define OSH_REPLAY (64u << 10)		/* bytes of a terminal's recent output, for a view that comes */
 #define OSH_REVISIONS 32		/* policies kept of a created sandbox, the one in force included */

@@ -231,7 +231,7 @@ static void test_flood(void **state)
 		}
 	}
 	assert_int_equal(why, OSH_WHY_LIMIT);
-	assert_true(n < 100);
+	assert_true(n < 260);
 }
 
 static void test_not_read(void **state)

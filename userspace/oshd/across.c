@@ -14,7 +14,7 @@
 #include "sandbox.h"
 
 #define SECOND_US 1000000u
-#define ASKED_MOST 50u			/* connections that one egress asks for in a second */
+#define ASKED_MOST 128u			/* connections that one egress asks for in a second */
 #define WAIT_MS 20			/* for room in the socket of an osh-init, once */
 #define ADOPT_US 1000000u		/* and how long in all, where a next oshd tells each of every other */
 
