@@ -65,7 +65,8 @@ uint64_t guess_answer(enum osh_shape shape, struct slice body);
 
 /*
  * top.c: the member `key` of a JSON object, if it is one in the strict sense and every reader finds the same there:
- * no other spelling of the key, none twice, no escape in it or in its value, no key beside it that names more models.
+ * no other spelling of the key, none twice, no escape in it or in its value, no key beside it that names more models, and
+ * none with what is no ASCII, which servers may read as letters that are.
  * Linear, without memory of its own.
  */
 enum top { TOP_BAD, TOP_ABSENT, TOP_TEXT };	/* BAD: no such object, or the member is not plain text */

@@ -157,6 +157,15 @@ static bool names_more(struct slice key)
 	return false;
 }
 
+/* Servers in Go take U+017F for `s` and U+212A for `k`, and others may know more: no name that is asked for has such letters. */
+static bool beyond_ascii(struct slice key)
+{
+	for (size_t i = 0; i < key.n; i++)
+		if ((unsigned char)key.p[i] >= 0x80)
+			return true;
+	return false;
+}
+
 /* `"name" :`, and at the top whether it is the one, or could be taken for it. */
 static bool key(struct reader *r, struct member *m, bool *here)
 {
@@ -173,7 +182,7 @@ static bool key(struct reader *r, struct member *m, bool *here)
 	if (r->depth > 1 || !m->key)
 		return true;
 	*here = s.n == m->n_key && !memcmp(s.p, m->key, s.n);
-	m->bad |= !plain || names_more(s) || (!*here && s.n == m->n_key && !strncasecmp(s.p, m->key, s.n));
+	m->bad |= !plain || beyond_ascii(s) || names_more(s) || (!*here && s.n == m->n_key && !strncasecmp(s.p, m->key, s.n));
 	return true;
 }
 
