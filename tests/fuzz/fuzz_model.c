@@ -18,6 +18,7 @@ static void body(struct slice text)
 	enum top got = top_find(text, "model", &at, &len);
 	json_error_t why;
 	json_t *root, *model;
+	struct guess_call chat = { OSH_SHAPE_CHAT, "", "" };
 	double most;
 
 	if (got == TOP_BAD)
@@ -37,7 +38,7 @@ static void body(struct slice text)
 	if (model && (json_string_length(model) != len || memcmp(json_string_value(model), text.p + at, len) != 0))
 		__builtin_trap();
 	most = json_number_value(json_object_get(root, "max_tokens"));
-	if (most >= 1 && most <= 1e15 && (double)guess_answer(OSH_SHAPE_CHAT, text) < most)
+	if (most >= 1 && most <= 1e15 && (double)guess_answer(&chat, text) < most)
 		__builtin_trap();
 	json_decref(root);
 }
@@ -70,7 +71,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 	copy = realloc(copy, n - 1);
 	memcpy(copy, data + 1, n - 1);
 	(void)guess_sent((struct slice){ copy, n - 1 });
-	(void)guess_answer(OSH_SHAPE_CONVERSE, (struct slice){ copy, n - 1 });
+	(void)guess_answer(&(struct guess_call){ OSH_SHAPE_CONVERSE, "", "" }, (struct slice){ copy, n - 1 });
 	body((struct slice){ copy, n - 1 });
 	answer((struct slice){ copy, n - 1 }, 1 + data[0] % 16);
 	free(copy);

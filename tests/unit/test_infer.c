@@ -234,14 +234,31 @@ static void test_guess_sent(void **state)
 	assert_int_equal(guess_sent((struct slice){ data, 5001 + 6400 }), 1667 + 1700);
 }
 
+struct guessed {
+	const char *body;
+	uint64_t want;
+	enum osh_shape shape;
+	const char *model, *host;
+};
+
+static void check_guesses(const struct guessed *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *body = strdup(all[i].body);	/* so that a byte too far is seen */
+		struct guess_call call = { all[i].shape, all[i].model ? all[i].model : "", all[i].host ? all[i].host : "" };
+		uint64_t got = guess_answer(&call, (struct slice){ body, strlen(body) });
+
+		if (got != all[i].want)
+			print_error("%s: %llu\n", all[i].body, (unsigned long long)got);
+		assert_int_equal(got, all[i].want);
+		free(body);
+	}
+}
+
 /* What a server could be told is never overlooked: it is the most of all, or more than there can be. */
 static void test_guess_answer(void **state)
 {
-	static const struct {
-		const char *body;
-		uint64_t want;
-		enum osh_shape shape;
-	} all[] = {
+	static const struct guessed all[] = {
 		{ "{\"model\":\"m\"}", GUESS_UNSAID, OSH_SHAPE_CHAT },
 		{ "", GUESS_UNSAID, OSH_SHAPE_CHAT },
 		{ "{\"max_tokens\":100}", 100, OSH_SHAPE_MESSAGES },
@@ -264,7 +281,7 @@ static void test_guess_answer(void **state)
 		{ "{\"max_tokens\":1e9}", OSH_COUNT_MOST, OSH_SHAPE_CHAT },
 		{ "{\"max_tokens\":99999999999999999999999999}", OSH_COUNT_MOST, OSH_SHAPE_CHAT },
 		{ "{\"max_tokens\":1000000000000000,\"n\":1000}", OSH_COUNT_MOST, OSH_SHAPE_CHAT },
-		{ "{\"m\\u0061x_tokens\":9977}", 9977, OSH_SHAPE_CONVERSE },
+		{ "{\"m\\u0061x_tokens\":9977}", 9977 * 9977, OSH_SHAPE_CONVERSE },
 		{ "{\"inferenceC\\u006fnfig\":{\"maxTokens\":9978}}", 9978, OSH_SHAPE_CONVERSE },
 		{ "{\"inferenceConfig\":{\"m\\u0061xTokens\":9979}}", 9979, OSH_SHAPE_CONVERSE },
 		{ "{\"Max_Tokens\":16,\"OPTIONS\":{\"Num_Predict\":17}}", 17, OSH_SHAPE_OLLAMA_CHAT },
@@ -278,7 +295,7 @@ static void test_guess_answer(void **state)
 		{ "{\"prompt\":[],\"stop\":[\"a\",\"b\"],\"max_tokens\":7}", 7, OSH_SHAPE_COMPLETIONS },
 		{ "{\"prompt\":{\"a\":\"b\"},\"max_tokens\":7}", 7, OSH_SHAPE_COMPLETIONS },
 		{ "{\"prompt\":[\"a\",\"b\"],\"n\":4,\"max_tokens\":300000000000000}", OSH_COUNT_MOST, OSH_SHAPE_COMPLETIONS },
-		{ "{\"numResults\":3,\"maxTokens\":5}", 15, OSH_SHAPE_INVOKE },
+		{ "{\"numResults\":3,\"maxTokens\":5}", 15, OSH_SHAPE_INVOKE, "ai21.j2-ultra-v1", "" },
 		{ "{\"additionalModelRequestFields\":{\"max_tokens\":20},\"inferenceConfig\":{\"maxTokens\":14}}", 20, OSH_SHAPE_CONVERSE },
 		{ "{\"max_tokens\":100}", 0, OSH_SHAPE_EMBEDDINGS },
 		{ "{\"max_tokens\":0}", GUESS_UNSAID, OSH_SHAPE_CHAT },
@@ -291,8 +308,8 @@ static void test_guess_answer(void **state)
 		{ "{\"max_output_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CHAT },
 		{ "{\"max_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CONVERSE },
 		{ "{\"max_output_tokens\":9000}", 9000, OSH_SHAPE_CHAT },
-		{ "{\"max_tokens\":1}", 1, OSH_SHAPE_INVOKE },
-		{ "{\"m\\u0061x_tokens\":77}", GUESS_UNSAID, OSH_SHAPE_INVOKE },
+		{ "{\"max_tokens\":1}", 1, OSH_SHAPE_INVOKE, "mistral.mistral-large-2402-v1:0", "" },
+		{ "{\"m\\u0061x_tokens\":77}", GUESS_UNSAID * 77, OSH_SHAPE_INVOKE, "mistral.x", "" },
 		/* Nor does one that is taken back, or said to be none. */
 		{ "{\"max_tokens\":1,\"max_tokens\":null}", GUESS_UNSAID, OSH_SHAPE_CHAT },
 		{ "{\"max_tokens\":null,\"MAX_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CHAT },
@@ -309,15 +326,60 @@ static void test_guess_answer(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		char *body = strdup(all[i].body);	/* so that a byte too far is seen */
-		uint64_t got = guess_answer(all[i].shape, (struct slice){ body, strlen(body) });
+	check_guesses(all, ARRAY_SIZE(all));
+}
 
-		if (got != all[i].want)
-			print_error("%s: %llu\n", all[i].body, (unsigned long long)got);
-		assert_int_equal(got, all[i].want);
-		free(body);
-	}
+/* A server in Go reads these letters as `s` and `k`; others may know more of them. */
+static void test_guess_veiled(void **state)
+{
+	static const struct guessed all[] = {
+		{ "{\"options\":{\"num_predict\":1},\"option\xc5\xbf\":{\"num_predict\":-1}}", GUESS_UNSAID, OSH_SHAPE_OLLAMA_CHAT },
+		{ "{\"max_tokens\":1,\"max_to\xe2\x84\xaa" "en\xc5\xbf\":-1}", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":1,\"max_to\xe2\x84\xaa" "en\xc5\xbf\":null}", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "{\"options\":{\"num_predict\":1},\"option\xc5\xbf\":{\"num_predict\":9980}}", 9980, OSH_SHAPE_OLLAMA_CHAT },
+		{ "{\"max_tokens\":5,\"be\xc5\xbft_of\":9}", 81, OSH_SHAPE_LLAMA_COMPLETION },
+		{ "{\"max_tokens\":5,\"\\u006e\":100}", 10000, OSH_SHAPE_LLAMA_COMPLETION },
+		{ "{\"max_tokens\":1,\"metadata\":{\"gr\xc3\xb6\xc3\x9f" "e\":9999}}", 1, OSH_SHAPE_CHAT },
+		{ "{\"max_tokens\":1,\"stop\":\"caf\xc3\xa9\"}", 1, OSH_SHAPE_CHAT },
+	};
+
+	(void)state;
+	check_guesses(all, ARRAY_SIZE(all));
+}
+
+/* What says how long an answer may be bounds it only where its server reads that. */
+static void test_guess_readers(void **state)
+{
+	static const struct guessed all[] = {
+		/* Others than OpenAI itself pass over it. */
+		{ "{\"max_completion_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CHAT },
+		{ "{\"max_completion_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CHAT, "m", "lmstudio.example" },
+		{ "{\"max_completion_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CHAT, "m", "notapi.openai.com" },
+		{ "{\"max_completion_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CHAT, "m", "api.openai.com.example" },
+		{ "{\"max_completion_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_CHAT, "m", "openai.com" },
+		{ "{\"max_completion_tokens\":1}", 1, OSH_SHAPE_CHAT, "m", "api.openai.com" },
+		{ "{\"max_completion_tokens\":1}", 1, OSH_SHAPE_CHAT, "m", "eu.api.openai.com" },
+		{ "{\"max_completion_tokens\":9000}", 9000, OSH_SHAPE_CHAT, "m", "lmstudio.example" },
+		{ "{\"max_tokens\":1,\"max_completion_tokens\":7}", 7, OSH_SHAPE_CHAT, "m", "lmstudio.example" },
+		/* A model of Bedrock reads what its makers want, and passes over the others. */
+		{ "{\"max_tokens\":1}", 1, OSH_SHAPE_INVOKE, "us.anthropic.claude-x", "" },
+		{ "{\"max_tokens\":1}", 1, OSH_SHAPE_INVOKE_STREAM, "arn:aws:bedrock:us-east-1:1:inference-profile/eu.anthropic.claude-x", "" },
+		{ "{\"max_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_INVOKE, "meta.llama3-8b-instruct-v1:0", "" },
+		{ "{\"max_tokens\":1,\"max_gen_len\":2}", 2, OSH_SHAPE_INVOKE, "us.meta.llama3-8b-instruct-v1:0", "" },
+		{ "{\"max_tokens\":3,\"max_gen_len\":2}", 3, OSH_SHAPE_INVOKE, "meta.llama3-8b-instruct-v1:0", "" },
+		{ "{\"max_gen_len\":1}", GUESS_UNSAID, OSH_SHAPE_INVOKE, "mistral.mistral-large-2402-v1:0", "" },
+		{ "{\"max_tokens\":1}", GUESS_UNSAID, OSH_SHAPE_INVOKE, "openai.gpt-oss-20b-1:0", "" },
+		{ "{\"max_completion_tokens\":1}", 1, OSH_SHAPE_INVOKE, "openai.gpt-oss-20b-1:0", "" },
+		{ "{\"inferenceConfig\":{\"max_new_tokens\":1}}", 1, OSH_SHAPE_INVOKE, "apac.amazon.nova-lite-v1:0", "" },
+		{ "{\"inferenceConfig\":{\"max_new_tokens\":1}}", GUESS_UNSAID, OSH_SHAPE_INVOKE, "amazon.titan-text-lite-v1", "" },
+		{ "{\"textGenerationConfig\":{\"maxTokenCount\":1}}", 1, OSH_SHAPE_INVOKE, "amazon.titan-text-lite-v1", "" },
+		{ "{\"max_tokens\":1,\"max_gen_len\":1,\"maxTokens\":1}", GUESS_UNSAID, OSH_SHAPE_INVOKE,
+		  "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc123", "" },
+		{ "{\"max_tokens\":1,\"max_gen_len\":1,\"maxTokens\":1}", GUESS_UNSAID, OSH_SHAPE_INVOKE },
+	};
+
+	(void)state;
+	check_guesses(all, ARRAY_SIZE(all));
 }
 
 /* Who gets how many of n calls, one after another, of which `of` may take each. */
@@ -371,7 +433,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes), cmocka_unit_test(test_paths), cmocka_unit_test(test_top),
 		cmocka_unit_test(test_deep),   cmocka_unit_test(test_usage), cmocka_unit_test(test_guess_sent),
-		cmocka_unit_test(test_guess_answer), cmocka_unit_test(test_balance),
+		cmocka_unit_test(test_guess_answer), cmocka_unit_test(test_guess_veiled),
+		cmocka_unit_test(test_guess_readers), cmocka_unit_test(test_balance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,6 +110,8 @@ static bool measure(struct exchange *x, uint32_t mask, struct counted *c)
 {
 	const struct bundle *b = &x->grant->policy->bundle;
 	struct slice body = { x->held.p ? x->held.p : "", x->held.n };
+	struct guess_call call = { x->inference->shape, x->inference->model,
+				   x->inference->to ? x->inference->to->target.name : "" };
 
 	*c = (struct counted){ .take = { .id = x->grant->policy->table.id, .mask = mask,
 					 .generation = x->grant->policy->table.generation } };
@@ -117,7 +119,7 @@ static bool measure(struct exchange *x, uint32_t mask, struct counted *c)
 	if (!limits_have(b, mask, OSH_COUNT_TOKENS) && !limits_have(b, mask, OSH_COUNT_MONEY))
 		return true;
 	c->tokens[OSH_PRICE_INPUT] = guess_sent(body);
-	c->tokens[OSH_PRICE_OUTPUT] = guess_answer(x->inference->shape, body);
+	c->tokens[OSH_PRICE_OUTPUT] = guess_answer(&call, body);
 	c->take.amount[OSH_COUNT_TOKENS] = c->tokens[OSH_PRICE_INPUT] + c->tokens[OSH_PRICE_OUTPUT];
 	return !limits_have(b, mask, OSH_COUNT_MONEY) || cost(x, c->tokens, &c->take.amount[OSH_COUNT_MONEY]);
 }

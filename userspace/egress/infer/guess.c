@@ -48,28 +48,33 @@ enum said { SAID_MOST, SAID_TIMES };
 #define CONVERSES (S(CONVERSE) | S(CONVERSE_STREAM))
 #define LLAMAS (S(LLAMA_COMPLETION) | S(LLAMA_INFILL))
 
-/* `bounds`: calls whose servers go by it. Elsewhere it may say more than they do, and never less. */
+/*
+ * `bounds`: calls whose servers go by it; of them only the hosts below `host` where one is named. What is posted to a model
+ * of Bedrock is read as its makers want it: by those that `of` names. Elsewhere it may say more than they do, and never less.
+ */
 static const struct {
 	const char *within, *name;	/* "" = beside the call itself */
 	enum said what;
 	uint32_t bounds;
+	const char *of, *host;
 } fields[] = {
-	{ "", "max_tokens", SAID_MOST, S(CHAT) | S(COMPLETIONS) | S(MESSAGES) | INVOKES | LLAMAS },
-	{ "", "max_completion_tokens", SAID_MOST, S(CHAT) | INVOKES },
-	{ "", "max_output_tokens", SAID_MOST, S(RESPONSES) },
-	{ "", "max_tokens_to_sample", SAID_MOST, INVOKES },
-	{ "", "maxTokens", SAID_MOST, INVOKES },
-	{ "", "max_gen_len", SAID_MOST, INVOKES },
-	{ "", "n_predict", SAID_MOST, LLAMAS },
-	{ "", "n", SAID_TIMES, 0 },
-	{ "", "best_of", SAID_TIMES, 0 },
-	{ "", "num_generations", SAID_TIMES, 0 },
-	{ "", "numResults", SAID_TIMES, 0 },
-	{ "options", "num_predict", SAID_MOST, S(OLLAMA_CHAT) | S(OLLAMA_GENERATE) },
-	{ "inferenceConfig", "maxTokens", SAID_MOST, CONVERSES },
-	{ "inferenceConfig", "max_new_tokens", SAID_MOST, INVOKES },
-	{ "textGenerationConfig", "maxTokenCount", SAID_MOST, INVOKES },
-	{ "additionalModelRequestFields", "max_tokens", SAID_MOST, 0 },
+	{ "", "max_tokens", SAID_MOST, S(CHAT) | S(COMPLETIONS) | S(MESSAGES) | INVOKES | LLAMAS,
+	  "anthropic. mistral. cohere. deepseek. writer. ai21.jamba", NULL },
+	{ "", "max_completion_tokens", SAID_MOST, S(CHAT) | INVOKES, "openai.", "api.openai.com" },
+	{ "", "max_output_tokens", SAID_MOST, S(RESPONSES), NULL, NULL },
+	{ "", "max_tokens_to_sample", SAID_MOST, INVOKES, "anthropic.", NULL },
+	{ "", "maxTokens", SAID_MOST, INVOKES, "ai21.j2", NULL },
+	{ "", "max_gen_len", SAID_MOST, INVOKES, "meta.", NULL },
+	{ "", "n_predict", SAID_MOST, LLAMAS, NULL, NULL },
+	{ "", "n", SAID_TIMES, 0, NULL, NULL },
+	{ "", "best_of", SAID_TIMES, 0, NULL, NULL },
+	{ "", "num_generations", SAID_TIMES, 0, NULL, NULL },
+	{ "", "numResults", SAID_TIMES, 0, NULL, NULL },
+	{ "options", "num_predict", SAID_MOST, S(OLLAMA_CHAT) | S(OLLAMA_GENERATE), NULL, NULL },
+	{ "inferenceConfig", "maxTokens", SAID_MOST, CONVERSES, NULL, NULL },
+	{ "inferenceConfig", "max_new_tokens", SAID_MOST, INVOKES, "amazon.nova", NULL },
+	{ "textGenerationConfig", "maxTokenCount", SAID_MOST, INVOKES, "amazon.titan", NULL },
+	{ "additionalModelRequestFields", "max_tokens", SAID_MOST, 0, NULL, NULL },
 };
 
 _Static_assert(OSH_SHAPES <= 32 && sizeof(fields) / sizeof(fields[0]) <= 32, "each is a bit");
@@ -86,9 +91,13 @@ struct scan {
 	bool open;			/* a bound is said that is none: it may be the one that counts */
 };
 
-static bool escaped(struct slice s)
+/* An escape may stand for any letter, and servers in Go take two letters beyond ASCII for `s` and `k`. */
+static bool veiled(struct slice s)
 {
-	return s.n && memchr(s.p, '\\', s.n);
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '\\' || (unsigned char)s.p[i] >= 0x80)
+			return true;
+	return false;
 }
 
 /* Some servers do not mind in which case a name is written. */
@@ -145,40 +154,48 @@ static void bound(struct scan *s, uint32_t which, struct slice value, bool text)
 
 static bool could_be(const struct scan *s, size_t i)
 {
-	if (!names(s->name, fields[i].name) && !escaped(s->name))
+	if (!names(s->name, fields[i].name) && !veiled(s->name))
 		return false;
-	return s->depth == 1 ? !fields[i].within[0] : names(s->around, fields[i].within) || escaped(s->around);
+	return s->depth == 1 ? !fields[i].within[0] : names(s->around, fields[i].within) || veiled(s->around);
+}
+
+/* A veiled name could be any: it raises what is said, and bounds nothing. */
+static void raise_by(struct scan *s, enum said what, struct slice value)
+{
+	uint64_t *to = what == SAID_TIMES ? &s->times : &s->most, v;
+
+	if (value.n && *value.p >= '0' && *value.p <= '9') {
+		v = number(value);
+		*to = v > *to ? v : *to;
+	} else if (what == SAID_MOST) {
+		s->open = true;
+	}
 }
 
 /*
  * A value of a member of the call, or of an object in it: its bytes, or the first of them; a number may be a text, which some
- * servers take for one. A name that is written with escapes could be any: it raises what is said, and bounds nothing.
+ * servers take for one.
  */
 static void take(struct scan *s, struct slice value, bool text)
 {
-	bool any = escaped(s->name) || (s->depth == 2 && escaped(s->around)), hit = false;
+	bool any = veiled(s->name) || (s->depth == 2 && veiled(s->around));
 
 	if (!s->value || s->depth < 1 || s->depth > 2)
 		return;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (!could_be(s, i))
 			continue;
-		hit = true;
 		if (!any && fields[i].what == SAID_MOST)
 			bound(s, 1u << i, value, text);
-		else if (!any && value.n && *value.p >= '0' && *value.p <= '9')
-			s->times = number(value) > s->times ? number(value) : s->times;
+		else
+			raise_by(s, fields[i].what, value);
 	}
-	if (any && value.n && *value.p >= '0' && *value.p <= '9')
-		s->most = number(value) > s->most ? number(value) : s->most;
-	else if (any && hit)
-		s->open = true;
 }
 
 /* Each text of a list of prompts, or each list of its tokens, has an answer of its own. */
 static void prompt(struct scan *s)
 {
-	s->prompts += s->depth == 2 && s->list && (names(s->around, "prompt") || escaped(s->around));
+	s->prompts += s->depth == 2 && s->list && (names(s->around, "prompt") || veiled(s->around));
 }
 
 static void open_one(struct scan *s)
@@ -242,22 +259,51 @@ static uint64_t times(uint64_t a, uint64_t b)
 	return b && a > OSH_COUNT_MOST / b ? OSH_COUNT_MOST : a * b;
 }
 
+/* `of`: beginnings of ids, with a space between; before them may be what says where (`us.`), or a whole path of an ARN. */
+static bool made_by(const char *of, const char *model)
+{
+	const char *id = strrchr(model, '/') ? strrchr(model, '/') + 1 : model, *dot = strchr(id, '.');
+
+	for (size_t n; of && *of; of += n + (of[n] == ' ')) {
+		n = strcspn(of, " ");
+		if (!strncmp(id, of, n) || (dot && !strncmp(dot + 1, of, n)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_below(const char *host, const char *name)
+{
+	size_t n = strlen(host), most = strlen(name);
+
+	return n >= most && !strcasecmp(host + n - most, name) && (n == most || host[n - most - 1] == '.');
+}
+
+static bool goes_by(const struct guess_call *call, size_t i)
+{
+	if (!(fields[i].bounds >> call->shape & 1))
+		return false;
+	if (INVOKES >> call->shape & 1)
+		return made_by(fields[i].of, call->model);
+	return !fields[i].host || is_below(call->host, fields[i].host);
+}
+
 /* There is a bound that such a call's server goes by. */
-static bool said(const struct scan *s, enum osh_shape shape)
+static bool said(const struct scan *s, const struct guess_call *call)
 {
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if ((s->numbers & ~s->nulls) >> i & 1 && fields[i].bounds >> shape & 1)
+		if ((s->numbers & ~s->nulls) >> i & 1 && goes_by(call, i))
 			return !s->open;
 	return false;
 }
 
-uint64_t guess_answer(enum osh_shape shape, struct slice body)
+uint64_t guess_answer(const struct guess_call *call, struct slice body)
 {
 	struct scan s = { .p = body.p, .end = body.p + body.n, .around = { "", 0 }, .name = { "", 0 }, .times = 1 };
 
-	if (silent[shape])
+	if (silent[call->shape])
 		return 0;
 	while (s.p < s.end)
 		step(&s);
-	return times(times(said(&s, shape) || s.most > GUESS_UNSAID ? s.most : GUESS_UNSAID, s.times), s.prompts ? s.prompts : 1);
+	return times(times(said(&s, call) || s.most > GUESS_UNSAID ? s.most : GUESS_UNSAID, s.times), s.prompts ? s.prompts : 1);
 }

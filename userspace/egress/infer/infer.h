@@ -61,7 +61,11 @@ bool limits_cost(const struct bundle *b, const char *model, const uint64_t token
 /* guess.c: tokens of a call that is not sent yet: of its body, and of the answer at most, by what it asks for. */
 #define GUESS_UNSAID 8192		/* where it does not say how long the answer may be */
 uint64_t guess_sent(struct slice body);
-uint64_t guess_answer(enum osh_shape shape, struct slice body);
+struct guess_call {
+	enum osh_shape shape;
+	const char *model, *host;	/* that is asked for, of which backend; "" = not known */
+};
+uint64_t guess_answer(const struct guess_call *call, struct slice body);
 
 /*
  * top.c: the member `key` of a JSON object, if it is one in the strict sense and every reader finds the same there:
