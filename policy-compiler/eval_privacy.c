@@ -173,7 +173,7 @@ static size_t unescape(const char *p, const char *end, char as[4], size_t *n)
 	return 2;
 }
 
-/* What makes a terminal show something in another way. */
+/* What makes a terminal show something in another way. A backslash does not: it begins an escape. */
 static size_t control(const char *p, const char *end)
 {
 	const char *at = p + 2;
@@ -182,7 +182,7 @@ static size_t control(const char *p, const char *end)
 		return 0;
 	while (at < end && *at >= ' ' && *at <= '?')
 		at++;
-	return at < end && *at >= '@' && *at <= '~' ? (size_t)(at - p) + 1 : 0;
+	return at < end && *at >= '@' && *at <= '~' && *at != '\\' ? (size_t)(at - p) + 1 : 0;
 }
 
 /* The text as JSON in it reads, without colours; NULL = nothing of that is in it, or no memory. */
@@ -383,32 +383,82 @@ static uint64_t find(const struct folded *f, const struct content_rule *rule, st
 	return n;
 }
 
-/* As it is written, and as JSON in it reads, and JSON in that: what only shows then is not replaced. */
-static bool judge_text(const struct policy *p, const struct eval_said *said, struct arena *a, struct eval_private *ret,
-		       uint32_t *refused)
+struct judging {
+	const struct policy *p;
+	const struct eval_said *said;
+	struct arena *a;
+	struct eval_private *ret;
+	uint32_t refused;		/* the first rule that refuses */
+};
+
+static bool replaces(const struct judging *j, const struct content_rule *r)
 {
-	const struct content_rule *rules = p->inference.privacy.v;
-	uint64_t most[OSH_PRIVACY_RULES] = { 0 };
+	return r->action == OSH_PRIVATE_REDACT && !j->said->fixed;
+}
 
-	for (int deep = 0; said && deep <= OSH_PRIVACY_DEEP; deep++) {
-		struct folded f = { 0 };
+static void more(struct judging *j, const struct content_rule *r, uint64_t times, bool stops)
+{
+	uint32_t k = (uint32_t)(r - (const struct content_rule *)j->p->inference.privacy.v);
 
-		if (!fold(said, a, &f))
+	j->ret->found[k] += times;
+	j->ret->local |= times && r->action == OSH_PRIVATE_LOCAL;
+	if (times && stops && r->action != OSH_PRIVATE_LOCAL && k < j->refused)
+		j->refused = k;
+}
+
+/* As JSON in it reads, and JSON in that, what one rule finds beyond `most`: nothing of that is replaced. */
+static bool judge_again(struct judging *j, const struct folded *f, const struct content_rule *r, uint64_t most)
+{
+	const struct eval_said *s = read_again(f, j->a);
+
+	for (int deep = 0; s && deep < OSH_PRIVACY_DEEP; deep++) {
+		struct folded g = { 0 };
+		uint64_t times;
+
+		if (!fold(s, j->a, &g))
 			return false;
-		for (uint32_t k = 0; k < p->inference.privacy.n; k++) {
-			uint64_t times = find(&f, &rules[k], a, NULL);
-			bool stops = rules[k].action == OSH_PRIVATE_REFUSE ||
-				     (rules[k].action == OSH_PRIVATE_REDACT && (said->fixed || deep));
-
-			if (times <= most[k])
-				continue;
-			ret->found[k] += times - most[k];
-			most[k] = times;
-			ret->local |= rules[k].action == OSH_PRIVATE_LOCAL;
-			if (stops && k < *refused)
-				*refused = k;
+		times = find(&g, r, j->a, NULL);
+		if (times > most) {
+			more(j, r, times - most, true);
+			most = times;
 		}
-		said = read_again(&f, a);
+		s = read_again(&g, j->a);
+	}
+	return true;
+}
+
+/* Characters of which a byte is in one of the spans become nothing that is looked for. */
+static void clear(struct folded *f, const struct list *spans)
+{
+	for EACH (struct span, s, spans) {
+		size_t i = s->at;
+
+		while (i && f->from[i - 1] == s->from)
+			i--;
+		for (; i < f->n && f->from[i] < s->to; i++)
+			f->p[i] = 0;
+	}
+}
+
+/* What is replaced is gone before it is read again; for rules that replace nothing, nothing is gone. */
+static bool judge_text(struct judging *j)
+{
+	struct folded f = { 0 }, left = { 0 };
+	struct list spans = { 0 };
+
+	if (!fold(j->said, j->a, &f) || !fold(j->said, j->a, &left))
+		return false;
+	for EACH (struct content_rule, r, &j->p->inference.privacy)
+		if (replaces(j, r))
+			more(j, r, find(&f, r, j->a, &spans), false);
+	clear(&left, &spans);
+	for EACH (struct content_rule, r, &j->p->inference.privacy) {
+		bool gone = replaces(j, r);
+		uint64_t times = gone ? 0 : find(&f, r, j->a, NULL);
+
+		more(j, r, times, true);
+		if (!judge_again(j, gone ? &left : &f, r, times))
+			return false;
 	}
 	return true;
 }
@@ -417,15 +467,16 @@ enum osh_reason eval_privacy(const struct policy *p, const struct eval_said *sai
 			     struct eval_private *ret)
 {
 	const struct content_rule *rules = p->inference.privacy.v;
-	uint32_t n_rules = p->inference.privacy.n, refused = n_rules;
+	uint32_t n_rules = p->inference.privacy.n;
+	struct judging j = { .p = p, .a = a, .ret = ret, .refused = n_rules };
 
 	*ret = (struct eval_private){ .found = arena_zalloc(a, (n_rules + 1) * sizeof(uint64_t)) };
 	if (!ret->found)
 		return OSH_WHY_INTERNAL;
-	for (size_t i = 0; i < n; i++)
-		if (!judge_text(p, &said[i], a, ret, &refused))
+	for (j.said = said; j.said < said + n; j.said++)
+		if (!judge_text(&j))
 			return OSH_WHY_INTERNAL;
-	ret->refused = refused < n_rules ? &rules[refused] : NULL;
+	ret->refused = j.refused < n_rules ? &rules[j.refused] : NULL;
 	return ret->refused ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random rules about content and random bodies, written with and without escapes: what the egress finds and sends on, by the
- * bundle, against what eval says of the same texts. A body is made of texts, so what was sent is read back as texts.
+ * bundle, against what eval says of the same texts. A body is made of texts, so what was sent is read back as texts. And, lest
+ * both err alike, JSON in JSON with keys of which the test knows where they are.
  */
 #include <string.h>
 
@@ -36,7 +37,7 @@ static const char *const pieces[] = {
 	"ann@", "x.y", "..", "a.b", "xoxb-", "eyJabcdefghijklmnop", ".eyJabcdefghijklmnop.", "\\nann@example.org",
 	"ｓｋ-ant-api03-abcdefghij0123456789", "hf_",
 	"\\u0041KIAABCDEFGHIJKLMNOP", "\\\\u0041KIA", "\\\\\\\\u0041", "AKI\\u200bAABCDEFGHIJKLMNOP", "\\u005c", "u0040b.co", "a\\u0040b.co", "\\\"", "\\/", "\\\\",
-	"\\ud83d\\ude00", "\\ud83d", "\\udb40\\udc41", "\\uff41", "\\u00e9", "\\u12", "\\r", "\x1b[31m", "\x1b[01;3", "\x1b[K", "\\u001b[m", "\x1b", "[", "pypi-AgEIcHlwaS5vcmc01234567890123456789012345678901234567",
+	"\\u0041sk-abcdefghijklmnopqrst0123", "s\\u006b-abcdefghijklmnopqrst0123", "\\u0041", "\x1b[\\u0061", "\\ud83d\\ude00", "\\ud83d", "\\udb40\\udc41", "\\uff41", "\\u00e9", "\\u12", "\\r", "\x1b[31m", "\x1b[01;3", "\x1b[K", "\\u001b[m", "\x1b", "[", "pypi-AgEIcHlwaS5vcmc01234567890123456789012345678901234567",
 };
 
 static void put_rule(struct buf *b, unsigned i)
@@ -243,9 +244,131 @@ static void test_random(void **state)
 	assert_true(refused > ROUNDS && changed > ROUNDS && none > ROUNDS);
 }
 
+/* ---- keys at known places: what shows only to who reads JSON in a text stops the call, whatever else there is */
+
+#define KEY "abcdefghij0123456789"
+
+static const struct {
+	const char *text;		/* a string of JSON within a text */
+	bool hides;			/* a key, from who reads the text only */
+} values[] = {
+	{ "s\\u006b-ant-api03-" KEY, true },
+	{ "AK\\u0049A" "ABCDEFGHIJKLMNOP", true },
+	{ "\\u0041sk-" KEY "abcd", false },	/* read as JSON it is no key: a letter is in front of it */
+	{ "\\u007aAKIA" "ABCDEFGHIJKLMNOP", false },
+	{ "\\nsk-ant-api03-" KEY, false },
+	{ "sk-ant-api03-" KEY, false },
+	{ "AKIA" "ABCDEFGHIJKLMNOP", false },
+	{ "a\\tb \\u00e9", false },
+	{ "no key", false },
+};
+
+/* Every text that is found where what is JSON is read as such, again and again. */
+static bool holds_key(const json_t *at)
+{
+	const char *text = json_string_value(at);
+	json_t *inner, *one;
+	bool holds = false;
+	const char *name;
+	size_t i;
+
+	if (!text) {
+		json_object_foreach((json_t *)at, name, one)
+			holds |= holds_key(one);
+		json_array_foreach((json_t *)at, i, one)
+			holds |= holds_key(one);
+		return holds;
+	}
+	inner = json_loads(text, 0, NULL);
+	if (inner)
+		holds = holds_key(inner);
+	json_decref(inner);
+	return holds || strstr(text, "sk-ant-api03-" KEY) || strstr(text, "AKIAABCDEFGHIJKLMNOP");
+}
+
+static json_t *wrapped(const char *text, unsigned deep)
+{
+	json_t *o = json_pack("{s:s}", "arguments", text), *out;
+	char *dump;
+
+	if (!deep)
+		return o;
+	dump = json_dumps(o, JSON_COMPACT);
+	out = wrapped(dump, deep - 1);
+	free(dump);
+	json_decref(o);
+	return out;
+}
+
+static unsigned stopped, sent_without, sent_as_is;
+
+static void hide(struct world *w)
+{
+	struct buf text = { 0 }, out = { 0 };
+	struct privacy got = { 0 };
+	struct eval_private want;
+	struct arena a = { 0 };
+	bool hides = false;
+	size_t at = 0;
+	json_t *body, *after;
+	char *json;
+
+	buf_str(&text, "[\"\"");
+	for (unsigned i = 0, n = 1 + pick(4); i < n; i++) {
+		size_t k = pick(sizeof(values) / sizeof(values[0]));
+
+		buf_printf(&text, ",\"%s\"", values[k].text);
+		hides |= values[k].hides;
+	}
+	buf_put(&text, "]", 2);
+	body = wrapped(text.p, pick(OSH_PRIVACY_DEEP));
+	json = json_dumps(body, 0);
+	assert_int_equal(privacy_look(&w->b, slice_of(json), 0, &got), PRIVACY_READ);
+	if (!got.stops == hides)
+		fail_msg("%s: %s", hides ? "a hidden key goes out" : "no key is hidden", json);
+	text.n = 0;
+	buf_str(&text, json_string_value(json_object_get(body, "arguments")));
+	assert_int_equal(eval_privacy(&w->p, &(struct eval_said){ text.p, text.n, false }, 1, &a, &want),
+			 hides ? OSH_WHY_PRIVATE : OSH_WHY_ALLOWED);
+	assert_int_equal(want.found[0], got.found[0]);
+	assert_true(privacy_redact(&w->b, slice_of(json), 0, &at, &out));
+	after = json_loadb(out.p, out.n, 0, NULL);
+	if (!got.stops && holds_key(after))
+		fail_msg("a key is left: %.*s", (int)out.n, out.p);
+	assert_true(holds_key(body) || !got.stops);
+	stopped += got.stops != 0;
+	sent_without += !got.stops && got.changes;
+	sent_as_is += !got.stops && !got.changes;
+	json_decref(after);
+	json_decref(body);
+	free(json);
+	buf_done(&text);
+	buf_done(&out);
+	arena_done(&a);
+}
+
+static void put_secrets(struct buf *b)
+{
+	buf_str(b, "inference:\n  routes: [{name: a, api: openai, host: a.test}]\n  privacy: [{name: r, kinds: [secrets], action: redact}]\n");
+}
+
+static void test_hidden(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_seed();
+	world_new(&w, put_secrets);
+	for (int i = 0; i < ROUNDS * ASKED / 4; i++)
+		hide(&w);
+	world_done(&w);
+	print_message("stopped %u, sent without %u, sent as it is %u\n", stopped, sent_without, sent_as_is);
+	assert_true(stopped > ROUNDS && sent_without > ROUNDS && sent_as_is > 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random), cmocka_unit_test(test_hidden) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,8 @@ REFUSED = (
     ("in a terminal's colours", said("AKIA\x1b[01;31m\x1b[K" + AWS[4:] + "\x1b[m")),
     ("behind one", said("\x1b[31msk-" + "0123456789abcdef" * 2)),
     ("what could be replaced, in escapes of JSON in a string", said(json.dumps({"k": "ann@example.org"}).replace("@", "\\u0040"))),
+    ("what could be replaced, in such escapes, beside what is none where colours are not seen",
+     said(json.dumps("\x1b[blue falcon, blue falcon").replace("\\u001b", "\x1b").replace("e falcon\"", "e\\u0020falcon\""))),
     ("what could be replaced, in a key", said("x", metadata={"ann@example.org": 1})),
 )
 
@@ -110,7 +112,7 @@ def refused(w):
     for (what, _), ln in zip(REFUSED, lines):
         a, _, status = ln.rpartition(" ")
         a = json.loads(a)
-        rule = "rule people (redact): 1" if "replaced" in what else "rule keys (refuse): 1"
+        rule = "rule project (redact): 2, of it in an escaped" if "beside" in what else "rule people (redact): 1" if "replaced" in what else "rule keys (refuse): 1"
         t.ok(status == "403" and a["error"] == "content_refused" and a["reason"] == "PRIVATE" and rule in a["detail"] and a["next_steps"],
              f"refused: {what}", ln)
     text = r.out + json.dumps(r.events)

@@ -181,11 +181,50 @@ static void looks_deeper(void **state)
 
 		buf_printf(&json, "{\"a\": \"%s\"}", all[i].text);
 		assert_int_equal(privacy_look(&w.b, (struct slice){ json.p, json.n }, 0, &found), PRIVACY_READ);
-		if (found.found[0] != all[i].found || !found.changes == all[i].changes || !found.stops == all[i].stops)
-			fail_msg("%s: %llu, %x, %x", all[i].text, (unsigned long long)found.found[0], found.changes, found.stops);
+		if (found.found[0] != all[i].found || !found.changes == all[i].changes || !found.stops == all[i].stops ||
+		    found.deep != found.stops)
+			fail_msg("%s: %llu, %x, %x, %x", all[i].text, (unsigned long long)found.found[0], found.changes, found.stops,
+				 found.deep);
 		buf_done(&json);
 	}
 	world_done(&w);
+}
+
+/* What is found as it is written, and is nothing any more where escapes are read, does not make up for what shows only there. */
+static void nothing_is_set_off(void **state)
+{
+	static const struct {
+		const char *rule, *text;	/* as the body has it */
+		bool changes, stops;
+	} all[] = {
+		{ "kinds: [secrets], action: redact",
+		  "{\\\"d\\\":\\\"\\\\u0041sk-abcdefghij0123456789abcd\\\",\\\"k\\\":\\\"s\\\\u006b-ant-api03-abcdefghij0123456789\\\"}", true, true },
+		{ "kinds: [secrets], action: redact", "{\\\"d\\\":\\\"\\\\u0041sk-abcdefghij0123456789abcd\\\"}", true, false },
+		{ "kinds: [secrets], action: redact",
+		  "\\\\nsk-abcdefghij0123456789abcd \\\\\\\\u0041sk-abcdefghij0123456789abcd s\\\\\\\\u006b-abcdefghij0123456789abcd", true, true },
+		{ "kinds: [secrets], action: redact", "\\u001b[31msk-abcdefghij0123456789abcd", false, true },
+		{ "kinds: [secrets], action: redact", "{\\\"k\\\":\\\"sk-abcdefghij0123456789abcd\\\", \\\"x\\\": \\\"a\\\\nb\\\"}", true, false },
+		{ "patterns: ['[!a]b'], action: redact", "b \\\\n\xc3\xa9" "b x\\\\u0062", true, true },
+		{ "patterns: ['b '], action: redact", "b a\\\\u000ab ", true, false },
+		{ "kinds: [email], action: redact", "\\u001b[\\\\u0061nn@example.org", true, false },
+		{ "patterns: [u0061], action: redact", "\\\\u0061", true, false },
+		{ "patterns: [axe], action: redact", "\\u001b[\\\\u0061xe", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct privacy found = { 0 };
+		struct buf json = { 0 };
+		struct world w;
+
+		world_new(&w, all[i].rule);
+		buf_printf(&json, "{\"arguments\": \"%s\"}", all[i].text);
+		assert_int_equal(privacy_look(&w.b, (struct slice){ json.p, json.n }, 0, &found), PRIVACY_READ);
+		if (!found.changes == all[i].changes || !found.stops == all[i].stops)
+			fail_msg("%s: %llu, %x, %x", all[i].text, (unsigned long long)found.found[0], found.changes, found.stops);
+		buf_done(&json);
+		world_done(&w);
+	}
 }
 
 /* Escapes of escapes without end: each level is read once. */
@@ -232,8 +271,8 @@ static void more_than_can_be_replaced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_walked_twice), cmocka_unit_test(redacts),
-					    cmocka_unit_test(looks_deeper), cmocka_unit_test(deep_is_not_long),
-					    cmocka_unit_test(more_than_can_be_replaced) };
+					    cmocka_unit_test(looks_deeper), cmocka_unit_test(nothing_is_set_off),
+					    cmocka_unit_test(deep_is_not_long), cmocka_unit_test(more_than_can_be_replaced) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

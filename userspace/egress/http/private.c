@@ -20,14 +20,15 @@ static void say(const struct exchange *x, char *to, size_t room)
 	*to = 0;
 	for (uint32_t i = 0; i < b->n_privacy && n < room; i++)
 		if (p->found[i])
-			n += (size_t)snprintf(to + n, room - n, "%srule %s (%s): %llu", n ? ", " : "",
+			n += (size_t)snprintf(to + n, room - n, "%srule %s (%s): %llu%s", n ? ", " : "",
 					      bundle_str(b, b->privacy[i].name), words[b->privacy[i].action],
-					      (unsigned long long)p->found[i]);
+					      (unsigned long long)p->found[i],
+					      p->stops & p->deep & 1u << i ? ", of it in an escaped or coloured text" : "");
 }
 
 const char *private_detail(const struct exchange *x)
 {
-	static char text[160];
+	static char text[200];
 
 	say(x, text, sizeof(text));
 	return text;

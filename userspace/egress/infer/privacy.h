@@ -15,6 +15,7 @@ struct privacy {
 	uint64_t found[OSH_PRIVACY_RULES];	/* how often, by rule */
 	uint32_t stops;			/* bit i: the rule was met where it refuses the call */
 	uint32_t changes;		/* bit i: ... where it has something replaced */
+	uint32_t deep;			/* bit i: ... in escapes or colours of a text, where nothing is replaced */
 	uint64_t spans;			/* how often that; beyond OSH_PRIVACY_SPANS nothing is */
 	bool local;			/* one was met that leaves it local routes alone */
 };

@@ -152,7 +152,7 @@ static bool inner(struct slice s, struct unit *u)
 	return escaped(s, u);
 }
 
-/* ESC [, parameters, and what is to be done: colours, mostly. Bytes of it, or 0. */
+/* ESC [, parameters, and what is to be done: colours, mostly. Bytes of it, or 0. A backslash begins an escape. */
 static size_t colour(struct slice s)
 {
 	size_t n = 2;
@@ -161,7 +161,7 @@ static size_t colour(struct slice s)
 		return 0;
 	while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x40)
 		n++;
-	return n < s.n && s.p[n] >= 0x40 && s.p[n] < 0x7f ? n + 1 : 0;
+	return n < s.n && s.p[n] >= 0x40 && s.p[n] < 0x7f && s.p[n] != '\\' ? n + 1 : 0;
 }
 
 /* The text as its reader reads it who takes it for JSON, and sees no colours. False: it reads no other way. */
@@ -219,7 +219,7 @@ static bool next_string(struct slice json, size_t *at, struct string *s)
 struct look {
 	const struct bundle *b;
 	struct privacy_rule *rules;	/* all of them, made ready */
-	struct buf text, again;
+	struct buf text, again, left;
 };
 
 static bool begin(struct look *l, const struct bundle *b)
@@ -235,6 +235,12 @@ static void end(struct look *l)
 	free(l->rules);
 	buf_done(&l->text);
 	buf_done(&l->again);
+	buf_done(&l->left);
+}
+
+static struct slice text_of(const struct look *l)
+{
+	return (struct slice){ l->text.n ? l->text.p : "", l->text.n };
 }
 
 static void met(const struct look *l, uint32_t i, uint64_t n, bool fixed, struct privacy *to)
@@ -250,34 +256,97 @@ static void met(const struct look *l, uint32_t i, uint64_t n, bool fixed, struct
 	}
 }
 
-/*
- * As it reads, and as it reads to who takes it for JSON: servers do so with arguments of tools. What is found only there has
- * no place in the text as it is written, so it is not replaced.
- */
-static bool look(struct look *l, bool fixed, struct privacy *to)
+/* As it is written. What is replaced there is in *to as well, and times[] is 0 for it: the text goes on without it. */
+static void look_plainly(struct look *l, bool fixed, uint64_t *times, struct privacy_spans *to, struct privacy *ret)
 {
-	uint64_t times[OSH_PRIVACY_RULES] = { 0 };
-	struct slice text = { l->text.n ? l->text.p : "", l->text.n };
+	for (uint32_t i = 0; i < l->b->n_privacy; i++) {
+		bool replaced = !fixed && l->b->privacy[i].action == OSH_PRIVATE_REDACT;
+		uint64_t n = privacy_find(&l->rules[i], i, text_of(l), replaced ? to : NULL);
 
-	for (unsigned deep = 0;; deep++) {
+		if (n)
+			met(l, i, n, fixed, ret);
+		times[i] = replaced ? 0 : n;
+	}
+}
+
+/*
+ * l->text as it reads to who takes it for JSON: servers do so with arguments of tools. What is found only there has no place in
+ * the text as it is written, so it is not replaced. Of a rule of `which`, times[] are known.
+ */
+static bool look_deeper(struct look *l, uint32_t which, uint64_t *times, struct privacy *ret)
+{
+	for (unsigned deep = 0; deep < OSH_PRIVACY_DEEP && deeper(text_of(l), &l->again); deep++) {
 		struct buf was = l->text;
 
-		for (uint32_t i = 0; i < l->b->n_privacy; i++) {
-			uint64_t n = privacy_find(&l->rules[i], i, text, NULL);
-
-			if (n > times[i]) {
-				met(l, i, n - times[i], fixed || deep, to);
-				times[i] = n;
-			}
-		}
-		if (deep == OSH_PRIVACY_DEEP || !deeper(text, &l->again))
-			return buf_ok(&l->again);
+		if (!buf_ok(&l->again))
+			return false;
 		l->text = l->again;
 		l->again = was;
-		text = (struct slice){ l->text.n ? l->text.p : "", l->text.n };
-		if (!buf_ok(&l->text))
-			return false;
+		for (uint32_t i = 0; i < l->b->n_privacy; i++) {
+			uint64_t n = which >> i & 1 ? privacy_find(&l->rules[i], i, text_of(l), NULL) : 0;
+
+			if (n <= times[i])
+				continue;
+			ret->deep |= 1u << i;
+			met(l, i, n - times[i], true, ret);
+			times[i] = n;
+		}
 	}
+	return buf_ok(&l->again);
+}
+
+/* A byte that no rule finds in the place of each that is replaced, of whole characters. */
+static void blank(struct buf *text, const struct privacy_spans *all)
+{
+	for (size_t k = 0; k < all->n; k++) {
+		size_t from = all->v[k].from, to = all->v[k].to;
+
+		while (from && ((unsigned char)text->p[from] & 0xc0) == 0x80)
+			from--;
+		while (to < text->n && ((unsigned char)text->p[to] & 0xc0) == 0x80)
+			to++;
+		memset(text->p + from, 0, to - from);
+	}
+}
+
+/*
+ * A rule that replaces looks deeper at what is left then: with what is replaced, it could not be told from what hides. The
+ * others look at all of it, so that none misses what another one has replaced.
+ */
+static bool look_both(struct look *l, const struct privacy_spans *gone, uint64_t *times, struct privacy *ret)
+{
+	uint32_t replaced = 0;
+	bool ok;
+
+	for (uint32_t i = 0; i < l->b->n_privacy; i++)
+		replaced |= (uint32_t)(l->b->privacy[i].action == OSH_PRIVATE_REDACT) << i;
+	l->left.n = 0;
+	buf_put(&l->left, l->text.p, l->text.n);
+	ok = buf_ok(&l->left) && look_deeper(l, ~replaced, times, ret);
+	if (ok) {
+		struct buf was = l->text;
+
+		l->text = l->left;
+		l->left = was;
+		blank(&l->text, gone);
+		ok = look_deeper(l, replaced, times, ret);
+	}
+	return ok;
+}
+
+static bool look(struct look *l, bool fixed, struct privacy *ret)
+{
+	uint64_t times[OSH_PRIVACY_RULES];
+	struct privacy_spans gone = { 0 };
+	bool ok;
+
+	look_plainly(l, fixed, times, &gone, ret);
+	if (gone.bad)
+		ok = ret->spans > OSH_PRIVACY_SPANS;	/* such a call goes nowhere */
+	else
+		ok = gone.n ? look_both(l, &gone, times, ret) : look_deeper(l, ~0u, times, ret);
+	free(gone.v);
+	return ok;
 }
 
 enum privacy_read privacy_look(const struct bundle *b, struct slice json, size_t fixed, struct privacy *ret)
@@ -363,7 +432,7 @@ static void replace(const struct bundle *b, struct slice raw, const struct priva
 
 static bool redact_one(struct look *l, struct slice raw, struct buf *to)
 {
-	struct slice text = { l->text.n ? l->text.p : "", l->text.n };
+	struct slice text = text_of(l);
 	struct privacy_spans all = { 0 };
 	bool ok;
 
