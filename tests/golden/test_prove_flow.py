@@ -158,14 +158,34 @@ def told(t):
 
 
 # What a claim needs to be shown: (what, sandboxes where it is, sandboxes where it is not).
+ME = box(AGENT + LEAVE, name="agent")
+BOTH = "serve: [{port: 8000, to: [agent, other]}]\n"
+OTHER, OPEN = fs(more=TO_GPU), fs(more=TO_GPU + NET)
+SERVER = box(fs("/home/u", more=SERVE + LEAVE), name="gpu")
 CLAIMS = (
-    ("the policy of the sandbox that is called", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu(more="", name=None))),
-    ("its having no way out", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu())),
-    ("nor by a route of its own", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu(more=ROUTE))),
-    ("nor to one of which nothing is said", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + LEAVE), gpu(more=TO_GPU.replace("gpu,", "else,")))),
-    ("nor by a volume", (box(AGENT + LEAVE), box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(), "v:/v")),
-     (box(AGENT + LEAVE), box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(more=NET), "v:/v"))),
-    ("the caller's having none", (box(AGENT + LEAVE), gpu(more="")), (box(AGENT + NET + LEAVE), gpu(more=""))),
+    ("the policy of the sandbox that is called", (ME, gpu(more="")), (ME, gpu(more="", name=None))),
+    ("its having no way out", (ME, gpu(more="")), (ME, gpu())),
+    ("nor by a route of its own", (ME, gpu(more="")), (ME, gpu(more=ROUTE))),
+    ("nor to one of which nothing is said", (ME, gpu(more="")), (ME, gpu(more=TO_GPU.replace("gpu,", "else,")))),
+    ("nor by a volume", (ME, box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(), "v:/v")),
+     (ME, box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(more=NET), "v:/v"))),
+    ("the caller's having none", (ME, gpu(more="")), (box(AGENT + NET + LEAVE, name="agent"), gpu(more=""))),
+    ("who has which name", (ME, gpu(more="")), (box(AGENT + LEAVE), gpu(more=""))),
+    ("the policies of all that the one which is called answers", (ME, gpu(more="", serve=BOTH), box(OTHER, name="other")), (ME, gpu(more="", serve=BOTH))),
+    ("by their names", (ME, gpu(more="", serve=BOTH), box(OTHER, name="other")), (ME, gpu(more="", serve=BOTH), box(OTHER))),
+    ("and no pattern, whoever is given", (ME, gpu(more="")), (ME, gpu(more="", serve=SERVE.replace("agent", '"agen?"')))),
+    ("nor one beside a name", (ME, gpu(more="")), (ME, gpu(more="", serve=SERVE.replace("agent", 'agent, "agent-*"')))),
+    ("nor at another port", (ME, gpu(more="")), (ME, gpu(more="", serve=SERVE[:-2] + ', {port: 9000, to: ["*"]}]\n'))),
+    ("and none of these with a way out", (ME, gpu(more="", serve=BOTH), box(OTHER, name="other")), (ME, gpu(more="", serve=BOTH), box(OPEN, name="other"))),
+    ("one that is let in and does not call may have one", (ME, gpu(more="", serve=BOTH), box(fs(more=NET), name="other")),
+     (ME, gpu(more="", serve=BOTH), box(OPEN, name="other"))),
+    ("likewise of those behind it", (ME, box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(), "v:/v")),
+     (ME, box(fs(more=SERVE), "v:/v", name="gpu"), box(fs(more=SERVE.replace("agent", '"*"')), "v:/v"))),
+    ("of one that serves, the callers' policies", (SERVER, box(OTHER, name="agent")), (SERVER, box(OTHER, name="other"))),
+    ("and their having no way out", (SERVER, box(OTHER, name="agent")), (SERVER, box(OPEN, name="agent"))),
+    ("nor one by what they serve", (SERVER, box(OTHER, name="agent")), (SERVER, box(OTHER + SERVE.replace("agent", "more"), name="agent"))),
+    ("nor by a volume of theirs", (SERVER, box(OTHER, "v:/v", name="agent"), box(fs(), "v:/v")),
+     (SERVER, box(OTHER, "v:/v", name="agent"), box(fs(more=NET), "v:/v"))),
 )
 
 
@@ -178,6 +198,40 @@ def claims(t):
         t.ok(not wrong, f"never_leave: {what}: explain says yes to what is told", *wrong)
     f = [f for f in prove((box(AGENT + LEAVE), gpu(name=None)))[1]["findings"] if f["category"] == "assert"]
     t.ok(len(f) == 1 and "is not shown" in f[0]["says"] and "sandbox 'gpu'" in f[0]["says"], "and it is said which policy is missing", f)
+    for who, to in (("other", BOTH), ("agent-*", BOTH.replace("other", '"agent-*"'))):
+        f = [f for f in prove((ME, gpu(more="", serve=to)))[1]["findings"] if f["category"] == "assert"]
+        t.ok([(x["where"], x["policy"][-6:], x["line"]) for x in f] == [(who, "1.yaml", 3)] and "is not shown" in f[0]["says"] and f"'{who}'" in f[0]["says"],
+             f"and that {who} is answered, and where that stands", f)
+
+
+def alone(t):
+    """One that serves, without the policies of those that it lets in."""
+    for name, policy, options in (("serves, and has no endpoint", fs(more=SERVE + LEAVE), ()),
+                                  ("a claim about some programs", fs(more=SERVE + LEAVE.replace("{}", "{binaries: [/usr/bin/a]}")), ()),
+                                  ("a pattern", fs(more=SERVE.replace("agent", '"*"') + LEAVE), ()),
+                                  ("against a base", fs(more=SERVE + LEAVE), ("--base",))):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+            f.write(policy)
+            f.flush()
+            os.chmod(f.name, 0o644)
+            rc, out = run([OSHCTL, "policy", "prove", "--json", *options, *[f.name] * len(options), f.name], 60)[:2]
+            found = [x for x in json.loads(out)["findings"] if x["category"] == "assert"]
+            t.ok(rc == 1 and [x["line"] for x in found] == [3] and "is not shown" in found[0]["says"], f"never_leave, alone: {name}: not shown", rc, out)
+            t.ok(all(run([OSHCTL, "policy", "explain", "-p", f.name, q["request"]], 60)[0] == 0 for q in found[0]["requests"]) and found[0]["requests"],
+                 f"never_leave, alone: {name}: explain says who comes in", found)
+    rc, a, _ = prove((box(fs(more=SERVE.replace("agent", '"*"'))), box(fs())))
+    t.ok(rc == 0 and a["result"] == "proved", "who claims nothing may serve anybody", rc, a)
+
+
+def documented(t):
+    """The two policies that docs/prover.md shows the claim of."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/inference.md")) as f:
+        text = f.read()
+    serves, calls = (text.split(f"```yaml\n# {name}.yaml", 1)[1].split("\n", 1)[1].split("```", 1)[0] for name in ("gpu", "agent"))
+    rc, a, _ = prove((box(calls + LEAVE, name="agent-1"), box(serves, name="gpu")))
+    t.ok(rc == 0 and a["result"] == "proved", "the policies of the documentation: shown", rc, a)
+    rc, a, _ = prove((box(calls + LEAVE, name="agent-1"), box(serves.replace("[agent-1]", '["agent-*"]'), name="gpu")))
+    t.ok(rc == 1 and "agent-*" in a["findings"][0]["says"], "and not with a pattern", rc, a)
 
 
 def wrongly(t):
@@ -209,6 +263,8 @@ def main():
     needs(t)
     told(t)
     claims(t)
+    alone(t)
+    documented(t)
     wrongly(t)
     t.done()
 

@@ -111,6 +111,7 @@ QUESTIONS = {
     "assert.never_leave.binaries": ("assert", False, claim("never_leave: {binaries: [/usr/bin/wget]}", net(PLAIN))),
     "inference.routes.sandbox": ("assert", True, claim("never_leave: {}", routes("name: a, api: openai, sandbox: gpu, port: 8000"))),
     "inference.routes.local": ("assert", False, claim("never_leave: {}", routes(A + ", local: true"))),
+    "serve.to": ("assert", True, claim("never_leave: {}", f"version: 1\n{USR}serve: [{{port: 8000, to: [agent]}}]\n")),
     "assert.never.host": ("assert", False, never("host: b.example.com", PLAIN)),
     "assert.never.port": ("assert", False, never("port: 80", PLAIN)),
     "assert.never.method": ("assert", False, never("method: POST", rest(GET))),

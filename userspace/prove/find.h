@@ -47,7 +47,7 @@ struct prover {
 	struct list accepts;		/* struct accepted */
 	struct list found;		/* struct finding */
 	bool flow;			/* --with: several sandboxes */
-	const char *given[PROVE_WITH];	/* and the names of those, NULL = not said */
+	const char *given[PROVE_WITH + 1];	/* and the names of all, NULL = not said */
 	bool graph;			/* --graph: */
 	struct list edges;		/* who reaches what (graph.c) */
 	struct list gone;		/* const void *: parts of the policy that change nothing */
@@ -86,6 +86,10 @@ void find_credentials(struct prover *pr);
 void find_reach(struct prover *pr);
 void find_names(struct prover *pr);
 void find_refuted(struct prover *pr);	/* `assert` entries */
+void find_served(struct prover *pr, const struct policy *p);	/* never_leave of one that serves; after the last model */
+/* never_leave, where p's `serve` lets in somebody whose policy is not given, told. file: of p, NULL = the one that was given. */
+bool find_answers(struct prover *pr, const struct assertion *as, const struct policy *p, const char *file);
+const char *find_caller(struct prover *pr, const char *to);	/* a name that this name or pattern of `serve` lets in */
 bool find_leaves(struct prover *pr, const struct assertion *as);	/* never_leave: a way in which it is not so, told */
 void find_persistence(struct prover *pr);
 void find_unreachable(struct prover *pr);

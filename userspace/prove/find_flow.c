@@ -369,8 +369,8 @@ void find_flow(struct prover *pr, const struct flow_box *boxes, uint32_t n)
 {
 	struct flow f = { .pr = pr, .box = boxes, .n = n };
 
-	for (uint32_t i = 1; i < n; i++)
-		pr->given[i - 1] = boxes[i].sandbox;
+	for (uint32_t i = 0; i < n; i++)
+		pr->given[i] = boxes[i].sandbox;
 	find_hops(&f);
 	find_ways(&f);
 	for (uint32_t y = 0; y < n; y++)

@@ -195,6 +195,62 @@ static bool refute_call(struct prover *pr, const struct assertion *as)
 	return false;
 }
 
+/* ---- `serve`: what is answered goes to who called ------------------------------------------- */
+
+const char *find_caller(struct prover *pr, const char *to)
+{
+	char *name = (char *)arena_printf(pr->a, "%s", to);
+
+	for (char *c = name; c && *c; c++)
+		if (*c == '*' || *c == '?')
+			*c = 'x';
+	return name;
+}
+
+static void tell_caller(struct prover *pr, const struct serve *s, const char *to, const struct policy *p, const char *file)
+{
+	struct finding *f = list_push(pr->a, &pr->found, sizeof(*f));
+	const char *name = find_caller(pr, to);
+
+	if (!f || !name) {
+		find_unknown(pr, "out of memory");
+		return;
+	}
+	*f = (struct finding){ .category = "assert", .where = to, .line = s->at.line, .file = file };
+	f->says = strpbrk(to, "*?") ?
+		  arena_printf(pr->a, "'never_leave' is not shown: what is answered goes to all sandboxes that '%s' lets in, and policies can be "
+			       "given of some alone (names without * and ? can be given: --with FILE --sandbox NAME)", to) :
+		  arena_printf(pr->a, "'never_leave' is not shown: what is answered goes to sandbox '%s', whose policy is not given "
+			       "(--with FILE --sandbox %s)", to, to);
+	if (eval_serves(p, s->port, name).verdict == OSH_ALLOW)
+		find_request(pr, f, arena_printf(pr->a, "serve %u %s", s->port, name), NULL);
+	if (f->requests.n)
+		((struct asked *)f->requests.v)->file = file;
+}
+
+/* Whichever program answers, and whichever call: a server may keep what one caller said and tell another one. */
+bool find_answers(struct prover *pr, const struct assertion *as, const struct policy *p, const char *file)
+{
+	if (as->kind != ASSERT_NEVER_LEAVE || !has(pr, as, "") || !sees("serve.to"))
+		return false;
+	for EACH (struct serve, s, &p->serves)
+		for EACH (text_of, to, &s->to)
+			if (strpbrk(*to, "*?") || !is_given(pr, *to)) {
+				tell_caller(pr, s, *to, p, file);
+				return true;
+			}
+	return false;
+}
+
+void find_served(struct prover *pr, const struct policy *p)
+{
+	uint32_t i = 0;
+
+	for EACH (struct assertion, as, &p->asserts)
+		if (!pr->refuted || !pr->refuted[i++])
+			find_answers(pr, as, p, NULL);
+}
+
 bool find_leaves(struct prover *pr, const struct assertion *as)
 {
 	return refute_leave(pr, as) || refute_call(pr, as);

@@ -11,15 +11,8 @@
 static const char *caller_name(struct flow *f, uint32_t x, const struct serve *s)
 {
 	const char *const *to = s->to.v;
-	char *name;
 
-	if (f->box[x].sandbox)
-		return f->box[x].sandbox;
-	name = (char *)arena_printf(f->pr->a, "%s", *to);
-	for (char *c = name; c && *c; c++)
-		if (*c == '*' || *c == '?')
-			*c = 'x';
-	return name;
+	return f->box[x].sandbox ? f->box[x].sandbox : find_caller(f->pr, *to);
 }
 
 /* The entry of y's `serve` that lets x in, and the name that eval agrees about. */
@@ -125,15 +118,16 @@ static void on_leaves(struct flow *f, void *data)
 	for (uint32_t i = 0; i < last->requests.n; i++)
 		((struct asked *)last->requests.v)[i].file = f->box[w->box].name;
 	if (w->box)
-		last->says = arena_printf(f->pr->a, "'never_leave' is refuted: what a route takes reaches the sandbox of %s, and this leaves it",
+		last->says = arena_printf(f->pr->a, "'never_leave' is refuted: what goes by a route, or is answered, reaches the sandbox of %s, "
+					  "and this leaves it",
 					  f->box[w->box].name);
 }
 
-/* A call of the first one gets there: by a route that leads to it, and from there in any way. */
+/* What the first one calls with, or answers, gets there: by a route, and from there in any way. */
 static bool reached(const struct flow *f, uint32_t y)
 {
 	for (uint32_t x = 1; x < f->n; x++)
-		if (f->hop[0][x].route && !f->hop[0][x].answers && (x == y || f->from[x][y] != y))
+		if (f->hop[0][x].route && (x == y || f->from[x][y] != y))
 			return true;
 	return false;
 }
@@ -150,5 +144,7 @@ void flow_claims(struct flow *f)
 				continue;
 			flow_each(f, w.box, on_leaves, &w);
 		}
+		for (uint32_t y = 0; y < f->n && !w.found; y++)
+			w.found = (!y || reached(f, y)) && find_answers(f->pr, as, f->box[y].p, f->box[y].name);
 	}
 }

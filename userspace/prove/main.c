@@ -186,6 +186,7 @@ static void ask(struct prover *pr, const struct input *in, const char *workdir)
 		sym_done(&s);
 		arena_done(&a);
 	}
+	find_served(pr, &in->p);
 	if (pr->base)
 		return;
 	find_idle_routes(pr, &in->p);
