@@ -118,10 +118,19 @@ class Forward:
 
 def client(port, data=b"", host="127.0.0.1", family=socket.AF_INET):
     """All of data, the end of it, and what comes back until the end."""
+    reset = []
+
+    def send(s):
+        try:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+        except ConnectionResetError as e:
+            reset.append(e)     # the kernel says it once, to whichever of the two asks first
+
     with socket.socket(family) as s:
         s.settimeout(20)
         s.connect((host, port))
-        sender = threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR)), daemon=True)
+        sender = threading.Thread(target=send, args=(s,), daemon=True)
         sender.start()
         got = b""
         while True:
@@ -130,6 +139,8 @@ def client(port, data=b"", host="127.0.0.1", family=socket.AF_INET):
                 break
             got += b
         sender.join(20)
+        if reset:
+            raise reset[0]
         return got
 
 
