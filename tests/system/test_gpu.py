@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GPUs for sandboxes: the nodes that were granted and no others, to one sandbox at a time, until it has ended, whoever dies.
 The devices are made up, of NVIDIA's numbers: an open that is let through says ENXIO, as no driver is there."""
+import contextlib
 import json
 import os
 import signal
@@ -226,6 +227,29 @@ def t_alone(t, m):
     t.ok(m.ctl("sandbox", "delete", "-f", "one")[0] == 0 and m.holders()["nvidia0"] == ("free", []), "deleted: free", m.holders())
 
 
+def t_at_once(t, m):
+    """osh-launch and osh-audit have copies and last words of a sandbox that has ended: nobody waits for these."""
+    @contextlib.contextmanager
+    def late(*names):
+        pids = [pid for name in names for pid in pids_of(name)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+    m.create("slow", "nvidia0")
+    with late("osh-launch", "osh-audit"):
+        kill(pids_of("osh-init"))
+        t.ok(until(lambda: m.holders()["nvidia0"] == ("free", []), 10), "ended: free, whoever is late", m.holders())
+    m.ctl("sandbox", "delete", "-f", "slow")
+    with late("osh-launch"):
+        r = m.run("nvidia0", policy="resources: {gpu_memory: 1Gi}\n")
+        t.ok(r[0] == 125 and m.holders()["nvidia0"] == ("free", []), "refused: free", r, m.holders())
+
+
 def t_handed(t, m):
     """Who has one listens in the directory that both have, and by an abstract name; who has none connects."""
     def inside(name, code, where):
@@ -318,7 +342,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_list, t_granted, t_untouched, t_group, t_refused, t_memory, t_turns, t_alone, t_handed, t_shared, t_killed, t_run_killed, t_two_daemons):
+        for step in (t_list, t_granted, t_untouched, t_group, t_refused, t_memory, t_turns, t_alone, t_at_once, t_handed, t_shared, t_killed, t_run_killed, t_two_daemons):
             step(t, m)
     return t.done()
 

@@ -20,7 +20,7 @@ static void add_holders(const struct daemon *d, const struct osh_gpu_edit *x, st
 		const struct sandbox *s = d->slots[i];
 		size_t k = 0;
 
-		if (!s || !kbpf_has_device(d->kernel, &s->k, x->major, x->minor))
+		if (!s || s->gpus_back || !kbpf_has_device(d->kernel, &s->k, x->major, x->minor))
 			continue;
 		while (k < w->n_holders && w->holders[k] != s)
 			k++;

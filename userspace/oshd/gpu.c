@@ -244,6 +244,12 @@ int gpu_limit(struct sandbox *s, struct err *e)
 	return 0;
 }
 
+void gpu_give_back(struct sandbox *s)
+{
+	s->gpus_back = true;
+	host_gpus_free(s->slot_fd);
+}
+
 void gpu_done(struct sandbox *s)
 {
 	if (s->gpus)

@@ -27,4 +27,5 @@ int gpu_take(struct sandbox *s, struct err *e);
 int gpu_limit(struct sandbox *s, struct err *e);	/* resources.gpu_memory, once it has its cgroup */
 int gpu_mounts(struct sandbox *s, struct err *e);
 int gpu_fill(struct sandbox *s, struct err *e);
+void gpu_give_back(struct sandbox *s);	/* of one that has no process left, or never had one */
 void gpu_done(struct sandbox *s);	/* forgets the answer; what was taken stays the sandbox's */

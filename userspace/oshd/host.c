@@ -74,11 +74,32 @@ int host_slot(uint32_t slot, struct err *e)
 	return take_fd(&fd);
 }
 
-/* Beyond the slots, a byte a device number. */
+#define GPUS_AT ((off_t)1 << 40)	/* beyond the slots, a byte a device number */
+
+/* By hand: osh-launch's copy holds it as well, and is closed when its turn comes. */
+static void unlock_from(int slot_fd, off_t at)
+{
+	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = at };
+
+	if (slot_fd >= 0)
+		(void)fcntl(slot_fd, F_OFD_SETLK, &l);
+}
+
+void host_slot_free(int *slot_fd)
+{
+	unlock_from(*slot_fd, 0);
+	own_close(slot_fd);
+}
+
+void host_gpus_free(int slot_fd)
+{
+	unlock_from(slot_fd, GPUS_AT);
+}
+
 static struct flock gpu_lock(uint32_t major, uint32_t minor, short type)
 {
 	return (struct flock){ .l_type = type, .l_whence = SEEK_SET, .l_len = 1,
-			       .l_start = (off_t)1 << 40 | (off_t)major << 20 | minor };
+			       .l_start = GPUS_AT | (off_t)major << 20 | minor };
 }
 
 int host_gpu(int slot_fd, uint32_t major, uint32_t minor, enum host_gpu how, struct err *e)

@@ -15,9 +15,12 @@ void host_unpin(struct daemon *d);
 void host_others(struct daemon *d);
 
 /*
- * A descriptor that holds the slot, and so the user ids that go with it, on the whole host, for as long as it or
- * a copy is open; -EAGAIN where somebody else does.
+ * A descriptor that holds the slot, and so the user ids that go with it, on the whole host, until host_slot_free() or for as
+ * long as it or a copy is open; -EAGAIN where somebody else does.
  */
+int host_slot(uint32_t slot, struct err *e);
+void host_slot_free(int *slot_fd);	/* and its devices; closes it */
+
 /*
  * A device on the file of a slot's lock: alone, or with others that share. Gone with that file. -EAGAIN: somebody
  * else's. HOST_GPU_FREE takes it back.
@@ -25,5 +28,4 @@ void host_others(struct daemon *d);
 enum host_gpu { HOST_GPU_FREE, HOST_GPU_SHARE, HOST_GPU_ALONE };
 int host_gpu(int slot_fd, uint32_t major, uint32_t minor, enum host_gpu how, struct err *e);
 int host_gpu_held(uint32_t major, uint32_t minor, enum host_gpu *ret, struct err *e);	/* by anybody of this host */
-
-int host_slot(uint32_t slot, struct err *e);
+void host_gpus_free(int slot_fd);	/* all of this slot */

@@ -415,7 +415,7 @@ static void forget(struct sandbox *s)
 	own_close(&s->anchors_fd);
 	bundle_done(&s->bundle);
 	own_close(&s->bundle_fd);
-	own_close(&s->slot_fd);
+	host_slot_free(&s->slot_fd);
 	d->slots[s->k.slot] = NULL;
 	d->n_sandboxes--;
 	if (s->life)
@@ -460,10 +460,24 @@ static int do_exited(struct sandbox *s, const char *why)
 	return 0;
 }
 
+/* Its pid 1 is gone, and with it, before it, every process: what it had of devices is the next one's at once. */
+static int do_gone(struct sandbox *s, const char *why)
+{
+	gpu_give_back(s);
+	return do_exited(s, why);
+}
+
 static int do_failed(struct sandbox *s, const char *why)
 {
 	answer(s, why ? why : "the sandbox ended before it started");
 	return do_exited(s, why);
+}
+
+/* Nothing of its caller's has run in it. */
+static int do_unborn(struct sandbox *s, const char *why)
+{
+	gpu_give_back(s);
+	return do_failed(s, why);
 }
 
 static int do_reported(struct sandbox *s, const char *why)
@@ -533,12 +547,12 @@ static const struct step {
 	enum sandbox_state next, on_error;
 } steps[SB_STATES][SB_EVENTS] = {
 	/* clang-format off */
-	[SB_NEW] =       { [EV_KILL]     = { do_failed,   SB_REPORTING, SB_REPORTING } },
+	[SB_NEW] =       { [EV_KILL]     = { do_unborn,   SB_REPORTING, SB_REPORTING } },
 	[SB_PREPARING] = { [EV_PREPARED] = { do_prepared, SB_RUNNING,   SB_RUNNING   },
-			   [EV_FAILED]   = { do_failed,   SB_REPORTING, SB_REPORTING },
-			   [EV_KILL]     = { do_failed,   SB_REPORTING, SB_REPORTING } },
+			   [EV_FAILED]   = { do_unborn,   SB_REPORTING, SB_REPORTING },
+			   [EV_KILL]     = { do_unborn,   SB_REPORTING, SB_REPORTING } },
 	[SB_RUNNING] =   { [EV_FAILED]   = { do_failed,   SB_REPORTING, SB_REPORTING },
-			   [EV_EXITED]   = { do_exited,   SB_REPORTING, SB_REPORTING },
+			   [EV_EXITED]   = { do_gone,     SB_REPORTING, SB_REPORTING },
 			   [EV_KILL]     = { do_exited,   SB_REPORTING, SB_REPORTING } },
 	[SB_REPORTING] = { [EV_REPORTED] = { do_reported, SB_REPORTING, SB_REPORTING } },
 	/* clang-format on */

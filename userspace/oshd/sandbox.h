@@ -101,6 +101,7 @@ struct sandbox {
 	sd_event_source *wall;
 	struct egress egress;
 	struct gpu_grant *gpus;		/* while it is being started */
+	bool gpus_back;			/* given back, though its tables still have them */
 	struct choice choice;		/* of a route for them */
 	struct book *book;		/* of its calls of models, once one was counted */
 	struct {			/* messages of its egress about them, see counts.c */
