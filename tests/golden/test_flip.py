@@ -77,7 +77,7 @@ def block(lines):
 
 
 def merge(policy, change, how):
-    """A mapping with only `host` beside others names an endpoint of the list; anything else is a value."""
+    """A mapping with `host` names an endpoint of the list, in `serve` one with `port` an entry; anything else is a value."""
     for key, value in change.items():
         if value == "#":
             del policy[key]
@@ -87,6 +87,8 @@ def merge(policy, change, how):
             merge_places(policy[key], value, how)
         elif key == "endpoints":
             merge_places(policy[key], value, how)
+        elif key == "serve" and [s for s in policy[key] if s["port"] == value[0]["port"]]:
+            merge_served(policy[key], value[0], how)
         elif how == "add" and isinstance(value, list):
             policy[key] = policy.get(key, []) + value
         elif how == "remove" and isinstance(value, list):
@@ -109,6 +111,14 @@ def merge_places(places, wanted, how):
         if "ports" in rest and "port" in at:
             at["ports"] = [at.pop("port")]
         merge(at, rest, how)
+
+
+def merge_served(entries, wanted, how):
+    """Without names an entry is none."""
+    at = next(s for s in entries if s["port"] == wanted["port"])
+    merge(at, {"to": wanted["to"]}, how)
+    if "to" not in at:
+        entries.remove(at)
 
 
 def explain(policy, request, binary, tmp):
@@ -151,7 +161,8 @@ def policy():
         "lan": {"binaries": ["/usr/bin/curl"], "endpoints": [
             endpoint("db.example.com", allowed_ips=["10.1.0.0/16", "10.2.0.0/16"]),
             endpoint("plain.example.com")]}},
-        "network": [{"host": "short.example.com", "methods": ["GET"], "paths": ["/x"]}]}
+        "network": [{"host": "short.example.com", "methods": ["GET"], "paths": ["/x"]}],
+        "serve": [{"port": 8000, "to": ["agent", "a*", "other"]}, {"port": 8001, "to": ["only"]}]}
 
 
 # (request, verdict now, what the proposal must say; None = nothing can turn it around)
@@ -199,6 +210,12 @@ CASES = (
     ("connect /usr/bin/wget plain.example.com:443 tainted", "deny", "taint: ignore"),
     ("connect /usr/bin/curl plain.example.com:8443", "deny", "ports"),
     ("connect /usr/bin/curl nothere.example.com:443", "deny", "network"),
+    ("serve 8000 agent", "allow", 'to: ["a*", "agent"]'),
+    ("serve 8000 batch", "deny", 'to: ["batch"]'),
+    ("serve 8001 only", "allow", '{port: 8001, to: ["only"]}'),
+    ("serve 9000 agent", "deny", '{port: 9000, to: ["agent"]}'),
+    ("serve 9000 a?ent", "deny", None),
+    ("serve 9000 a_b", "deny", None),
 )
 
 

@@ -41,8 +41,12 @@ static bool copy_policy(struct arena *a, const struct policy *p, struct policy *
 	ret->arena = (struct arena){ 0 };
 	if (!flip_copy(a, &ret->rules, sizeof(struct rule)) ||
 	    !flip_copy(a, &ret->fs, sizeof(struct fs_entry)) ||
-	    !flip_copy(a, &ret->exec.allow, sizeof(struct program)))
+	    !flip_copy(a, &ret->exec.allow, sizeof(struct program)) ||
+	    !flip_copy(a, &ret->serves, sizeof(struct serve)))
 		return false;
+	for (uint32_t i = 0; i < ret->serves.n; i++)
+		if (!flip_copy(a, &((struct serve *)ret->serves.v + i)->to, sizeof(char *)))
+			return false;
 	for (uint32_t i = 0; i < ret->rules.n; i++) {
 		struct rule *rule = (struct rule *)ret->rules.v + i;
 

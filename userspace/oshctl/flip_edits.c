@@ -333,12 +333,12 @@ static bool drop_rule(struct work *w)
 
 edit_fn *const flip_allow[] = {
 	add_taint, flip_drop_denial, flip_add_allow, flip_add_request, flip_more_access, flip_add_address,
-	add_program, add_port, drop_hole, add_exec, add_rule, add_path, NULL,
+	add_program, add_port, drop_hole, add_exec, add_rule, add_path, flip_add_served, NULL,
 };
 
 edit_fn *const flip_obstacle[] = { add_taint, flip_drop_denial, add_program, drop_hole, NULL };
 
 edit_fn *const flip_deny[] = {
 	flip_add_denial, flip_less_access, flip_drop_address, drop_port, drop_endpoint, drop_rule, add_read_only, add_hole, drop_exec, drop_tree,
-	drop_workdir, NULL,
+	drop_workdir, flip_drop_served, NULL,
 };

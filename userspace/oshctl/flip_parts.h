@@ -27,6 +27,7 @@ const char *flip_endpoint_yaml(struct work *w, const struct rule *rule, const st
 			       const char *what);
 const char *flip_rule_yaml(struct arena *a, const struct l7_rule *rule);	/* flip_yaml.c */
 edit_fn flip_add_address, flip_drop_address;		/* flip_addr.c */
+edit_fn flip_add_served, flip_drop_served;		/* flip_serve.c */
 
 /* flip_edits.c */
 bool flip_short(const struct rule *rule);	/* of the short form */
