@@ -50,6 +50,24 @@ BLIND = (
      net(PLAIN, fs=SSH, more=strict("/usr/bin/curl", "/usr/bin/ssh")), None),
 )
 
+HERE = "filesystem_policy: {include_workdir: true, read_only: [/usr], read_write: [/tmp]}\n"
+# Where secrets that may lie anywhere are looked for: (what, the part of the policy about files, working directory, is one read?)
+PLACES = (
+    ("a working directory below /tmp is the host's", HERE, "/tmp/p", True),
+    ("and one where programs lie", HERE, "/usr/src/p", True),
+    ("and one that the policy does not include is not", HERE.replace("include_workdir: true, ", ""), "/tmp/p", False),
+    ("/tmp itself is the sandbox's own", HERE, "/tmp", False),
+    ("what is listed below /tmp is the host's", HERE.replace("/usr]", "/usr, /tmp/q]"), "/work/p", True),
+    ("and what is listed below the home", "filesystem_policy: {read_only: [/usr, /sandbox/q]}\n", "/work/p", True),
+    ("nothing where programs lie", "filesystem_policy: {read_only: [/usr, /usr/lib/q]}\n", "/work/p", False),
+)
+
+
+def places(t):
+    for what, fs, workdir, there in PLACES:
+        a = prove(net(PLAIN, fs=fs), "-w", workdir)[1]
+        t.ok((EXFIL in categories(a)) == there and a["unknown"] is None, f"where secrets are: {what}", a)
+
 
 def blind(t):
     for what, category, has, has_not in BLIND:
@@ -80,6 +98,7 @@ def main():
     t = Tap()
     blind(t)
     both(t)
+    places(t)
     t.done()
 
 

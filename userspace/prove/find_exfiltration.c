@@ -30,11 +30,27 @@ static Z3_ast in_glob(struct prover *pr, const char *glob)
 	return dim_list(pr->s->file, &alts, '/', false);
 }
 
+/* Somebody's files all the same: the working directory, wherever it is, and what a policy lists below /tmp and the home. */
+static Z3_ast is_somebodys(struct sym *s)
+{
+	struct terms listed = { .z = &s->z };
+
+	for EACH (struct fs_entry, f, &s->p->fs)
+		if (f->mode != OSH_FS_DENY && (!strncmp(f->path, "/tmp/", 5) || !strncmp(f->path, "/sandbox/", 9)))
+			terms_add(&listed, sym_below(s, s->file, f->path));
+	if (s->p->include_workdir && s->workdir && strcmp(s->workdir, "/tmp") != 0)
+		terms_add(&listed, sym_below(s, s->file, s->workdir));
+	return terms_or(&listed);
+}
+
 static Z3_ast is_secret(struct prover *pr, const char *glob)
 {
+	struct sym *s = pr->s;
 	Z3_ast is = in_glob(pr, glob);
 
-	return *glob == '/' ? is : z_and(&pr->s->z, is, z_not(&pr->s->z, in_glob(pr, system_trees)));
+	if (*glob == '/')
+		return is;
+	return z_and(&s->z, is, z_or(&s->z, is_somebodys(s), z_not(&s->z, in_glob(pr, system_trees))));
 }
 
 static void remember(struct prover *pr, const char *what, const char *file, const char *reader)
