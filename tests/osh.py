@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private oshd for a test, its processes by name, and small policies. Everything ends with `with`."""
+import contextlib
 import os
 import re
 import shutil
@@ -102,6 +103,20 @@ def kill(pids):
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+
+@contextlib.contextmanager
+def late(*names):
+    """This build's processes of these names do nothing meanwhile: whoever is told that something is over was not told too early."""
+    pids = [pid for name in names for pid in pids_of(name)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pids
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 class Work:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """GPUs for sandboxes: the nodes that were granted and no others, to one sandbox at a time, until it has ended, whoever dies.
 The devices are made up, of NVIDIA's numbers: an open that is let through says ENXIO, as no driver is there."""
-import contextlib
 import json
 import os
 import signal
@@ -13,7 +12,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import gpus  # noqa: E402
 from lib import Tap, cgroup2, run  # noqa: E402
-from osh import BASE_POLICY, OSHCTL, Daemon, Work, kill, pids_of, until  # noqa: E402
+from osh import BASE_POLICY, OSHCTL, Daemon, Work, kill, late, pids_of, until  # noqa: E402
 
 LIMIT = 240
 LOOK = "import os\n" + """
@@ -229,17 +228,6 @@ def t_alone(t, m):
 
 def t_at_once(t, m):
     """osh-launch and osh-audit have copies and last words of a sandbox that has ended: nobody waits for these."""
-    @contextlib.contextmanager
-    def late(*names):
-        pids = [pid for name in names for pid in pids_of(name)]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
     m.create("slow", "nvidia0")
     with late("osh-launch", "osh-audit"):
         kill(pids_of("osh-init"))

@@ -6,7 +6,6 @@
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "audit.h"
@@ -46,7 +45,6 @@ void asandbox_free(struct audit *a, struct asandbox *s)
 	if (*p)
 		*p = s->next;
 	out_done(&s->log);
-	(void)shutdown(s->summary.fd, SHUT_WR);	/* others hold it too; this was the last word */
 	out_done(&s->summary);
 	policies_done(&s->policies);
 	calls_done(&s->calls);

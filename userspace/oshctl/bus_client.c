@@ -22,6 +22,7 @@ static int on_answer(sd_bus_message *m, void *data, sd_bus_error *error)
 	const char *name;
 
 	(void)error;
+	c->refused = theirs;
 	if (bad)			/* not oshd's own = the connection's */
 		c->answer = fail(&c->why, ECANCELED, "%s%s", theirs ? "" : "oshd: ",
 				 bad->message ? bad->message : bad->name);
@@ -119,6 +120,11 @@ int bus_client_answer(struct bus_client *c, struct err *e)
 	if (c->answer < 0)
 		*e = c->why;
 	return c->answer < 0 ? c->answer : 0;
+}
+
+int bus_client_fd(const struct bus_client *c)
+{
+	return sd_bus_get_fd(c->bus);
 }
 
 void bus_client_close(struct bus_client *c)

@@ -4,10 +4,7 @@
  * compiles the policy in a confined child, asks oshd for the sandbox and relays until it has ended.
  */
 #include <getopt.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "bus_client.h"
 #include "outside.h"
@@ -17,8 +14,6 @@
 #include "takes.h"
 #include "verbs.h"
 #include "warnings.h"
-
-#define SUMMARY_MS 2000			/* for the auditor to drain and to write */
 
 enum { OPT_LOG = 256, OPT_SOCKET, OPT_HOSTS, OPT_CA, OPT_PROVIDER, OPT_NO_PROVIDERS, OPT_GPU, OPT_HELP, OPT_LATER };
 
@@ -111,30 +106,6 @@ static int prepare(const struct run_opts *o, struct run_files *f, struct run_std
 	return r < 0 ? r : x;
 }
 
-/* Until the auditor closes it: what was denied, for the person who ran the command. */
-static void print_summary(int fd)
-{
-	struct timespec start, now;
-	char buf[4096];
-
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int left;
-		ssize_t n;
-
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left = SUMMARY_MS - (int)((now.tv_sec - start.tv_sec) * 1000 +
-					  (now.tv_nsec - start.tv_nsec) / 1000000);
-		if (left <= 0 || poll(&p, 1, left) <= 0)
-			return;
-		n = read(fd, buf, sizeof(buf));
-		if (n <= 0)
-			return;
-		say_text(buf, (size_t)n);
-	}
-}
-
 /* From an open bus to the end of the sandbox: an exit status, or -errno before the command ran. */
 static int run(const struct run_opts *o, struct run_files *f, struct bus_client *bus, struct err *e)
 {
@@ -160,13 +131,15 @@ static int run(const struct run_opts *o, struct run_files *f, struct bus_client 
 			r = 0;		/* it has ended already; run_relay() says so */
 	}
 	env_done(&env);
+	if (r < 0 && bus->refused)	/* what was begun of it goes first: the next run is not to meet it */
+		run_summary(f->summary, bus_client_fd(bus), true);
 	if (r < 0)
 		return r;
 	r = run_relay();
 	if (run_relay_missed())
 		outside_say(o->argv[0], o->policy);
 	own_close(&f->control);
-	print_summary(f->summary);
+	run_summary(f->summary, bus_client_fd(bus), false);
 	return r;
 }
 

@@ -83,3 +83,9 @@ int run_relay_start(int control, const struct run_stdio *s, struct err *e);
 int run_relay(void);
 bool run_relay_missed(void);	/* it ended because the sandbox does not see the program */
 void run_relay_limit(uint64_t ms);	/* after so long: SIGTERM, later SIGKILL, and RUN_TIMED_OUT */
+
+/*
+ * What comes on `fd`, printed unless `silent`, until oshd closes it as the last of the sandbox: its name, number, tables and
+ * cgroups are free then. A signal ends the wait, and so does the end of oshd, which `oshd` tells by hanging up.
+ */
+void run_summary(int fd, int oshd, bool silent);

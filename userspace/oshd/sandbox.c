@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "auditor.h"
@@ -384,6 +385,14 @@ static int on_removal(sd_event_source *src, uint64_t usec, void *data)
 	return 0;
 }
 
+/* A run's caller waits for this, and may ask for the next one at once. By hand: osh-launch and its children have copies. */
+static void say_gone(struct sandbox *s)
+{
+	if (s->summary_fd >= 0)
+		(void)shutdown(s->summary_fd, SHUT_WR);
+	own_close(&s->summary_fd);
+}
+
 /* The last step: tables, cgroups, slot. A cgroup whose processes are still leaving is tried again. */
 static void forget(struct sandbox *s)
 {
@@ -404,7 +413,6 @@ static void forget(struct sandbox *s)
 	kbpf_clear(d->kernel, &s->k);
 	own_close(&s->box_fd);
 	own_close(&s->egress_cgroup_fd);
-	own_close(&s->summary_fd);
 	own_close(&s->log_fd);
 	own_close(&s->records_in_fd);
 	own_close(&s->calls_fd);
@@ -420,6 +428,7 @@ static void forget(struct sandbox *s)
 	d->n_sandboxes--;
 	if (s->life)
 		life_free(s->life);
+	say_gone(s);
 	free(s);
 	if (!d->config.embedded)
 		kbpf_steer_ahead(d->kernel);

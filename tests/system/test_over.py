@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What somebody was told to be over is over: of a run that has ended nothing is left when its oshctl returns, however slow
+the others are, so the next command meets nothing of it."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib import Tap, cgroup2, run  # noqa: E402
+from osh import OSHCTL, Daemon, Work, late, pids_of, proc, until  # noqa: E402
+
+PATIENCE = 3            # longer than an oshctl waits that has no oshd any more
+ASKS = ["python3", "-c", """
+import socket, sys
+try:
+    socket.create_connection(("192.0.2.1", 80))
+except OSError:
+    print("refused", flush=True)
+sys.stdin.read()
+"""]
+
+
+class Machine:
+    def __init__(self, d):
+        self.d, self.w = d, d.work
+
+    def rows(self):
+        rc, out, err = run([OSHCTL, "sandbox", "list", "--json", "--socket", self.d.bus])
+        return [(r["name"], r["state"]) for r in json.loads(out)] if rc == 0 else err
+
+    def begin(self):
+        """A run that was refused something, and ends with its stdin."""
+        p = subprocess.Popen(self.d.command(*ASKS, options=("--name", "over")), stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        p.stdout.readline()
+        return p
+
+    def why(self):
+        return [json.loads(ln)["osh"].get("reason") for ln in self.w.lines()]
+
+
+def end(p):
+    out, err = p.communicate(timeout=180)
+    return p.returncode, out, err
+
+
+def t_words(t, m):
+    p = m.begin()
+    with late("osh-audit"):
+        p.stdin.close()
+        p.stdin = None
+        t.ok(until(lambda: m.rows() == [("over", "stopping")]), "a run ends while osh-audit is slow", m.rows())
+        time.sleep(PATIENCE)
+    r = end(p)
+    t.ok(r[:2] == (0, "") and m.why()[-1:] == ["ENDED"], "its oshctl returns when the last line is in its log", r, m.why())
+    t.ok("192.0.2.1" in r[2] and "tidied" not in r[2], "and has said what was denied", r)
+    t.ok(m.rows() == [], "nor is it in the list any more", m.rows())
+
+
+def t_left(t, m):
+    """Something is left of its cgroup: it has its number, and its place among its owner's, until that is gone."""
+    p = m.begin()
+    inner = os.path.join(cgroup2() + proc(pids_of("osh-init")[0], "cgroup").split("0::")[1].split()[0], "inner")
+    os.mkdir(inner)
+    try:
+        p.stdin.close()
+        p.stdin = None
+        until(lambda: m.rows() != [("over", "running")])
+        t.ok(until(lambda: p.poll() is not None, 0.5) is False and m.rows() == [("over", "stopping")],
+             "a run of which something is left has not ended for its caller", p.poll(), m.rows())
+    finally:
+        os.rmdir(inner)
+    r = end(p)
+    t.ok(r[0] == 0 and m.rows() == [], "its oshctl returns when that is gone", r, m.rows())
+
+
+def t_refused(t, m):
+    """So is one that was refused: it has a number while osh-audit writes that it was."""
+    with late("osh-audit"):
+        p = subprocess.Popen([OSHCTL, "run", "--socket", m.d.bus, "-p", m.w.policy, "-w", m.w.work, "--gpu", "none", "--", "true"], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        t.ok(until(lambda: [s for _, s in m.rows()] == ["stopping"]) and until(lambda: p.poll() is not None, 0.5) is False,
+             "a run that was refused is still there", m.rows(), p.poll())
+    r = end(p)
+    t.ok(r[0] == 125 and m.rows() == [] and r[2].count("\n") == 1, "its oshctl returns when it is not", r, m.rows())
+
+
+def t_signal(t, m):
+    """Who does not want to wait for that need not."""
+    p = m.begin()
+    with late("osh-audit"):
+        p.stdin.close()
+        p.stdin = None
+        until(lambda: m.rows() == [("over", "stopping")])
+        p.send_signal(signal.SIGINT)
+        r = end(p)
+        t.ok(r[0] == 0, "an interrupt ends the wait, with the command's status", r)
+    t.ok(until(lambda: m.rows() == []), "and the rest goes its way", m.rows())
+
+
+def t_alone(t, m):
+    p = m.begin()
+    m.d.p.kill()
+    m.d.p.wait()
+    p.stdin.close()
+    p.stdin = None
+    r = end(p)
+    t.ok(r[:2] == (0, ""), "without an oshd nobody waits for one", r)
+    m.d.start()
+
+
+def main():
+    t = Tap()
+    with Work() as w, Daemon(w) as d:
+        m = Machine(d)
+        for step in (t_words, t_left, t_refused, t_signal, t_alone):
+            step(t, m)
+    return t.done()
+
+
+if __name__ == "__main__":
+    main()
