@@ -172,6 +172,27 @@ def strangers(w, d):
     b.end()
 
 
+def labelled(w, d):
+    b, p = Box(w, d), w.write("p.yaml", w.policy("", POLICY))
+    for name, *labels in (("red", "-l", "team=red", "-l", "stage=test"), ("blue", "-l", "team=blue", "-l", "stage=test"), ("none",)):
+        b.ctl("sandbox", "create", "--name", name, "-p", p, "--workdir", w.work, *labels, *w.providers)
+
+    def chosen():
+        return {x["name"]: x["route"] for x in json.loads(b.ctl("inference", "list", "--json")[1])}
+    r = b.ctl("inference", "set", "-l", "team=red", "--route", "other")
+    t.ok(r[0] == 0 and chosen() == {"red": "other", "blue": "", "none": ""}, "those with a label go another way, and no others", r, chosen())
+    r = b.ctl("inference", "set", "-l", "stage=test", "-l", "team=blue", "--route", "fixed")
+    t.ok(r[0] == 0 and chosen() == {"red": "other", "blue": "fixed", "none": ""}, "of two labels a sandbox has to have both", r, chosen())
+    r = b.ctl("inference", "set", "-l", "team=green", "--route", "other")
+    t.ok(r[0] == 1 and "runs and has such labels has a route 'other'" in r[2] and chosen() == {"red": "other", "blue": "fixed", "none": ""},
+         "where none has it, that is said", r)
+    for args in (("red", "-l", "team=red"), ("-l", "team"), ("--default", "-l", "team=red")):
+        r = b.ctl("inference", "set", *args, "--route", "other")
+        t.ok(r[0] == 2, f"used wrongly: {' '.join(args)}", r)
+    for name in ("red", "blue", "none"):
+        b.ctl("sandbox", "delete", "-f", name)
+
+
 def lasting(w, d):
     """kill -9 of the egress and of oshd, and a stop and a start."""
     b = Box(w, d)
@@ -321,7 +342,7 @@ def stormy(w, d):
 
 def main():
     with ModelsWorld() as w, w.resident() as d:
-        for fn in (changed, strangers, lasting, deaf, mute, paths, stormy):
+        for fn in (changed, strangers, labelled, lasting, deaf, mute, paths, stormy):
             fn(w, d)
     t.done()
 

@@ -6,17 +6,20 @@
 #include "manager.h"
 #include "manager_call.h"
 #include "osh/inference.h"
+#include "sandbox_args.h"
 #include "say.h"
 #include "usage.h"
 #include "verbs.h"
 
 struct opts {
 	const char *socket, *route, *model;
+	struct args labels;
 	bool json, all, preset;
 };
 
 static const struct option set_options[] = { { "all", no_argument, NULL, 'a' },
 					     { "default", no_argument, NULL, 'd' },
+					     { "label", required_argument, NULL, 'l' },
 					     { "route", required_argument, NULL, 'r' },
 					     { "model", required_argument, NULL, 'm' },
 					     { "socket", required_argument, NULL, 's' },
@@ -37,7 +40,7 @@ static bool read_opts(int argc, char **argv, const struct option *options, struc
 	int c;
 
 	*o = (struct opts){ .model = "" };
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, options == set_options ? "l:" : "", options, NULL)) != -1) {
 		if (c == '?')
 			return false;
 		if (c == 's')
@@ -46,6 +49,8 @@ static bool read_opts(int argc, char **argv, const struct option *options, struc
 			o->route = optarg;
 		else if (c == 'm')
 			o->model = optarg;
+		else if (c == 'l')
+			args_add(&o->labels, optarg);
 		o->json |= c == 'j';
 		o->all |= c == 'a';
 		o->preset |= c == 'd';
@@ -208,13 +213,50 @@ static int set(const struct opts *o, const char *name)
 	return done(call(o->socket, MANAGER_INFERENCE_SET, (const char *const[]){ name, o->route, o->model, NULL }, NULL, &e), &e);
 }
 
+/* The sandboxes that have the labels. */
+static int list_labelled(const struct opts *o, sd_bus_message **ret, struct err *e)
+{
+	sd_bus_message *m = NULL;
+	sd_bus *bus = NULL;
+	int r = manager_open(&bus, o->socket, e);
+
+	if (!r)
+		r = manager_new(bus, MANAGER_LIST, &m, e);
+	if (!r)
+		r = manager_filled(manager_add_labels(m, o->labels.v), e);
+	if (!r)
+		r = manager_call(bus, m, ret, e);
+	sd_bus_message_unref(m);
+	sd_bus_close_unref(bus);
+	return r;
+}
+
+/* Is one of the caller's own of that name in the list? NULL is a list of all. */
+static bool is_listed(sd_bus_message *list, const char *name)
+{
+	bool found = !list;
+
+	if (!list || sd_bus_message_rewind(list, true) < 0 || sd_bus_message_enter_container(list, 'a', "a{sv}") < 0)
+		return found;
+	while (!found && sd_bus_message_at_end(list, false) == 0) {
+		struct row w = { 0 };
+
+		if (manager_row(list, read_field, &w) < 0)
+			break;
+		found = w.name && !strcmp(w.name, name) && w.uid == getuid();
+	}
+	return found;
+}
+
 /* The caller's own, also root's; those whose policy has that route. One that fails does not spare the others. */
 static int set_all(const struct opts *o)
 {
-	sd_bus_message *m = NULL;
+	sd_bus_message *m = NULL, *labelled = NULL;
 	struct err e = { 0 };
-	int r = call(o->socket, MANAGER_INFERENCE, (const char *const[]){ "", NULL }, &m, &e), status = EXIT_DONE, n = 0;
+	int r = o->labels.n ? list_labelled(o, &labelled, &e) : 0, status = EXIT_DONE, n = 0;
 
+	if (!r)
+		r = call(o->socket, MANAGER_INFERENCE, (const char *const[]){ "", NULL }, &m, &e);
 	if (!r && sd_bus_message_enter_container(m, 'a', "a{sv}") < 0)
 		r = fail(&e, EBADMSG, "the answer makes no sense");
 	while (!r && sd_bus_message_at_end(m, false) == 0) {
@@ -222,12 +264,13 @@ static int set_all(const struct opts *o)
 
 		if (manager_row(m, read_field, &w) < 0)
 			r = fail(&e, EBADMSG, "the answer makes no sense");
-		else if (w.has && w.uid == getuid())
+		else if (w.has && w.uid == getuid() && is_listed(labelled, w.name))
 			status |= set(o, w.name), n++;
 	}
 	sd_bus_message_unref(m);
+	sd_bus_message_unref(labelled);
 	if (!r && !n)
-		r = fail(&e, ENOENT, "no sandbox of yours that runs has a route '%.64s'", o->route);
+		r = fail(&e, ENOENT, "no sandbox of yours that runs%s has a route '%.64s'", o->labels.n ? " and has such labels" : "", o->route);
 	return status | done(r, &e);
 }
 
@@ -241,23 +284,35 @@ static int set_default(const struct opts *o)
 	return done(r, &e);
 }
 
-int cmd_inference_set(int argc, char **argv)
+static int read_and_set(int argc, char **argv, struct opts *o)
 {
-	struct opts o;
+	bool many;
 
-	if (!read_opts(argc, argv, set_options, &o) || !usage_operands(argc, argv, o.all || o.preset ? "" : "NAME"))
+	if (!read_opts(argc, argv, set_options, o))
 		return help_usage("inference set");
-	if (o.all && o.preset) {
-		say_error("--all is about sandboxes that run, --default about those to come: choose for one after the other");
+	many = o->all || o->labels.n;
+	if (!usage_operands(argc, argv, many || o->preset ? "" : "NAME") || !args_pairs(&o->labels))
+		return help_usage("inference set");
+	if (many && o->preset) {
+		say_error("%s is about sandboxes that run, --default about those to come: choose for one after the other", o->all ? "--all" : "--label");
 		return help_usage("inference set");
 	}
-	if (!o.route) {
+	if (!o->route) {
 		say_error("--route is missing: it names a route of the policy, as `oshctl inference get NAME` lists them");
 		return help_usage("inference set");
 	}
-	if (o.preset)
-		return set_default(&o);
-	return o.all ? set_all(&o) : set(&o, argv[optind]);
+	if (o->preset)
+		return set_default(o);
+	return many ? set_all(o) : set(o, argv[optind]);
+}
+
+int cmd_inference_set(int argc, char **argv)
+{
+	struct opts o;
+	int status = read_and_set(argc, argv, &o);
+
+	args_done(&o.labels);
+	return status;
 }
 
 static int show(const struct opts *o, const char *name)
