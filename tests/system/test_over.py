@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody was told to be over is over: of a run that has ended nothing is left when its oshctl returns, however slow
-the others are, so the next command meets nothing of it."""
+"""What somebody was told to be over is over: of a run that has ended nothing is left when its oshctl returns, and a sandbox
+whose command has ended does not run, however slow the others are; so the next command meets nothing of it."""
 import json
 import os
 import signal
@@ -12,7 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, cgroup2, run  # noqa: E402
-from osh import OSHCTL, Daemon, Work, late, pids_of, proc, until  # noqa: E402
+from osh import OSHCTL, Daemon, Work, kill, late, pids_of, proc, until  # noqa: E402
 
 PATIENCE = 3            # longer than an oshctl waits that has no oshd any more
 ASKS = ["python3", "-c", """
@@ -32,6 +32,9 @@ class Machine:
     def rows(self):
         rc, out, err = run([OSHCTL, "sandbox", "list", "--json", "--socket", self.d.bus])
         return [(r["name"], r["state"]) for r in json.loads(out)] if rc == 0 else err
+
+    def ctl(self, verb, *args):
+        return run([OSHCTL, "sandbox", verb, "--socket", self.d.bus, *args], 180)
 
     def begin(self):
         """A run that was refused something, and ends with its stdin."""
@@ -103,6 +106,37 @@ def t_signal(t, m):
     t.ok(until(lambda: m.rows() == []), "and the rest goes its way", m.rows())
 
 
+def t_looked(t, m):
+    """Who looked at a terminal knows that its command has ended before osh-init has: that waits for another one who looks."""
+    def ended(name):
+        rc, _, err = m.ctl("create", "-p", m.w.policy, "-w", m.w.work, "-n", name, "--", "sh", "-c", "read x; seq 100000; exit 3")
+        views = [subprocess.Popen([OSHCTL, "sandbox", "connect", "--socket", m.d.bus, name], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2 if rc == 0 else 0)]
+        views[1].stdin.write(b"look\n")
+        views[1].stdin.flush()
+        views[1].stdout.read(4096)
+        r = views[0].communicate(timeout=180)
+        return views[1], views[0].returncode, r[1], err
+
+    for what in ("delete", "start", "prune"):
+        reader, rc, *said = ended("looked")
+        r = m.ctl(what, *([] if what == "prune" else ["looked"]))
+        t.ok(rc == 3 and r[0] == 0, f"a command has ended: {what} does not find it running", rc, r, *said)
+        reader.communicate(timeout=180)
+        t.ok(m.rows() == ([("looked", "running")] if what == "start" else []), "and is done", m.rows())
+        m.ctl("delete", "-f", "looked")
+    reader = ended("looked")[0]
+    until(lambda: m.rows() != [("looked", "running")])
+    kill([m.d.p.pid])
+    m.d.p.wait()
+    reader.communicate(timeout=180)
+    m.d.start()
+    t.ok(until(lambda: m.rows() == [("looked", "stopped")]), "an oshd that dies then: the next one ends it", m.rows())
+    row = json.loads(m.ctl("get", "looked", "--json")[1])
+    t.ok(row.get("exit-status") == 3 and "status 3" in row.get("reason", ""), "and knows how its command ended", row)
+    m.ctl("delete", "looked")
+
+
 def t_alone(t, m):
     p = m.begin()
     m.d.p.kill()
@@ -118,7 +152,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_words, t_left, t_refused, t_signal, t_alone):
+        for step in (t_words, t_left, t_refused, t_signal, t_looked, t_alone):
             step(t, m)
     return t.done()
 

@@ -197,6 +197,8 @@ static void end(struct init *i, struct session *s, int status)
 
 	if (s->job.report >= 0)
 		job_report(i, s);
+	if (ends)			/* the manager first: who hears of it here may ask for the next thing at once */
+		init_end(i, status);
 	session_tell(s, OSH_MSG_INIT_EXITED, status);
 	if (s->job.terminal)
 		end_terminal(i, s->job.terminal, status);
@@ -204,8 +206,6 @@ static void end(struct init *i, struct session *s, int status)
 		(void)kill(-s->job.pid, SIGKILL);
 	own_close(&s->job.seat);
 	session_close(s);
-	if (ends)
-		init_end(i, status);
 }
 
 static void send_signal(struct session *s, int sig)

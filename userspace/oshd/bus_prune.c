@@ -121,7 +121,7 @@ static int prune_one(void *data, const struct state_sandbox *row)
 	struct life *l = row->uid == p->uid ? life_find(p->d, row->name) : NULL;
 	struct err e = { 0 };
 
-	if (!l || l->state != LIFE_STOPPED || !bus_labels_match(row, p->labels, p->n_labels))
+	if (!l || (l->state != LIFE_STOPPED && l->state != LIFE_ENDING) || !bus_labels_match(row, p->labels, p->n_labels))
 		return 0;
 	p->left++;
 	if (life_ask(l, LV_DELETE, on_gone, p, &e) < 0)

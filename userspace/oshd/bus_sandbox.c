@@ -63,7 +63,7 @@ int bus_find_running(const struct caller *who, const char *name, struct sandbox 
 	for (uint32_t i = 0; i < OSH_SLOTS; i++) {
 		struct sandbox *s = who->d->slots[i];
 
-		if (!s || strcmp(s->name, name) || s->state == SB_REPORTING ||
+		if (!s || strcmp(s->name, name) || s->state == SB_REPORTING || s->over ||
 		    !caller_may(who, s->uid))
 			continue;
 		*ret = s;

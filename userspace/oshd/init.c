@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "chan.h"
+#include "life.h"
 
 int init_pair(struct sandbox *s, int *ret_far, struct err *e)
 {
@@ -51,6 +52,31 @@ int init_stop(struct sandbox *s, uint32_t ms, struct err *e)
 	struct osh_msg_status m = { .value = ms > INT32_MAX ? INT32_MAX : (int32_t)ms };
 
 	return tell(s, OSH_MSG_INIT_STOP, &m, sizeof(m), NULL, 0, e);
+}
+
+static int on_word(sd_event_source *src, int fd, uint32_t events, void *data)
+{
+	struct sandbox *s = data;
+	int status = init_status(s);
+
+	(void)src;
+	(void)fd;
+	(void)events;
+	s->manager = sd_event_source_disable_unref(s->manager);	/* it has no other word, or no end of them */
+	s->over = status >= 0;
+	if (s->over && s->life)
+		life_over(s->life, status);
+	return 0;
+}
+
+/* Before requests of those who heard it after us. */
+int init_watch(struct sandbox *s, struct err *e)
+{
+	int r = sd_event_add_io(s->d->event, &s->manager, s->manager_fd, EPOLLIN, on_word, s);
+
+	if (r >= 0)
+		r = sd_event_source_set_priority(s->manager, SD_EVENT_PRIORITY_IMPORTANT);
+	return r < 0 ? fail(e, -r, "watch osh-init's word: %s", strerror(-r)) : 0;
 }
 
 int init_status(struct sandbox *s)

@@ -18,3 +18,4 @@ int init_stop(struct sandbox *s, uint32_t ms, struct err *e);	/* SIGTERM to all,
 
 /* After osh-init has gone: wait status of the command that the sandbox ended with, -1 = there was none. */
 int init_status(struct sandbox *s);
+int init_watch(struct sandbox *s, struct err *e);	/* and tells its life, if it has one */

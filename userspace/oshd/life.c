@@ -557,6 +557,15 @@ void life_adopt(struct sandbox *s)
 	    (struct life_given){ dup_of(s->creds_fd), dup_of(s->hosts_fd), -1, dup_of(s->log_fd) };
 }
 
+/* Its command has ended and the former oshd has written that down; what it said to that one it does not say again. */
+static void resume_ending(struct life *l, const struct state_sandbox *row)
+{
+	l->state = LIFE_ENDING;
+	l->s->over = true;
+	life_say(l, row->reason ? row->reason : "", SIZE_MAX);
+	life_end_soon(l);
+}
+
 /* 1 = it is to run and does not, or the other way round. */
 static int resume_one(void *data, const struct state_sandbox *row)
 {
@@ -566,6 +575,8 @@ static int resume_one(void *data, const struct state_sandbox *row)
 		return 0;
 	if (row->wanted && l->state == LIFE_STOPPED)
 		l->state = LIFE_WAITING;
+	else if (!row->wanted && l->state == LIFE_RUNNING && row->exit_status >= 0)
+		resume_ending(l, row);
 	else if (!row->wanted && l->state == LIFE_RUNNING)
 		life_happen(l, LV_STOP);
 	return 0;
@@ -612,6 +623,18 @@ void life_failed(struct life *l, const char *why)
 {
 	life_say(l, why, SIZE_MAX);
 	life_happen(l, LV_FAILED);
+}
+
+/* Whoever looked at its terminal has heard it too, and may want it started or gone: neither waits for osh-init's last moment. */
+void life_over(struct life *l, int status)
+{
+	life_session_read(l); /* a quick command has begun and ended since we looked */
+	l->status = status;
+	if (l->state != LIFE_RUNNING)
+		return;
+	l->started_us = 0;
+	life_happen(l, LV_ENDED);
+	life_end_soon(l);
 }
 
 void life_ended(struct life *l)

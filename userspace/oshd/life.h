@@ -94,6 +94,7 @@ int life_ask(struct life *l, enum life_event ev, life_done *done, void *data, st
 /* From the sandbox. */
 void life_went(struct life *l);			/* osh-init was executed */
 void life_failed(struct life *l, const char *why);
+void life_over(struct life *l, int status);	/* its command has ended; osh-init is on its way out */
 void life_ended(struct life *l);
 void life_free(struct life *l);
 

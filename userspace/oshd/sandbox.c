@@ -453,6 +453,7 @@ static void release(struct sandbox *s)
 	own_close(&s->netns_fd);
 	own_close(&s->scratch_fd);
 	own_close(&s->pidfd);
+	s->manager = sd_event_source_disable_unref(s->manager);
 	own_close(&s->manager_fd);
 	programs_close(s);
 	own_close(&s->records_out_fd);
@@ -514,6 +515,8 @@ static int do_prepared(struct sandbox *s, const char *why)
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(&e, ENOMEM, "watch osh-init: out of memory");
 	if (!r)
+		r = init_watch(s, &e);
+	if (!r)
 		r = wall_start(s, &e);
 	if (!r)
 		r = auditor_calls(s->d, s, &e);
@@ -543,6 +546,8 @@ int sandbox_resume(struct sandbox *s, struct err *e)
 	kbpf_guard(s->d->kernel, &s->k);	/* a build without these programs may have started it */
 	if (!r && sd_event_add_io(s->d->event, &s->exit_source, s->pidfd, EPOLLIN, on_gone, s) < 0)
 		r = fail(e, ENOMEM, "watch osh-init: out of memory");
+	if (!r)
+		r = init_watch(s, e);
 	if (!r)
 		r = wall_start(s, e);
 	s->state = SB_RUNNING;
