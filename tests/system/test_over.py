@@ -137,6 +137,20 @@ def t_looked(t, m):
     m.ctl("delete", "looked")
 
 
+def t_attach(t, m):
+    """A sandbox that has ended has nobody who would have to be told of its credentials."""
+    r = subprocess.run([OSHCTL, "provider", "create", "key", "--type", "openai", "--stdin", "--socket", m.d.bus], input="sk-0123456789",
+                       capture_output=True, text=True, timeout=180)
+    m.ctl("create", "-p", m.w.policy, "-w", m.w.work, "-n", "ended")
+    with late("osh-audit"):
+        kill(pids_of("osh-init"))
+        t.ok(until(lambda: m.rows() == [("ended", "stopping")]), "a sandbox has ended while osh-audit is slow", r, m.rows())
+        for what in ("attach", "detach"):
+            r = run([OSHCTL, "provider", what, "--socket", m.d.bus, "ended", "key"], 180)
+            t.ok(r[0] == 0, f"a provider for its next start: {what}", r)
+    t.ok(m.ctl("delete", "ended")[0] == 0 and m.rows() == [], "and it goes its way")
+
+
 def t_alone(t, m):
     p = m.begin()
     m.d.p.kill()
@@ -152,7 +166,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_words, t_left, t_refused, t_signal, t_looked, t_alone):
+        for step in (t_words, t_left, t_refused, t_signal, t_looked, t_attach, t_alone):
             step(t, m)
     return t.done()
 

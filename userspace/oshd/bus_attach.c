@@ -13,7 +13,7 @@
 
 struct target {
 	struct life *l;			/* NULL = a run */
-	struct sandbox *s;		/* NULL = it does not run */
+	struct sandbox *s;		/* NULL = it does not run, or no more */
 	uid_t uid;
 };
 
@@ -26,7 +26,7 @@ static int find(const struct caller *who, const char *name, struct target *t, st
 		return r;
 	t->l = life_find(who->d, name);
 	if (t->l && caller_may(who, t->l->uid)) {
-		t->s = t->l->s;
+		t->s = t->l->s && t->l->s->state != SB_REPORTING ? t->l->s : NULL;
 		t->uid = t->l->uid;
 	} else {
 		t->l = NULL;
@@ -35,7 +35,7 @@ static int find(const struct caller *who, const char *name, struct target *t, st
 			t->uid = t->s->uid;
 	}
 	if (!r && t->s && t->s->state != SB_RUNNING)
-		r = fail(e, EBUSY, "sandbox '%s' is starting or ending; ask again in a moment", t->s->name);
+		r = fail(e, EBUSY, "sandbox '%s' is being started; ask again in a moment", t->s->name);
 	return r;
 }
 
