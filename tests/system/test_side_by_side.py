@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, cgroup2, run  # noqa: E402
-from osh import OSHCTL, OSHD, Daemon, Work, kill, pids_of, until  # noqa: E402
+from osh import OSHCTL, OSHD, Daemon, Work, exe, kill, pids_of, until  # noqa: E402
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 RUNS = 8
@@ -138,6 +138,27 @@ def ordered(t, w):
     _, err = p.communicate(timeout=60)
     t.ok(early is None and not made and p.returncode == 0, "a start makes nothing while another holds the lock, then works",
          early, made, p.returncode, err)
+
+
+def ended(t, w):
+    """While others have the lock an end waits as well, longer than for anything else, and its oshctl with it. In a /run of its own:
+    nobody else has to wait."""
+    p = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh",
+                          OSHCTL, "run", "-p", w.policy, "--workdir", w.work, "--", "/bin/sh", "-c", WHO],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p.stdout.readline()
+    oshd = [x for x in pids_of("oshd") if exe(x)[1] == p.pid]
+    name = f"run-{oshd[0]}-{start_of(oshd[0])}"
+    with open(f"/proc/{p.pid}/root/run/osh/host.lock", "r+b") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        p.stdin.write("\n")
+        p.stdin.flush()
+        time.sleep(11)
+        there = left([w], (name,))
+        waits = p.poll()
+    _, err = p.communicate(timeout=120)
+    t.ok(there and waits is None and p.returncode == 0 and not left([w], (name,)), "an end that waits for the lock is waited for, and leaves "
+         "nothing", there, waits, p.returncode, err, left([w], (name,)))
 
 
 def unadoptable(t, w):
@@ -263,6 +284,7 @@ def main():
         races(t, [a, b, c])
         churn(t, [a, b, c])
         ordered(t, a)
+        ended(t, a)
         unadoptable(t, c)
         slots(t, a)
         other_abi(t, b)

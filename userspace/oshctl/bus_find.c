@@ -22,7 +22,7 @@
 #include "manager.h"
 #include "own.h"
 
-#define TIDY_MS 10000
+#define TIDY_MS 90000			/* longer than all that its end may wait for: others above all (oshd/host.c) */
 #define BUS_FD 3
 
 static int dial(const char *path, int *ret_fd)
