@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """osh-audit as oshd starts it: real ring buffers filled by a small BPF program, lanes filled here, the
 tables, the control socket. Order, exact counts, findings, and that no log's owner can hold up the others."""
+import array
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import mmap
@@ -16,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -99,7 +102,6 @@ def bundle(rule=b"rule-one"):
     head = struct.pack("IIII", 0x2b68736f, 2, 80 + len(rest), 3)
     fd = os.memfd_create("bundle", 3)
     os.write(fd, head + hashlib.sha256(rest).digest() + b"\xab" * 32 + rest)
-    import fcntl
     fcntl.fcntl(fd, 1033, 2 | 4 | 8)
     return fd
 
@@ -189,6 +191,12 @@ class Audit:
     def box(self, slot, sandbox, denials=0, drops=0, overflow=0, net6="::"):
         put(self.boxes, struct.pack("I", slot), struct.pack("IIQQ16s6IQQ", sandbox, 1, 0, 0, socket.inet_pton(socket.AF_INET6, net6), 0, 0,
                                                             0, 0, denials, 0, drops, overflow))
+
+    def heard(self):
+        """Has it taken every message? It acts on one before it reads events again."""
+        n = array.array("i", [0])
+        fcntl.ioctl(self.control, termios.TIOCOUTQ, n)
+        return n[0] == 0
 
     def add(self, sandbox, slot=0, log=-1, summary=-1, name=b"box"):
         peer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -319,7 +327,7 @@ def t_reload():
 
     policy(2, 0, b"rule-none")
     policy(2, 0, b"rule-two")
-    time.sleep(0.3)     # one message a round
+    until(a.heard)      # one message a round
     a.emit(event(7, generation=2))
     t.ok(until(lambda: len(lines(f)) == 2) and life(f) == ["STARTED"], "a policy that is being loaded is no event", life(f))
     policy(2, 1, b"rule-two")
@@ -340,7 +348,7 @@ def t_reload():
     policy(3, 0, b"rule-three")
     policy(3, 1, b"rule-three")
     policy(4, 0, b"rule-four")
-    time.sleep(0.3)
+    until(a.heard)
     for generation in (1, 2, 3, 4):
         a.emit(event(7, generation=generation))
     until(lambda: len(lines(f)) == 9)

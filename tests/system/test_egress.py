@@ -537,7 +537,7 @@ def t_audit():
     done = 0
     for _ in range(4000):
         try:
-            s = client(addr(1), 0, timeout=0.5)
+            s = client(addr(1), 0, timeout=5)
             if cut(s) is not True:
                 break
         except ConnectionResetError:

@@ -15,6 +15,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import Tap, as_user, run  # noqa: E402
+import osh  # noqa: E402
 from osh import OSHCTL, Daemon, Work, kill, pids_of, policy, until  # noqa: E402
 
 ANN, BOB = 1778, 1779
@@ -255,6 +256,16 @@ class Follower:
         with open(self.out, "wb") as f:
             self.p = subprocess.Popen([OSHCTL, "logs", "-f", "--json", "--socket", d.bus, *args], stdout=f, stderr=subprocess.PIPE)
 
+    def waits(self):
+        """Has it read all that there is, and waits for more? What comes from then on is new to it."""
+        files = [fd for fd, at in osh.held(self.p.pid).items() if at.endswith(".jsonl")]
+        sleeps = osh.proc(self.p.pid, "stat").rsplit(")", 1)[-1].split()[:1] == ["S"]
+        try:
+            at = [int(osh.proc(self.p.pid, f"fdinfo/{fd}").split("pos:")[1].split()[0]) for fd in files]
+            return files and sleeps and at == [os.stat(f"/proc/{self.p.pid}/fd/{fd}").st_size for fd in files]
+        except (OSError, IndexError):
+            return False        # it was closed meanwhile
+
     def lines(self):
         return open(self.out, "rb").read().splitlines()
 
@@ -265,7 +276,7 @@ class Follower:
 
 def t_follow(t, d):
     f = Follower(d, "-n", "0")
-    time.sleep(0.5)
+    until(f.waits)
     sandbox(d, "true", name="followed")
     t.ok(until(lambda: any(b'"ENDED"' in x for x in f.lines())), "-f shows what comes", f.lines())
     def named(*names):
@@ -306,7 +317,7 @@ def t_rotation(t, w):
         for i in range(1, FILES + 1):
             was = fill(f"{d.state}/log/0/denied-{i:08}.jsonl", FULL - 400000 if i == FILES else 1000, i, was)
         f = Follower(d, "-n", "0")
-        time.sleep(1)
+        until(f.waits)
         rc, _, err = sandbox(d, "python3", "-c", ASK, "host%d.test", "0", "900", "0", log=False, timeout=120)
         t.ok(rc == 0 and until(lambda: ended(d)), "a run across the end of a file", rc, err)
         names = [os.path.basename(x) for x in files(d)]

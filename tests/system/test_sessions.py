@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "e2e", "pty")]
 import sdbus  # noqa: E402
 import wire  # noqa: E402
-from osh import BASE_POLICY, OSHCTL, Daemon, Work, until  # noqa: E402
+from osh import BASE_POLICY, OSHCTL, Daemon, Work, proc, until  # noqa: E402
 from tap import run, skip_all  # noqa: E402
 from term import Term  # noqa: E402
 
@@ -205,19 +205,28 @@ def t_what_is_left_behind_holds_nobody_up():
         ex("--", "pkill", "-9", "-fx", left)
 
 
+def jobs(command):
+    """States of what runs this in sandboxes of ours: they are below our osh-init."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if proc(pid, "cmdline") == command and os.path.realpath(f"/proc/{pid}/cwd").startswith(work.dir):
+            found += proc(pid, "stat").rsplit(")", 1)[-1].split()[:1]
+    return sorted(found)
+
+
 def t_keys_stop_jobs_in_two_terminals():
     both = [term("exec", "-e", "PS1=@@ ", "box", "--", "sh", "-i") for _ in range(2)]
     for t in both:
         t.expect("@@ ")
         t.line("sleep 50")
-    time.sleep(0.5)
+    assert until(lambda: jobs("sleep\0" + "50\0") == ["S", "S"]), jobs("sleep\0" + "50\0")
     for t in both:
         t.send("\x1a")
         t.expect("(Stopped|Suspended)?.*@@ ")
         t.line("jobs; echo =$((20+3))")
         t.expect("(Stopped|Suspended).*=23")
     both[0].line("fg")
-    time.sleep(0.3)
+    assert until(lambda: jobs("sleep\0" + "50\0") == ["S", "T"]), jobs("sleep\0" + "50\0")
     both[0].send("\x03")
     both[0].expect("@@ ")
     for n, t in enumerate(both):
