@@ -322,6 +322,17 @@ def t_two_daemons(t, m):
         t.ok(only(n.run("nvidia0"), "nvidia0"), "then it does")
 
 
+def t_none(t, m):
+    """From here on the machine has none."""
+    for name in ("nvidia0", "nvidia1", "dri/renderD128"):
+        os.unlink("/dev/" + name)
+    for what in ("all", "1"):
+        r = m.run(what)
+        t.ok(r[0] == 125 and "this machine has no GPU" in r[2], f"--gpu {what} where there is none is refused", r)
+    rc, out, err = m.ctl("gpu", "list")
+    t.ok(rc == 0 and "no GPUs: neither /dev/nvidia0" in err, "and the list says where it looked", out, err)
+
+
 def main():
     if os.geteuid():
         print("1..0 # SKIP needs root")
@@ -330,7 +341,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_list, t_granted, t_untouched, t_group, t_refused, t_memory, t_turns, t_alone, t_at_once, t_handed, t_shared, t_killed, t_run_killed, t_two_daemons):
+        for step in (t_list, t_granted, t_untouched, t_group, t_refused, t_memory, t_turns, t_alone, t_at_once, t_handed, t_shared, t_killed, t_run_killed, t_two_daemons, t_none):
             step(t, m)
     return t.done()
 

@@ -124,7 +124,7 @@ static int print_all(sd_bus_message *m, bool json)
 	if (r >= 0 && *warning)
 		say_error("%s", warning);
 	else if (r >= 0 && !any && !json)
-		say_error("no GPUs; `oshctl doctor` says what is missing");
+		say_error("no GPUs: neither /dev/nvidia0 nor a render node in /dev/dri, and no device of a specification in /etc/cdi or /run/cdi");
 	if (!json)
 		return r;
 	json_end(&j);

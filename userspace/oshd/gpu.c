@@ -61,8 +61,16 @@ static int lock_device(struct sandbox *s, struct gpu_grant *g, uint32_t device, 
 	return r;
 }
 
+static int none_here(struct err *e)
+{
+	return fail(e, ENODEV, "this machine has no GPU: neither /dev/nvidia0 nor a render node in /dev/dri; for those of "
+		    "CDI specifications give their names (`oshctl gpu list`)");
+}
+
 static int take_named(struct sandbox *s, struct gpu_grant *g, bool share, struct err *e)
 {
+	bool any = false;
+
 	for (uint32_t i = 0; i < g->a.n_devices; i++) {
 		int r = g->a.devices[i].named ? lock_device(s, g, i, share, e) : 0;
 
@@ -72,8 +80,9 @@ static int take_named(struct sandbox *s, struct gpu_grant *g, bool share, struct
 				    g->a.devices[i].name);
 		if (r < 0)
 			return r;
+		any |= g->a.devices[i].named;
 	}
-	return 0;
+	return any ? 0 : none_here(e);	/* "all" of a machine that has none */
 }
 
 /* Each next sandbox begins its search behind the one that was given last, so that all are used alike. */
@@ -99,8 +108,7 @@ static int take_any(struct sandbox *s, struct gpu_grant *g, uint32_t count, bool
 		return 0;
 	}
 	if (!whole)
-		return fail(e, ENODEV, "this machine has no GPU: neither /dev/nvidia0 nor a render node in /dev/dri; for those of "
-			    "CDI specifications give their names (`oshctl gpu list`)");
+		return none_here(e);
 	return fail(e, EBUSY, "%u of %u GPUs are free, and %u are asked for (`oshctl gpu list` shows who has them)", has, whole, count);
 }
 
