@@ -25,10 +25,10 @@ WANT = {(p, *rest) for p in ("/usr/bin/curl", "/usr/bin/wget") for rest in (
     ("b.example.com:8443", "unseen", ""), ("c.example.com:443", "audited", ""))}
 
 
-def prove(policy, *options, limit="true"):
+def prove(policy, *options, limit="true", name="p.yaml"):
     with tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
-        file, creds = os.path.join(d, "p.yaml"), os.path.join(d, "c.json")
+        file, creds = os.path.join(d, name), os.path.join(d, "c.json")
         for name, text in ((file, policy), (creds, json.dumps(CREDS))):
             with open(name, "w") as f:
                 f.write(text)
@@ -51,6 +51,9 @@ def sarif(t):
     moved = json.loads(prove("# a line more\n" + POLICY, "--sarif")[1])["runs"][0]["results"]
     t.ok([r["partialFingerprints"]["osh/v1"] for r in moved] == prints, "which is the same one when lines move")
     t.ok(log["invocations"][0]["executionSuccessful"] is True, "all is known")
+    odd = json.loads(prove(POLICY, "--sarif", name="50% off, \u00e9.yaml")[1])["runs"][0]["results"]
+    places = {r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].rsplit("/", 1)[1] for r in odd}
+    t.ok(places == {"50%25%20off%2C%20%C3%A9.yaml"}, "and where is a URI, whatever the file is called", places)
     rc, out, _ = prove(net(*(f"host: h{i}.example.com, port: 443" for i in range(2000))), "--sarif", limit="ulimit -t 1")
     log = json.loads(out)["runs"][0]
     t.ok(rc == 3 and log["invocations"][0]["executionSuccessful"] is False and not log["results"], "out of time: a log that says so", rc, out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -157,6 +158,23 @@ void json_kv_str(struct json *j, const char *key, const char *s)
 {
 	json_key(j, key);
 	json_text(j, s);
+}
+
+void json_kv_uri(struct json *j, const char *key, const char *path)
+{
+	char out[3 * 4096 + 1];
+	size_t n = 0;
+
+	for (const char *p = path; *p && n + 3 < sizeof(out); p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (isalnum(c) || strchr("/-._~", c))
+			out[n++] = (char)c;
+		else
+			n += (size_t)snprintf(out + n, 4, "%%%02X", c);
+	}
+	out[n] = '\0';
+	json_kv_str(j, key, out);
 }
 
 void json_kv_u64(struct json *j, const char *key, uint64_t v)

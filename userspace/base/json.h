@@ -51,6 +51,7 @@ void json_kv_str(struct json *j, const char *key, const char *s);
 void json_kv_u64(struct json *j, const char *key, uint64_t v);
 void json_kv_i64(struct json *j, const char *key, int64_t v);
 void json_kv_bool(struct json *j, const char *key, bool v);
+void json_kv_uri(struct json *j, const char *key, const char *path);	/* as a URI reference: what is not plain is escaped by byte */
 
 /* Ends a top-level value with a newline. 0, or -EIO when anything since the start went wrong. */
 int json_line(struct json *j);

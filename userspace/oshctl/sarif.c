@@ -2,7 +2,6 @@
 /* Writes SARIF while the files are being checked: the rules are all of diag.def, so they come first. */
 #include "sarif.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const char *level(uint32_t code)
@@ -67,24 +66,6 @@ void sarif_open(struct sarif *s, FILE *out)
 	json_arr(j);
 }
 
-/* A path as a URI reference: what is not plain is escaped by byte. */
-static void uri(struct json *j, const char *file)
-{
-	char out[3 * 4096 + 1];
-	size_t n = 0;
-
-	for (const char *p = file; *p && n + 3 < sizeof(out); p++) {
-		unsigned char c = (unsigned char)*p;
-
-		if (isalnum(c) || strchr("/-._~", c))
-			out[n++] = (char)c;
-		else
-			n += (size_t)snprintf(out + n, 4, "%%%02X", c);
-	}
-	out[n] = '\0';
-	json_kv_str(j, "uri", out);
-}
-
 static void result(struct json *j, const char *file, uint32_t code, struct place at, const char *message)
 {
 	json_obj(j);
@@ -98,7 +79,7 @@ static void result(struct json *j, const char *file, uint32_t code, struct place
 	json_obj(j);
 	json_key(j, "artifactLocation");
 	json_obj(j);
-	uri(j, file);
+	json_kv_uri(j, "uri", file);
 	json_end(j);
 	if (at.line) {
 		json_key(j, "region");

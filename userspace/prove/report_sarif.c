@@ -48,7 +48,7 @@ static void location(struct json *j, const struct finding *f, const char *file)
 	json_obj(j);
 	json_key(j, "artifactLocation");
 	json_obj(j);
-	json_kv_str(j, "uri", f->file ? f->file : file);
+	json_kv_uri(j, "uri", f->file ? f->file : file);
 	json_end(j);
 	json_key(j, "region");
 	json_obj(j);
