@@ -159,6 +159,48 @@ static void a_cut_answer_is_cut(void **state)
 	assert_int_equal(world.asked, 1);
 }
 
+/* As if the time of all that waits had come. */
+static void late(void)
+{
+	struct timer *t;
+
+	for (int c = TIMER_NOW; c < TIMER_MAX; c++)
+		while ((t = TAILQ_FIRST(&loop.timers[c]))) {
+			loop_disarm(&loop, t);
+			t->fn(t);
+		}
+}
+
+static void what_does_not_come_has_a_time(void **state)
+{
+	(void)state;
+	request("GET", true, NULL, NULL);
+	late();
+	HEARD(client, "504 json end ");
+	HEARD(up[0], "GET /canonical. abort0 ");
+	client.log[0] = 0;
+	request("GET", true, NULL, NULL);
+	answer(&up[1], 200, false);
+	send_body(&up[1], "half");
+	late();
+	HEARD(client, "200 half abort4 ");
+	client.log[0] = 0;
+	world.wants = 100;
+	request("POST", false, NULL, NULL);
+	send_body(&client, "abc");
+	late();
+	HEARD(client, "resume ");	/* what was under way is taken for a moment */
+	late();
+	HEARD(client, "resume 408 json end ");
+	client.log[0] = 0;
+	world.wants = 0;
+	world.place = false;
+	request("GET", true, NULL, NULL);
+	late();
+	HEARD(client, "504 json end ");
+	assert_int_equal(world.asked, 3);
+}
+
 static void a_client_that_goes_takes_its_upstream_along(void **state)
 {
 	(void)state;
@@ -442,6 +484,7 @@ int main(void)
 		T(what_may_have_been_done_is_not_tried_again),
 		T(a_refused_request_is_tried_again_whatever_it_is),
 		T(a_cut_answer_is_cut),
+		T(what_does_not_come_has_a_time),
 		T(a_client_that_goes_takes_its_upstream_along),
 		T(an_early_answer_aborts_the_upstream),
 		T(no_upstream_is_an_answer),
