@@ -49,6 +49,8 @@ def events(path, q, text):
     if path == "/api/chat":
         return [json.dumps({"model": model, "message": {"content": text}, "done": False}) + "\n",
                 json.dumps({"model": model, "done": True, "prompt_eval_count": 31, "eval_count": 32}) + "\n"]
+    if path == "/completion":
+        return [data({"content": text, "stop": False}), data({"content": "", "stop": True, "tokens_evaluated": 61, "tokens_predicted": 62})]
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": model}
     delta = {"tool_calls": [dict(CALL, index=0)]} if tools else {"content": text}
     return [data(dict(chunk, choices=[{"index": 0, "delta": dict(delta, role="assistant"), "finish_reason": None}])),
@@ -71,7 +73,9 @@ def answer(path, q, text):
         return {"id": "r", "object": "response", "created_at": 1, "model": model, "status": "completed", "usage": {"input_tokens": 51, "output_tokens": 52},
                 "output": [{"id": "o", "type": "message", "role": "assistant", "status": "completed",
                             "content": [{"type": "output_text", "text": text, "annotations": []}]}]}
-    if path == "/api/chat":
+    if path == "/completion":
+        return {"content": text, "stop": True, "tokens_evaluated": 61, "tokens_predicted": 62}
+    if path in ("/api/chat", "/api/generate"):
         return {"model": model, "message": {"content": text}, "done": True, "prompt_eval_count": 31, "eval_count": 32}
     message = {"role": "assistant", "content": None, "tool_calls": [CALL]} if tools else {"role": "assistant", "content": text}
     return {"id": "c", "object": "chat.completion", "created": 1, "model": model, "usage": {"prompt_tokens": 41, "completion_tokens": 42, "total_tokens": 83},

@@ -109,6 +109,25 @@ REFUSED = (
 )
 
 
+def native(w):
+    """llama.cpp's server and Ollama by their own calls, which need name no model where none are listed."""
+    llama = "inference: {routes: [{name: cpp, api: llama, host: ollama.example, tls: false}]}\n"
+    posts = [("/completion", dict(prompt="p")), ("/completion", dict(prompt="p", stream=True)), ("/tokenize", dict(content="p")),
+             ("/v1/chat/completions", dict(model="m", messages=[]))]
+    ollama = llama.replace("llama,", "ollama,").replace("cpp", "ol")
+    for routes, asks, get, not_it in ((llama, posts, "/health", "/api/chat"),
+                                      (ollama, [("/api/generate", dict(model="m", prompt="p")), ("/api/embed", dict(model="m", input="p"))], "/api/tags", "/completion")):
+        r = go(w, "; ".join([curl(p, body(**q)) for p, q in asks] + [curl(get), curl(not_it, body(model="m"))]), routes=routes)
+        got, c = w.came(w.local), calls(r)
+        t.ok([(m, p) for m, p, *_ in got] == [("POST", p) for p, _ in asks] + [("GET", get)], f"{get}: what such a server has reaches it, and what it has not does not", got, r)
+        t.ok([json.loads(b) for *_, b in got[:-1]] == [q for _, q in asks], f"{get}: as it was said", got)
+        t.ok(r.out.count('"error":"model_not_served"') == 1, f"{get}: another server's call is refused", r)
+        if routes == llama:
+            t.ok([(x["tokens_in"], x["tokens_out"]) for x in c[:2]] == [(61, 62)] * 2 and r.out.count("a word") >= 3, "and its tokens are counted, streamed or not", c)
+        else:
+            t.ok((c[0]["tokens_in"], c[0]["tokens_out"]) == (31, 32), "and its tokens are counted", c)
+
+
 def refused(w):
     w.came()
     each = [x for x in REFUSED if x[3] != 200]
@@ -238,7 +257,7 @@ def switched(w):
 
 def main():
     with ModelsWorld() as w:
-        for fn in (routed, shapes, refused, marked, streams, failing, switched):
+        for fn in (routed, shapes, native, refused, marked, streams, failing, switched):
             fn(w)
     t.done()
 
