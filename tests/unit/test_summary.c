@@ -122,6 +122,37 @@ static void only_methods_are_in_a_question(void **state)
 	}
 }
 
+/* Of a call of a model its name: without it the answer would be about something else. */
+static void a_call_is_asked_about_with_its_model(void **state)
+{
+	static const struct {
+		uint16_t why;
+		const char *detail, *question;
+	} asked[] = { { OSH_WHY_MODEL, "model gpt-4", "'POST https://198.18.0.5:443/v1/messages model gpt-4'\n" },
+		      { OSH_WHY_NO_ROUTE, "model o/p:q", "'POST https://198.18.0.5:443/v1/messages model o/p:q'\n" },
+		      { OSH_WHY_MODEL, "model x';id;'", "'POST https://198.18.0.5:443/v1/messages'\n" },
+		      { OSH_WHY_MODEL, "model -p", "'POST https://198.18.0.5:443/v1/messages'\n" },
+		      { OSH_WHY_REQUEST, "model gpt-4", "'POST https://198.18.0.5:443/v1/messages'\n" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		struct osh_http h = { .flags = OSH_HTTP_TLS, .method = "POST", .path = "/v1/messages" };
+		struct denial d = denied("::ffff:198.18.0.5", 443);
+		struct asandbox s = { .id = 7, .denials = &d, .n_denials = 1, .net6_asked = true };
+		char got[4096] = "";
+
+		strcpy(h.detail, asked[i].detail);
+		d.first.ev.kind = OSH_EV_HTTP;
+		d.first.ev.why = asked[i].why;
+		d.http = &h;
+		out_init(&s.summary, memfd_create("summary", 0));
+		summary_write(&s, 0);
+		assert_true(pread(s.summary.fd, got, sizeof(got) - 1, 0) >= 0);
+		out_done(&s.summary);
+		assert_non_null(strstr(got, asked[i].question));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +160,7 @@ int main(void)
 		cmocka_unit_test(an_address_of_others_is_its_own_line),
 		cmocka_unit_test(only_plain_names_are_in_a_question),
 		cmocka_unit_test(only_methods_are_in_a_question),
+		cmocka_unit_test(a_call_is_asked_about_with_its_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

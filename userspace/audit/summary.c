@@ -176,12 +176,25 @@ static bool is_method(const struct osh_http *h)
 	return n && ok == n;
 }
 
+/* Of a call that was refused for its model: what it asked for. */
+static const char *model_of(const struct denial *d)
+{
+	static const char before[] = "model ";
+	const char *said = d->http ? d->http->detail : "";
+	size_t n = sizeof(before) - 1;
+
+	if ((d->first.ev.why != OSH_WHY_MODEL && d->first.ev.why != OSH_WHY_NO_ROUTE) || strncmp(said, before, n) != 0)
+		return NULL;
+	return plain(said + n, sizeof(d->http->detail) - n) ? said + n : NULL;
+}
+
 /* The question to `policy explain`; false = it is not one that can be asked, or not by these names. */
 static bool put_question(struct buf *b, struct asandbox *s, const struct denial *d)
 {
 	const struct osh_http *h = d->http;
 	uint16_t kind = d->first.ev.kind;
 	bool http = kind == OSH_EV_HTTP && h && h->path[0] == '/' && !(h->flags & OSH_HTTP_CUT);
+	const char *model = http ? model_of(d) : NULL;
 	struct buf to = { 0 };
 	char program[OSH_PATH_MAX];
 	bool ok;
@@ -196,7 +209,8 @@ static bool put_question(struct buf *b, struct asandbox *s, const struct denial 
 	ok = buf_ok(&to) && plain(to.p, to.n) &&
 	     (kind != OSH_EV_CONNECT || memchr(to.p, ':', to.n) == memrchr(to.p, ':', to.n)); /* of version 6 it would want brackets */
 	if (ok)
-		buf_printf(b, "'%.*s %.*s'", (int)sizeof(h->method), http ? h->method : kind == OSH_EV_DNS ? "dns" : "connect", (int)to.n, to.p);
+		buf_printf(b, "'%.*s %.*s%s%s'", (int)sizeof(h->method), http ? h->method : kind == OSH_EV_DNS ? "dns" : "connect", (int)to.n, to.p,
+			   model ? " model " : "", model ? model : "");
 	buf_done(&to);
 	map_program(s->id, d->first.ev.ident, program);
 	if (ok && kind != OSH_EV_DNS && *program == '/' && plain(program, sizeof(program)))
