@@ -20,17 +20,22 @@ bool policy_file_open(struct policy_file *f, const char *name)
 }
 
 /* stdio asks an unknown stream for its terminal at the first byte, which the filter kills for. */
-bool policy_file_confine(void)
+bool policy_file_confine_within(unsigned seconds, unsigned long memory)
 {
 	static char in[BUFSIZ], out[BUFSIZ];
 	struct err e = { 0 };
 
 	setvbuf(stdin, in, _IOFBF, sizeof(in));
 	setvbuf(stdout, out, _IOFBF, sizeof(out));
-	if (policy_confine(&e) == 0)
+	if ((seconds ? policy_confine_within(seconds, memory, &e) : policy_confine(&e)) == 0)
 		return true;
 	fprintf(stderr, "oshctl: %s\n", e.text);
 	return false;
+}
+
+bool policy_file_confine(void)
+{
+	return policy_file_confine_within(0, 0);
 }
 
 bool policy_file_read(struct policy_file *f)

@@ -21,6 +21,7 @@ void policy_file_done(struct policy_file *f);
 
 /* From here on there is nothing to open: what is read is a stranger's text. */
 bool policy_file_confine(void);
+bool policy_file_confine_within(unsigned seconds, unsigned long memory);	/* 0 seconds: as that one */
 
 /* Text of a policy or a request on a terminal: what is not printable ASCII becomes '?'. */
 void put_clean(FILE *out, const char *text);
