@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`oshctl policy learn`: what a log says was denied is allowed by the policy that is printed, nothing else is, and a log
 whose names were chosen by an enemy adds nothing. The lines are made here, as osh-audit writes them."""
+import hashlib
 import json
 import os
 import subprocess
@@ -190,10 +191,16 @@ def usual(where):
     t.ok(again.rc == 0 and again.out == c.out and not again.json["proposed"], "with the learnt policy there is no more to learn", again.out)
     rc, out, _ = run(["sh", "-c", f"exec {OSHCTL} policy learn -p {c.policy} -w /work/p --log - <{c.log}"], 60)
     t.ok(rc == 0 and out == again.out, "a log from standard input", rc)
-    rc, out, _ = c.ctl("diff", "-w", "/work/p", c.policy, c.policy)
+    t.ok(again.json["of_another_policy"] == 16 - 2 and "note: 14 denials are of another policy" in again.err, "denials under another text are told", again.err)
+    with open(c.policy, "rb") as f:
+        uid = hashlib.sha256(f.read()).hexdigest()
+    mine = Case(where, c.out, [dict(x, policy={"name": "policy", "uid": uid}) for x in lines])
+    t.ok(not mine.json["of_another_policy"] and "note" not in mine.err, "and those under this one are not", mine.err)
+    some = Case(where, POLICY, lines, "--since", f"@{T0 // 1000 + 5}")
+    t.ok([x["kind"] for x in some.json["proposed"]] == ["request", "request"], "--since: what came before is not looked at", some.out)
     with open(os.path.join(where, "old.yaml"), "w") as f:
         f.write(POLICY)
-    rc, out, err = c.ctl("diff", "-w", "/work/p", f.name, c.policy)
+    rc, out, err = c.ctl("diff", "-w", "/work/p", f.name, c.new())
     t.ok("newly allowed" in out and "newly denied" not in out and "changed:" not in out, "policy diff: more is allowed, nothing else changed", out, err)
 
 
@@ -242,12 +249,14 @@ def left_out(where):
         ("PORT", connect("b.example.com", 10250, "DEST_UNKNOWN")), ("NO_PROGRAM", connect("b.example.com", program=None)), ("NO_PROGRAM", dns("b.example.com", program=None)),
         ("NO_PROGRAM", connect("b.example.com", reason="NO_IDENTITY")), ("INJECTED", connect("b.example.com", reason="TAINTED")),
         ("PROGRAM_WRITABLE", connect("b.example.com", program="/srv/out/tool")), ("PROGRAM_WRITABLE", connect("b.example.com", program="/tmp/x")),
+        ("PROGRAM_WRITABLE", connect("b.example.com", program="/sandbox/.local/bin/x")), ("PROGRAM_UNLISTED", connect("b.example.com", program="/work/p/tool")),
         ("PATTERN", connect("b.example.com", program="/usr/bin/*")), ("PATTERN", request("GET", "/v1/*")), ("PATTERN", landlock("/srv/{a,b}", READ)),
         ("CUT", dict(request("GET", "/v1/it"), osh=dict(request("GET", "/")["osh"], cut=True))),
         ("UNREADABLE", request("GET", "/v1/../x")), ("UNREADABLE", request("GET", "/v1?x=y")), ("UNREADABLE", request("G T", "/v1")), ("UNREADABLE", dns("a.example\n- host: b")),
         ("SECRET", landlock("/home/u/.ssh/id_rsa", READ)), ("SECRET", landlock("/home/u/p/.env", READ)), ("SECRET", landlock("/etc/shadow", READ)),
         ("RUN_OUTSIDE", landlock("/home/u/.bashrc", WRITE)), ("RUN_OUTSIDE", landlock("/usr/bin/x", WRITE)), ("RUN_OUTSIDE", landlock("/srv/r/.git/config", WRITE)),
-        ("RUN_OUTSIDE", landlock("/work/p/Makefile", WRITE)), ("DIRECTORY", landlock("/srv/data", MAKE)), ("RESERVED", base("file", "FILE_DENIED", file={"name": "/x", "type_id": 1})),
+        ("RUN_OUTSIDE", landlock("/elsewhere/p/Makefile", WRITE)), ("RUN_OUTSIDE", landlock("/srv/p/.github/workflows/x.yml", WRITE)),
+        ("DIRECTORY", landlock("/srv/data", MAKE)), ("RESERVED", base("file", "FILE_DENIED", file={"name": "/x", "type_id": 1})),
         ("NOT_A_RULE", base("sendmsg", "UDP", dst_endpoint={"ip": "1.1.1.1", "port": 53})), ("NOT_A_RULE", base("syscall", "SYSCALL", unmapped={"syscall": "mount"})),
         ("NOT_A_RULE", base("http", "CREDENTIAL", http_request={"http_method": "GET", "url": {"hostname": "h", "port": 1}})), ("NOT_A_RULE", dns("x", "NAME_BAD")),
     )
@@ -267,7 +276,7 @@ def left_out(where):
     t.ok(sorted(c.why()) == ["NOT_A_RULE", "PROGRAM_WRITABLE", "RESERVED"], "programs that may be written, or are not there; denied paths", c.why(), c.err)
     c = Case(where, "version: 1\nassert: [{never_leave: {}}]\n", [dns("b.example.com")])
     t.ok(c.why() == ["ASSERT"] and c.json["left_out"][0]["line"] == 2 and "policy.yaml:2)" in c.err, "the line of the assert", c.why(), c.err)
-    c = Case(where, "version: 1\nfilesystem_policy: {read_only: [/srv/k]}\nassert: [{never_read_and_send: {read: \"/srv/k/**\"}}]\n",
+    c = Case(where, "version: 1\nfilesystem_policy: {read_only: [/usr, /srv/k]}\nassert: [{never_read_and_send: {read: \"/srv/k/**\"}}]\n",
              [dns("b.example.com")])
     t.ok(c.why() == ["ASSERT"], "what sends beside a secret that can be read", c.why(), c.err)
     c = Case(where, "version: 1\nassert: [{never_read_and_send: {read: \"/srv/k/**\"}}]\n", [dns("b.example.com"), landlock("/srv/k/a", READ)])

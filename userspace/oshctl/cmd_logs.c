@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `oshctl logs` and `oshctl sandbox logs NAME`: the caller's own log, read and parsed as the caller. */
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -166,22 +165,6 @@ static int run(struct logs *l)
 	return stopped ? 128 + stopped : EXIT_DONE;
 }
 
-static bool read_user(struct logs *l, const char *text)
-{
-	const struct passwd *pw;
-	char *end;
-
-	l->source.one_user = true;
-	l->source.uid = (uint32_t)strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end)
-		return true;
-	pw = getpwnam(text);
-	l->source.uid = pw ? pw->pw_uid : 0;
-	if (!pw)
-		say_error("no user is called '%s'", text);
-	return pw;
-}
-
 static bool read_time(const char *text, int64_t *ret)
 {
 	struct timespec now;
@@ -231,7 +214,7 @@ static bool one_option(struct logs *l, int c)
 	case OPT_DENIED: l->filter.denied = true; return true;
 	case OPT_JSON: l->json = true; return true;
 	case OPT_VERIFY: l->verify = true; l->known = optarg; return true;
-	case OPT_USER: return read_user(l, optarg);
+	case OPT_USER: return log_source_user(&l->source, optarg);
 	case OPT_SOCKET: l->source.socket = optarg; return true;
 	default: return false;
 	}

@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "learn.h"
 #include "log_source.h"
+#include "log_time.h"
 #include "osh/limits.h"
 #include "osh/msg.h"
 #include "own.h"
@@ -25,7 +27,8 @@
 #define MEMORY  (1ul << 30)
 
 struct options {
-	const char *file, *log, *sandbox, *workdir, *socket;
+	const char *file, *log, *sandbox, *workdir, *socket, *user;
+	int64_t since_ms;
 	bool json, additions;
 };
 
@@ -42,7 +45,10 @@ static bool open_log(struct job *j)
 	struct err e = { 0 };
 
 	if (!j->o->log) {
-		j->source = (struct log_source){ .socket = j->o->socket, .denied = true };
+		/* The caller's own, root's too: another user's sandbox may have had the same name. */
+		j->source = (struct log_source){ .socket = j->o->socket, .denied = true, .one_user = true, .uid = getuid() };
+		if (j->o->user && !log_source_user(&j->source, j->o->user))
+			return false;
 		if (log_source_fetch(&j->source, &e) == 0)
 			return true;
 		say_error("%s", e.text);
@@ -178,6 +184,9 @@ static void print_text(const struct job *j)
 		"at each before you use it\n",
 		(unsigned long long)n, (unsigned long long)(left + (l->beyond > 0)),
 		(unsigned long long)allowed);
+	if (l->foreign)
+		fprintf(stderr, "oshctl: note: %llu denials are of another policy, or of another text of this one\n",
+			(unsigned long long)l->foreign);
 	if (j->o->additions)
 		(void)fwrite(l->added.p ? l->added.p : "", 1, l->added.n, stdout);
 	else
@@ -242,6 +251,7 @@ static void print_json(const struct job *job)
 	json_kv_u64(&j, "left_out_beyond", l->beyond);
 	json_items(&j, l, "allowed", allowed_already);
 	json_kv_u64(&j, "not_by_policy", l->elsewhere);
+	json_kv_u64(&j, "of_another_policy", l->foreign);
 	json_key(&j, "additions");
 	json_str(&j, l->added.p ? l->added.p : "", l->added.n);
 	json_key(&j, "policy");
@@ -266,20 +276,34 @@ static int finish(const struct job *j)
 	return EXIT_DONE;
 }
 
+/* As osh-audit names the policy in each line. */
+static bool name_policy(const struct policy_file *f, char hex[2 * HASH_LEN + 1])
+{
+	uint8_t hash[HASH_LEN];
+
+	if (hash_bytes(f->text.p, f->text.n, hash) < 0)
+		return false;
+	hash_hex(hash, hex);
+	return true;
+}
+
 static int learn(const struct options *o)
 {
 	static struct learn l;
 	struct policy_file f = { .fd = -1 };
 	struct job j = { .o = o, .l = &l, .fd = -1 };
 	int status = EXIT_REFUSED;
+	char hex[2 * HASH_LEN + 1];
 	struct err e = { 0 };
 
 	tzset(); /* times and jansson would open files behind the filter */
 	json_object_seed(1);
 	l.workdir = o->workdir;
+	l.hash = hex;
+	l.since_ms = o->since_ms;
 	if (policy_file_open(&f, o->file) && open_log(&j) &&
 	    policy_file_confine_within(SECONDS, MEMORY) && policy_file_read(&f) &&
-	    (o->log ? read_fd(&j) : read_source(&j))) {
+	    name_policy(&f, hex) && (o->log ? read_fd(&j) : read_source(&j))) {
 		l.p = &f.p;
 		l.text = (struct slice){ f.text.p, f.text.n };
 		if (learn_all(&l, &e) == 0)
@@ -292,6 +316,14 @@ static int learn(const struct options *o)
 	return status;
 }
 
+static bool since(const char *text, int64_t *ret_ms)
+{
+	if (log_time_parse(text, (int64_t)time(NULL) * 1000, ret_ms))
+		return true;
+	say_error("'%s' is no time: say 1h, 30m, 2d, 20:15, 2026-11-21, '2026-11-21 20:15' or @SECONDS", text);
+	return false;
+}
+
 int cmd_policy_learn(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -299,6 +331,8 @@ int cmd_policy_learn(int argc, char **argv)
 		{ "workdir", required_argument, NULL, 'w' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "additions", no_argument, NULL, 'a' },
+		{ "since", required_argument, NULL, 't' },
+		{ "user", required_argument, NULL, 'u' },
 		{ "socket", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
 		{ 0 },
@@ -316,6 +350,10 @@ int cmd_policy_learn(int argc, char **argv)
 			o.log = optarg;
 		else if (c == 's')
 			o.socket = optarg;
+		else if (c == 'u')
+			o.user = optarg;
+		else if (c == 't' && since(optarg, &o.since_ms))
+			continue;
 		else if (c == 'j')
 			o.json = true;
 		else if (c == 'a')

@@ -288,7 +288,8 @@ static void take_back(struct learn *l, const struct learn_item *because)
  * connection that is looked into, its requests. */
 static bool harmless(const struct learn_item *it)
 {
-	return it->why == LEARN_INSPECTED || (it->kind == LEARN_DNS && it->why == LEARN_NO_PROGRAM);
+	return it->why == LEARN_INSPECTED || (it->kind == LEARN_DNS && it->why == LEARN_NO_PROGRAM) ||
+	       it->why == LEARN_CONTRADICTS || it->why == LEARN_UNPROVED || it->why == LEARN_MANY;	/* it was to be allowed */
 }
 
 /* What was left out is still denied. True: something had to be taken back. */

@@ -188,32 +188,30 @@ static enum learn_why guard_program(const struct learn *l, const char *program)
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		if (below(program, own[i]))
 			return LEARN_PROGRAM_WRITABLE;
-	return eval_file(l->p, program, l->workdir, program, true).verdict == OSH_ALLOW
-		   ? LEARN_PROGRAM_WRITABLE
-		   : LEARN_PROPOSED;
+	if (eval_file(l->p, program, l->workdir, program, true).verdict == OSH_ALLOW)
+		return LEARN_PROGRAM_WRITABLE;
+	if ((l->p->fs.n || l->p->include_workdir) && eval_file(l->p, program, NULL, program, false).verdict != OSH_ALLOW)
+		return LEARN_PROGRAM_UNLISTED;
+	return LEARN_PROPOSED;
 }
 
-static bool matches(const struct learn *l, const char *glob, const char *path)
+/* What lies below the working directory may do so anywhere: which one it was, no log says. */
+static bool matches(const char *glob, const char *path)
 {
 	struct pattern p;
 	struct arena a = { 0 };
 	bool met;
 
-	if (*glob != '/' && *glob != '*') { /* below the working directory */
-		size_t n = l->workdir ? strlen(l->workdir) : 0;
-
-		if (!n || !below(path, l->workdir) || !path[n])
-			return false;
-		path += n + 1;
-	}
-	met = pattern_parse(&a, glob, &p) == PATTERN_OK && pattern_match(&p, path, '/');
+	if (*glob != '/' && *glob != '*')
+		glob = arena_printf(&a, "**/%s", glob);
+	met = !glob || (pattern_parse(&a, glob, &p) == PATTERN_OK && pattern_match(&p, path, '/'));
 	arena_done(&a);
 	return met;
 }
 
 /* The prover's own lists (find_persistence.c, find_exfiltration.c): where it would warn, nothing is
  * proposed. */
-static enum learn_why guard_path(const struct learn *l, const struct learn_item *it)
+static enum learn_why guard_path(const struct learn_item *it)
 {
 	static const char *const lures[] = {
 #define LURE(who, glob) glob,
@@ -233,10 +231,10 @@ static enum learn_why guard_path(const struct learn *l, const struct learn_item 
 	if (pattern_special(it->path))
 		return LEARN_PATTERN;
 	for (size_t i = 0; i < ARRAY_SIZE(lures) && it->kind == LEARN_WRITE; i++)
-		if (matches(l, lures[i], it->path))
+		if (matches(lures[i], it->path))
 			return LEARN_RUN_OUTSIDE;
 	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
-		if (matches(l, secrets[i], it->path))
+		if (matches(secrets[i], it->path))
 			return LEARN_SECRET;
 	return LEARN_PROPOSED;
 }
@@ -340,7 +338,7 @@ enum learn_why learn_guard(const struct learn *l, const struct learn_item *it, u
 {
 	enum learn_why why = is_net(it)               ? guard_net(l, it)
 			     : it->kind == LEARN_EXEC ? guard_program(l, it->path)
-						      : guard_path(l, it);
+						      : guard_path(it);
 
 	*ret_line = why ? 0 : learn_forbidden(l, it);
 	return *ret_line ? LEARN_ASSERT : why;

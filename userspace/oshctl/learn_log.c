@@ -320,6 +320,7 @@ static int take(struct record *r, struct err *e)
 				 .path = "" };
 	const json_t *again = json_object_get(json_object_get(r->j, "osh"), "repeats");
 
+	r->l->foreign += strcmp(text_at(r, "policy", "uid", NULL), r->l->hash) != 0;
 	if (no_policy(r)) {
 		r->l->elsewhere++;
 		return r->bad ? fail(e, EINVAL, "a field is not what docs/audit-format.md says")
@@ -357,6 +358,8 @@ static int read_record(struct record *r, const char *sandbox, struct err *e)
 		return fail(e, EINVAL, "osh.event, osh.verdict or osh.reason is no text");
 	if (strcmp(r->verdict, "denied") &&
 	    (strcmp(r->verdict, "observed") || strcmp(r->event, "http")))
+		return 0;
+	if (json_integer_value(json_object_get(r->j, "time")) < r->l->since_ms)
 		return 0;
 	name = sandbox ? text_at(r, "container", "name", NULL) : NULL;
 	return name && strcmp(name, sandbox) ? 0 : take(r, e);

@@ -2,6 +2,7 @@
 #include "log_source.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <systemd/sd-bus.h>
@@ -12,6 +13,7 @@
 #include "manager_call.h"
 #include "osh/msg.h"
 #include "own.h"
+#include "say.h"
 
 #define PIECE (256u << 10)
 
@@ -78,6 +80,22 @@ static int ask(const struct log_source *s, sd_bus *bus, sd_bus_message **ret, st
 	sd_bus_error_free(&bad);
 	sd_bus_message_unref(m);
 	return r < 0 ? r : 0;
+}
+
+bool log_source_user(struct log_source *s, const char *text)
+{
+	const struct passwd *pw;
+	char *end;
+
+	s->one_user = true;
+	s->uid = (uint32_t)strtoul(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end)
+		return true;
+	pw = getpwnam(text);
+	s->uid = pw ? pw->pw_uid : 0;
+	if (!pw)
+		say_error("no user is called '%s'", text);
+	return pw;
 }
 
 int log_source_fetch(struct log_source *s, struct err *e)

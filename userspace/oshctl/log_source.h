@@ -40,6 +40,9 @@ struct log_source {
 	bool left_behind;		/* files went before they were read: lines are missing */
 };
 
+/* By number or name; false, said on stderr: nobody. */
+bool log_source_user(struct log_source *s, const char *text);
+
 /* Asks oshd; may be asked again for files that came since. */
 int log_source_fetch(struct log_source *s, struct err *e);
 
