@@ -240,6 +240,7 @@ def left_out(where):
         ("ASSERT", connect("x.pastebin.com", reason="DEST_UNKNOWN")), ("ASSERT", dns("x.pastebin.com")), ("ASSERT", request("PUT", "/v1/items")),
         ("QUERY", request("GET", "/q")), ("BODY", request("POST", "/graphql", host="gql.example.com")), ("BODY", request("POST", "/graphql", host="gql.example.com", reason="GRAPHQL")),
         ("INSPECTED", connect("api.example.com", program="/usr/bin/wget")), ("ADDRESS_PRIVATE", connect("db.example.com", 5432)),
+        ("INSPECTED", connect("api.example.com", 80, "PORT")), ("ADDRESS_PRIVATE", connect("db.example.com", 80, "PORT")),
         ("ADDRESS_PRIVATE", connect(None, 80, "DEST_UNKNOWN", ip="192.168.0.1")), ("ADDRESS_SPECIAL", connect(None, 80, "DEST_UNKNOWN", ip="169.254.169.254")),
         ("ADDRESS_SPECIAL", connect(None, 80, "DEST_UNKNOWN", ip="::ffff:127.0.0.1")), ("ADDRESS_SPECIAL", connect(None, 80, "DEST_UNKNOWN", ip="198.18.0.7")),
         ("ADDRESS_PRIVATE", connect("w.example.com", event="egress", reason="ADDR_PRIVATE", ip="10.0.0.1")),
@@ -271,6 +272,9 @@ def left_out(where):
     t.ok(c.rc == 1 and not c.json["proposed"] and c.out == POLICY, "all of them together", c.rc, c.err)
     c = Case(where, POLICY, [connect("api.example.com", program="/usr/bin/wget"), request("GET", "/w", program="/usr/bin/wget"), dns("b.example.com", program=None), connect("b.example.com")])
     sound(c, "what an addition allows, too, without harm is none that is left out", [], 4)
+    c = Case(where, POLICY, [dns("b.example.com"), dns("b.example.com", program="/tmp/x"), connect("b.example.com", program="/tmp/x")])
+    t.ok(len(c.json["proposed"]) == 1 and c.why() == ["PROGRAM_WRITABLE"] * 2 and "host: b.example.com" in c.out and "/tmp/x" not in c.out,
+         "a name that a program asked for whose rule is left out, and one whose rule is not", c.why(), c.out)
     c = Case(where, STRICT + "version: 1\nfilesystem_policy: {read_only: [/usr], read_write: [/usr/local/w], deny: [/usr/local/w/no]}\n",
              [execd("/usr/local/w/x"), execd("/opt/x"), landlock("/usr/local/w/no", WRITE)])
     t.ok(sorted(c.why()) == ["NOT_A_RULE", "PROGRAM_WRITABLE", "RESERVED"], "programs that may be written, or are not there; denied paths", c.why(), c.err)

@@ -45,8 +45,11 @@ static bool open_log(struct job *j)
 	struct err e = { 0 };
 
 	if (!j->o->log) {
-		/* The caller's own, root's too: another user's sandbox may have had the same name. */
-		j->source = (struct log_source){ .socket = j->o->socket, .denied = true, .one_user = true, .uid = getuid() };
+		/* The caller's own, root's too: another user's sandbox may have had the same name.
+		 */
+		j->source = (struct log_source){
+			.socket = j->o->socket, .denied = true, .one_user = true, .uid = getuid()
+		};
 		if (j->o->user && !log_source_user(&j->source, j->o->user))
 			return false;
 		if (log_source_fetch(&j->source, &e) == 0)
@@ -185,7 +188,9 @@ static void print_text(const struct job *j)
 		(unsigned long long)n, (unsigned long long)(left + (l->beyond > 0)),
 		(unsigned long long)allowed);
 	if (l->foreign)
-		fprintf(stderr, "oshctl: note: %llu denials are of another policy, or of another text of this one\n",
+		fprintf(stderr,
+			"oshctl: note: %llu denials are of another policy, or of another text of "
+			"this one\n",
 			(unsigned long long)l->foreign);
 	if (j->o->additions)
 		(void)fwrite(l->added.p ? l->added.p : "", 1, l->added.n, stdout);
@@ -320,7 +325,9 @@ static bool since(const char *text, int64_t *ret_ms)
 {
 	if (log_time_parse(text, (int64_t)time(NULL) * 1000, ret_ms))
 		return true;
-	say_error("'%s' is no time: say 1h, 30m, 2d, 20:15, 2026-11-21, '2026-11-21 20:15' or @SECONDS", text);
+	say_error(
+	    "'%s' is no time: say 1h, 30m, 2d, 20:15, 2026-11-21, '2026-11-21 20:15' or @SECONDS",
+	    text);
 	return false;
 }
 

@@ -280,16 +280,26 @@ static void take_back(struct learn *l, const struct learn_item *because)
 		    (!*because->host && strcmp(it->path, because->path)))
 			continue;
 		it->chosen = false;
-		it->why = LEARN_UNPROVED;
+		it->why = LEARN_WIDENS;
 	}
 }
 
-/* Is it no harm that an addition allows it, too? A name says no more than the connection; a
- * connection that is looked into, its requests. */
+/* Is it no harm that an addition allows it, too? One that is looked into is less than its requests;
+ * others were to be allowed. */
 static bool harmless(const struct learn_item *it)
 {
-	return it->why == LEARN_INSPECTED || (it->kind == LEARN_DNS && it->why == LEARN_NO_PROGRAM) ||
-	       it->why == LEARN_CONTRADICTS || it->why == LEARN_UNPROVED || it->why == LEARN_MANY;	/* it was to be allowed */
+	return it->why == LEARN_INSPECTED ||
+	       (it->kind == LEARN_DNS && it->why == LEARN_NO_PROGRAM) ||
+	       it->why == LEARN_CONTRADICTS || it->why == LEARN_UNPROVED || it->why == LEARN_MANY;
+}
+
+/* A name is answered whoever asks; that it was left out for its program is about the connection,
+ * which has rules of its own. */
+static bool about_program(const struct learn_item *it)
+{
+	return it->kind == LEARN_DNS &&
+	       (it->why == LEARN_PROGRAM_WRITABLE || it->why == LEARN_PROGRAM_UNLISTED ||
+		it->why == LEARN_PATTERN);
 }
 
 /* What was left out is still denied. True: something had to be taken back. */
@@ -300,7 +310,7 @@ static bool hold_left_out(struct learn *l, const struct policy *is)
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct learn_item *it = l->items[i];
 
-		if (!it->why || it->chosen || learn_guard_text(l, it) ||
+		if (!it->why || it->chosen || about_program(it) || learn_guard_text(l, it) ||
 		    judge_by(l, is, it).verdict != OSH_ALLOW ||
 		    judge_by(l, l->p, it).verdict == OSH_ALLOW)
 			continue;

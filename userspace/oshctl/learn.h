@@ -62,9 +62,9 @@ struct learn {
 	struct learn_item *items[LEARN_MAX]; /* in the order of the log; then sorted */
 	uint32_t n;
 	uint64_t beyond;    /* denials that LEARN_MAX left no room for */
-	const char *hash;		/* of the text, in hexadecimal */
-	uint64_t foreign;		/* denials under another policy */
-	int64_t since_ms;		/* of the epoch; lines before that say nothing */
+	const char *hash;   /* of the text, in hexadecimal */
+	uint64_t foreign;   /* denials under another policy */
+	int64_t since_ms;   /* of the epoch; lines before that say nothing */
 	uint64_t elsewhere; /* denials that no policy caused: upstream did, or a library's habit */
 	struct buf made;    /* the new policy */
 	struct buf added;   /* what is new in it, as a policy of its own would say it */

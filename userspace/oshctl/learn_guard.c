@@ -190,7 +190,8 @@ static enum learn_why guard_program(const struct learn *l, const char *program)
 			return LEARN_PROGRAM_WRITABLE;
 	if (eval_file(l->p, program, l->workdir, program, true).verdict == OSH_ALLOW)
 		return LEARN_PROGRAM_WRITABLE;
-	if ((l->p->fs.n || l->p->include_workdir) && eval_file(l->p, program, NULL, program, false).verdict != OSH_ALLOW)
+	if ((l->p->fs.n || l->p->include_workdir) &&
+	    eval_file(l->p, program, NULL, program, false).verdict != OSH_ALLOW)
 		return LEARN_PROGRAM_UNLISTED;
 	return LEARN_PROPOSED;
 }
@@ -268,11 +269,21 @@ static bool covers(const struct endpoint *e, const struct learn_item *it)
 	return eval_connect(&one, &c).verdict == OSH_ALLOW;
 }
 
+/* On whatever port: it is the same machine that answers there. */
+static bool covers_host(const struct endpoint *e, const struct learn_item *it)
+{
+	struct learn_item there = *it;
+
+	if (e->n_ports && e->host.kind != HOST_ANY)
+		there.port = e->ports[0];
+	return covers(e, &there);
+}
+
 bool learn_inspected(const struct policy *p, const struct learn_item *it)
 {
 	for EACH (struct rule, rule, &p->rules)
 		for EACH (struct endpoint, e, &rule->endpoints)
-			if (endpoint_inspected(e) && covers(e, it))
+			if (endpoint_inspected(e) && covers_host(e, it))
 				return true;
 	return false;
 }
@@ -302,10 +313,10 @@ static enum learn_why guard_beside(const struct learn *l, const struct learn_ite
 {
 	for EACH (struct rule, rule, &l->p->rules)
 		for EACH (struct endpoint, e, &rule->endpoints) {
+			if (e->n_allowed && covers_host(e, it))
+				return LEARN_ADDRESS_PRIVATE;
 			if (!covers(e, it))
 				continue;
-			if (e->n_allowed)
-				return LEARN_ADDRESS_PRIVATE;
 			if (e->protocol > PROTO_WEBSOCKET)
 				return LEARN_BODY;
 			if (e->tls_skip || e->l7.inference)
