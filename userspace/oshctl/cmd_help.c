@@ -131,5 +131,6 @@ int cmd_help(int argc, char **argv)
 		help_verb(stdout, said);
 	else if (!list_group(stdout, said))
 		return help_unknown(argc - 1, argv + 1);
-	return fflush(stdout) ? EXIT_REFUSED : EXIT_DONE;
+	/* A write that failed before may have left nothing for the last one to fail at. */
+	return fflush(stdout) || ferror(stdout) ? EXIT_REFUSED : EXIT_DONE;
 }
