@@ -336,6 +336,9 @@ def bounds(where):
     t.ok(c.rc == 1 and not c.out and "policy.yaml:" in c.err, "a wrong policy: its mistakes", c.rc, c.err)
     c = Case(where, POLICY, [])
     t.ok(c.rc == 0 and c.out == POLICY, "nothing denied: the policy as it was", c.rc, c.err)
+    with open("/dev/full", "w") as full:
+        rc = subprocess.run([OSHCTL, "policy", "learn", "-p", c.policy, "--log", "/dev/null"], stdout=full, stderr=subprocess.DEVNULL, check=False, timeout=60).returncode
+    t.ok(rc == 1, "nothing can be written: it fails", rc)
 
 
 def main():

@@ -273,7 +273,7 @@ static int finish(const struct job *j)
 		print_json(j);
 	else
 		print_text(j);
-	if (fflush(stdout) || l->beyond)
+	if (fflush(stdout) || ferror(stdout) || l->beyond)
 		return EXIT_REFUSED;
 	for (uint32_t i = 0; i < l->n; i++)
 		if (left_out(l->items[i]))
