@@ -11,6 +11,7 @@
     LSM='kind REASON'     # with LSM programs it is stopped without those layers as well, and this is on record
     MORE='process: {exec: strict}'   # more of the policy's text
     CRED=yes              # run with the provider `acme`, whose secret is $KEY
+    ACROSS=caller         # other sandboxes stand beside it, which it calls (caller) or which call it (serving): beside.py
     GPU=nvidia60          # devices that it is given, of the stage's (stage.NODES, stage.CDI)
     NET=yes               # a network attack: repeated with every BPF program left out, and without egress
     control() { attack; } # the same outside the sandbox, by root: must succeed, else the attack proves nothing
@@ -20,7 +21,8 @@ A control does what the attack does, to the same object. What that is exists: at
 make what its attack needs, and puts back what it changed: it runs first. Variables of vars_of() below are set in both;
 `attempt` and `call` are tests/tools/*.c, `probe` is probe.py, `fresh` makes the files of $RO, which is listed read-only,
 `first` runs a tool as process 1 of a plain pid namespace, `device` opens a node, whether a driver is there or not,
-`node PATH MAJOR MINOR` makes one, `ask BODY` is a call of a model (POLICY=models).
+`node PATH MAJOR MINOR` makes one, `ask BODY` is a call of a model (POLICY=models), `across` is across.py, `by_route BODY` a call
+by a route of ACROSS=caller, and `beside COMMAND` runs it in the network of the sandbox `gpu`, for a control.
 """
 import contextlib
 import fnmatch
@@ -33,6 +35,7 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import beside  # noqa: E402
 import stage  # noqa: E402
 from lib import BUILD, ROOT, run  # noqa: E402
 from osh import landlock_tells  # noqa: E402
@@ -41,7 +44,7 @@ from world import World, rule  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEY = "redteam-key-0123456789abcdef"
 TOOLS = {"call": os.path.join(BUILD, "tests/tools/call"), "attempt": os.path.join(BUILD, "tests/tools/attempt"),
-         "probe.py": os.path.join(HERE, "probe.py")}
+         "across.py": os.path.join(HERE, "across.py"), "probe.py": os.path.join(HERE, "probe.py")}
 NODE = """node() {
 	python3 -c '
 import errno, os, sys
@@ -58,9 +61,14 @@ ASK = """ask() {
 	[ "$answer" = "done POST" ]
 }
 """
-FIELD = re.compile(r"^(POLICY|EXPECT|EVENT|NET|NEEDS|DENY|MORE|CRED|GPU|ALONE|LSM|TOLD)=(.*)$", re.M)
+ACROSS = """by_route() { curl -sk -m 20 -H 'content-type: application/json' -d "$1" https://inference.local/v1/chat/completions; }
+beside() { tool=$1; shift; nsenter -t "$GPU" -n "$WORK/$tool" "$@"; }
+calls() { across client "$SERVED" >/dev/null 2>&1 & across rogue "$SERVED" "$1"; r=$?; kill $!; return $r; }
+"""
+FIELD = re.compile(r"^(ACROSS|POLICY|EXPECT|EVENT|NET|NEEDS|DENY|MORE|CRED|GPU|ALONE|LSM|TOLD)=(.*)$", re.M)
 
 POLICIES = {
+    "none": "",
     "web": rule("web", ["allowed.example", "v6.example"], ["/usr/bin/curl"]),
     "any": rule("web", ["allowed.example", "v6.example"]),
     "requests": ("  web:\n    endpoints: [{host: allowed.example, port: 443, protocol: rest, rules: [{allow: {method: GET, path: /hello}}]}]\n"
@@ -96,7 +104,7 @@ class Attack:
             f.write('fresh() { rm -rf "$RO"/*; echo x >"$RO/f" && chmod 666 "$RO/f" && chmod 777 "$RO"; }\n')
             f.write('first() { tool=$1; shift; unshare -p -f --mount-proc "$WORK/$tool" "$@"; }\n')
             f.write('device() { r=$(attempt open "$1"); case $r in ok|errno=ENXIO|errno=ENODEV) echo ok;; *) echo "$r"; false;; esac; }\n')
-            f.write(NODE + ASK)
+            f.write(NODE + ASK + ACROSS)
             up = ("allowed.example", 443) if which == "attack" else ("127.0.0.1", w.tls4.server_port)
             f.write("UP={} UPPORT={}\n".format(*up))
             for tool in TOOLS:
@@ -110,6 +118,8 @@ class Attack:
         if not stage.ON:
             raise RuntimeError("a control outside of the stage would do harm")
         tools(w)
+        if self.field.get("ACROSS") == "caller":
+            beside.stand(w)
         rc, out, err = run(["sh", self.script(w, "control")], 200, cwd=w.work)
         return rc == 0, out + err
 
@@ -120,7 +130,14 @@ class Attack:
             kw["options"] = [*kw.get("options", ()), "--provider", "acme=" + provider(w)]
         if self.field.get("GPU"):
             kw["options"] = [*kw.get("options", ()), "--gpu", self.field["GPU"]]
-        return w.run(w.policy(self.policy, more + "\n" if more else "", deny=self.field.get("DENY"), read_only=[w.readonly]), ["sh", self.script(w, "attack")], **kw)
+        across = self.field.get("ACROSS")
+        more = (more + "\n" if more else "") + beside.MORE.get(across, "")
+        policy = w.policy(self.policy, more, deny=self.field.get("DENY"), read_only=[w.readonly])
+        if not across:
+            return w.run(policy, ["sh", self.script(w, "attack")], **kw)
+        kw["options"] = [*kw.get("options", ()), "--name", beside.NAMES[across]]
+        with beside.partner(w, across, policy):
+            return w.run(policy, ["sh", self.script(w, "attack")], **kw)
 
     def event_missing(self, r):
         """Empty when the record is as promised."""
@@ -172,6 +189,7 @@ def provider(w):
 def vars_of(w, which):
     return {"ADDRESS": w.address, "PORT": w.canary.port, "TLS4": w.tls4.server_port, "TLS6": w.tls6.server_port,
             "BUS": w.daemon.bus if w.daemon else "", "SECRET": w.secret, "HOSTPID": w.outsider, "WORK": w.work, "WORLD": w.dir, "CA": w.ca, "ATTEMPT": w.attempt,
+            "GPU": beside.pid_of(w), "SERVED": 8000 if which == "attack" else 8002,
             **stage.variables(w), "KEY": "" if which == "attack" else KEY, "DNS": w.dns.port, "ENGINE": BUILD}
 
 

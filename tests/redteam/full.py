@@ -20,11 +20,11 @@ from lib import ROOT, Tap, test_build  # noqa: E402
 from test_without import LAYERS, alone, kernel_refuses, lsm_lives, stopped, wanted  # noqa: E402
 
 GROUPS = {"file": "Files", "net": "The network", "dns": "DNS", "dev": "Devices", "proc": "Processes and the kernel", "cred": "Credentials",
-          "l7": "Requests", "engine": "The engine itself"}
+          "l7": "Requests", "across": "Other sandboxes", "engine": "The engine itself"}
 # Whose word an event is: the layer that answered, and the one that wrote it down.
 ANSWERS = {"dns": "DNS program", "connect": "connect hook", "sendmsg": "sendmsg hook", "bind": "bind hook", "unix": "unix socket hook",
            "socket": "socket family filter", "syscall": "seccomp", "exec": "exec hook", "file": "LSM", "map": "LSM", "task": "LSM", "landlock": "Landlock", "device": "device program",
-           "egress": "egress", "http": "egress", "life": "the end of the sandbox"}
+           "egress": "egress", "http": "egress", "serve": "oshd", "life": "the end of the sandbox"}
 WHAT = {"view": "the mount view", "landlock": "Landlock", "noexec": "mounts without execution", "seccomp": "the system call filter",
         "nft": "nftables", "caps": "the dropping of capabilities", "osh_device": "the device program"}
 BEGUN = time.monotonic()

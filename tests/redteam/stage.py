@@ -16,7 +16,7 @@ from lib import ROOT, cgroup2
 ON = bool(os.environ.get("OSH_STAGE"))
 COPIES = ["/etc", "/var/spool"]
 FRESH = ["/run", "/dev/shm"] + ([] if ROOT.startswith("/tmp/") else ["/tmp"])
-TCP = [22, 25, 9999]        # World has 53, 80, 443 and 853
+TCP = [22, 25, 8000, 9999]  # World has 53, 80, 443 and 853; what a sandbox serves the host has, too
 UDP = [137, 443, 853, 5353, 5355, 9999]
 SERVICES = ["/run/docker.sock", "/run/dbus/system_bus_socket", "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve",
             "/tmp/.X11-unix/X0", "\0osh-redteam",
