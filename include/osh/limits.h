@@ -118,6 +118,7 @@
 #define OSH_TALLY_BYTES (64u << 10)	/* osh-audit's count of refused system calls, per sandbox */
 
 #define OSH_EGRESS_CONNS 1024		/* relayed connections of one sandbox at once */
+#define OSH_EGRESS_RECORDS 2048		/* decisions of one egress that the kernel holds until osh-audit has read them */
 #define OSH_EGRESS_CONNECT_MS 15000	/* upstream resolve and connect */
 #define OSH_EGRESS_IDLE_MS 3600000	/* a silent relayed connection is closed after */
 #define OSH_EGRESS_HELLO_MS 10000	/* first bytes of an inspected connection, and its TLS handshake */

@@ -545,7 +545,7 @@ def t_audit():
         except OSError:
             break
         done += 1
-    t.ok(1000 < done < 3000, f"with audit stopped nothing is accepted once the queue is full ({done})")
+    t.ok(50 < done < 1000, f"with audit stopped nothing is accepted once the kernel keeps no more for it ({done})")
     waiting = client(addr(1))
     waiting.sendall(b"echo\nx")
     waiting.settimeout(0.5)

@@ -215,7 +215,7 @@ static int do_policy(struct loop *l, const struct osh_msg_audit_policy *m, struc
 		take_policy(s, m->generation, in->fds[0]);
 	if (!m->in_force)
 		return 0;
-	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
+	drain(l, FULL_RING, OSH_EGRESS_RECORDS);
 	s->generation = m->generation;
 	asandbox_life(&l->a, s, OSH_WHY_RELOADED);
 	return 0;
@@ -340,7 +340,7 @@ static int do_end(struct loop *l, const struct osh_msg_audit_end *end)
 	struct osh_msg_id m = { .id = id };
 	struct asandbox *s = asandbox_find(&l->a, id);
 
-	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
+	drain(l, FULL_RING, OSH_EGRESS_RECORDS);
 	if (s) {
 		calls_answer(&l->a, s, FULL_RING);
 		drop_peer(l, id);
@@ -527,7 +527,7 @@ static int serve(struct loop *l)
 		tend_journals(l);
 		rest(l, l->records);
 	}
-	drain(l, FULL_RING, OSH_EGRESS_CONNS * 2);
+	drain(l, FULL_RING, OSH_EGRESS_RECORDS);
 	/* A resident oshd has a successor, and the sandboxes live on: their end is not ours to tell. */
 	for (struct asandbox *s = l->embedded ? l->a.sandboxes : NULL; s; s = s->next)
 		asandbox_close(&l->a, s);

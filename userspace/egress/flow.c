@@ -368,8 +368,7 @@ int flows_before(struct flows *fs)
 	pool_resume(fs);
 	if (fs->records.dead) {
 		fs->loop->stop = 1;
-	} else if (fs->paused && !fs->retry.due_ms &&
-		   fs->records.n + fs->records.reserved < RECORDS - RECORDS_SPARE) {
+	} else if (fs->paused && !fs->retry.due_ms && records_room(&fs->records)) {
 		accept_pause(fs, false);
 	}
 	return fs->loop->stop ? 0 : names_before(&fs->names);

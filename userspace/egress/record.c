@@ -67,9 +67,14 @@ static int reserve(struct records *r, unsigned most)
 	return 1;
 }
 
+bool records_room(const struct records *r)
+{
+	return !r->n && r->reserved < RECORDS - RECORDS_SPARE;
+}
+
 int records_reserve(struct records *r)
 {
-	return reserve(r, RECORDS - RECORDS_SPARE);
+	return records_room(r) && reserve(r, RECORDS - RECORDS_SPARE);
 }
 
 int records_reserve_long(struct records *r)

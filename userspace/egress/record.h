@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decisions on their way to osh-audit. Room is reserved before a connection is accepted and used
- * when it is decided, so a decision is never without a place. Audit slow = accept nothing new;
+ * when it is decided, so a decision is never without a place. What is decided is with the kernel, which keeps it when the
+ * sandbox ends and this process with it (OSH_EGRESS_RECORDS). Audit slow, so that it waits here = accept nothing new;
  * audit gone = nothing is decided any more.
  */
 #pragma once
@@ -28,6 +29,7 @@ struct records {
 };
 
 int records_init(struct records *r, struct loop *l, int fd, struct err *e);
+bool records_room(const struct records *r);		/* can something new begin? */
 int records_reserve(struct records *r);			/* 1 = reserved */
 int records_reserve_long(struct records *r);	/* for what is said when something long has ended; others need room meanwhile */
 int records_reserve_last(struct records *r);		/* for what must be said now, out of RECORDS_SPARE */

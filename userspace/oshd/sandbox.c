@@ -34,6 +34,7 @@
 
 #define REMOVE_US 5000			/* between two tries to remove a cgroup */
 #define REMOVE_TRIES 400
+#define RECORD_SIZE 1152		/* half of what the kernel counts for a decision */
 #define REPORTS 3			/* of one end: an osh-audit that dies over it is not asked for ever */
 
 struct sandbox *sandbox_new(struct daemon *d)
@@ -181,15 +182,21 @@ static int adopt_request(struct sandbox *s, const struct run_request *r, struct 
 	return x;
 }
 
+/*
+ * An egress is killed with its sandbox, and what it holds by itself is lost with it: so the kernel has room for what osh-audit
+ * has not read yet. It doubles the number for what it needs besides the bytes (net/core/sock.c, sock_setsockopt).
+ */
 static int make_records(struct sandbox *s, struct err *e)
 {
-	int pair[2], r = chan_pair(pair);
+	int room = OSH_EGRESS_RECORDS * RECORD_SIZE, pair[2], r = chan_pair(pair);
 
 	if (r < 0)
 		return fail(e, -r, "socketpair: %s", strerror(-r));
 	s->records_out_fd = pair[0];
 	s->records_in_fd = pair[1];
 	(void)chan_refuse_fds(pair[1]);
+	if (setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
+		return fail(e, errno, "room for %d decisions on their way to osh-audit: %s", OSH_EGRESS_RECORDS, strerror(errno));
 	return 0;
 }
 
