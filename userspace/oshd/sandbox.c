@@ -392,7 +392,7 @@ static int on_removal(sd_event_source *src, uint64_t usec, void *data)
 	return 0;
 }
 
-/* A run's caller waits for this, and may ask for the next one at once. By hand: osh-launch and its children have copies. */
+/* A run's caller waits for this, and may ask for the next one at once: processes and cgroups are gone. By hand: osh-launch and its children have copies. */
 static void say_gone(struct sandbox *s)
 {
 	if (s->summary_fd >= 0)
@@ -416,6 +416,7 @@ static void forget(struct sandbox *s)
 	if (a < 0 || b < 0)
 		note(s->name, s->uid, "its cgroup stays: %s", strerror(a ? -a : -b));
 	limits_remove(&d->limits, s->k.id);
+	say_gone(s);			/* what is asked from here on is heard behind the rest */
 	store_forget(s);		/* first: what is not stored, the next oshd clears */
 	kbpf_clear(d->kernel, &s->k);
 	own_close(&s->box_fd);
@@ -435,7 +436,6 @@ static void forget(struct sandbox *s)
 	d->n_sandboxes--;
 	if (s->life)
 		life_free(s->life);
-	say_gone(s);
 	free(s);
 	if (!d->config.embedded)
 		kbpf_steer_ahead(d->kernel);
