@@ -32,7 +32,9 @@
 #include "store.h"
 #include "wall.h"
 
-#define REMOVE_US 5000			/* between two tries to remove a cgroup */
+#define REMOVE_US 5000			/* between two tries to remove a cgroup, */
+#define REMOVE_SOON_US 250		/* but for the first ones: a caller waits, and most are free by then */
+#define REMOVE_SOON 20
 #define REMOVE_TRIES 400
 #define RECORD_SIZE 1152		/* half of what the kernel counts for a decision */
 #define REPORTS 3			/* of one end: an osh-audit that dies over it is not asked for ever */
@@ -410,8 +412,8 @@ static void forget(struct sandbox *s)
 	a = cgroup_remove(d->cgroups.box_fd, s->k.id);
 	b = cgroup_remove(d->cgroups.egress_fd, s->k.id);
 	if ((a == -EBUSY || b == -EBUSY) && s->removal_tries++ < REMOVE_TRIES &&
-	    sd_event_add_time_relative(d->event, &s->removal, CLOCK_MONOTONIC, REMOVE_US, 0,
-				       on_removal, s) >= 0)
+	    sd_event_add_time_relative(d->event, &s->removal, CLOCK_MONOTONIC,
+				       s->removal_tries < REMOVE_SOON ? REMOVE_SOON_US : REMOVE_US, 1, on_removal, s) >= 0)
 		return;
 	if (a < 0 || b < 0)
 		note(s->name, s->uid, "its cgroup stays: %s", strerror(a ? -a : -b));
