@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lib import ROOT, Tap, run  # noqa: E402
-from osh import BASE_POLICY, OSHCTL, Daemon, Work, pids_of, until  # noqa: E402
+from osh import BASE_POLICY, OSHCTL, Daemon, Work, pids_of, steal, until  # noqa: E402
 
 if os.getuid():
     print("1..0 # SKIP needs root")
@@ -62,16 +62,6 @@ def start(d, name, policy, *command, uid=0):
     while p.stdout.readline().strip() not in ("ready", ""):
         pass
     return p
-
-
-def steal(pid, number):
-    """A descriptor of another process."""
-    pidfd = os.pidfd_open(pid)
-    fd = LIBC.syscall(438, pidfd, number, 0)
-    os.close(pidfd)
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "pidfd_getfd")
-    return socket.socket(fileno=fd)
 
 
 class Egress:

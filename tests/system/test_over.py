@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What somebody was told to be over is over: of a run that has ended nothing is left when its oshctl returns, and a sandbox
 whose command has ended does not run, however slow the others are; so the next command meets nothing of it."""
+import contextlib
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lib import Tap, cgroup2, run  # noqa: E402
-from osh import OSHCTL, Daemon, Work, kill, late, pids_of, proc, until  # noqa: E402
+from lib import ROOT, Tap, cgroup2, run  # noqa: E402
+from osh import OSHCTL, Daemon, Work, kill, late, pids_of, proc, steal, until  # noqa: E402
 
 PATIENCE = 3            # longer than an oshctl waits that has no oshd any more
 ASKS = ["python3", "-c", """
@@ -137,6 +140,18 @@ def t_looked(t, m):
     m.ctl("delete", "looked")
 
 
+def t_stays(t, m):
+    """An osh-init that was taken over says that its command has ended, and lives on: nobody finds the run by its name any more."""
+    with open(os.path.join(ROOT, "include/osh/msg.h")) as f:
+        word = re.findall(r"^\t(OSH_MSG_\w+),", f.read(), re.M).index("OSH_MSG_INIT_MAIN")
+    p = m.begin()
+    with contextlib.closing(steal(pids_of("osh-init")[0], 3)) as manager:
+        manager.send(struct.pack("=IIIi", word, 16, 0, 0))
+    t.ok(until(lambda: p.poll() is not None, 30) and m.rows() == [], "it has to keep its word, or is killed", m.rows())
+    p.kill()
+    end(p)
+
+
 def t_attach(t, m):
     """A sandbox that has ended has nobody who would have to be told of its credentials."""
     r = subprocess.run([OSHCTL, "provider", "create", "key", "--type", "openai", "--stdin", "--socket", m.d.bus], input="sk-0123456789",
@@ -166,7 +181,7 @@ def main():
     t = Tap()
     with Work() as w, Daemon(w) as d:
         m = Machine(d)
-        for step in (t_words, t_left, t_refused, t_signal, t_looked, t_attach, t_alone):
+        for step in (t_words, t_left, t_refused, t_signal, t_looked, t_stays, t_attach, t_alone):
             step(t, m)
     return t.done()
 

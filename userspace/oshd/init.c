@@ -7,6 +7,8 @@
 #include "chan.h"
 #include "life.h"
 
+#define STAYS_US 3000000		/* osh-init leaves a second for the last output, see there */
+
 int init_pair(struct sandbox *s, int *ret_far, struct err *e)
 {
 	int pair[2], r = chan_pair(pair);
@@ -54,6 +56,24 @@ int init_stop(struct sandbox *s, uint32_t ms, struct err *e)
 	return tell(s, OSH_MSG_INIT_STOP, &m, sizeof(m), NULL, 0, e);
 }
 
+static int on_stays(sd_event_source *src, uint64_t usec, void *data)
+{
+	struct sandbox *s = data;
+
+	(void)src;
+	(void)usec;
+	s->manager = sd_event_source_disable_unref(s->manager);
+	sandbox_kill(s);
+	return 0;
+}
+
+/* Nobody finds it by its name any more, so nobody could end it: it keeps its word, or is killed. A life sees to that itself. */
+static void hold_to_it(struct sandbox *s)
+{
+	if (sd_event_add_time_relative(s->d->event, &s->manager, CLOCK_BOOTTIME, STAYS_US, 0, on_stays, s) < 0)
+		sandbox_kill(s);
+}
+
 static int on_word(sd_event_source *src, int fd, uint32_t events, void *data)
 {
 	struct sandbox *s = data;
@@ -66,6 +86,8 @@ static int on_word(sd_event_source *src, int fd, uint32_t events, void *data)
 	s->over = status >= 0;
 	if (s->over && s->life)
 		life_over(s->life, status);
+	else if (s->over)
+		hold_to_it(s);
 	return 0;
 }
 

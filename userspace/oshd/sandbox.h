@@ -93,7 +93,7 @@ struct sandbox {
 	int steer_prog_fd, steer_map_fd, steer_link_fd;
 	int pidfd, listener_fd, netns_fd;
 	int manager_fd;			/* to osh-init; osh-launch keeps a copy */
-	sd_event_source *manager;	/* until it has said how the command ended */
+	sd_event_source *manager;	/* until it has said how the command ended, then until it has to be gone */
 	bool over;			/* which it has; it is on its way out */
 	pid_t pid;
 	int *programs;			/* open files of registered programs: their inodes are never another's */
