@@ -75,6 +75,8 @@ class Row:
         """The layer that stopped it: whose event it is, else the one without which it works, else that it is not there."""
         if self.seen:
             return ANSWERS.get(self.seen.split("/")[0], self.seen.split("/")[0])
+        if self.attack.name.startswith("across_") and "errno" not in self.attack.field["EXPECT"]:
+            return "egress"     # what is said on a stream is its alone to judge; not all of that is worth a line
         single = [y for y, good in self.without.items() if not good]
         return single[0] if single else "view" if "ENOENT" in self.attack.field["EXPECT"] else "kernel's own rights"
 
